@@ -1,0 +1,1 @@
+"""One file for each thing outside: disk, database, processes, proxies, metric sources, keys."""

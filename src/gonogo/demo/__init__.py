@@ -1,0 +1,1 @@
+"""The demonstration: a real service, a real proxy, real traffic."""

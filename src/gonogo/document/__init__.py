@@ -1,0 +1,1 @@
+"""Markdown and YAML, in and out: bytes to a typed protocol with findings."""

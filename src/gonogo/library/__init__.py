@@ -1,0 +1,1 @@
+"""The built-in protocols, forms and templates: documents, no logic."""

@@ -1,0 +1,1 @@
+"""What raw observations mean: pure functions that turn them into the evidence files which gates judge."""

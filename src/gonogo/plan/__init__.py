@@ -1,0 +1,1 @@
+"""A protocol bound to one project, one release, one environment and named people."""

@@ -1,0 +1,1 @@
+"""What a protocol says, freed from Markdown: values only."""

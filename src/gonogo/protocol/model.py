@@ -1,0 +1,245 @@
+"""The typed model of a protocol document (protocol-compiler sections 2 and 4; DOC-01).
+
+All values are frozen, with tuples inside. Every part knows the place in the original file that it came from.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gonogo.findings import Origin
+from gonogo.protocol.threshold import Clause
+from gonogo.terms import Obligation
+
+
+class HaltEffect(enum.Enum):
+    """What a halt sentence makes the engine do (DOC-15)."""
+
+    STOP = "stop"
+    PAUSE = "pause"
+    HOLD = "hold"
+    ROLLBACK = "rollback"
+    ESCALATE = "escalate"
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """One halt sentence, verbatim, with all its effects. `known` is false where no halting verb was found (GN0308)."""
+
+    text: str
+    effects: frozenset[HaltEffect]
+    condition: str
+    lifted_by: str | None
+    known: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRef:
+    """An evidence file that a step, phase or gate names. `path` is as written; `name` is its base name."""
+
+    name: str
+    path: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message template (communication, announcement, prompt, error), verbatim."""
+
+    text: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRef:
+    """A command line that the document names, verbatim; nothing is ever run from here without a binding."""
+
+    text: str
+    origin: Origin
+    conditional: bool = False
+    expected_output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Text that explains and binds nothing: examples, reasoning, problem solving."""
+
+    label: str
+    text: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step or sub-step. `stated` is false where the document gave no obligation (lowered as MUST, GN0309)."""
+
+    id: str
+    title: str
+    obligation: Obligation
+    stated: bool
+    action: str
+    halts: tuple[Halt, ...]
+    evidence: tuple[EvidenceRef, ...]
+    says: tuple[Message, ...]
+    commands: tuple[CommandRef, ...]
+    checks: tuple[str, ...]
+    notes: tuple[Note, ...]
+    substeps: tuple[Step, ...]
+    conditional: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A phase of the workflow, in document order."""
+
+    id: str
+    title: str
+    number: str
+    steps: tuple[Step, ...]
+    evidence: tuple[EvidenceRef, ...]
+    commands: tuple[CommandRef, ...]
+    notes: tuple[Note, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverForbidden:
+    """No waiver is possible; also where the document says nothing (C67)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverByRoles:
+    """A waiver is possible, by all of `roles`, with what the document asks for."""
+
+    roles: tuple[str, ...]
+    needs: tuple[str, ...]
+
+
+Waiver: TypeAlias = WaiverForbidden | WaiverByRoles
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A quality gate. `thresholds` and `booleans` must all hold; `manual` are criteria that only prose states."""
+
+    id: str
+    name: str
+    number: str
+    kind: str
+    purpose: str
+    criteria: tuple[str, ...]
+    thresholds: tuple[Clause, ...]
+    booleans: tuple[Clause, ...]
+    manual: tuple[str, ...]
+    metrics: tuple[str, ...]
+    evidence: tuple[EvidenceRef, ...]
+    commands: tuple[CommandRef, ...]
+    on_fail: str
+    rollback: str
+    notify: tuple[str, ...]
+    waiver: Waiver
+    origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRequired:
+    """An upstream artifact that must be there before the start."""
+
+    name: str
+    source: str
+    why: str
+    optional: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequired:
+    """An upstream approval that must be there before the start."""
+
+    text: str
+    optional: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class StateRequired:
+    """A state of the world that must hold before the start."""
+
+    text: str
+    optional: bool
+    origin: Origin
+
+
+Prerequisite: TypeAlias = ArtifactRequired | ApprovalRequired | StateRequired
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Artifacts taken from, or given to, another protocol (integration points)."""
+
+    protocol: str
+    artifacts: tuple[str, ...]
+    text: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ChecklistItem:
+    """An item of the handoff checklist; `ticked_in_text` is reported and never believed (DOC-20)."""
+
+    text: str
+    ticked_in_text: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """What has to be true at the end, and who takes over."""
+
+    items: tuple[ChecklistItem, ...] = ()
+    messages: tuple[Message, ...] = ()
+    next_commands: tuple[CommandRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A whole protocol document."""
+
+    slug: str
+    title: str
+    number: str
+    tag: str
+    brand: str
+    purpose: str
+    role: str
+    mission: str
+    guardrails: tuple[Message, ...]
+    prerequisites: tuple[Prerequisite, ...]
+    phases: tuple[Phase, ...]
+    gates: tuple[Gate, ...]
+    halts: tuple[Halt, ...]
+    inputs: tuple[Exchange, ...]
+    outputs: tuple[Exchange, ...]
+    announcements: tuple[Message, ...]
+    prompts: tuple[Message, ...]
+    error_messages: tuple[Message, ...]
+    hooks: tuple[CommandRef, ...]
+    handoff: Handoff
+    evidence_table: tuple[EvidenceRef, ...]
+    notes: tuple[Note, ...]
+    origin: Origin
+
+
+def all_steps(protocol: Protocol) -> tuple[Step, ...]:
+    """Every step of the workflow in document order, sub-steps after their parent."""
+    found: list[Step] = []
+    pending = [step for phase in reversed(protocol.phases) for step in reversed(phase.steps)]
+    while pending:
+        step = pending.pop()
+        found.append(step)
+        pending.extend(reversed(step.substeps))
+    return tuple(found)

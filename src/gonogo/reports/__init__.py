@@ -1,0 +1,1 @@
+"""What to say about a run, and how to write it."""
