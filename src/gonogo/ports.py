@@ -1,0 +1,306 @@
+"""What the engine needs from the outside, as interfaces; `adapters` implements them, tests bring in-memory worlds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from gonogo.evidence.ledger import Entry
+from gonogo.terms import Actor, Digest, Json, RunId, Secret
+
+
+class Clock(Protocol):
+    """Wall clock, monotonic clock and sleep."""
+
+    def now(self) -> datetime:
+        """Present time, aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never jumps."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event before the journal gave it a number, a time and the digest of its predecessor."""
+
+    type: str
+    data: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who may act on an environment. `run` is None where it is free; `hold` is an emergency stop with its reason."""
+
+    environment: str
+    fence: int
+    run: RunId | None
+    hold: str | None
+
+
+class Transaction(Protocol):
+    """One atomic change of a run: all of it is committed, or nothing."""
+
+    def append(self, draft: Draft) -> Entry:
+        """Add an event to the run's ledger."""
+        ...
+
+    def take_lease(self, environment: str) -> int:
+        """Take or keep the environment for this run and raise its fence; Busy names the run that holds it."""
+        ...
+
+    def free_lease(self, environment: str) -> None:
+        """Give the environment back; no effect where another run holds it."""
+        ...
+
+
+class Moved(Exception):
+    """The ledger's head is not where the writer believed; load again, decide again. Never shown to people."""
+
+
+class Journal(Protocol):
+    """The only store of truth: one hash-chained ledger per run, and the leases of environments."""
+
+    def open_run(self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
+        """Begin a ledger; Refused where the run exists already."""
+        ...
+
+    def entries(self, run: RunId, after: int = -1) -> tuple[Entry, ...]:
+        """Events of `run` with a number greater than `after`, in order; BadInput where there is no such run."""
+        ...
+
+    def write(self, run: RunId, after: int, *, actor: Actor, now: datetime) -> AbstractContextManager[Transaction]:
+        """A transaction on a ledger whose last event is number `after`; raises Moved on entry or exit where it is not."""
+        ...
+
+    def runs(self) -> tuple[RunId, ...]:
+        """All runs, oldest first."""
+        ...
+
+    def lease(self, environment: str) -> Lease:
+        """The lease of an environment, as it is now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A file in the vault. `path` is its name inside the sealed folder, by the path grammar; `original` as found."""
+
+    path: str
+    digest: Digest
+    size: int
+    original: str
+
+
+class Vault(Protocol):
+    """Content-addressed store; everything that is judged is read from here by digest, never from a working folder."""
+
+    def put(self, data: bytes) -> Digest:
+        """Store bytes durably (fsync before return)."""
+        ...
+
+    def seal(self, folder: Path) -> tuple[Sealed, ...]:
+        """Hash and copy every regular file below `folder` in one pass; Refused for links, devices, hard links."""
+        ...
+
+    def read(self, digest: Digest, *, limit: int = 1 << 26) -> bytes:
+        """The bytes of `digest`; Tampered where they do not hash to it, BadInput where they are absent or larger."""
+        ...
+
+    def path(self, digest: Digest) -> Path:
+        """Where the object lies, for streaming; it may be absent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EffectKey:
+    """Identity of one start of one act: `attempt` is what people approved, `start` counts starts inside it."""
+
+    run: RunId
+    task: str
+    attempt: int
+    start: int
+
+    def __str__(self) -> str:
+        return f"{self.run}/{self.task}/{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """A command to start: arguments as a list, never a shell line; `secrets` only ever reach the environment."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    secrets: Mapping[str, Secret]
+    timeout: float
+    fence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Captured output, whole, in a file; `cut` says that the file ends before the output did."""
+
+    path: Path
+    size: int
+    digest: Digest
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that ended. `ended_by` is `itself`, `limit` (time) or `stop`; a signal gives a negative `exit_code`."""
+
+    exit_code: int
+    ended_by: str
+    started_at: datetime
+    ended_at: datetime
+    stdout: Output
+    stderr: Output
+    folder: Path
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NeverStarted:
+    """The intent was recorded, but the command was certainly not started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The command lives, under a supervisor that outlives the engine."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The command was started and left no usable result: only a probe or a person can say what happened."""
+
+    reason: str
+
+
+Whereabouts: TypeAlias = Ended | NeverStarted | Running | Lost
+
+
+class Commands(Protocol):
+    """Starts commands that survive the engine, and finds out afterwards what became of them."""
+
+    def start(self, key: EffectKey, spec: CommandSpec) -> None:
+        """Begin the command under its supervisor; returns once it is certain that the intent is on disk."""
+        ...
+
+    def look(self, key: EffectKey) -> Whereabouts:
+        """What became of the start `key`."""
+        ...
+
+    def stop(self, key: EffectKey) -> None:
+        """Ask the supervisor to end the command's process group."""
+        ...
+
+    def folder(self, key: EffectKey) -> Path:
+        """The fresh folder that the command gets as `GONOGO_OUT`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSeen:
+    """What a slot answers when it is asked directly; `version` is None where nothing (or nothing usable) answers."""
+
+    slot: str
+    version: str | None
+    digest: str | None
+    healthy: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSeen:
+    """What the proxy says that it does now: weights in percent by slot; `readable` is false where it cannot say."""
+
+    weights: Mapping[str, int]
+    detail: str
+    readable: bool
+
+
+class Target(Protocol):
+    """What distributes requests over the slots of one environment."""
+
+    def traffic(self) -> TrafficSeen:
+        """Read back what is really configured; Broken where the proxy does not answer."""
+        ...
+
+    def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
+        """Raise before lowering, then read back; Broken or Refused with the proxy's own words otherwise."""
+        ...
+
+
+class Prober(Protocol):
+    """Asks the slots of one environment who they are."""
+
+    def ask(self, slot: str) -> SlotSeen:
+        """Ask one slot directly, past the proxy."""
+        ...
+
+    def front(self) -> SlotSeen:
+        """Ask the environment's public address once, through the proxy."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CounterSample:
+    """Cumulative counters of one slot; `buckets` are (upper bound as text, cumulative count)."""
+
+    slot: str
+    requests: int
+    errors: int
+    buckets: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSample:
+    """One reading of all slots; `missing` names the slots that could not be read, with the reason."""
+
+    slots: tuple[CounterSample, ...]
+    missing: tuple[tuple[str, str], ...]
+
+
+class MetricSource(Protocol):
+    """Where request counts, errors and latencies come from."""
+
+    def sample(self) -> MetricSample:
+        """Read all slots once; a failure is a `missing` entry, never a zero."""
+        ...
+
+
+class Announcer(Protocol):
+    """Tells people. A message that cannot be delivered is recorded and never turns a gate (COM-24)."""
+
+    def say(self, prefix: str, text: str) -> None:
+        """Deliver one message."""
+        ...
+
+
+class EngineKey(Protocol):
+    """The engine's own Ed25519 key, for machine statements; never an approver's."""
+
+    def public_line(self) -> str:
+        """The public key in OpenSSH form."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """64 bytes of Ed25519 signature over `data`."""
+        ...
+
+
+CrashPoint: TypeAlias = Callable[[str], None]
+"""Called with the name of a durable boundary; does nothing but in crash tests, where it ends the process."""
