@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import Entry
 from gonogo.terms import Actor, Digest, Json, RunId, Secret
 
@@ -63,8 +64,8 @@ class Transaction(Protocol):
         ...
 
 
-class Moved(Exception):
-    """The ledger's head is not where the writer believed; load again, decide again. Never shown to people."""
+class Moved(GonogoError):
+    """The ledger's head is not where the writer believed; load again, decide again."""
 
 
 class Journal(Protocol):
