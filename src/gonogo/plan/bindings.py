@@ -1,0 +1,387 @@
+"""Reads `gonogo.yaml` into a `Project`; every fault is a finding with file and line (CFG-11)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
+
+from gonogo.document.yaml_nodes import read_yaml
+from gonogo.findings import Finding
+from gonogo.plan.project import (
+    AcceptedDrift,
+    ArtifactBinding,
+    CommandBinding,
+    Control,
+    Environment,
+    EscalationLevel,
+    Freeze,
+    HealthWindow,
+    MetricsBinding,
+    Objective,
+    OnCall,
+    Operations,
+    ParityRule,
+    Project,
+    RolloutBinding,
+    Runbook,
+    Scan,
+    Suite,
+    TargetBinding,
+    VersionProbe,
+    Window,
+)
+from gonogo.plan.reading import WRONG_VALUE, Findings, Section, duration_of, ratio_of
+
+SCHEMA = "gonogo/project/1"
+NAME = r"[a-z0-9][a-z0-9-]{0,31}"
+PLACEHOLDERS = frozenset({"environment", "release", "version", "slot", "previous", "url", "out", "python", "project"})
+TARGETS = ("caddy", "proxy", "haproxy", "commands", "none")
+STRATEGIES = ("canary", "blue_green", "direct")
+DEFAULT_CANARY = (5, 25, 50, 100)
+_LISTS = ("observe", "traffic", "order")
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectReading:
+    """What came of reading a project file: usable only where no finding is an error."""
+
+    project: Project
+    findings: tuple[Finding, ...]
+
+
+def read_project(data: bytes, file: str) -> ProjectReading:
+    """Read the bytes of `gonogo.yaml`; BadInput only where it is no YAML at all."""
+    notes = Findings()
+    top = Section(read_yaml(data, file), "", notes)
+    top.choice("schema", (SCHEMA,))
+    project = _project(top)
+    top.finish()
+    _cross_check(project, notes)
+    return ProjectReading(project, tuple(notes.found))
+
+
+def _project(top: Section) -> Project:
+    limits = top.section("limits")
+    limit_names = limits.keys()
+    return Project(
+        name=top.text("project", pattern=NAME, kind="a name of lower-case letters, digits and hyphens"),
+        site=top.text("site", "local", pattern=r"[a-z0-9][a-z0-9./-]{0,63}"),
+        manifest=top.text("manifest"),
+        approvers=top.text("approvers", "config/release-approvers.yaml"),
+        protocols=top.mapping("protocols"),
+        environments={name: _environment(name, child) for name, child in _closed_children(top, "environments")},
+        commands={name: _command(name, child) for name, child in _closed_children(top, "commands")},
+        refresh=top.text("refresh", "") or None,
+        suites=tuple(_suite(item) for item in top.sections("tests", required=True)),
+        smoke=tuple(_suite(item) for item in top.sections("smoke", required=True)),
+        scans=tuple(_scan(item) for item in top.sections("scans", required=True)),
+        controls=tuple(_control(item) for item in top.sections("controls")),
+        limits={name: limits.text(name) for name in limit_names},
+        limit_origins={name: limits.origin_of(name) for name in limit_names},
+        rollout=_rollout(top.section("rollout", required=False)),
+        health=_health(top.section("health_window")),
+        parity=tuple(_parity_rule(item) for item in top.sections("parity")),
+        accepted_drift=tuple(_accepted(item) for item in top.sections("accepted_drift")),
+        artifacts={name: _artifact(name, child) for name, child in _closed_children(top, "artifacts")},
+        operations=_operations(top.section("operations")),
+        freeze=_freeze(top.section("freeze", required=False)),
+        window=_window(top.optional("window")),
+        notify=top.texts("notify", ()),
+        licences=top.texts("licences", ()),
+        origin=top.origin,
+    )
+
+
+def _closed_children(top: Section, key: str) -> tuple[tuple[str, Section], ...]:
+    return tuple(top.section(key).children())
+
+
+def _environment(name: str, section: Section) -> Environment:
+    slots = section.section("slots", required=False)
+    found = Environment(
+        name=name,
+        kind=section.choice("kind", ("staging", "production"), name if name in {"staging", "production"} else None),
+        url=section.text("url", pattern=r"https?://\S+", kind="an http or https address"),
+        slots={
+            slot: slots.text(slot, pattern=r"https?://\S+", kind="an http or https address") for slot in slots.keys()
+        },
+        version=_version(section.section("version", required=False)),
+        target=_target(section.optional("target")),
+        metrics=_metrics(section.optional("metrics")),
+        settings=section.texts("settings", ()),
+        origin=section.origin,
+    )
+    section.finish()
+    return found
+
+
+def _version(section: Section) -> VersionProbe:
+    found = VersionProbe(
+        section.text("path", "/healthz", pattern=r"/\S*"),
+        section.text("header", "x-version").lower(),
+        section.text("digest_header", "").lower() or None,
+    )
+    section.finish()
+    return found
+
+
+def _target(section: Section | None) -> TargetBinding:
+    if section is None:
+        return TargetBinding("none", {}, {})
+    kind = section.choice("kind", TARGETS)
+    lists = {key: section.texts(key) for key in section.keys() if key in _LISTS}
+    options = {key: section.text(key) for key in section.keys() if key not in {*_LISTS, "kind"}}
+    return TargetBinding(kind, options, lists)
+
+
+def _metrics(section: Section | None) -> MetricsBinding | None:
+    if section is None:
+        return None
+    found = MetricsBinding(
+        kind=section.choice("kind", ("scrape", "command"), "scrape"),
+        path=section.text("path", "/metrics", pattern=r"/\S*"),
+        requests=section.text("requests", "http_requests_total"),
+        code_label=section.text("code_label", "code"),
+        histogram=section.text("histogram", "http_request_duration_seconds"),
+        run=section.texts("run", ()),
+    )
+    section.finish()
+    return found
+
+
+def _command(name: str, section: Section) -> CommandBinding:
+    found = CommandBinding(
+        name=name,
+        run=section.texts("run"),
+        timeout=section.seconds("timeout", Decimal(600)),
+        repeatable=section.flag("repeatable", default=False),
+        dry_run=section.texts("dry_run") if section.has("dry_run") else None,
+        secrets=section.texts("secrets", ()),
+        origin=section.origin,
+    )
+    section.finish()
+    return found
+
+
+def _suite(section: Section) -> Suite:
+    found = Suite(
+        name=section.text("name"),
+        kind=section.choice("kind", ("smoke", "end_to_end", "acceptance", "regression"), "smoke"),
+        command=section.text("command"),
+        results=section.text("results", "junit.xml"),
+        at_least=section.integer("at_least", 1, least=1),
+        not_critical=section.texts("not_critical", ()),
+    )
+    section.finish()
+    return found
+
+
+def _scan(section: Section) -> Scan:
+    found = Scan(
+        section.text("name"),
+        section.text("command"),
+        section.text("report"),
+        section.choice("format", ("sarif", "bandit", "gitleaks", "pip-audit", "detect-secrets", "semgrep"), "sarif"),
+        section.texts("expects", ()),
+    )
+    section.finish()
+    return found
+
+
+def _control(section: Section) -> Control:
+    found = Control(section.text("id"), section.text("standard"), section.text("evidence"))
+    section.finish()
+    return found
+
+
+def _rollout(section: Section) -> RolloutBinding:
+    steps = section.texts("steps", tuple(str(step) for step in DEFAULT_CANARY))
+    numbers = tuple(int(step) for step in steps if re.fullmatch(r"\d{1,3}", step))
+    rising = all(low < high for low, high in zip(numbers, numbers[1:], strict=False))
+    if len(numbers) != len(steps) or not rising or not numbers or numbers[-1] != 100 or numbers[0] < 1:
+        section.notes.error(
+            WRONG_VALUE, "`rollout.steps` must be rising percentages that end at 100", section.origin_of("steps")
+        )
+    found = RolloutBinding(
+        strategy=section.choice("strategy", STRATEGIES, "canary"),
+        steps=numbers or DEFAULT_CANARY,
+        hold=section.seconds("hold", Decimal(300)),
+        tick=section.seconds("tick", Decimal(10)),
+        alpha=section.ratio("alpha", Decimal("0.05")),
+        error_margin=Decimal(
+            section.text("error_margin", "1.10", pattern=r"[1-9]\d?(\.\d+)?", kind="a factor from 1 on")
+        ),
+        latency_margin=Decimal(section.text("latency_margin", "1.03", pattern=r"[1-9]\d?(\.\d+)?", kind="a factor")),
+        latency=section.flag("latency", default=True),
+    )
+    section.finish()
+    return found
+
+
+def _health(section: Section) -> HealthWindow:
+    found = HealthWindow(
+        length=section.seconds("length"),
+        tick=section.seconds("tick", Decimal(10)),
+        extensions=section.integer("extensions", 0),
+        objectives=tuple(_objective(item) for item in section.sections("objectives", required=True)),
+    )
+    if not found.objectives:
+        section.notes.error(
+            WRONG_VALUE, "`health_window.objectives` names no objective; no SLO, no pass", section.origin
+        )
+    section.finish()
+    return found
+
+
+def _objective(section: Section) -> Objective:
+    metric = section.choice("metric", ("error_rate", "p50", "p95", "p99"))
+    raw = section.text("at_most")
+    limit = ratio_of(raw) if metric == "error_rate" else duration_of(raw)
+    if limit is None and raw:
+        kind = "a ratio or percentage" if metric == "error_rate" else "a duration with its unit"
+        section.notes.error(
+            WRONG_VALUE, f"`{section.path}.at_most` is `{raw}`; it must be {kind}", section.origin_of("at_most")
+        )
+    found = Objective(section.text("name", metric), metric, limit or Decimal(0), section.origin)
+    section.finish()
+    return found
+
+
+def _parity_rule(section: Section) -> ParityRule:
+    found = ParityRule(
+        section.text("path"),
+        section.choice("severity", ("none", "low", "medium", "high", "critical"), "medium"),
+        section.integer("weight", 1),
+        section.flag("expected", default=False),
+    )
+    section.finish()
+    return found
+
+
+def _accepted(section: Section) -> AcceptedDrift:
+    found = AcceptedDrift(section.text("path"), section.text("owner"), section.text("reason"), section.text("until"))
+    section.finish()
+    return found
+
+
+def _artifact(name: str, section: Section) -> ArtifactBinding:
+    found = ArtifactBinding(
+        name=name,
+        path=section.text("path", name),
+        source=section.text("from", ""),
+        max_age=section.seconds("max_age", Decimal(30 * 86400)),
+        optional=section.text("optional", "") or None,
+        origin=section.origin,
+    )
+    section.finish()
+    return found
+
+
+def _operations(section: Section) -> Operations:
+    runbooks = tuple(
+        _finished(item, Runbook(item.text("path"), item.text("service"), item.seconds("max_age", Decimal(90 * 86400))))
+        for item in section.sections("runbooks", required=True)
+    )
+    on_call = tuple(
+        _finished(item, OnCall(item.text("function"), item.text("primary"), item.text("backup", "")))
+        for item in section.sections("on_call", required=True)
+    )
+    levels = tuple(
+        _finished(item, EscalationLevel(item.integer("level", least=1), item.text("contact", "")))
+        for item in section.sections("escalation", required=True)
+    )
+    section.finish()
+    return Operations(runbooks, on_call, levels)
+
+
+def _finished(section: Section, part: Part) -> Part:
+    section.finish()
+    return part
+
+
+def _freeze(section: Section) -> Freeze:
+    found = Freeze(
+        section.seconds("length", Decimal(4 * 3600)),
+        section.text("branch", "main"),
+        section.text("lock", "") or None,
+        section.text("probe", "") or None,
+    )
+    section.finish()
+    return found
+
+
+def _window(section: Section | None) -> Window | None:
+    if section is None:
+        return None
+    found = Window(section.text("start"), section.text("end"), section.text("channel", ""))
+    section.finish()
+    return found
+
+
+def _cross_check(project: Project, notes: Findings) -> None:
+    for name in ("deploy", "rollback"):
+        if name not in project.commands:
+            notes.error("GN1001", f"`commands.{name}` is missing; a release needs it", project.origin)
+    for kind in ("staging", "production"):
+        if sum(1 for found in project.environments.values() if found.kind == kind) != 1:
+            notes.error(WRONG_VALUE, f"exactly one environment must have `kind: {kind}`", project.origin)
+    for command in project.commands.values():
+        _check_placeholders(command, notes)
+    for used, what in _used_commands(project).items():
+        if used not in project.commands:
+            notes.error(
+                WRONG_VALUE, f"{what} names the command `{used}`, which `commands` does not bind", project.origin
+            )
+    for environment in project.environments.values():
+        _check_environment(environment, project.rollout, notes)
+
+
+def _used_commands(project: Project) -> Mapping[str, str]:
+    used = {suite.command: f"suite `{suite.name}`" for suite in (*project.suites, *project.smoke)}
+    used |= {scan.command: f"scan `{scan.name}`" for scan in project.scans}
+    extra = {"`refresh`": project.refresh, "`freeze.lock`": project.freeze.lock, "`freeze.probe`": project.freeze.probe}
+    return used | {command: what for what, command in extra.items() if command}
+
+
+def _check_placeholders(command: CommandBinding, notes: Findings) -> None:
+    if not command.run:
+        notes.error(WRONG_VALUE, f"`commands.{command.name}.run` is empty", command.origin)
+    for argument in (*command.run, *(command.dry_run or ())):
+        for name in re.findall(r"\{([^{}]*)\}", argument):
+            if name not in PLACEHOLDERS:
+                known = ", ".join(sorted(PLACEHOLDERS))
+                notes.error(
+                    WRONG_VALUE,
+                    f"`commands.{command.name}` uses the unknown placeholder {{{name}}}",
+                    command.origin,
+                    f"known: {known}",
+                )
+
+
+def _check_environment(environment: Environment, rollout: RolloutBinding, notes: Findings) -> None:
+    routed = environment.target.kind != "none"
+    if routed and len(environment.slots) != 2:
+        notes.error(
+            WRONG_VALUE,
+            f"environment `{environment.name}` has a target and so needs exactly two slots",
+            environment.origin,
+        )
+    if environment.kind == "production" and rollout.strategy in {"canary", "blue_green"}:
+        if not routed:
+            notes.error(
+                WRONG_VALUE,
+                f"`rollout.strategy: {rollout.strategy}` needs a `target` in environment `{environment.name}`",
+                environment.origin,
+                "without something that distributes requests only `strategy: direct` is possible",
+            )
+        if environment.metrics is None:
+            notes.error(
+                WRONG_VALUE,
+                f"environment `{environment.name}` has no `metrics`; nothing could be judged",
+                environment.origin,
+            )

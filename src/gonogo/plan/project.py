@@ -1,0 +1,253 @@
+"""`gonogo.yaml`: what a project binds the protocols to. Values only; `bindings.py` reads them.
+
+The annotated example `library/gonogo.example.yaml` documents every key and is the test of this schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gonogo.findings import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class VersionProbe:
+    """How a slot is asked which version it runs: a path, the header with the version, the one with the digest."""
+
+    path: str
+    header: str
+    digest_header: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetBinding:
+    """What distributes requests over the slots: `caddy`, `proxy`, `haproxy`, `commands`, or `none`."""
+
+    kind: str
+    options: Mapping[str, str]
+    lists: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsBinding:
+    """Where request counts come from: `scrape` of each slot, or a declared `command`."""
+
+    kind: str
+    path: str
+    requests: str
+    code_label: str
+    histogram: str
+    run: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One environment. `kind` decides what may happen there: `staging` or `production`."""
+
+    name: str
+    kind: str
+    url: str
+    slots: Mapping[str, str]
+    version: VersionProbe
+    target: TargetBinding
+    metrics: MetricsBinding | None
+    settings: tuple[str, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class CommandBinding:
+    """A command of the user, as an argument list with typed placeholders; never a shell line."""
+
+    name: str
+    run: tuple[str, ...]
+    timeout: Decimal
+    repeatable: bool
+    dry_run: tuple[str, ...] | None
+    secrets: tuple[str, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A test suite: the command that runs it and the JUnit file that it leaves in `GONOGO_OUT`."""
+
+    name: str
+    kind: str
+    command: str
+    results: str
+    at_least: int
+    not_critical: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A scanner: its command, the report it leaves in `GONOGO_OUT`, and the format of that report."""
+
+    name: str
+    command: str
+    report: str
+    form: str
+    expects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A service level objective over the health window: `error_rate` or `p95`-like, at most `limit`."""
+
+    name: str
+    metric: str
+    limit: Decimal
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutBinding:
+    """How production traffic moves; all times in seconds."""
+
+    strategy: str
+    steps: tuple[int, ...]
+    hold: Decimal
+    tick: Decimal
+    alpha: Decimal
+    error_margin: Decimal
+    latency_margin: Decimal
+    latency: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HealthWindow:
+    """How long production is watched after the rollout; times in seconds."""
+
+    length: Decimal
+    tick: Decimal
+    extensions: int
+    objectives: tuple[Objective, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParityRule:
+    """Severity and weight of the settings whose path matches `pattern`; `expected` differences are not drift."""
+
+    pattern: str
+    severity: str
+    weight: int
+    expected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedDrift:
+    """Drift that somebody answers for until a date."""
+
+    path: str
+    owner: str
+    reason: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactBinding:
+    """Where an upstream artifact lies. `optional` gives the reason for doing without it (C7), else None."""
+
+    name: str
+    path: str
+    source: str
+    max_age: Decimal
+    optional: str | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Runbook:
+    """A runbook that has to be fresh."""
+
+    path: str
+    service: str
+    max_age: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """Who is called for a function."""
+
+    function: str
+    primary: str
+    backup: str
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationLevel:
+    """One level of the escalation matrix."""
+
+    level: int
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """Runbooks, on-call and escalation (section 12 of the requirements)."""
+
+    runbooks: tuple[Runbook, ...]
+    on_call: tuple[OnCall, ...]
+    escalation: tuple[EscalationLevel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A compliance control and the evidence file that answers it."""
+
+    id: str
+    standard: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """The change freeze: its length, and the commands that lock the branch and prove it."""
+
+    length: Decimal
+    branch: str
+    lock: str | None
+    probe: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A planned deployment window, ISO 8601 with zone; production starts only inside it."""
+
+    start: str
+    end: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The whole of `gonogo.yaml`."""
+
+    name: str
+    site: str
+    manifest: str
+    approvers: str
+    protocols: Mapping[str, str]
+    environments: Mapping[str, Environment]
+    commands: Mapping[str, CommandBinding]
+    refresh: str | None
+    suites: tuple[Suite, ...]
+    smoke: tuple[Suite, ...]
+    scans: tuple[Scan, ...]
+    controls: tuple[Control, ...]
+    limits: Mapping[str, str]
+    limit_origins: Mapping[str, Origin]
+    rollout: RolloutBinding
+    health: HealthWindow
+    parity: tuple[ParityRule, ...]
+    accepted_drift: tuple[AcceptedDrift, ...]
+    artifacts: Mapping[str, ArtifactBinding]
+    operations: Operations
+    freeze: Freeze
+    window: Window | None
+    notify: tuple[str, ...]
+    licences: tuple[str, ...]
+    origin: Origin
