@@ -1,0 +1,221 @@
+"""The plan: a protocol resolved, ordered, and bound to one release, one environment and named rules.
+
+A run is bound to the digest of its plan. An edited document, project file or script gives another plan.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
+
+from gonogo.evidence.signers import DecisionRule
+from gonogo.findings import Origin
+from gonogo.plan.project import Project
+from gonogo.plan.release import Release
+from gonogo.protocol.model import HaltEffect, Waiver
+from gonogo.protocol.threshold import Op
+from gonogo.terms import Digest, Obligation
+
+
+class Effect(enum.Enum):
+    """What an act changes outside. Anything but NONE is intended before it is done, and never repeated on a guess."""
+
+    NONE = "none"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """gonogo looks, computes and writes evidence; changes nothing and may be repeated."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Run a bound command of the project. `purpose` says what for; `extra` are arguments appended to the binding."""
+
+    command: str
+    environment: str
+    effect: Effect
+    purpose: str
+    repeatable: bool
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Send `percent` of an environment's requests to the candidate slot. Absolute, so it may be repeated."""
+
+    environment: str
+    percent: int
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Move production traffic step by step, judged all the time."""
+
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Watch production for the health window."""
+
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Wait for people: a decision point and the kind of statement it takes."""
+
+    point: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judge a gate from sealed evidence."""
+
+    gate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Build and seal a package."""
+
+    package: str
+
+
+Act: TypeAlias = Measure | Execute | Route | Roll | Watch | Decide | Judge | Seal
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One act of a stage. `consumes` names the decision point whose approval this act uses up when it begins."""
+
+    id: str
+    title: str
+    act: Act
+    consumes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step, a gate, the prerequisites or the handoff, with its acts in order."""
+
+    id: str
+    title: str
+    kind: str
+    phase: int
+    obligation: Obligation
+    halts: frozenset[HaltEffect]
+    tasks: tuple[Task, ...]
+    evidence: tuple[str, ...]
+    says: tuple[str, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The limit of a clause, resolved: a decimal (ratios, counts, seconds), a word, or an ordered severity word."""
+
+    value: Decimal | str
+
+
+@dataclass(frozen=True, slots=True)
+class BoundClause:
+    """A clause with the place of its measured value. `limit_from` says who set the limit."""
+
+    text: str
+    metric: str
+    file: str
+    pointer: str
+    op: Op
+    limit: Bound
+    unit: str
+    limit_from: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class GateRule:
+    """A gate as it is judged."""
+
+    id: str
+    name: str
+    kind: str
+    purpose: str
+    clauses: tuple[BoundClause, ...]
+    manual: tuple[str, ...]
+    evidence: tuple[str, ...]
+    on_fail: str
+    notify: tuple[str, ...]
+    waiver: Waiver
+    rolls_back: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A protocol bound to a release. `scripts` are pinned by digest (DOC-21); `sources` name every input by digest."""
+
+    name: str
+    slug: str
+    title: str
+    number: str
+    brand: str
+    role: str
+    mission: str
+    guardrails: tuple[str, ...]
+    environment: str
+    release: Release
+    project: Project
+    stages: tuple[Stage, ...]
+    rollback: Stage | None
+    closing: Stage
+    gates: Mapping[str, GateRule]
+    decisions: Mapping[str, DecisionRule]
+    freeze_stakeholders: tuple[str, ...]
+    scripts: Mapping[str, Digest]
+    sources: Mapping[str, Digest]
+    artifacts: tuple[tuple[str, str, bool], ...]
+    states: tuple[tuple[str, str], ...]
+    outputs: tuple[tuple[str, str], ...]
+    next_protocol: str
+    digest: Digest
+
+
+def stage_of(plan: Plan, task_id: str) -> Stage:
+    """The stage that holds `task_id`; KeyError where no stage does."""
+    for stage in all_stages(plan):
+        if any(task.id == task_id for task in stage.tasks):
+            return stage
+    raise KeyError(task_id)
+
+
+def task_of(plan: Plan, task_id: str) -> Task:
+    """The task with this id; KeyError where there is none."""
+    for task in stage_of(plan, task_id).tasks:
+        if task.id == task_id:
+            return task
+    raise KeyError(task_id)
+
+
+def all_stages(plan: Plan) -> tuple[Stage, ...]:
+    """Every stage: the forward way, the rollback, the closing."""
+    rollback = (plan.rollback,) if plan.rollback else ()
+    return (*plan.stages, *rollback, plan.closing)
+
+
+def environment_named(plan: Plan, kind: str) -> str:
+    """Name of the project's environment of this kind; KeyError where there is none."""
+    for name, environment in plan.project.environments.items():
+        if environment.kind == kind:
+            return name
+    raise KeyError(kind)

@@ -1,0 +1,125 @@
+"""`NAME.gonogo.yaml` beside a document: what binds its prose to facts (CFG-11; compiler section 11).
+
+A binding may add or tighten, never remove: it can neither lower an obligation nor leave a MUST step out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gonogo.document.yaml_nodes import read_yaml
+from gonogo.findings import Finding, Origin
+from gonogo.plan.reading import Findings, Section
+
+SCHEMA = "gonogo/sidecar/1"
+UNITS = ("ratio", "count", "duration", "word", "severity", "flag")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricBinding:
+    """Where a clause's measured value stands: a JSON pointer into an evidence file, with its unit."""
+
+    file: str
+    pointer: str
+    unit: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class StepBinding:
+    """What a step does: a built-in activity, a command of the project, or a person's attestation."""
+
+    does: str
+    command: str
+    attested_by: str
+    effect: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A whole sidecar file. `file` is its name for messages."""
+
+    protocol: str
+    name: str
+    aliases: tuple[str, ...]
+    environment: str
+    role: str
+    next_protocol: str
+    metrics: Mapping[str, MetricBinding]
+    refs: Mapping[str, str]
+    steps: Mapping[str, StepBinding]
+    approvals: tuple[str, ...]
+    states: tuple[str, ...]
+    manual: Mapping[str, str]
+    rollback_gates: tuple[str, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarReading:
+    """What came of reading a sidecar: usable only where no finding is an error."""
+
+    sidecar: Sidecar
+    findings: tuple[Finding, ...]
+
+
+def metric_key(text: str) -> str:
+    """A metric's name as it is compared: lower case, words and dots only, single blanks."""
+    return re.sub(r"[^a-z0-9.]+", " ", text.lower()).strip()
+
+
+def read_sidecar(data: bytes, file: str) -> SidecarReading:
+    """Read a sidecar; BadInput only where it is no YAML at all."""
+    notes = Findings()
+    top = Section(read_yaml(data, file), "", notes)
+    top.choice("schema", (SCHEMA,))
+    sidecar = Sidecar(
+        protocol=top.text("protocol"),
+        name=top.text("name", pattern=r"[a-z0-9][a-z0-9-]{0,63}", kind="a name of lower-case letters, digits, hyphens"),
+        aliases=top.texts("aliases", ()),
+        environment=top.choice("environment", ("staging", "production")),
+        role=top.text("role"),
+        next_protocol=top.text("next", ""),
+        metrics=_metrics(top.section("metrics")),
+        refs=top.mapping("refs"),
+        steps={name: _step(child) for name, child in top.section("steps").children()},
+        approvals=top.texts("approvals", ()),
+        states=top.texts("states", ()),
+        manual=top.mapping("manual"),
+        rollback_gates=top.texts("rollback_gates", ()),
+        origin=top.origin,
+    )
+    top.finish()
+    return SidecarReading(sidecar, tuple(notes.found))
+
+
+def _metrics(section: Section) -> dict[str, MetricBinding]:
+    found: dict[str, MetricBinding] = {}
+    for name, child in section.children():
+        found[metric_key(name)] = MetricBinding(
+            child.text("file"),
+            child.text("pointer", pattern=r"(/[^/]+)+", kind="a JSON pointer such as /a/b"),
+            child.choice("unit", UNITS),
+            child.origin,
+        )
+        child.finish()
+    return found
+
+
+def _step(section: Section) -> StepBinding:
+    found = StepBinding(
+        section.text("does", ""),
+        section.text("command", ""),
+        section.text("attested_by", ""),
+        section.choice("effect", ("none", "staging", "production"), "none"),
+        section.origin,
+    )
+    if sum(1 for way in (found.does, found.command, found.attested_by) if way) != 1:
+        section.notes.error(
+            "GN0702", f"`{section.path}` needs exactly one of `does`, `command`, `attested_by`", section.origin
+        )
+    section.finish()
+    return found
