@@ -44,7 +44,9 @@ def read_release(data: bytes, file: str) -> Release:
     release = _mapping(_field(body, "release", file), "release", file)
     services = _field(body, "services", file)
     if not isinstance(services, Sequence) or isinstance(services, str) or not services:
-        raise BadInput("`services` must be a list with at least one service", where=file, next_step="name what is shipped")
+        raise BadInput(
+            "`services` must be a list with at least one service", where=file, next_step="name what is shipped"
+        )
     version = _text(release, "version", "release", file)
     if not _VERSION.match(version):
         raise BadInput(
@@ -66,7 +68,9 @@ def _service(item: object, index: int, file: str) -> Service:
     fields = _mapping(item, place, file)
     digest = _text(fields, "digest", place, file)
     if not _DIGEST.match(digest):
-        raise BadInput(f"{place}.digest is not a SHA-256 in lower-case hex", where=file, next_step="correct the manifest")
+        raise BadInput(
+            f"{place}.digest is not a SHA-256 in lower-case hex", where=file, next_step="correct the manifest"
+        )
     return Service(
         _text(fields, "name", place, file),
         _text(fields, "artifact", place, file),
@@ -84,9 +88,7 @@ def _security(body: object, file: str) -> str:
         for change in (changes if isinstance(changes, Sequence) else ())
     }
     for answer in answers - set(_ANSWERS):
-        raise BadInput(
-            f"changes[].security_impact is `{answer}`", where=file, next_step="write yes, no or not_stated"
-        )
+        raise BadInput(f"changes[].security_impact is `{answer}`", where=file, next_step="write yes, no or not_stated")
     if not answers or "not_stated" in answers:
         return "yes" if "yes" in answers else "not_stated"
     return "yes" if "yes" in answers else "no"

@@ -1,0 +1,254 @@
+"""The built-in activities: what `does: NAME` in a sidecar turns into, act by act, in order.
+
+An activity is data about a project, not code that runs: `gonogo plan` prints exactly these acts, and nothing else is
+ever done in their name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gonogo.plan.model import Act, Decide, Effect, Execute, Measure, Roll, Route, Seal, Watch
+from gonogo.plan.project import Environment, Project
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An act before it got its id: a short name, a title for people, and what it consumes."""
+
+    name: str
+    title: str
+    act: Act
+    consumes: str = ""
+
+
+def _environment(project: Project, kind: str) -> Environment | None:
+    for found in project.environments.values():
+        if found.kind == kind:
+            return found
+    return None
+
+
+def _named(project: Project, kind: str) -> str:
+    found = _environment(project, kind)
+    return found.name if found else kind
+
+
+def _routed(project: Project, kind: str) -> bool:
+    found = _environment(project, kind)
+    return found is not None and found.target.kind != "none"
+
+
+def _run(project: Project, command: str, kind: str, purpose: str, extra: tuple[str, ...] = ()) -> Execute:
+    binding = project.commands.get(command)
+    effect = Effect.PRODUCTION if kind == "production" else Effect.STAGING
+    quiet = purpose in {"tests", "scan", "refresh", "dry_run", "probe"}
+    repeatable = quiet or bool(binding and binding.repeatable)
+    return Execute(command, _named(project, kind), Effect.NONE if quiet else effect, purpose, repeatable, extra)
+
+
+def _measured(what: str, title: str) -> Callable[[Project], tuple[Draft, ...]]:
+    return lambda project: (Draft("measure", title, Measure(what)),)
+
+
+def _deploy(project: Project, kind: str, consumes: str = "") -> tuple[Draft, ...]:
+    return (
+        Draft("observe", f"read what {kind} serves now", Measure(f"observe:{kind}")),
+        Draft("install", f"run the deploy script in {kind}", _run(project, "deploy", kind, "deploy"), consumes),
+        Draft("answers", "ask the new version directly", Measure(f"candidate:{kind}")),
+    )
+
+
+def _switch(project: Project, kind: str, percent: int, name: str) -> tuple[Draft, ...]:
+    if not _routed(project, kind):
+        return ()
+    effect = Effect.PRODUCTION if kind == "production" else Effect.STAGING
+    to = "the new version" if percent else "the old version"
+    return (Draft(name, f"send {kind} traffic to {to}", Route(_named(project, kind), percent, effect)),)
+
+
+def _rehearse(project: Project) -> tuple[Draft, ...]:
+    return (
+        *_deploy(project, "staging"),
+        *_switch(project, "staging", 100, "switch"),
+        Draft("verify", "ask staging for its version through the front", Measure("serves-release:staging")),
+        Draft("report", "write the rehearsal report", Measure("rehearsal")),
+    )
+
+
+def _tests(project: Project) -> tuple[Draft, ...]:
+    commands = dict.fromkeys(suite.command for suite in project.suites)
+    runs = tuple(
+        Draft(f"run-{name}", f"run {name} against staging", _run(project, name, "staging", "tests"))
+        for name in commands
+    )
+    return (*runs, Draft("measure", "read the test results", Measure("tests")))
+
+
+def _rollback_rehearsal(project: Project) -> tuple[Draft, ...]:
+    return (
+        *_switch(project, "staging", 0, "switch-back"),
+        Draft("roll-back", "run the rollback script in staging", _run(project, "rollback", "staging", "rollback")),
+        Draft("restored", "check that the old state is back", Measure("restored:staging")),
+        Draft("install-again", "deploy again in staging", _run(project, "deploy", "staging", "redeploy")),
+        Draft("answers-again", "ask the new version directly", Measure("candidate:staging")),
+        *_switch(project, "staging", 100, "switch-again"),
+        Draft("verify-again", "ask staging for its version through the front", Measure("serves-release:staging")),
+        Draft("report", "compare the recovery time with the RTO", Measure("rollback-proof")),
+    )
+
+
+def _security(project: Project) -> tuple[Draft, ...]:
+    commands = dict.fromkeys(scan.command for scan in project.scans)
+    runs = tuple(
+        Draft(f"run-{name}", f"run the scan {name}", _run(project, name, "staging", "scan")) for name in commands
+    )
+    return (*runs, Draft("measure", "read the scan reports", Measure("security")))
+
+
+def _refresh(project: Project) -> tuple[Draft, ...]:
+    if project.refresh is None:
+        return (Draft("measure", "record that no refresh is bound", Measure("refresh")),)
+    return (
+        Draft("run", "refresh staging data and flags", _run(project, project.refresh, "staging", "refresh")),
+        Draft("measure", "record the refresh", Measure("refresh")),
+    )
+
+
+def _freeze(project: Project) -> tuple[Draft, ...]:
+    begin: tuple[Draft, ...] = (Draft("begin", "begin the change freeze", Measure("freeze-begin")),)
+    if project.freeze.lock:
+        begin = (*begin, Draft("lock", "lock the branch", _run(project, project.freeze.lock, "production", "probe")))
+    if project.freeze.probe:
+        begin = (*begin, Draft("probe", "prove the lock", _run(project, project.freeze.probe, "production", "probe")))
+    return (
+        *begin,
+        Draft("acknowledge", "all stakeholders acknowledge the freeze", Decide("freeze", "freeze-ack")),
+        Draft("measure", "write the freeze confirmation", Measure("freeze")),
+    )
+
+
+def _dry_run(project: Project) -> tuple[Draft, ...]:
+    binding = project.commands.get("deploy")
+    if binding is None or binding.dry_run is None:
+        return (Draft("measure", "record that the deploy script declares no dry run", Measure("dry-run")),)
+    run = _run(project, "deploy", "production", "dry_run", binding.dry_run)
+    return (
+        Draft("run", "dry run of the deploy script", run),
+        Draft("measure", "record the dry run", Measure("dry-run")),
+    )
+
+
+def _rollout(project: Project) -> tuple[Draft, ...]:
+    snapshot = Draft("snapshot", "take the rollback snapshot", Measure("snapshot"))
+    observe, install, answers = _deploy(project, "production", "production")
+    routed = _routed(project, "production")
+    move = (
+        (Draft("roll", f"{project.rollout.strategy} rollout", Roll(_named(project, "production"))),) if routed else ()
+    )
+    return (
+        observe,
+        snapshot,
+        install,
+        answers,
+        *move,
+        Draft("verify", "ask production for its version through the front", Measure("serves-release:production")),
+        Draft("report", "write the deployment report", Measure("deployment")),
+    )
+
+
+def _staging_deploy(project: Project) -> tuple[Draft, ...]:
+    return (
+        *_deploy(project, "staging"),
+        *_switch(project, "staging", 100, "switch"),
+        Draft("verify", "ask staging for its version through the front", Measure("serves-release:staging")),
+        Draft("report", "write the staging deployment record", Measure("staging-deployment")),
+    )
+
+
+def _smoke(measure: str) -> Callable[[Project], tuple[Draft, ...]]:
+    def drafts(project: Project) -> tuple[Draft, ...]:
+        commands = dict.fromkeys(suite.command for suite in project.smoke)
+        runs = tuple(
+            Draft(f"run-{name}", f"run {name} against production", _run(project, name, "production", "tests"))
+            for name in commands
+        )
+        return (*runs, Draft("measure", "read the results and ask every service", Measure(measure)))
+
+    return drafts
+
+
+def _decided(point: str, title: str, record: str, kind: str = "approval") -> Callable[[Project], tuple[Draft, ...]]:
+    return lambda project: (
+        Draft("decide", title, Decide(point, kind)),
+        Draft("record", "write the record of the decision", Measure(record)),
+    )
+
+
+def _package(project: Project) -> tuple[Draft, ...]:
+    return (
+        Draft("seal", "seal PRE-DEPLOYMENT-PACKAGE.zip", Seal("readiness")),
+        Draft("index", "write the package index", Measure("package-index")),
+    )
+
+
+def _health_window(project: Project) -> tuple[Draft, ...]:
+    return (
+        Draft("watch", "watch production", Watch(_named(project, "production"))),
+        Draft("measure", "write the health log", Measure("health")),
+    )
+
+
+ACTIVITIES: Mapping[str, Callable[[Project], tuple[Draft, ...]]] = {
+    "intake": _measured("intake", "check artifacts, approvals and system states"),
+    "parity": _measured("parity", "compare staging with production"),
+    "refresh": _refresh,
+    "rehearse": _rehearse,
+    "tests": _tests,
+    "baseline": _measured("baseline", "record the observability baseline"),
+    "rollback_rehearsal": _rollback_rehearsal,
+    "security": _security,
+    "operations": _measured("operations", "check runbooks, on-call and escalation"),
+    "package": _package,
+    "review": _decided("readiness", "readiness review", "readiness-approval"),
+    "checklist": _measured("checklist", "update the deployment checklist"),
+    "recheck": _measured("readiness", "verify the readiness package again"),
+    "scope": _decided("scope_confirmation", "stakeholders confirm the scope", "confirmations", "attestation"),
+    "window": _measured("window", "check the deployment window"),
+    "staging_check": _measured("staging-check", "check that staging is still what was rehearsed"),
+    "freeze": _freeze,
+    "dry_run": _dry_run,
+    "approval": _decided("production", "production go/no-go", "production-approval"),
+    "rollout": _rollout,
+    "post_checks": _smoke("post-deployment"),
+    "notices": _measured("notices", "record the notices that were sent"),
+    "health_window": _health_window,
+    "release_report": _measured("release-report", "write the release report"),
+    "retrospective": _measured("retrospective", "collect inputs for the retrospective"),
+    "connectivity": _measured("connectivity", "reach staging and production"),
+    "health_checks": _measured("health-checks", "ask every service for its health"),
+    "staging_deploy": _staging_deploy,
+    "smoke": _smoke("smoke"),
+    "performance": _measured("performance", "record the performance baseline"),
+}
+
+
+def rollback_drafts(project: Project) -> tuple[Draft, ...]:
+    """The acts that bring production back, in order; never run but on a recorded trigger (ARB-07)."""
+    return (
+        *_switch(project, "production", 0, "switch-back"),
+        Draft(
+            "roll-back", "run the rollback script in production", _run(project, "rollback", "production", "rollback")
+        ),
+        Draft("restored", "check that the old version serves again", Measure("restored:production")),
+    )
+
+
+def closing_drafts(environment: str) -> tuple[Draft, ...]:
+    """The acts at the end of a run, whatever its outcome."""
+    package = "handoff" if environment == "staging" else "deployment"
+    return (
+        Draft("report", "write the report of the run", Measure("report")),
+        Draft("seal", "seal the evidence package", Seal(package)),
+    )
