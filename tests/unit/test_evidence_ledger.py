@@ -145,6 +145,11 @@ def test_a_name_that_could_break_the_line_is_refused(name: str) -> None:
         actor_text(Agent(name))
 
 
+def test_a_person_cannot_be_named_like_the_engine() -> None:
+    with pytest.raises(BadInput):
+        actor_text(Person("engine:eu1"))
+
+
 def test_a_time_without_zone_is_refused() -> None:
     with pytest.raises(BadInput, match="zone"):
         time_text(datetime(2026, 1, 1))  # noqa: DTZ001 - the point of the test

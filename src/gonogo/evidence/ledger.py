@@ -56,7 +56,8 @@ def actor_text(actor: Actor) -> str:
     Raises BadInput for a name with blanks, quotes or other characters that do not belong into a log.
     """
     text = str(actor)
-    name = text.partition(":")[2] if ":" in text else text
+    # A person called "engine:eu1" would be read as the engine: only the kinds that are no people have a prefix.
+    name = text if isinstance(actor, Person) else text.partition(":")[2]
     if not _ACTOR.fullmatch(name):
         raise BadInput(
             f"the actor name {name!r} cannot stand in the log",

@@ -1,0 +1,280 @@
+"""SSH signatures over files (SSHSIG, OpenSSH's PROTOCOL.sshsig): the one form in which people sign (REV-03, APR-02).
+
+What is accepted here `ssh-keygen -Y verify` accepts too; the reverse does not hold, because this reader admits one
+spelling only: canonical armour of at most 16 KiB, no bytes to spare at any level, SHA-256 or SHA-512, keys of
+`sshkeys`. Presence (flags of a security key) is reported, and judged by whoever knows the rules.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from gonogo.evidence import passkeys
+from gonogo.evidence.sshkeys import CURVES, SK_ECDSA, SK_ED25519, Opened, PublicKey, open_key, public_key
+from gonogo.evidence.wire import BadSignature, nothing_left, positive, string, strings, take, take_string
+
+__all__ = [
+    "BadSignature",
+    "PublicKey",
+    "Signed",
+    "Touch",
+    "armour",
+    "examine",
+    "public_key",
+    "sign",
+    "signed_data",
+    "verify",
+]
+
+MAGIC: Final = b"SSHSIG"
+MOST_BYTES: Final = 16 * 1024
+LINE: Final = 70
+BEGIN: Final = b"-----BEGIN SSH SIGNATURE-----\n"
+END: Final = b"-----END SSH SIGNATURE-----\n"
+WEBAUTHN: Final = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
+
+_NAMESPACE: Final = re.compile(r"[a-z0-9][a-z0-9/._-]{0,127}")
+_CURVE_HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = {
+    "nistp256": hashes.SHA256(),
+    "nistp384": hashes.SHA384(),
+    "nistp521": hashes.SHA512(),
+}
+_RSA_HASHES: Final[Mapping[bytes, hashes.HashAlgorithm]] = {
+    b"rsa-sha2-256": hashes.SHA256(),
+    b"rsa-sha2-512": hashes.SHA512(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """What a security key says: its flags byte, its counter, and the web origin for a passkey (else empty)."""
+
+    flags: int
+    counter: int
+    origin: str = ""
+
+    @property
+    def present(self) -> bool:
+        """Somebody touched the device (flag UP)."""
+        return bool(self.flags & 0x01)
+
+    @property
+    def verified(self) -> bool:
+        """The device checked a PIN or a finger (flag UV)."""
+        return bool(self.flags & 0x04)
+
+    @property
+    def backup_eligible(self) -> bool:
+        """The key may be copied to other devices (flag BE), as synced passkeys are."""
+        return bool(self.flags & 0x08)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signature that verified: by which key, by which algorithm, and what a security key said."""
+
+    key: PublicKey
+    algorithm: str
+    touch: Touch | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    opened: Opened
+    namespace: str
+    hash_name: bytes
+    inner: bytes
+
+
+def verify(armoured: bytes, message: bytes, namespace: str) -> PublicKey:
+    """The key that signed `message` for `namespace`. Raises BadSignature, saying why."""
+    return examine(armoured, message, namespace).key
+
+
+def examine(armoured: bytes, message: bytes, namespace: str) -> Signed:
+    """Like `verify`, and with what a security key said about presence."""
+    parts = _parts(armoured)
+    if parts.namespace != namespace:
+        raise BadSignature(
+            f"signed for {parts.namespace!r}, needed for {namespace!r}",
+            next_step=f"sign the file with: ssh-keygen -Y sign -n {namespace} -f KEY FILE",
+        )
+    try:
+        return _check(parts, signed_data(namespace, message, parts.hash_name.decode()))
+    except InvalidSignature as error:
+        raise BadSignature(
+            "the signature does not fit these bytes and this key",
+            next_step="sign the exact bytes that were handed out, unchanged",
+        ) from error
+
+
+def namespace_of(armoured: bytes) -> str:
+    """The namespace that a signature names, unverified; for messages only."""
+    return _parts(armoured).namespace
+
+
+def key_of(armoured: bytes) -> PublicKey:
+    """The key that a signature names, unverified; to look it up before verifying."""
+    return _parts(armoured).opened.key
+
+
+def signed_data(namespace: str, message: bytes, hash_name: str = "sha512") -> bytes:
+    """The bytes that a key signs for `message` in `namespace`. Raises BadSignature for other hashes or namespaces."""
+    if hash_name not in ("sha256", "sha512"):
+        raise BadSignature(f"the hash {hash_name!r} does not count", next_step="sign with sha512, the default")
+    if not _NAMESPACE.fullmatch(namespace):
+        raise BadSignature(f"{namespace[:128]!r} is no namespace of gonogo", next_step="sign with the namespace shown")
+    digest = hashlib.new(hash_name, message).digest()
+    return MAGIC + string(namespace.encode()) + string(b"") + string(hash_name.encode()) + string(digest)
+
+
+def armour(blob: bytes) -> bytes:
+    """`blob` as text: base64 in lines of 70 between the two marks, LF after each line."""
+    text = base64.b64encode(blob)
+    lines = b"".join(text[start : start + LINE] + b"\n" for start in range(0, len(text), LINE))
+    return BEGIN + lines + END
+
+
+def unarmoured(armoured: bytes) -> bytes:
+    """The binary form. Raises BadSignature for anything but the one spelling that `armour` writes."""
+    if len(armoured) > MOST_BYTES:
+        raise BadSignature(f"the signature has {len(armoured)} bytes, more than {MOST_BYTES}", next_step=_AGAIN)
+    if not (armoured.startswith(BEGIN) and armoured.endswith(END)):
+        raise BadSignature("this is not an armoured SSH signature and nothing else", next_step=_AGAIN)
+    try:
+        blob = base64.b64decode(armoured[len(BEGIN) : -len(END)].replace(b"\n", b""), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadSignature("the armour of the signature is not base64", next_step=_AGAIN) from error
+    if armour(blob) != armoured:
+        raise BadSignature("the armour of the signature was rewritten", next_step=_AGAIN)
+    return blob
+
+
+_AGAIN: Final = "hand in the .sig file exactly as ssh-keygen -Y sign wrote it"
+
+
+def sign(key: ed25519.Ed25519PrivateKey, message: bytes, namespace: str) -> bytes:
+    """An armoured signature by a key that this process holds: the seal of the engine. People's keys never get here."""
+    public = string(b"ssh-ed25519") + string(key.public_key().public_bytes_raw())
+    inner = string(b"ssh-ed25519") + string(key.sign(signed_data(namespace, message)))
+    return armour(wrapped(public, namespace, inner))
+
+
+def wrapped(public: bytes, namespace: str, inner: bytes, hash_name: str = "sha512") -> bytes:
+    """The binary form of a signature from its parts."""
+    tail = string(namespace.encode()) + string(b"") + string(hash_name.encode()) + string(inner)
+    return MAGIC + (1).to_bytes(4, "big") + string(public) + tail
+
+
+def _parts(armoured: bytes) -> _Parts:
+    head = take(unarmoured(armoured), len(MAGIC) + 4, "the head")
+    if head.value != MAGIC + b"\x00\x00\x00\x01":
+        raise BadSignature("this is not an SSH signature of version 1", next_step=_AGAIN)
+    public, namespace, reserved, hash_name, inner = strings(head.rest, 5, "the signature")
+    if reserved:
+        raise BadSignature("the reserved field is not empty", next_step=_AGAIN)
+    if hash_name not in (b"sha256", b"sha512"):
+        raise BadSignature(f"the hash {hash_name[:32]!r} does not count", next_step="sign with sha512, the default")
+    name = namespace.decode("ascii", errors="replace")
+    if not _NAMESPACE.fullmatch(name):
+        raise BadSignature(f"{namespace[:128]!r} is no namespace of gonogo", next_step="sign with the namespace shown")
+    return _Parts(open_key(public), name, hash_name, inner)
+
+
+def _check(parts: _Parts, data: bytes) -> Signed:
+    key, material = parts.opened.key, parts.opened.material
+    cut = take_string(parts.inner, "the signature type")
+    algorithm = cut.value
+    match material:
+        case ed25519.Ed25519PublicKey() if key.type == SK_ED25519:
+            return _security_ed25519(parts, algorithm, cut.rest, data)
+        case ed25519.Ed25519PublicKey():
+            _expect(algorithm, b"ssh-ed25519")
+            (raw,) = strings(cut.rest, 1, "the signature")
+            material.verify(_sized(raw), data)
+        case ec.EllipticCurvePublicKey() if key.type == SK_ECDSA:
+            return _security_ecdsa(parts, algorithm, cut.rest, data)
+        case ec.EllipticCurvePublicKey():
+            _expect(algorithm, key.type.encode())
+            (raw,) = strings(cut.rest, 1, "the signature")
+            _verify_ecdsa(material, key.type.removeprefix("ecdsa-sha2-"), raw, data)
+        case rsa.RSAPublicKey():
+            _verify_rsa(material, algorithm, cut.rest, data)
+    return Signed(key, algorithm.decode(), None)
+
+
+def _security_ed25519(parts: _Parts, algorithm: bytes, rest: bytes, data: bytes) -> Signed:
+    key, material = parts.opened.key, parts.opened.material
+    _expect(algorithm, SK_ED25519.encode())
+    raw, touch = _touched(rest)
+    if isinstance(material, ed25519.Ed25519PublicKey):
+        material.verify(_sized(raw), _security_data(key, touch, data))
+        return Signed(key, SK_ED25519, touch)
+    raise BadSignature("the key does not fit the signature", next_step=_AGAIN)
+
+
+def _security_ecdsa(parts: _Parts, algorithm: bytes, rest: bytes, data: bytes) -> Signed:
+    key, material = parts.opened.key, parts.opened.material
+    if not isinstance(material, ec.EllipticCurvePublicKey):
+        raise BadSignature("the key does not fit the signature", next_step=_AGAIN)
+    if algorithm == WEBAUTHN.encode():
+        spoken = passkeys.read(rest, data)
+        touch = Touch(spoken.flags, spoken.counter, spoken.origin)
+        _verify_ecdsa(material, "nistp256", spoken.signature, spoken.signed_by(key.application))
+        return Signed(key, WEBAUTHN, touch)
+    _expect(algorithm, SK_ECDSA.encode())
+    raw, touch = _touched(rest)
+    _verify_ecdsa(material, "nistp256", raw, _security_data(key, touch, data))
+    return Signed(key, SK_ECDSA, touch)
+
+
+def _touched(rest: bytes) -> tuple[bytes, Touch]:
+    cut = take_string(rest, "the signature")
+    flags = take(cut.rest, 1, "the flags")
+    counter = take(flags.rest, 4, "the counter")
+    nothing_left(counter.rest, "the counter")
+    return cut.value, Touch(flags.value[0], int.from_bytes(counter.value, "big"))
+
+
+def _security_data(key: PublicKey, touch: Touch, data: bytes) -> bytes:
+    head = hashlib.sha256(key.application.encode()).digest() + bytes([touch.flags])
+    return head + touch.counter.to_bytes(4, "big") + hashlib.sha256(data).digest()
+
+
+def _expect(algorithm: bytes, wanted: bytes) -> None:
+    if algorithm != wanted:
+        raise BadSignature(f"a signature of type {algorithm[:64]!r} by a key of type {wanted!r}", next_step=_AGAIN)
+
+
+def _sized(raw: bytes) -> bytes:
+    if len(raw) != 64:
+        raise BadSignature("an Ed25519 signature has 64 bytes", next_step=_AGAIN)
+    return raw
+
+
+def _verify_ecdsa(material: ec.EllipticCurvePublicKey, curve: str, raw: bytes, data: bytes) -> None:
+    r, s = (positive(number, "a number of the signature") for number in strings(raw, 2, "the signature"))
+    order = CURVES[curve][1]
+    if r >= order or s >= order:
+        raise BadSignature("a number of the signature is out of range", next_step=_AGAIN)
+    material.verify(encode_dss_signature(r, s), data, ec.ECDSA(_CURVE_HASHES[curve]))
+
+
+def _verify_rsa(material: rsa.RSAPublicKey, algorithm: bytes, rest: bytes, data: bytes) -> None:
+    if algorithm not in _RSA_HASHES:
+        raise BadSignature(f"a signature of type {algorithm[:64]!r} does not count", next_step="sign with rsa-sha2-512")
+    (raw,) = strings(rest, 1, "the signature")
+    if len(raw) != (material.key_size + 7) // 8:
+        raise BadSignature("the RSA signature has another length than its key", next_step=_AGAIN)
+    material.verify(raw, data, padding.PKCS1v15(), _RSA_HASHES[algorithm])
