@@ -1,0 +1,304 @@
+"""Binds a protocol to a project and a release: document + sidecar + gonogo.yaml + manifest + people → `Plan`.
+
+Pure: bytes in, plan or findings out. An unbound MUST step, an unbound clause or an unbound limit is an error; nothing
+is guessed and nothing is left out in silence (DOC-13, CFG-11, GAT-09).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from gonogo.document.reading import Reading, read_document
+from gonogo.errors import BadInput
+from gonogo.evidence.signers import DEFAULT_RULE, DecisionRule, RequiredRole, Ring
+from gonogo.findings import Finding, Level, Origin, forbids
+from gonogo.plan.activities import ACTIVITIES, Draft, closing_drafts, rollback_drafts
+from gonogo.plan.approvers import read_approvers
+from gonogo.plan.bindings import read_project
+from gonogo.plan.digest import plan_digest
+from gonogo.plan.gates import bind_gate
+from gonogo.plan.model import Decide, Effect, Execute, GateRule, Judge, Measure, Plan, Stage, Task
+from gonogo.plan.project import Project
+from gonogo.plan.reading import Findings
+from gonogo.plan.release import Release, read_release
+from gonogo.plan.sidecar import Sidecar, StepBinding, read_sidecar
+from gonogo.protocol.model import ApprovalRequired, ArtifactRequired, Gate, HaltEffect, Protocol, StateRequired, Step
+from gonogo.terms import Digest, Obligation, digest_of
+
+NOWHERE = Digest("0" * 64)
+
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One input file: its name for messages, and its bytes."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Everything a plan is made of. `scripts` are the files that commands name, by path, with their digests."""
+
+    document: Source
+    sidecar: Source
+    project: Source
+    manifest: Source
+    approvers: Source
+    scripts: Mapping[str, Digest]
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """A plan, or none where a finding forbids it; the findings either way."""
+
+    plan: Plan | None
+    findings: tuple[Finding, ...]
+    ring: Ring | None = None
+
+
+def compile_plan(sources: Sources) -> Compilation:
+    """Compile; every fault of every input is reported in one pass where it can be read at all."""
+    notes = Findings()
+    reading = _read(sources.document, notes)
+    sidecar = _attempt(notes, sources.sidecar, lambda source: read_sidecar(source.data, source.name))
+    project = _attempt(notes, sources.project, lambda source: read_project(source.data, source.name))
+    release = _attempt(notes, sources.manifest, lambda source: read_release(source.data, source.name))
+    people = _attempt(notes, sources.approvers, lambda source: read_approvers(source.data, source.name))
+    for read in (sidecar, project, people):
+        notes.found.extend(read.findings if read else ())
+    if not (reading and reading.protocol and sidecar and project and release and people):
+        return Compilation(None, tuple(notes.found))
+    builder = Builder(reading.protocol, sidecar.sidecar, project.project, people.ring, notes)
+    plan = builder.plan(release, _digests(sources), sources.scripts)
+    found = tuple(notes.found)
+    return Compilation(None if forbids(found) else plan, found, people.ring)
+
+
+def _attempt(notes: Findings, source: Source, read: Callable[[Source], Kind]) -> Kind | None:
+    try:
+        return read(source)
+    except BadInput as error:
+        origin = _place(error.where or source.name)
+        notes.error("GN1005", error.what, origin, *((error.next_step,) if error.next_step else ()))
+        return None
+
+
+def _place(where: str) -> Origin:
+    parts = where.split(":")
+    numbers = [int(part) for part in parts[1:3] if part.isdigit()]
+    return Origin(parts[0], numbers[0] if numbers else 1, numbers[1] if len(numbers) > 1 else 1)
+
+
+def _read(source: Source, notes: Findings) -> Reading | None:
+    reading = _attempt(notes, source, lambda document: read_document(document.data, document.name))
+    if reading is not None:
+        notes.found.extend(reading.findings)
+    return reading
+
+
+def _digests(sources: Sources) -> dict[str, Digest]:
+    named = {
+        "document": sources.document,
+        "sidecar": sources.sidecar,
+        "project": sources.project,
+        "manifest": sources.manifest,
+    }
+    return {name: digest_of(source.data) for name, source in named.items()}
+
+
+@dataclass(slots=True)
+class Builder:
+    """Puts a plan together and collects what is wrong on the way."""
+
+    protocol: Protocol
+    sidecar: Sidecar
+    project: Project
+    ring: Ring
+    notes: Findings
+
+    def plan(self, release: Release, sources: Mapping[str, Digest], scripts: Mapping[str, Digest]) -> Plan:
+        """The plan; meaningless where `notes` then hold an error."""
+        self._check_names()
+        gates = self._gates()
+        stages = (self._prerequisites(), *self._workflow(gates))
+        for unknown in sorted(set(self.sidecar.steps) - {stage.id for stage in stages}):
+            origin = self.sidecar.steps[unknown].origin
+            self.notes.error("GN0702", f"binding names step `{unknown}`, which the document does not have", origin)
+        production = self.sidecar.environment == "production"
+        plan = Plan(
+            name=self.sidecar.name,
+            slug=self.protocol.slug,
+            title=self.protocol.title,
+            number=self.protocol.number,
+            brand=self.protocol.brand,
+            role=self.sidecar.role,
+            mission=self.protocol.mission,
+            guardrails=tuple(message.text for message in self.protocol.guardrails),
+            environment=self.sidecar.environment,
+            release=release,
+            project=self.project,
+            stages=stages,
+            rollback=self._side_stage("rollback", "Roll production back", rollback_drafts(self.project)) if production else None,
+            closing=self._side_stage("closing", "Report and evidence", closing_drafts(self.sidecar.environment)),
+            gates=gates,
+            decisions=self._decisions(stages),
+            freeze_stakeholders=self.ring.freeze_stakeholders,
+            scripts=dict(sorted(scripts.items())),
+            sources=sources,
+            artifacts=self._artifacts(),
+            states=self._states(),
+            outputs=tuple((name, exchange.protocol) for exchange in self.protocol.outputs for name in exchange.artifacts),
+            next_protocol=self.sidecar.next_protocol,
+            digest=NOWHERE,
+        )
+        return replace(plan, digest=plan_digest(plan))
+
+    def _check_names(self) -> None:
+        if self.sidecar.protocol != self.protocol.slug:
+            self.notes.error(
+                "GN0702",
+                f"the sidecar binds `{self.sidecar.protocol}`, the document is `{self.protocol.slug}`",
+                self.sidecar.origin,
+            )
+
+    def _gates(self) -> dict[str, GateRule]:
+        gates: dict[str, GateRule] = {}
+        for gate in self.protocol.gates:
+            gates[gate.id] = bind_gate(gate, self.sidecar, self.project, self.notes)
+        for unknown in sorted(set(self.sidecar.rollback_gates) - set(gates)):
+            self.notes.error("GN0702", f"`rollback_gates` names `{unknown}`, which is no gate", self.sidecar.origin)
+        return gates
+
+    def _artifacts(self) -> tuple[tuple[str, str, bool], ...]:
+        wanted = [item for item in self.protocol.prerequisites if isinstance(item, ArtifactRequired)]
+        return tuple((item.name, item.source, item.optional) for item in wanted)
+
+    def _states(self) -> tuple[tuple[str, str], ...]:
+        stated = [item for item in self.protocol.prerequisites if isinstance(item, StateRequired)]
+        for item in stated[len(self.sidecar.states) :]:
+            self.notes.error("GN1010", f"nothing probes the required state: {item.text}", item.origin)
+        return tuple((probe, item.text) for probe, item in zip(self.sidecar.states, stated, strict=False))
+
+    def _prerequisites(self) -> Stage:
+        wanted = [item for item in self.protocol.prerequisites if isinstance(item, ApprovalRequired)]
+        for item in wanted[len(self.sidecar.approvals) :]:
+            self.notes.error("GN1010", f"no decision point is bound to the required approval: {item.text}", item.origin)
+        drafts = [Draft("check", "check artifacts and system states", Measure("prerequisites"))]
+        for point, item in zip(self.sidecar.approvals, wanted, strict=False):
+            drafts.append(Draft(point, item.text, Decide(point, "approval")))
+        return self._stage("prerequisites", "Prerequisites", "prerequisites", 0, tuple(drafts), self.protocol.origin)
+
+    def _workflow(self, gates: Mapping[str, GateRule]) -> Iterator[Stage]:
+        ordered = list(self.protocol.gates)
+        phases = self.protocol.phases
+        for index, phase in enumerate(phases, start=1):
+            for step in phase.steps:
+                yield from self._steps(step, index)
+            last = index == len(phases)
+            for gate in ordered[index - 1 :] if last else ordered[index - 1 : index]:
+                yield self._gate_stage(gate, gates[gate.id], index)
+
+    def _steps(self, step: Step, phase: int) -> Iterator[Stage]:
+        bound = self.sidecar.steps.get(step.id)
+        if bound is not None or not step.substeps:
+            yield self._step_stage(step, bound, phase)
+        for substep in step.substeps:
+            yield from self._steps(substep, phase)
+
+    def _step_stage(self, step: Step, bound: StepBinding | None, phase: int) -> Stage:
+        drafts = self._drafts(step, bound) if bound else ()
+        if bound is None:
+            message = f"step `{step.id}` is bound to nothing"
+            binding = "obligation: it cannot be left out" if step.obligation is Obligation.MUST else "it will be left out"
+            level = Level.ERROR if step.obligation is Obligation.MUST else Level.WARNING
+            note = f"bind it under `steps:` in {self.sidecar.origin.file}"
+            self.notes.found.append(Finding("GN1010", level, f"{message}; {binding}", step.origin, notes=(note,)))
+        stage = self._stage(step.id, step.title, "step", phase, drafts, step.origin)
+        return replace(
+            stage,
+            obligation=step.obligation,
+            halts=frozenset(effect for halt in step.halts for effect in halt.effects),
+            evidence=tuple(dict.fromkeys(ref.name for ref in step.evidence)) if bound else (),
+            says=tuple(message.text for message in step.says),
+        )
+
+    def _drafts(self, step: Step, bound: StepBinding) -> tuple[Draft, ...]:
+        if bound.does:
+            activity = ACTIVITIES.get(bound.does)
+            if activity is None:
+                known = ", ".join(sorted(ACTIVITIES))
+                self.notes.error("GN0702", f"`{bound.does}` is no activity", bound.origin, f"known: {known}")
+                return ()
+            return activity(self.project)
+        if bound.command:
+            return self._command_drafts(bound)
+        return (Draft("attest", step.title, Decide(f"attest-{bound.attested_by}", "attestation")),)
+
+    def _command_drafts(self, bound: StepBinding) -> tuple[Draft, ...]:
+        command = self.project.commands.get(bound.command)
+        if command is None:
+            self.notes.error("GN0702", f"`{bound.command}` is not bound under `commands`", bound.origin)
+            return ()
+        effect = Effect(bound.effect)
+        where = bound.effect if effect is not Effect.NONE else self.sidecar.environment
+        environment = next((item.name for item in self.project.environments.values() if item.kind == where), where)
+        act = Execute(command.name, environment, effect, "step", command.repeatable or effect is Effect.NONE)
+        consumes = "production" if effect is Effect.PRODUCTION else ""
+        return (Draft("run", f"run {command.name}", act, consumes),)
+
+    def _gate_stage(self, gate: Gate, rule: GateRule, phase: int) -> Stage:
+        drafts = [
+            Draft(f"attest-{role}", f"a {role} attests: {text}", Decide(f"attest-{role}", "attestation"))
+            for text, role in self.sidecar.manual.items()
+            if text in rule.manual
+        ]
+        drafts.append(Draft("judge", f"judge {gate.name}", Judge(gate.id)))
+        stage = self._stage(f"gate/{gate.id}", gate.name, "gate", phase, tuple(drafts), rule.origin)
+        effect = HaltEffect.ROLLBACK if rule.rolls_back else HaltEffect.STOP
+        return replace(stage, halts=frozenset({effect}))
+
+    def _side_stage(self, name: str, title: str, drafts: tuple[Draft, ...]) -> Stage:
+        return self._stage(name, title, name, 0, drafts, self.protocol.origin)
+
+    def _stage(self, name: str, title: str, kind: str, phase: int, drafts: tuple[Draft, ...], origin: Origin) -> Stage:
+        tasks = tuple(Task(f"{name}#{draft.name}", draft.title, draft.act, draft.consumes) for draft in drafts)
+        self._check_commands(tasks, origin)
+        return Stage(name, title, kind, phase, Obligation.MUST, frozenset(), tasks, (), (), origin)
+
+    def _check_commands(self, tasks: tuple[Task, ...], origin: Origin) -> None:
+        for task in tasks:
+            if isinstance(task.act, Execute) and task.act.command not in self.project.commands:
+                note = f"needed by the step in {origin}"
+                self.notes.error("GN1001", f"`commands.{task.act.command}` is missing", self.project.origin, note)
+
+    def _decisions(self, stages: tuple[Stage, ...]) -> dict[str, DecisionRule]:
+        found: dict[str, DecisionRule] = {}
+        for stage in stages:
+            for task in stage.tasks:
+                if isinstance(task.act, Decide):
+                    found[task.act.point] = self._rule(task.act, stage.origin)
+        found["resume"] = self.ring.rule("resume") or DEFAULT_RULE
+        return found
+
+    def _rule(self, act: Decide, origin: Origin) -> DecisionRule:
+        if act.kind == "freeze-ack":
+            if not self.ring.freeze_stakeholders:
+                self.notes.error("GN1010", "`freeze_stakeholders` is empty; nobody could acknowledge a freeze", self.ring_origin())
+            people = max(1, len(self.ring.freeze_stakeholders))
+            return DecisionRule(quorum=people, not_requester=False, not_author=False)
+        if act.point.startswith("attest-"):
+            return DecisionRule(all_of=(RequiredRole(act.point.removeprefix("attest-")),))
+        rule = self.ring.rule(act.point)
+        if rule is None:
+            note = f"needed by the step in {origin}"
+            self.notes.error("GN1010", f"`decisions.{act.point}` is missing", self.ring_origin(), note)
+        return rule or DecisionRule()
+
+    def ring_origin(self) -> Origin:
+        """Where the people stand."""
+        return Origin(self.project.approvers, 1)

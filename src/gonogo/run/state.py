@@ -1,0 +1,403 @@
+"""The state of a run, folded from its events: `advance(plan, state, recorded)`, one event at a time.
+
+State is never stored as truth and never written by hand; the files that people see are projections of it (WFS-03).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from gonogo.plan.model import Decide, Effect, Execute, Plan, Roll, Route, Stage, Task, Watch, all_stages, stage_of, task_of
+from gonogo.run import events as happened
+from gonogo.run.events import Recorded
+from gonogo.run.rolling import Rolling, rolled
+from gonogo.terms import Digest, Json
+
+REPEATED_ON_RESUME = frozenset({"task_failed", "gate_failed", "evidence_missing", "no_go", "judge_hold"})
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """What became of a task in its present attempt. `intended_at` is set while or after an act; `outcome` when it ended."""
+
+    attempt: int
+    start: int
+    outcome: str
+    open: bool
+    fence: int
+    facts: Mapping[str, Json]
+    detail: Digest | None
+    began: datetime
+    ended: datetime | None
+    step: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A sealed file, as it counts now. `seq` is the ledger entry that sealed it."""
+
+    name: str
+    digest: Digest
+    size: int
+    stage: str
+    attempt: int
+    status: str
+    seq: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A recorded statement of a person in a round."""
+
+    person: str
+    role: str
+    fingerprint: str
+    decision: str
+    statement: Digest
+    signature: Digest
+    at: datetime
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One asking of people. `status` is open, voided, expired or used."""
+
+    name: str
+    task: str
+    attempt: int
+    point: str
+    kind: str
+    request: Digest
+    shown: Digest
+    evidence: Digest
+    challenge: str
+    expires_at: str
+    seq: int
+    at: datetime
+    status: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """Why the run stands still, and where it would go on."""
+
+    cause: str
+    effect: str
+    stage: str
+    resume_at: str
+    detail: Digest | None
+    seq: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """Production is being, or was, brought back."""
+
+    trigger: str
+    cause: str
+    began: datetime
+    finished: datetime | None
+    verified: bool
+    recovery_ms: int
+    detail: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The last judgement of a gate."""
+
+    gate: str
+    verdict: str
+    digest: Digest
+    attempt: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Everything that `decide` and the reports need to know about a run."""
+
+    seq: int = -1
+    opened: happened.RunOpened | None = None
+    opened_at: datetime | None = None
+    at: datetime | None = None
+    plan_digest: Digest | None = None
+    tasks: Mapping[str, TaskState] = field(default_factory=dict)
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    starts: Mapping[str, int] = field(default_factory=dict)
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    judgements: Mapping[str, Judgement] = field(default_factory=dict)
+    rounds: Mapping[str, Round] = field(default_factory=dict)
+    rollings: Mapping[str, Rolling] = field(default_factory=dict)
+    packages: Mapping[str, happened.PackageSealed] = field(default_factory=dict)
+    halted: Halted | None = None
+    halts: int = 0
+    aborting: bool = False
+    rollback: Rollback | None = None
+    touched: bool = False
+    freeze: bool = False
+    outcome: str = ""
+    closed_at: datetime | None = None
+
+
+def fold(plan: Plan, entries: Iterable[Recorded], state: RunState | None = None) -> RunState:
+    """The state after all `entries`, starting from `state` (or from nothing)."""
+    found = state or RunState()
+    for entry in entries:
+        found = advance(plan, found, entry)
+    return found
+
+
+def advance(plan: Plan, state: RunState, entry: Recorded) -> RunState:
+    """The state after one more event."""
+    state = replace(state, seq=entry.seq, at=entry.at)
+    match entry.event:
+        case happened.TaskIntended() | happened.TaskFinished() | happened.TaskSettled():
+            return _with_task(plan, state, entry)
+        case happened.TrafficMoved() | happened.MetricsSampled() | happened.RolloutJudged():
+            return _with_rolling(plan, state, entry)
+        case happened.EvidenceSealed() | happened.GateJudged() | happened.PackageSealed():
+            return _with_record(state, entry)
+        case (
+            happened.DecisionRequested()
+            | happened.DecisionRecorded()
+            | happened.DecisionVoided()
+            | happened.DecisionExpired()
+            | happened.DecisionConsumed()
+        ):
+            return _with_round(state, entry)
+        case _:
+            return _with_course(plan, state, entry)
+
+
+def attempt_of(state: RunState, stage: Stage) -> int:
+    """The present attempt of a stage, from 1."""
+    return state.attempts.get(stage.id, 1)
+
+
+def _with_task(plan: Plan, state: RunState, entry: Recorded) -> RunState:
+    event = entry.event
+    assert isinstance(event, happened.TaskIntended | happened.TaskFinished | happened.TaskSettled)
+    known = state.tasks.get(event.task)
+    match event:
+        case happened.TaskIntended():
+            found = TaskState(event.attempt, event.start, "", True, event.fence, {}, None, entry.at, None, event.step)
+            touched = state.touched or _touches_production(task_of(plan, event.task))
+            starts = {**state.starts, event.task: max(event.start, state.starts.get(event.task, 0))}
+            state = replace(state, touched=touched, starts=starts)
+        case happened.TaskFinished():
+            began = known.began if known and known.attempt == event.attempt else entry.at
+            fence = known.fence if known else 0
+            found = TaskState(
+                event.attempt, event.start, event.outcome, False, fence, event.facts, event.detail, began, entry.at
+            )
+        case happened.TaskSettled():
+            assert known is not None
+            found = replace(known, open=event.outcome == "unknown", outcome="", detail=event.detail, ended=None)
+    return replace(state, tasks={**state.tasks, event.task: found})
+
+
+def _touches_production(task: Task) -> bool:
+    match task.act:
+        case Execute(effect=effect) | Route(effect=effect):
+            return effect is Effect.PRODUCTION
+        case Roll():
+            return True
+        case _:
+            return False
+
+
+def _with_rolling(plan: Plan, state: RunState, entry: Recorded) -> RunState:
+    event = entry.event
+    assert isinstance(event, happened.TrafficMoved | happened.MetricsSampled | happened.RolloutJudged)
+    task = task_of(plan, event.task)
+    if not isinstance(task.act, Roll | Watch):
+        return state
+    known = state.rollings.get(event.task)
+    if known is not None and known.attempt != event.attempt:
+        known = None
+    found = rolled(plan, slots_of(plan, state, task), known, entry)
+    state = replace(state, rollings={**state.rollings, event.task: found})
+    if isinstance(event, happened.TrafficMoved):
+        task_state = state.tasks.get(event.task)
+        if task_state is not None:
+            state = replace(state, tasks={**state.tasks, event.task: replace(task_state, open=False)})
+    return state
+
+
+def slots_of(plan: Plan, state: RunState, task: Task) -> tuple[str, str]:
+    """(stable, candidate) slot of the environment a task acts on, as observed before anything was changed."""
+    assert isinstance(task.act, Roll | Watch | Route | Execute)
+    facts = observed(plan, state, task.act.environment)
+    return str(facts.get("stable", "")), str(facts.get("candidate", ""))
+
+
+def observed(plan: Plan, state: RunState, environment: str) -> Mapping[str, Json]:
+    """The facts of the last observation of an environment: slots, versions, fingerprint; empty where there is none."""
+    kind = plan.project.environments[environment].kind
+    for task_id, task in state.tasks.items():
+        if task.outcome == "ok" and task.facts.get("observed") == kind:
+            found = task.facts
+            return {**found, "task": task_id}
+    return {}
+
+
+def _with_record(state: RunState, entry: Recorded) -> RunState:
+    match entry.event:
+        case happened.EvidenceSealed() as event:
+            found = Evidence(
+                event.name, event.sha256, event.size, event.stage, event.attempt, event.status, entry.seq, entry.at
+            )
+            return replace(state, evidence={**state.evidence, event.name: found})
+        case happened.GateJudged() as event:
+            judged = Judgement(event.gate, event.verdict, event.judgement_sha256, event.attempt, entry.at)
+            return replace(state, judgements={**state.judgements, event.gate: judged})
+        case happened.PackageSealed() as event:
+            return replace(state, packages={**state.packages, event.package: event})
+        case _:
+            return state
+
+
+def _with_round(state: RunState, entry: Recorded) -> RunState:
+    match entry.event:
+        case happened.DecisionRequested() as event:
+            found = Round(
+                name=event.round,
+                task=event.task,
+                attempt=event.attempt,
+                point=event.point,
+                kind=event.kind,
+                request=event.request_sha256,
+                shown=event.shown_sha256,
+                evidence=event.evidence_sha256,
+                challenge=event.challenge,
+                expires_at=event.expires_at,
+                seq=entry.seq,
+                at=entry.at,
+                status="open",
+                answers=(),
+            )
+            return replace(state, rounds={**state.rounds, event.round: found})
+        case happened.DecisionRecorded() as event:
+            return _answered(state, event, entry)
+        case happened.DecisionVoided() as event:
+            return _marked(state, event.round, "voided")
+        case happened.DecisionExpired() as event:
+            return _marked(state, event.round, "expired")
+        case happened.DecisionConsumed() as event:
+            return _marked(state, event.round, "used")
+        case _:
+            return state
+
+
+def _answered(state: RunState, event: happened.DecisionRecorded, entry: Recorded) -> RunState:
+    known = state.rounds.get(event.round)
+    if known is None:
+        return state
+    answer = Answer(
+        event.person,
+        event.role,
+        event.fingerprint,
+        event.decision,
+        event.statement_sha256,
+        event.signature_sha256,
+        entry.at,
+        entry.seq,
+    )
+    return replace(state, rounds={**state.rounds, event.round: replace(known, answers=(*known.answers, answer))})
+
+
+def _marked(state: RunState, name: str, status: str) -> RunState:
+    known = state.rounds.get(name)
+    if known is None:
+        return state
+    return replace(state, rounds={**state.rounds, name: replace(known, status=status)})
+
+
+def _with_course(plan: Plan, state: RunState, entry: Recorded) -> RunState:
+    match entry.event:
+        case happened.RunOpened() as event:
+            return replace(state, opened=event, opened_at=entry.at)
+        case happened.PlanBound() as event:
+            return replace(state, plan_digest=event.plan_sha256)
+        case happened.RunHalted() as event:
+            halted = Halted(event.cause, event.effect, event.stage, event.resume_at, event.detail, entry.seq, entry.at)
+            return replace(state, halted=halted, halts=state.halts + 1)
+        case happened.RunResumed() as event:
+            return _resumed(plan, state, event)
+        case happened.AbortRequested():
+            return replace(state, aborting=True, halted=None)
+        case happened.RollbackBegun() as event:
+            began = Rollback(event.trigger, event.cause, entry.at, None, False, 0, event.detail)
+            return replace(state, rollback=began, halted=None, tasks=_closed(state.tasks))
+        case happened.RollbackFinished() as event:
+            assert state.rollback is not None
+            done = replace(state.rollback, finished=entry.at, verified=event.verified, recovery_ms=event.recovery_ms)
+            return replace(state, rollback=done)
+        case happened.FreezeBegun():
+            return replace(state, freeze=True)
+        case happened.FreezeEnded():
+            return replace(state, freeze=False)
+        case happened.RunClosed() as event:
+            return replace(state, outcome=event.outcome, closed_at=entry.at, halted=None)
+        case _:
+            return state
+
+
+def _closed(tasks: Mapping[str, TaskState]) -> Mapping[str, TaskState]:
+    return {name: replace(task, open=False) if task.open and task.step >= 0 else task for name, task in tasks.items()}
+
+
+def _resumed(plan: Plan, state: RunState, event: happened.RunResumed) -> RunState:
+    halted = state.halted
+    state = replace(state, halted=None)
+    if halted is None or halted.cause not in REPEATED_ON_RESUME:
+        return state
+    order = [stage.id for stage in all_stages(plan)]
+    first = order.index(event.stage)
+    last = max(order.index(halted.stage), first)
+    again = set(order[first : last + 1])
+    attempts = {**state.attempts, **{name: state.attempts.get(name, 1) + 1 for name in again}}
+    return replace(
+        state,
+        attempts=attempts,
+        tasks={name: task for name, task in state.tasks.items() if stage_of(plan, name).id not in again},
+        evidence={name: item for name, item in state.evidence.items() if item.stage not in again},
+        rounds={name: _void(plan, item, again) for name, item in state.rounds.items()},
+        rollings={name: item for name, item in state.rollings.items() if stage_of(plan, name).id not in again},
+        judgements={name: item for name, item in state.judgements.items() if f"gate/{name}" not in again},
+    )
+
+
+def _void(plan: Plan, known: Round, again: set[str]) -> Round:
+    touched = known.status == "open" and stage_of(plan, known.task).id in again
+    return replace(known, status="voided") if touched else known
+
+
+def round_of(state: RunState, task: Task, attempt: int) -> Round | None:
+    """The latest round that a task asked for in this attempt, whatever its status."""
+    found = None
+    for item in state.rounds.values():
+        if item.task == task.id and item.attempt == attempt:
+            found = item
+    return found
+
+
+def usable_round(state: RunState, point: str) -> Round | None:
+    """The latest open round of a decision point."""
+    found = None
+    for item in state.rounds.values():
+        if item.point == point and item.status == "open":
+            found = item
+    return found
+
+
+def is_decision(task: Task) -> bool:
+    """Whether people have to act for this task."""
+    return isinstance(task.act, Decide)
