@@ -88,9 +88,7 @@ def test_a_log_that_ends_in_the_middle_of_a_line_is_tampered_with() -> None:
 
 def test_times_never_fall_and_a_clock_set_back_is_refused() -> None:
     first = next_entry(None, ts=START, type="run.opened", actor=Person("rm1"), data={})
-    slightly = next_entry(
-        first, ts=START - timedelta(seconds=4), type="run.halted", actor=Person("rm1"), data={}
-    )
+    slightly = next_entry(first, ts=START - timedelta(seconds=4), type="run.halted", actor=Person("rm1"), data={})
     assert slightly.ts == START
     with pytest.raises(ClockWentBack, match="clock"):
         next_entry(first, ts=START - timedelta(seconds=6), type="run.halted", actor=Person("rm1"), data={})
@@ -115,20 +113,33 @@ def test_a_line_of_more_than_64_kib_is_refused() -> None:
         next_entry(None, ts=START, type="run.opened", actor=Person("rm1"), data={"a": "x" * 70_000})
 
 
-@pytest.mark.parametrize("line", [
-    b'{"actor": "rm1","data":{},"prev":"' + b"0" * 64 + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":1}\n',
-    b'{"actor":"rm1","data":{"a":1,"a":2},"prev":"' + b"0" * 64
-    + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":1}\n',
-    b'{"actor":"rm1","data":{"a":1.5},"prev":"' + b"0" * 64
-    + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":1}\n',
-    b'{"actor":"rm1","data":{},"more":1},"prev":"' + b"0" * 64
-    + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":1}\n',
-    b'{"actor":"rm1","data":{},"z":{},"prev":"' + b"0" * 64
-    + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":1}\n',
-    b'{"actor":"rm1","data":{},"prev":"' + b"0" * 64 + b'","seq":0,"ts":"2026-13-21T10:00:00.000Z","type":"a.b","v":1}\n',
-    b'{"actor":"rm1","data":{},"prev":"' + b"0" * 64 + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":2}\n',
-    b"",
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"actor": "rm1","data":{},"prev":"'
+        + b"0" * 64
+        + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":1}\n',
+        b'{"actor":"rm1","data":{"a":1,"a":2},"prev":"'
+        + b"0" * 64
+        + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":1}\n',
+        b'{"actor":"rm1","data":{"a":1.5},"prev":"'
+        + b"0" * 64
+        + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":1}\n',
+        b'{"actor":"rm1","data":{},"more":1},"prev":"'
+        + b"0" * 64
+        + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":1}\n',
+        b'{"actor":"rm1","data":{},"z":{},"prev":"'
+        + b"0" * 64
+        + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":1}\n',
+        b'{"actor":"rm1","data":{},"prev":"'
+        + b"0" * 64
+        + b'","seq":0,"ts":"2026-13-21T10:00:00.000Z","type":"a.b","v":1}\n',
+        b'{"actor":"rm1","data":{},"prev":"'
+        + b"0" * 64
+        + b'","seq":0,"ts":"2026-11-21T10:00:00.000Z","type":"a.b","v":2}\n',
+        b"",
+    ],
+)
 def test_a_line_in_any_other_form_is_refused(line: bytes) -> None:
     with pytest.raises(Tampered):
         read_entry(line)

@@ -1,0 +1,117 @@
+"""What machines say: in-toto Statement v1 inside DSSE, signed with Ed25519 (EVS-10, EVS-16).
+
+DSSE signs `DSSEv1`, the payload type and the payload with their lengths. A verifier looks the key up by material;
+`keyid` is decoration and the number of signatures means nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from gonogo.errors import BadInput, Tampered
+from gonogo.evidence.canonical import Tree, read_object, write_json
+from gonogo.evidence.sshkeys import PublicKey
+from gonogo.evidence.wire import string
+from gonogo.terms import Digest
+
+PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+STATEMENT: Final = "https://in-toto.io/Statement/v1"
+PREDICATE: Final = "urn:gonogo:predicate:"
+MOST_ENVELOPE: Final = 32 << 20
+
+_LOOK: Final = "compare it with another copy; do not trust this one"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A file that a statement is about, by name and SHA-256."""
+
+    name: str
+    digest: Digest
+
+
+def subjects_json(subjects: Iterable[Subject]) -> list[Tree]:
+    """`subjects` as they stand in a statement."""
+    return [{"name": subject.name, "digest": {"sha256": subject.digest}} for subject in subjects]
+
+
+def machine_statement(kind: str, subjects: Sequence[Subject], predicate: Mapping[str, Tree]) -> bytes:
+    """The payload of a machine statement; `kind` is e.g. `gate-judgement`. Raises BadInput without a subject."""
+    if not subjects:
+        raise BadInput(f"a {kind} statement without subject says nothing", next_step="name the files it is about")
+    return write_json(
+        {
+            "_type": STATEMENT,
+            "subject": subjects_json(subjects),
+            "predicateType": f"{PREDICATE}{kind}:v1",
+            "predicate": predicate,
+        }
+    )
+
+
+def signing_bytes(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
+    """What DSSE signs (its pre-authentication encoding)."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+
+def envelope(payload: bytes, signature: bytes, key: PublicKey) -> bytes:
+    """The envelope file of `payload`, signed by `key` over `signing_bytes`."""
+    return write_json(
+        {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": PAYLOAD_TYPE,
+            "signatures": [{"keyid": key.fingerprint, "sig": base64.b64encode(signature).decode()}],
+        }
+    )
+
+
+def sign_envelope(payload: bytes, key: ed25519.Ed25519PrivateKey) -> bytes:
+    """The envelope of `payload` signed by a key of this process."""
+    blob = string(b"ssh-ed25519") + string(key.public_key().public_bytes_raw())
+    return envelope(payload, key.sign(signing_bytes(payload)), PublicKey("ssh-ed25519", blob))
+
+
+def open_envelope(data: bytes, keys: Iterable[bytes], *, name: str) -> bytes:
+    """The payload of the envelope `data`, signed by one of the raw Ed25519 `keys`. Raises Tampered otherwise."""
+    try:
+        fields = read_object(data, name=name, limit=MOST_ENVELOPE)
+    except BadInput as error:
+        raise Tampered(error.what, where=error.where, next_step=_LOOK) from error
+    payload, signatures = fields.get("payload"), fields.get("signatures")
+    if set(fields) != {"payload", "payloadType", "signatures"} or fields["payloadType"] != PAYLOAD_TYPE:
+        raise Tampered("is not an envelope of an in-toto statement", where=name, next_step=_LOOK)
+    if not isinstance(payload, str) or not isinstance(signatures, list):
+        raise Tampered("the envelope has no payload or no signatures", where=name, next_step=_LOOK)
+    body = _decoded(payload, name)
+    trusted = tuple(keys)
+    for item in signatures:
+        encoded = item.get("sig") if isinstance(item, Mapping) else None
+        if isinstance(encoded, str) and any(_fits(key, _decoded(encoded, name), body) for key in trusted):
+            return body
+    raise Tampered("no listed key signed the envelope", where=name, next_step=_LOOK)
+
+
+def _decoded(text: str, name: str) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Tampered("the envelope holds broken base64", where=name, next_step=_LOOK) from error
+    if base64.b64encode(data).decode() != text:
+        raise Tampered("the envelope holds base64 in a second spelling", where=name, next_step=_LOOK)
+    return data
+
+
+def _fits(key: bytes, signature: bytes, payload: bytes) -> bool:
+    try:
+        ed25519.Ed25519PublicKey.from_public_bytes(key).verify(signature, signing_bytes(payload))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
