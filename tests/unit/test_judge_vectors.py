@@ -57,9 +57,7 @@ def evidence(
     for seen in ticks:
         silent = seen.n_c == 0 or seen.n_b == 0
         process = (
-            skip(mixture, process)
-            if silent
-            else advance(mixture, process, compared(seen, margin, alternatives.ratios))
+            skip(mixture, process) if silent else advance(mixture, process, compared(seen, margin, alternatives.ratios))
         )
         found.append(process.evidence)
     return twelve(found)
@@ -181,7 +179,7 @@ def test_the_shifted_reference_and_the_tilts_are_as_computed() -> None:
     q = latency.shape(REFERENCE, latency.shift_for(BOUNDS, 1.03))
     assert twelve(q) == [
         "0.0329422650366", "0.115884530073", "0.24882679511", "0.267057734963",
-        "0.170938563912", "0.0970577349635", "0.0470577349634", "0.020234640978",
+        "0.170938563912", "0.0970577349634", "0.0470577349634", "0.020234640978",
     ]  # fmt: skip
     tilts = latency.slower_tilts(q)
     assert twelve(tilts[2]) == [
