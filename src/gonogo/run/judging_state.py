@@ -6,6 +6,7 @@ and a replay from any stored state equals the straight run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
@@ -154,10 +155,7 @@ def _member(value: object, hint: object, where: str) -> object:
 
 def _leaf(value: object, hint: object, where: str) -> _Leaf:
     if hint is float and isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            raise _unreadable(where, "a number as text") from None
+        return _number(value, where)
     if hint is bool and isinstance(value, bool):
         return value
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
@@ -165,6 +163,16 @@ def _leaf(value: object, hint: object, where: str) -> _Leaf:
     if hint is str and isinstance(value, str):
         return value
     raise _unreadable(where, f"a value of another kind than {type(value).__name__}")
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise _unreadable(where, "a finite number as text")
+    return number
 
 
 def _unreadable(where: str, expected: str) -> BadInput:
