@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -136,7 +136,7 @@ def histograms() -> st.SearchStrategy[Histogram]:
     return st.builds(lambda c, b: Histogram(c, b, BOUNDS), arm, arm)
 
 
-def observations() -> st.SearchStrategy[dict[str, Observation]]:
+def observations() -> st.SearchStrategy[Mapping[str, Observation]]:
     """What a tick may bring: counts, silence, or nonsense."""
     gone = st.one_of(st.builds(Missing, st.just("no answer"), st.sampled_from(Arm)), st.just(Faulty("NaN")))
     return st.fixed_dictionaries(
@@ -155,7 +155,7 @@ def runs() -> st.SearchStrategy[list[Tick]]:
     return gaps.map(_numbered)
 
 
-def _numbered(parts: list[tuple[int, int, dict[str, Observation]]]) -> list[Tick]:
+def _numbered(parts: list[tuple[int, int, Mapping[str, Observation]]]) -> list[Tick]:
     found, index = [], -1
     for gap, step, seen in parts:
         index += gap
@@ -205,7 +205,10 @@ def test_ticks_without_data_leave_the_evidence_unchanged(ticks: list[Tick], sile
         state = observe(PLAN, state, tick)
     quiet = state
     for index in range(silent):
-        seen = {"errors": Missing("no answer"), "latency": Histogram((0,) * 4, (0,) * 4, BOUNDS)}
+        seen: Mapping[str, Observation] = {
+            "errors": Missing("no answer"),
+            "latency": Histogram((0,) * 4, (0,) * 4, BOUNDS),
+        }
         quiet = observe(PLAN, quiet, Tick(state.ticks + index, 0, 250, 0, seen))
     assert quiet.evidence == state.evidence
     assert [each.main.evidence for each in quiet.metrics] == [each.main.evidence for each in state.metrics]
@@ -215,7 +218,7 @@ def test_ticks_without_data_leave_the_evidence_unchanged(ticks: list[Tick], sile
 @settings(max_examples=60, deadline=None)
 def test_no_data_is_never_a_go(kinds: list[str], accepts: bool) -> None:
     plan = JudgePlan((ERRORS, LATENCY, LIMIT), window_ticks=12, no_harm=NoHarm(1) if accepts else None)
-    nothing: dict[str, dict[str, Observation]] = {
+    nothing: dict[str, Mapping[str, Observation]] = {
         "missing": {"errors": Missing("gone"), "latency": Missing("gone"), "refused": Missing("gone")},
         "faulty": {"errors": Faulty("NaN"), "latency": Faulty("NaN"), "refused": Faulty("NaN")},
         "zero": {"errors": Events(0, 0, 0, 0), "latency": Histogram((0,) * 4, (0,) * 4, BOUNDS)},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -28,12 +28,12 @@ FAST = Histogram((50, 30, 15, 4, 1, 0), (150, 90, 45, 12, 3, 0), BOUNDS)
 SLOW = Histogram((20, 30, 30, 14, 5, 1), (150, 90, 45, 12, 3, 0), BOUNDS)
 
 
-def ticks(seen: Sequence[dict[str, Observation]], lasted_ms: int = 10_000) -> list[Tick]:
+def ticks(seen: Sequence[Mapping[str, Observation]], lasted_ms: int = 10_000) -> list[Tick]:
     """The observations as ticks from 0."""
     return [Tick(index, index * lasted_ms, lasted_ms, 0, each) for index, each in enumerate(seen)]
 
 
-def folded(plan: JudgePlan, seen: Sequence[dict[str, Observation]], lasted_ms: int = 10_000) -> JudgeState:
+def folded(plan: JudgePlan, seen: Sequence[Mapping[str, Observation]], lasted_ms: int = 10_000) -> JudgeState:
     """The state after these observations."""
     state = begin(plan)
     for tick in ticks(seen, lasted_ms):
@@ -41,7 +41,7 @@ def folded(plan: JudgePlan, seen: Sequence[dict[str, Observation]], lasted_ms: i
     return state
 
 
-def answered(plan: JudgePlan, seen: Sequence[dict[str, Observation]], lasted_ms: int = 10_000) -> JudgeAnswer:
+def answered(plan: JudgePlan, seen: Sequence[Mapping[str, Observation]], lasted_ms: int = 10_000) -> JudgeAnswer:
     """The answer after these observations."""
     return verdict(plan, folded(plan, seen, lasted_ms))
 
@@ -54,8 +54,8 @@ def test_ten_times_the_errors_abort_after_two_ticks_and_the_answer_gives_figures
     assert answer.metric == "errors"
     assert answer.log_evidence >= answer.threshold == math.log(40)
     assert answer.explanation == (
-        "errors: 10.00 times the old version's (40 of 1000 = 4.000% on the new version, 12 of 3000 = 0.400% on the old); "
-        "2 of 2 ticks used; independence of requests not checked; since about tick 0; "
+        "errors: 10.00 times the old version's (40 of 1000 = 4.000% on the new version, 12 of 3000 = 0.400% on the old)"
+        "; 2 of 2 ticks used; independence of requests not checked; since about tick 0; "
         "evidence 1 : 40 against the limit 1 : 40 at tick 1"
     )
 
@@ -76,7 +76,7 @@ def test_equal_versions_are_certified_before_the_planned_end() -> None:
     plan = replace(
         BOTH, metrics=(EventRule("errors", 0.5), LatencyRule("latency", 0.5, BOUNDS, REFERENCE, certify=1.3))
     )
-    good = {"errors": Events(2500, 5, 7500, 30), "latency": FAST}
+    good: Mapping[str, Observation] = {"errors": Events(2500, 5, 7500, 30), "latency": FAST}
     answers = [answered(plan, [good] * count).kind for count in (1, 25)]
     assert answers == [JudgeKind.CONTINUE, JudgeKind.GO]
     assert JudgeKind.GO.verdict is Verdict.PASS
@@ -107,18 +107,21 @@ def test_a_plan_that_accepts_no_evidence_of_harm_gets_a_go_in_these_words() -> N
 @pytest.mark.req("SOK-05")
 def test_a_window_in_which_one_fifth_of_the_ticks_is_silent_is_no_go() -> None:
     plan = replace(ERRORS, no_harm=NoHarm(10))
-    seen: list[dict[str, Observation]] = [{"errors": GOOD}] * 23 + [{"errors": Missing("timeout", Arm.BOTH)}] * 7
+    seen: list[Mapping[str, Observation]] = [{"errors": GOOD}] * 23 + [{"errors": Missing("timeout", Arm.BOTH)}] * 7
     assert "23 of 30 ticks had data, 80 % needed" in answered(plan, seen).explanation
     assert answered(plan, seen).kind is JudgeKind.INCONCLUSIVE
 
 
 def test_the_exam_at_the_planned_end_finds_what_the_running_evidence_did_not() -> None:
-    seen: list[dict[str, Observation]] = [{"errors": Events(100, 2, 300, 2)}, {"errors": Events(100, 0, 300, 1)}] * 15
+    seen: list[Mapping[str, Observation]] = [
+        {"errors": Events(100, 2, 300, 2)},
+        {"errors": Events(100, 0, 300, 1)},
+    ] * 15
     assert answered(ERRORS, seen[:29]).kind is JudgeKind.CONTINUE
     after = folded(ERRORS, seen)
     answer = verdict(ERRORS, after)
     assert answer.kind is JudgeKind.ABORT
-    assert answer.explanation.endswith("the exam at the planned end gives z 2.25, limit 1.96")
+    assert answer.explanation.endswith("the exam at the planned end gives z 2.37, limit 1.96")
     assert final_exam(ERRORS, after) == after.exam
 
 
@@ -147,13 +150,13 @@ def test_long_silence_holds_for_a_person(seen: Observation, silent_ticks: int, s
 
 
 def test_silence_is_counted_in_time_and_not_in_ticks() -> None:
-    silent: dict[str, Observation] = {"errors": Missing("refused", Arm.CANARY)}
+    silent: Mapping[str, Observation] = {"errors": Missing("refused", Arm.CANARY)}
     assert answered(ERRORS, [silent] * 25, lasted_ms=250).kind is JudgeKind.CONTINUE
     assert answered(replace(ERRORS, canary_silence_ms=6_000), [silent] * 25, lasted_ms=250).kind is JudgeKind.HOLD
 
 
 def test_silence_ends_with_the_first_sample() -> None:
-    silent: dict[str, Observation] = {"errors": Missing("refused", Arm.CANARY)}
+    silent: Mapping[str, Observation] = {"errors": Missing("refused", Arm.CANARY)}
     assert answered(ERRORS, [silent] * 10 + [{"errors": GOOD}]).kind is JudgeKind.CONTINUE
 
 
@@ -187,7 +190,7 @@ def test_changed_buckets_hold(seen: Histogram) -> None:
 
 
 def test_an_abort_weighs_more_than_a_hold() -> None:
-    seen: list[dict[str, Observation]] = [{"errors": Events(1, 2, 1, 0)}] + [{"errors": BAD}] * 3
+    seen: list[Mapping[str, Observation]] = [{"errors": Events(1, 2, 1, 0)}] + [{"errors": BAD}] * 3
     assert answered(ERRORS, seen).kind is JudgeKind.ABORT
 
 
@@ -202,7 +205,7 @@ def test_an_abort_becomes_a_hold_when_the_old_version_differs_from_itself() -> N
 
 def test_a_slow_start_is_forgiven_in_the_warm_up_and_not_without_it() -> None:
     cold = Events(500, 5, 1500, 6)
-    seen: list[dict[str, Observation]] = [{"errors": cold}] * 8 + [{"errors": GOOD}] * 10
+    seen: list[Mapping[str, Observation]] = [{"errors": cold}] * 8 + [{"errors": GOOD}] * 10
     assert answered(replace(ERRORS, warmup_ticks=8), seen).kind is JudgeKind.GO
     assert answered(ERRORS, [{"errors": cold}] * 14).kind is JudgeKind.ABORT
 
@@ -239,7 +242,7 @@ def test_an_absolute_limit_has_an_exam_too() -> None:
 
 def test_five_times_the_errors_are_seen_in_ticks_of_a_quarter_of_a_second() -> None:
     plan = replace(ERRORS, window_ticks=240)
-    seen: list[dict[str, Observation]] = [{"errors": Events(13, 1, 38, 0)}, {"errors": Events(12, 0, 37, 1)}] * 40
+    seen: list[Mapping[str, Observation]] = [{"errors": Events(13, 1, 38, 0)}, {"errors": Events(12, 0, 37, 1)}] * 40
     state = begin(plan)
     for tick in ticks(seen, 250):
         state = observe(plan, state, tick)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -23,7 +23,7 @@ from gonogo.run.judging_events import (
 from gonogo.run.judging_mixture import Mixture, advance, skip, start
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule
 from gonogo.run.judging_show import ratio_interval
-from gonogo.run.judging_ticks import Events, Histogram, Tick
+from gonogo.run.judging_ticks import Events, Histogram, Observation, Tick
 
 TICKS = (
     Events(500, 1, 1500, 3),
@@ -50,7 +50,7 @@ def twelve(values: Sequence[float]) -> list[str]:
 def evidence(
     ticks: Sequence[Events], margin: float, *, cap: float = math.inf, phi: float = 1.0, window: int = 180
 ) -> list[str]:
-    """ln E after each tick of the main process for events."""
+    """Evidence ln E after each tick of the main process for events."""
     alternatives = worse_than(margin)
     mixture = Mixture(alternatives.weights, window, cap, phi)
     process, found = start(mixture), []
@@ -64,7 +64,7 @@ def evidence(
 
 
 def latency_evidence(margin: float, phi: float) -> list[str]:
-    """ln E after each tick of the main process for latency, without a cap."""
+    """Evidence ln E after each tick of the main process for latency, without a cap."""
     shift = latency.shift_for(BOUNDS, margin)
     q = latency.shape(REFERENCE, shift)
     mixture = Mixture(latency.TILT_WEIGHTS, 180, phi=phi)
@@ -213,7 +213,8 @@ def test_errors_and_latency_together_give_the_known_release_evidence() -> None:
     errors = (Events(55, 2, 158, 1), Events(53, 3, 150, 1), Events(55, 4, 150, 2))
     state, by_errors, release = begin(plan), [], []
     for index, seen in enumerate(errors):
-        counts = {"errors": seen, "latency": Histogram(CANARY[index], BASELINE[index], BOUNDS)}
+        latencies = Histogram(CANARY[index], BASELINE[index], BOUNDS)
+        counts: Mapping[str, Observation] = {"errors": seen, "latency": latencies}
         state = observe(plan, state, Tick(index, index * 10_000, 10_000, 0, counts))
         by_errors.append(state.metric("errors").main.evidence)
         release.append(state.evidence)
