@@ -283,6 +283,45 @@ class MetricSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FileSeen:
+    """A file of the project, as it is now. `digest` is None where it is absent or unreadable; `why` says why."""
+
+    path: str
+    digest: Digest | None
+    size: int
+    modified: datetime | None
+    why: str = ""
+
+
+class Files(Protocol):
+    """The project's own files, read below its root only; links that lead out are refused."""
+
+    def see(self, path: str) -> FileSeen:
+        """Look at one file; an absent one is an answer, not an error."""
+        ...
+
+    def read(self, path: str, *, limit: int = 1 << 26) -> bytes:
+        """The bytes of a file; BadInput names the path and what to do where it is absent, too large or outside."""
+        ...
+
+    def root(self) -> Path:
+        """The project's root, absolute; commands run there."""
+        ...
+
+
+class Views(Protocol):
+    """Readable copies of stored evidence below `.artifacts/`; never read by a gate, and checked for edits (C2)."""
+
+    def show(self, path: str, data: bytes) -> None:
+        """Write one view atomically."""
+        ...
+
+    def edited(self, expected: Mapping[str, Digest]) -> tuple[str, ...]:
+        """The paths whose view is there and differs from the stored bytes."""
+        ...
+
+
 class Announcer(Protocol):
     """Tells people. A message that cannot be delivered is recorded and never turns a gate (COM-24)."""
 

@@ -1,0 +1,304 @@
+"""`decide(plan, state, now)`: the one place that says what happens next. Pure; it sees events only.
+
+The way forward is the plan's stages in order; a recorded trigger switches to the rollback; the closing stage ends every
+run. An open intent is settled before anything else, so that a crash never acts twice (ROL-06, WFS-10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from gonogo.evidence.ledger import time_of
+from gonogo.plan.model import Decide, Execute, Judge, Measure, Plan, Roll, Route, Seal, Stage, Task, Watch, stage_of
+from gonogo.protocol.model import HaltEffect
+from gonogo.run.asking import who_is_missing
+from gonogo.run.events import (
+    DecisionExpired,
+    DecisionVoided,
+    Event,
+    RollbackBegun,
+    RollbackFinished,
+    RunClosed,
+    RunHalted,
+    TaskFinished,
+)
+from gonogo.run.rolling import HoldUntil, Judged, MoveTo, RollDone, RollFailed, next_in_roll, next_in_watch
+from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, slots_of
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Record the intent, act, record the outcome. For Route the move is absolute; for Roll `percent` and `step` say it."""
+
+    task: Task
+    attempt: int
+    start: int
+    percent: int = -1
+    step: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """An intent has no outcome: find out what happened, never repeat on a guess."""
+
+    task: Task
+    known: TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Measure something and seal the evidence; changes nothing outside."""
+
+    task: Task
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeGate:
+    """Judge a gate from sealed evidence."""
+
+    task: Task
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Open a round: write the request that people sign."""
+
+    task: Task
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitPeople:
+    """Nothing can be done until people have signed; `missing` says who."""
+
+    task: Task
+    round: Round
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Read the metrics once, for a rollout or a health window."""
+
+    task: Task
+    attempt: int
+    index: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealPackage:
+    """Build, seal and sign a package."""
+
+    task: Task
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """Nothing to do before `moment`."""
+
+    moment: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write an event that follows from the events so far. `detail` is text for people, stored as a blob."""
+
+    event: Event
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The run stands still until a person lifts the halt."""
+
+    halted: Halted
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The run has ended."""
+
+    outcome: str
+
+
+NextAct: TypeAlias = (
+    Perform | Settle | Look | JudgeGate | Ask | AwaitPeople | Sample | SealPackage | WaitUntil | Record | Parked | Over
+)
+
+
+def decide(plan: Plan, state: RunState, now: datetime) -> NextAct:
+    """What to do next, from the events so far."""
+    if state.outcome:
+        return Over(state.outcome)
+    if state.halted is not None:
+        return Parked(state.halted)
+    for task_id, known in state.tasks.items():
+        if known.open:
+            return Settle(_task(plan, task_id), known)
+    if state.aborting and state.touched and state.rollback is None and plan.rollback is not None:
+        return Record(RollbackBegun("abort", "aborted", None))
+    for stage in _route(plan, state):
+        act = _in_stage(plan, state, stage, now)
+        if act is not None:
+            return act
+    return Record(RunClosed(outcome_of(plan, state)))
+
+
+def outcome_of(plan: Plan, state: RunState) -> str:
+    """How the run ends: a run that was rolled back is never `released` (C53)."""
+    if state.rollback is not None:
+        return "rolled_back"
+    if state.aborting:
+        return "aborted"
+    return "released" if plan.environment == "production" else "ready"
+
+
+def _route(plan: Plan, state: RunState) -> tuple[Stage, ...]:
+    if state.rollback is not None and plan.rollback is not None:
+        return (plan.rollback, plan.closing)
+    if state.aborting:
+        return (plan.closing,)
+    return (*plan.stages, plan.closing)
+
+
+def _task(plan: Plan, task_id: str) -> Task:
+    return next(task for task in stage_of(plan, task_id).tasks if task.id == task_id)
+
+
+def _in_stage(plan: Plan, state: RunState, stage: Stage, now: datetime) -> NextAct | None:
+    for task in stage.tasks:
+        known = state.tasks.get(task.id)
+        if known is not None and known.outcome == "failed":
+            return _failed(plan, state, stage, task, known)
+        if known is None or known.outcome != "ok":
+            return _begin(plan, state, stage, task, now)
+    lacking = [name for name in stage.evidence if name not in state.evidence]
+    if lacking:
+        detail = f"{stage.title}: its evidence was not written: {', '.join(lacking)}"
+        return Record(RunHalted("evidence_missing", "stop", stage.id, stage.id, None), detail)
+    if stage.kind == "rollback" and state.rollback is not None and state.rollback.finished is None:
+        return Record(RollbackFinished(True, _recovery(state, stage)))
+    return None
+
+
+def _recovery(state: RunState, stage: Stage) -> int:
+    assert state.rollback is not None
+    ended = [state.tasks[task.id].ended for task in stage.tasks if task.id in state.tasks]
+    last = max((moment for moment in ended if moment is not None), default=state.rollback.began)
+    return int((last - state.rollback.began) / timedelta(milliseconds=1))
+
+
+def _failed(plan: Plan, state: RunState, stage: Stage, task: Task, known: TaskState) -> NextAct:
+    gate = isinstance(task.act, Judge)
+    if stage.kind == "rollback":
+        return Record(RunHalted("rollback_failed", "stop", stage.id, stage.id, known.detail))
+    if _must_roll_back(plan, state, stage):
+        trigger = "gate" if gate else "judge" if isinstance(task.act, Roll) else "task"
+        return Record(RollbackBegun(trigger, str(known.facts.get("cause", "failed")), known.detail))
+    cause = str(known.facts.get("cause", "")) or ("gate_failed" if gate else "task_failed")
+    effect = "pause" if HaltEffect.PAUSE in stage.halts and HaltEffect.STOP not in stage.halts else "stop"
+    back_to = str(known.facts.get("resume_at", "")) or stage.id
+    return Record(RunHalted(cause, effect, stage.id, back_to, known.detail))
+
+
+def _must_roll_back(plan: Plan, state: RunState, stage: Stage) -> bool:
+    if not state.touched or plan.rollback is None or state.rollback is not None or stage.kind == "closing":
+        return False
+    acts = any(isinstance(task.act, Roll) or task.consumes for task in stage.tasks)
+    return acts or HaltEffect.ROLLBACK in stage.halts
+
+
+def _begin(plan: Plan, state: RunState, stage: Stage, task: Task, now: datetime) -> NextAct:
+    attempt = attempt_of(state, stage)
+    match task.act:
+        case Measure():
+            return Look(task, attempt)
+        case Execute() | Route():
+            return Perform(task, attempt, state.starts.get(task.id, 0) + 1, _percent(task))
+        case Judge():
+            return JudgeGate(task, attempt)
+        case Seal():
+            return SealPackage(task, attempt)
+        case Decide():
+            return _decision(plan, state, task, attempt, now)
+        case Roll():
+            return _rolling(plan, state, task, attempt, now)
+        case Watch():
+            return _watching(plan, state, task, attempt, now)
+
+
+def _percent(task: Task) -> int:
+    return task.act.percent if isinstance(task.act, Route) else -1
+
+
+def _decision(plan: Plan, state: RunState, task: Task, attempt: int, now: datetime) -> NextAct:
+    assert isinstance(task.act, Decide)
+    asked = round_of(state, task, attempt)
+    if asked is None or asked.status in {"voided", "expired"}:
+        return Ask(task, attempt)
+    refusal = next((answer for answer in asked.answers if answer.decision == "no_go"), None)
+    if refusal is not None:
+        detail = f"{refusal.person} ({refusal.role}) said no-go at {asked.point}"
+        return Record(_finished(task, attempt, "failed", {"cause": "no_go"}), detail)
+    moved = _moved_since(plan, state, task, asked)
+    if moved:
+        return Record(DecisionVoided(asked.name, "evidence_changed", moved))
+    if now >= time_of(asked.expires_at):
+        return Record(DecisionExpired(asked.name))
+    missing = who_is_missing(plan, asked)
+    if missing:
+        return AwaitPeople(task, asked, missing)
+    return Record(_finished(task, attempt, "ok", {"round": asked.name}))
+
+
+def _moved_since(plan: Plan, state: RunState, task: Task, asked: Round) -> str:
+    order = [stage.id for stage in plan.stages]
+    own = order.index(stage_of(plan, task.id).id)
+    before = set(order[:own])
+    return next((item.name for item in state.evidence.values() if item.stage in before and item.seq > asked.seq), "")
+
+
+def _finished(task: Task, attempt: int, outcome: str, facts: dict[str, str]) -> TaskFinished:
+    return TaskFinished(task.id, attempt, 0, outcome, facts, None)
+
+
+def _rolling(plan: Plan, state: RunState, task: Task, attempt: int, now: datetime) -> NextAct:
+    known = state.rollings.get(task.id)
+    match next_in_roll(plan, known, now):
+        case MoveTo(step, percent):
+            return Perform(task, attempt, state.starts.get(task.id, 0) + 1, percent, step)
+        case HoldUntil(moment, step, why):
+            return _sample_or_wait(task, attempt, known.samples if known else 0, step, moment, now, why)
+        case Judged(event, detail):
+            return Record(event, detail)
+        case RollDone():
+            return Record(_finished(task, attempt, "ok", {}))
+        case RollFailed(cause, why):
+            return Record(_finished(task, attempt, "failed", {"cause": cause}), why)
+
+
+def _watching(plan: Plan, state: RunState, task: Task, attempt: int, now: datetime) -> NextAct:
+    known = state.rollings.get(task.id)
+    match next_in_watch(plan, known, now):
+        case HoldUntil(moment, step, why):
+            return _sample_or_wait(task, attempt, known.samples if known else 0, step, moment, now, why)
+        case _:
+            return Record(_finished(task, attempt, "ok", {}))
+
+
+def _sample_or_wait(
+    task: Task, attempt: int, index: int, step: int, moment: datetime, now: datetime, why: str
+) -> NextAct:
+    return Sample(task, attempt, index, step) if now >= moment else WaitUntil(moment, why)
+
+
+def slots(plan: Plan, state: RunState, task: Task) -> tuple[str, str]:
+    """(stable, candidate) slot of the task's environment."""
+    return slots_of(plan, state, task)
