@@ -1,0 +1,176 @@
+"""Moves traffic at Caddy through its administration API: the whole `reverse_proxy` handler in one PATCH (PX-11, PX-12).
+
+Only `upstreams` and the selection policy of the handler are changed; everything else in it stays as its owner wrote it.
+Caddy applies a configuration completely or keeps the old one, so no order of changes is needed. Fencing: the PATCH
+carries the ETag that was read (`If-Match`), and the fence itself is kept inside the handler as an `@id`, which Caddy
+stores, shows and otherwise ignores. A slot at 0 % is taken out of the list of upstreams.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gonogo.adapters.http_calls import HttpAnswer, call
+from gonogo.adapters.shares import WHOLE, check_weights, confirm, percentages, said
+from gonogo.errors import BadInput, Broken, Refused
+from gonogo.evidence.canonical import Tree, read_object, write_json
+from gonogo.ports import TrafficSeen
+from gonogo.terms import digest_of
+
+OK, PRECONDITION_FAILED = 200, 412
+HANDLER = "/config/apps/http/servers/s/routes/0/handle/0"
+WEIGHTED = "weighted_round_robin"
+
+_FENCE = re.compile(r"gonogo-[0-9a-f]{8}-fence-([0-9]{1,18})\Z")
+
+
+def handler_for(slots: Mapping[str, str], weights: Mapping[str, int], fence: int, path: str = HANDLER) -> Tree:
+    """A `reverse_proxy` handler that splits requests by `weights` over `slots` (name -> host:port)."""
+    given: dict[str, Tree] = {
+        "handler": "reverse_proxy",
+        "load_balancing": {"try_duration": "1s", "try_interval": "50ms"},
+        "stream_close_delay": "30s",
+    }
+    return _with_weights(given, slots, weights, _mark(path, fence))
+
+
+def configuration(listen: str, admin: str, slots: Mapping[str, str], weights: Mapping[str, int]) -> Tree:
+    """A whole Caddy configuration for one service: nothing persisted, no certificates, loopback addresses as given."""
+    route: Tree = {"handle": [handler_for(slots, weights, 0)]}
+    server: Tree = {"listen": [listen], "routes": [route], "automatic_https": {"disable": True}, "protocols": ["h1"]}
+    return {
+        "admin": {"listen": admin, "config": {"persist": False}},
+        "logging": {"logs": {"default": {"level": "ERROR"}}},
+        "apps": {"http": {"servers": {"s": server}, "grace_period": "10s"}},
+    }
+
+
+def _mark(path: str, fence: int) -> str:
+    return f"gonogo-{digest_of(path.encode('utf-8'))[:8]}-fence-{fence}"
+
+
+def _with_weights(
+    handler: Mapping[str, Tree], slots: Mapping[str, str], weights: Mapping[str, int], mark: str
+) -> Mapping[str, Tree]:
+    used = [slot for slot in sorted(slots) if weights[slot]]
+    policy: Tree = {"@id": mark, "policy": WEIGHTED, "weights": [weights[slot] for slot in used]}
+    balancing: Tree = {**_object(handler.get("load_balancing")), "selection_policy": policy}
+    upstreams: list[Tree] = [{**_old_upstream(handler, slots[slot]), "dial": slots[slot]} for slot in used]
+    return {**handler, "upstreams": upstreams, "load_balancing": balancing}
+
+
+def _old_upstream(handler: Mapping[str, Tree], dial: str) -> Mapping[str, Tree]:
+    return next((one for one in _objects(handler.get("upstreams")) if one.get("dial") == dial), {})
+
+
+@dataclass(frozen=True, slots=True)
+class CaddyTarget:
+    """`admin` is e.g. `http://127.0.0.1:2019`; `slots` maps names to what Caddy dials (host:port)."""
+
+    admin: str
+    slots: Mapping[str, str]
+    path: str = HANDLER
+
+    @property
+    def _url(self) -> str:
+        return self.admin.rstrip("/") + self.path
+
+    def traffic(self) -> TrafficSeen:
+        """The shares that Caddy's running configuration gives; unreadable where it cannot be expressed in shares."""
+        _, handler = self._read()
+        return self._seen(handler)
+
+    def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
+        """Replace upstreams and weights, if the configuration is still the one that was read, and read them back."""
+        check_weights(weights, self.slots)
+        answer, handler = self._read()
+        present = _fence_of(handler)
+        if present > fence:
+            raise Refused(
+                f"fence {fence} is older than {present}, which last moved this traffic",
+                where=self._url,
+                next_step="another engine took over this environment; read who holds it",
+            )
+        wanted = _with_weights(handler, self.slots, weights, _mark(self.path, fence))
+        fields = {"Content-Type": "application/json"}
+        if "etag" in answer.fields:
+            fields["If-Match"] = answer.fields["etag"]
+        changed = call("PATCH", self._url, body=write_json(wanted), fields=fields)
+        self._check(changed, weights)
+        return confirm(self.traffic(), weights, self._url)
+
+    def _check(self, changed: HttpAnswer, weights: Mapping[str, int]) -> None:
+        if changed.status == PRECONDITION_FAILED:
+            raise Refused(
+                "Caddy's configuration was changed by somebody else in the same moment; nothing was moved",
+                where=self._url,
+                next_step="read the traffic again and decide anew",
+            )
+        if changed.status != OK:
+            raise Broken(
+                f"Caddy did not take the move to {said(weights)} and keeps its configuration: {changed.words()}",
+                where=self._url,
+                next_step="the same move would fail again; correct the configuration first",
+            )
+
+    def _read(self) -> tuple[HttpAnswer, Mapping[str, Tree]]:
+        answer = call("GET", self._url)
+        if answer.status != OK:
+            raise Broken(f"Caddy does not show its handler: {answer.words()}", where=self._url)
+        try:
+            handler = read_object(answer.body, name=self._url)
+        except BadInput as error:
+            raise Broken(f"Caddy's handler is unreadable: {error.what}", where=self._url) from error
+        if handler.get("handler") != "reverse_proxy":
+            raise Broken(
+                f"there is no reverse_proxy handler but {handler.get('handler')!r}",
+                where=self._url,
+                next_step="bind `handler` of the target to the path of the reverse_proxy handler",
+            )
+        return answer, handler
+
+    def _seen(self, handler: Mapping[str, Tree]) -> TrafficSeen:
+        dials = [str(one.get("dial")) for one in _objects(handler.get("upstreams"))]
+        names = {address: slot for slot, address in self.slots.items()}
+        nothing = dict.fromkeys(self.slots, 0)
+        strangers = [dial for dial in dials if dial not in names]
+        if strangers or len(set(dials)) != len(dials) or handler.get("dynamic_upstreams"):
+            return TrafficSeen(nothing, f"upstreams that are no single slots: {', '.join(dials)}", readable=False)
+        shares = _shares(handler, len(dials))
+        if shares is None:
+            policy = _policy(handler).get("policy", "random")
+            return TrafficSeen(nothing, f"policy `{policy}` does not fix shares", readable=False)
+        raw = {**nothing, **{names[dial]: share for dial, share in zip(dials, shares, strict=True)}}
+        return TrafficSeen(percentages(raw), f"read from {self._url}, fence {_fence_of(handler)}", readable=True)
+
+
+def _shares(handler: Mapping[str, Tree], count: int) -> list[int] | None:
+    if count <= 1:
+        return [WHOLE] * count
+    policy = _policy(handler)
+    weights = policy.get("weights")
+    if policy.get("policy") != WEIGHTED or not isinstance(weights, Sequence) or isinstance(weights, str):
+        return None
+    found = [weight for weight in weights if isinstance(weight, int) and not isinstance(weight, bool) and weight >= 0]
+    return found if len(found) == len(weights) == count else None
+
+
+def _fence_of(handler: Mapping[str, Tree]) -> int:
+    found = _FENCE.match(str(_policy(handler).get("@id", "")))
+    return int(found[1]) if found else 0
+
+
+def _policy(handler: Mapping[str, Tree]) -> Mapping[str, Tree]:
+    return _object(_object(handler.get("load_balancing")).get("selection_policy"))
+
+
+def _object(value: Tree) -> Mapping[str, Tree]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _objects(value: Tree) -> tuple[Mapping[str, Tree], ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return ()
+    return tuple(_object(one) for one in value)

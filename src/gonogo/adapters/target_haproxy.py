@@ -1,0 +1,169 @@
+"""Moves traffic at HAProxy over its runtime API: a UNIX socket, one command a connection, each reply judged.
+
+HAProxy reports a refused command as text on a call that succeeded (PX-02), two commands in one line are no transaction
+(PX-03), relative weights depend on the configured ones (PX-04) and run-time weights vanish on a restart (PX-05): so
+only absolute weights are sent, raises first (PX-01), any text in a reply is a failure, and the end is read back.
+There is no compare-and-set; two engines are kept apart by the lease alone (PX-12).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gonogo.adapters.http_calls import printable
+from gonogo.adapters.shares import check_weights, confirm, ordered_changes, percentages, said
+from gonogo.errors import BadInput, Broken
+from gonogo.ports import TrafficSeen
+
+SECONDS = 3.0
+MOST_BYTES = 1 << 20
+MOST_WEIGHT = 256
+RUNNING = 2
+
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """One server as HAProxy lists it; `weight` is absolute, `operation` 2 is running, `admin` 0 is not disabled."""
+
+    weight: int
+    operation: int
+    admin: int
+
+    @property
+    def takes_traffic(self) -> bool:
+        """Whether HAProxy would send requests to it at all."""
+        return self.operation == RUNNING and self.admin == 0
+
+
+def parse_states(text: str) -> Mapping[str, ServerState]:
+    """The servers in the reply to `show servers state`; ValueError where it is none."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    columns = next((line[1:].split() for line in lines if line.startswith("#")), None)
+    if columns is None:
+        raise ValueError("no table of servers")
+    found: dict[str, ServerState] = {}
+    for line in lines[lines.index(next(one for one in lines if one.startswith("#"))) + 1 :]:
+        row = dict(zip(columns, line.split(), strict=False))
+        found[row["srv_name"]] = ServerState(
+            int(row["srv_uweight"]), int(row["srv_op_state"]), int(row["srv_admin_state"])
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class HaproxyTarget:
+    """`socket_path` is the `stats socket` (level admin), `backend` its name; `slots` maps slots to server names."""
+
+    socket_path: str
+    backend: str
+    slots: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        for name in (self.backend, *self.slots.values()):
+            if not _NAME.match(name):
+                raise BadInput(
+                    f"`{name}` is no name of a HAProxy backend or server",
+                    next_step="names hold letters, digits, `_`, `.`, `:` and `-` only",
+                )
+
+    def traffic(self) -> TrafficSeen:
+        """The weights that HAProxy holds now, in percent; Broken where it does not answer."""
+        return self._seen(self._states())
+
+    def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
+        """Raise, then lower, one command each; Broken with HAProxy's own words where it did not obey.
+
+        Without compare-and-set `fence` cannot be enforced here; it is named in the messages, and the lease holds.
+        """
+        check_weights(weights, self.slots)
+        states = self._states()
+        self._require_known(states)
+        before = {slot: states[server].weight for slot, server in self.slots.items()}
+        changes = ordered_changes(before, weights)
+        for slot, weight in changes:
+            state = states[self.slots[slot]]
+            if weight > before[slot] and not state.takes_traffic:
+                raise Broken(
+                    f"server {self.slots[slot]} should get {weight} %, but HAProxy does not hold it up "
+                    f"(state {state.operation}, disabled {state.admin}); nothing was moved (fence {fence})",
+                    where=self._where,
+                    next_step="make the server answer its health check, or enable it, and try again",
+                )
+        for done, (slot, weight) in enumerate(changes):
+            self._set(slot, weight, changes[:done])
+        return confirm(self.traffic(), weights, self._where)
+
+    @property
+    def _where(self) -> str:
+        return f"{self.socket_path} backend {self.backend}"
+
+    def _set(self, slot: str, weight: int, done: tuple[tuple[str, int], ...]) -> None:
+        reply = self._ask(f"set server {self.backend}/{self.slots[slot]} weight {weight}")
+        if reply.strip():
+            progress = f"done before it: {said(dict(done))}" if done else "nothing was changed before it"
+            raise Broken(
+                f"HAProxy refused weight {weight} for {self.slots[slot]}: `{printable(reply.encode())}`; {progress}",
+                where=self._where,
+                next_step="the move may be half done: read the target again before anything else is moved",
+            )
+
+    def _states(self) -> Mapping[str, ServerState]:
+        reply = self._ask(f"show servers state {self.backend}")
+        try:
+            return parse_states(reply)
+        except (ValueError, KeyError) as error:
+            raise Broken(
+                f"HAProxy does not list the servers: `{printable(reply.encode())}`", where=self._where
+            ) from error
+
+    def _require_known(self, states: Mapping[str, ServerState]) -> None:
+        if set(states) != set(self.slots.values()):
+            raise Broken(
+                f"the backend has the servers {', '.join(sorted(states)) or 'none'}, "
+                f"the target is bound to {', '.join(sorted(self.slots.values()))}",
+                where=self._where,
+                next_step="bind exactly the servers of the backend to slots",
+            )
+
+    def _seen(self, states: Mapping[str, ServerState]) -> TrafficSeen:
+        names = {server: slot for slot, server in self.slots.items()}
+        raw = {slot: states[server].weight for server, slot in names.items() if server in states}
+        if set(states) != set(names):
+            return TrafficSeen(
+                percentages(raw), f"servers {', '.join(sorted(states))} are not the bound slots", readable=False
+            )
+        down = [server for server, state in sorted(states.items()) if state.weight and not state.takes_traffic]
+        if down:
+            shown = ", ".join(down)
+            return TrafficSeen(
+                percentages(raw), f"{shown} has a weight but takes no traffic now, so shares differ", readable=False
+            )
+        return TrafficSeen(percentages(raw), f"read from {self._where}; no fence here, the lease holds", readable=True)
+
+    def _ask(self, command: str) -> str:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+                door.settimeout(SECONDS)
+                door.connect(self.socket_path)
+                door.sendall(f"{command}\n".encode("ascii"))
+                return _read_all(door).decode("utf-8", "replace")
+        except OSError as error:
+            raise Broken(
+                f"HAProxy's socket does not answer `{command}`: {error}",
+                where=self._where,
+                next_step="check that HAProxy runs and that this user may write to its socket (level admin)",
+            ) from error
+
+
+def _read_all(door: socket.socket) -> bytes:
+    parts: list[bytes] = []
+    while block := door.recv(1 << 16):
+        parts.append(block)
+        if sum(map(len, parts)) > MOST_BYTES:
+            raise OSError("the reply does not end")
+    return b"".join(parts)
