@@ -107,13 +107,13 @@ def test_a_plan_that_accepts_no_evidence_of_harm_gets_a_go_in_these_words() -> N
 @pytest.mark.req("SOK-05")
 def test_a_window_in_which_one_fifth_of_the_ticks_is_silent_is_no_go() -> None:
     plan = replace(ERRORS, no_harm=NoHarm(10))
-    seen: list[Mapping[str, Observation]] = [{"errors": GOOD}] * 23 + [{"errors": Missing("timeout", Arm.BOTH)}] * 7
+    seen: Sequence[Mapping[str, Observation]] = [{"errors": GOOD}] * 23 + [{"errors": Missing("timeout", Arm.BOTH)}] * 7
     assert "23 of 30 ticks had data, 80 % needed" in answered(plan, seen).explanation
     assert answered(plan, seen).kind is JudgeKind.INCONCLUSIVE
 
 
 def test_the_exam_at_the_planned_end_finds_what_the_running_evidence_did_not() -> None:
-    seen: list[Mapping[str, Observation]] = [
+    seen: Sequence[Mapping[str, Observation]] = [
         {"errors": Events(100, 2, 300, 2)},
         {"errors": Events(100, 0, 300, 1)},
     ] * 15
@@ -190,7 +190,7 @@ def test_changed_buckets_hold(seen: Histogram) -> None:
 
 
 def test_an_abort_weighs_more_than_a_hold() -> None:
-    seen: list[Mapping[str, Observation]] = [{"errors": Events(1, 2, 1, 0)}] + [{"errors": BAD}] * 3
+    seen: Sequence[Mapping[str, Observation]] = [{"errors": Events(1, 2, 1, 0)}] + [{"errors": BAD}] * 3
     assert answered(ERRORS, seen).kind is JudgeKind.ABORT
 
 
@@ -205,7 +205,7 @@ def test_an_abort_becomes_a_hold_when_the_old_version_differs_from_itself() -> N
 
 def test_a_slow_start_is_forgiven_in_the_warm_up_and_not_without_it() -> None:
     cold = Events(500, 5, 1500, 6)
-    seen: list[Mapping[str, Observation]] = [{"errors": cold}] * 8 + [{"errors": GOOD}] * 10
+    seen: Sequence[Mapping[str, Observation]] = [{"errors": cold}] * 8 + [{"errors": GOOD}] * 10
     assert answered(replace(ERRORS, warmup_ticks=8), seen).kind is JudgeKind.GO
     assert answered(ERRORS, [{"errors": cold}] * 14).kind is JudgeKind.ABORT
 
@@ -242,7 +242,7 @@ def test_an_absolute_limit_has_an_exam_too() -> None:
 
 def test_five_times_the_errors_are_seen_in_ticks_of_a_quarter_of_a_second() -> None:
     plan = replace(ERRORS, window_ticks=240)
-    seen: list[Mapping[str, Observation]] = [{"errors": Events(13, 1, 38, 0)}, {"errors": Events(12, 0, 37, 1)}] * 40
+    seen: Sequence[Mapping[str, Observation]] = [{"errors": Events(13, 1, 38, 0)}, {"errors": Events(12, 0, 37, 1)}] * 40
     state = begin(plan)
     for tick in ticks(seen, 250):
         state = observe(plan, state, tick)
