@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import socket
 from dataclasses import dataclass
+from itertools import islice
 
-from gonogo.errors import BadInput, Refused
+from gonogo.errors import BadInput, Broken, Refused
 
 MOST_PORT = 65535
+SERVER_PORTS = range(20_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,23 @@ def address_of(text: str) -> Address:
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """`count` different ports of 127.0.0.1 on which nothing listens now."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return tuple(one.getsockname()[1] for one in sockets)
-    finally:
-        for one in sockets:
-            one.close()
+    """`count` different ports of 127.0.0.1 on which nothing listens now.
+
+    From below the range that systems take for outgoing connections, so that no client's own port can get in the way.
+    """
+    start = secrets.randbelow(len(SERVER_PORTS))
+    rotated = (*SERVER_PORTS[start:], *SERVER_PORTS[:start])
+    found = tuple(islice((port for port in rotated if _is_free(port)), count))
+    if len(found) < count:
+        raise Broken(f"there are no {count} free ports", next_step="look with `ss -ltn` at what listens")
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

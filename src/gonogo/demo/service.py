@@ -211,7 +211,8 @@ class Service:
         return self._faults
 
     def _said(self, status: int, text: str) -> Reply:
-        return Reply(status, json.dumps({"version": self._release.version, "says": text}).encode("utf-8"))
+        said = {"version": self._release.version, "pid": os.getpid(), "says": text}
+        return Reply(status, json.dumps(said).encode("utf-8"))
 
 
 def _raw(value: object) -> bytes:

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Puts a release of the demo service into one slot.
+#
+#   bash scripts/deploy_web.sh --env ENVIRONMENT --release RELEASE [--dry-run]
+#
+# Environment: GONOGO_SLOT (which slot; may be absent where there is one), GONOGO_FENCE (refused when out of date),
+# GONOGO_EFFECT (noted), GONOGO_OUT (folder for the result), DEMO_WORLD, DEMO_RECORD, DEMO_PYTHON.
+# Every real execution adds one line to the record, before anything is done: proof that nothing ran twice.
+set -euo pipefail
+
+fail() { printf 'deploy_web.sh: %s\n' "$1" >&2; exit 64; }
+
+project=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+environment='' release='' dry_run=no
+while [ "$#" -gt 0 ]; do
+  case "$1" in
+    --env) [ "$#" -ge 2 ] || fail '--env needs a value'; environment=$2; shift 2 ;;
+    --release) [ "$#" -ge 2 ] || fail '--release needs a value'; release=$2; shift 2 ;;
+    --dry-run) dry_run=yes; shift ;;
+    *) fail "unknown argument: $1" ;;
+  esac
+done
+[ -n "$environment" ] || fail '--env is missing'
+[ -n "$release" ] || fail '--release is missing'
+
+case "$release" in .* | *[!A-Za-z0-9.-]*) fail "not the name of a release: $release" ;; esac
+artifact="$project/releases/$release/app.json"
+[ -f "$artifact" ] || fail "there is no artifact $artifact"
+slot=${GONOGO_SLOT:-}
+if [ "$dry_run" = yes ]; then
+  printf 'dry run: would start release %s in %s, slot %s; nothing was changed\n' "$release" "$environment" "${slot:-the only one}"
+  exit 0
+fi
+
+export DEMO_WORLD=${DEMO_WORLD:-$project/.demo/world.json}
+record=${DEMO_RECORD:-$project/.demo/record.tsv}
+python=${DEMO_PYTHON:-}
+if [ -z "$python" ] && [ -f "$project/.demo/python" ]; then python=$(cat -- "$project/.demo/python"); fi
+
+printf '%s\tdeploy\t%s\t%s\t%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$environment" "$release" \
+  "${slot:--}" "${GONOGO_EFFECT:--}" "${GONOGO_FENCE:--}" "$$" >>"$record"
+
+arguments=(--env "$environment" --release "$release")
+[ -z "$slot" ] || arguments+=(--slot "$slot")
+[ -z "${GONOGO_FENCE:-}" ] || arguments+=(--fence "$GONOGO_FENCE")
+result=$("${python:-python3}" -m gonogo.demo.world start "${arguments[@]}")
+printf '%s\n' "$result"
+if [ -n "${GONOGO_OUT:-}" ]; then printf '%s\n' "$result" >"$GONOGO_OUT/deployment.json"; fi
