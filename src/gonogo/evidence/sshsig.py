@@ -26,9 +26,11 @@ from gonogo.evidence.wire import BadSignature, nothing_left, positive, string, s
 
 __all__ = [
     "BadSignature",
+    "DoesNotFit",
     "PublicKey",
     "Signed",
     "Touch",
+    "WrongNamespace",
     "armour",
     "examine",
     "public_key",
@@ -54,6 +56,14 @@ _RSA_HASHES: Final[Mapping[bytes, hashes.HashAlgorithm]] = {
     b"rsa-sha2-256": hashes.SHA256(),
     b"rsa-sha2-512": hashes.SHA512(),
 }
+
+
+class WrongNamespace(BadSignature):
+    """A signature for another kind of statement, or for another environment."""
+
+
+class DoesNotFit(BadSignature):
+    """A well-formed signature over other bytes, or by another key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +116,14 @@ def examine(armoured: bytes, message: bytes, namespace: str) -> Signed:
     """Like `verify`, and with what a security key said about presence."""
     parts = _parts(armoured)
     if parts.namespace != namespace:
-        raise BadSignature(
+        raise WrongNamespace(
             f"signed for {parts.namespace!r}, needed for {namespace!r}",
             next_step=f"sign the file with: ssh-keygen -Y sign -n {namespace} -f KEY FILE",
         )
     try:
         return _check(parts, signed_data(namespace, message, parts.hash_name.decode()))
     except InvalidSignature as error:
-        raise BadSignature(
+        raise DoesNotFit(
             "the signature does not fit these bytes and this key",
             next_step="sign the exact bytes that were handed out, unchanged",
         ) from error

@@ -328,10 +328,10 @@ def _read(data: bytes, name: str, *, signed: bool) -> tuple[Request, Fields]:
 
 def _kind(outer: Fields) -> Kind:
     said = outer.text("predicateType")
-    for kind in Kind:
-        if said == f"{PREDICATE}{kind.value}:v1":
-            return kind
-    outer.refuse("predicateType", "is not a kind of statement that gonogo knows")
+    found = next((kind for kind in Kind if said == f"{PREDICATE}{kind.value}:v1"), None)
+    if found is None:
+        outer.refuse("predicateType", "is not a kind of statement that gonogo knows")
+    return found
 
 
 def _subjects(outer: Fields) -> tuple[Subject, ...]:

@@ -1,0 +1,99 @@
+"""Lists of files with their digests: `SHA256SUMS`, `EVIDENCE.SHA256SUMS`, and the grammar of paths (EVS-10, EVS-12).
+
+A line is 64 lower-case hex digits, two spaces, a path, LF; lines are sorted by the bytes of the path, so that
+`sha256sum -c --strict` verifies them and there is one list for one set of files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from gonogo.errors import BadInput, Tampered
+from gonogo.terms import Digest
+
+PACKAGE_SUMS: Final = "SHA256SUMS"
+EVIDENCE_SUMS: Final = "EVIDENCE.SHA256SUMS"
+EVIDENCE_MANIFEST: Final = "evidence-manifest.json"
+
+MOST_SEGMENTS: Final = 9
+MOST_PATH: Final = 240
+
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,100}")
+_DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+_LINE: Final = re.compile(rb"([0-9a-f]{64})  ([!-~]{1,240})")
+_FOREIGN: Final = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def path_problem(path: str) -> str:
+    """Why `path` cannot stand in a package; empty when it can."""
+    if not 0 < len(path) <= MOST_PATH:
+        return f"has {len(path)} characters (1 to {MOST_PATH} are allowed)"
+    segments = path.split("/")
+    if len(segments) > MOST_SEGMENTS:
+        return f"has {len(segments)} parts (at most {MOST_SEGMENTS} are allowed)"
+    for segment in segments:
+        if not _SEGMENT.fullmatch(segment):
+            return f"has the part {segment[:40]!r}; parts are letters, digits and . _ - and begin with no dot or dash"
+        if segment.endswith("."):
+            return f"has the part {segment!r}, which ends in a dot"
+        if _DEVICE.fullmatch(segment):
+            return f"has the part {segment!r}, which is a device on some systems"
+    return ""
+
+
+def check_paths(paths: Iterable[str]) -> None:
+    """Raises BadInput for a path outside the grammar, and for two that some file system takes for one."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        problem = path_problem(path)
+        if problem:
+            raise BadInput(f"the path {path[:80]!r} {problem}", next_step="rename the file")
+        folded = path.casefold()
+        if folded in seen:
+            what = f"{path!r} and {seen[folded]!r} are one file on some systems"
+            raise BadInput(what, next_step="rename one of them")
+        seen[folded] = path
+
+
+def sound_path(path: str) -> str:
+    """A path inside the grammar for any file name: foreign characters become `_`. The old name goes to the manifest."""
+    parts = [_FOREIGN.sub("_", part.encode("ascii", "replace").decode()) for part in path.split("/") if part]
+    sound = [_sound_segment(part) for part in parts[-MOST_SEGMENTS:]]
+    return "/".join(sound)[:MOST_PATH].rstrip("./") or "_"
+
+
+def _sound_segment(part: str) -> str:
+    part = part[:100].rstrip(".") or "_"
+    return f"_{part}" if part[0] in ".-" or _DEVICE.fullmatch(part) else part
+
+
+def write_sums(digests: Mapping[str, Digest]) -> bytes:
+    """The list of `digests` by path. Raises BadInput for an unsound path."""
+    check_paths(digests)
+    return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests, key=str.encode)).encode("ascii")
+
+
+def read_sums(data: bytes, *, name: str) -> tuple[tuple[Digest, str], ...]:
+    """The lines of a list. Raises Tampered for anything but what `write_sums` writes; an empty list is none."""
+    if not data.endswith(b"\n"):
+        raise Tampered("is empty or ends in the middle of a line", where=name, next_step=_LOOK)
+    found: list[tuple[Digest, str]] = []
+    for number, line in enumerate(data[:-1].split(b"\n"), start=1):
+        match = _LINE.fullmatch(line)
+        if match is None or path_problem(match[2].decode()):
+            raise Tampered("is not a line of digest, two spaces and path", where=f"{name}:{number}", next_step=_LOOK)
+        found.append((Digest(match[1].decode()), match[2].decode()))
+    paths = [path for _, path in found]
+    if paths != sorted(paths) or len({path.casefold() for path in paths}) != len(paths):
+        raise Tampered("is not sorted, or names a file twice", where=name, next_step=_LOOK)
+    return tuple(found)
+
+
+_LOOK: Final = "compare it with another copy; do not trust this one"
+
+
+def same_name(path: str, name: str) -> bool:
+    """Whether the last part of `path` is `name`, without regard to case (C3)."""
+    return path.rpartition("/")[2].casefold() == name.casefold()
