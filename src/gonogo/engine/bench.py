@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_object, write_json
+from gonogo.evidence.signers import Ring
 from gonogo.measure.header import Header, Producer, RawFile, Release, with_header
 from gonogo.plan.model import Execute, Plan, Stage, Task, stage_of
 from gonogo.plan.project import Environment
@@ -47,6 +48,7 @@ class World:
     key: EngineKey
     crash: CrashPoint
     environ: Mapping[str, str]
+    ring: Callable[[], Ring]
 
 
 @dataclass(frozen=True, slots=True)

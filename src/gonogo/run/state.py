@@ -9,13 +9,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from gonogo.plan.model import Decide, Effect, Execute, Plan, Roll, Route, Stage, Task, Watch, all_stages, stage_of, task_of
+from gonogo.plan.model import (
+    Decide,
+    Effect,
+    Execute,
+    Plan,
+    Roll,
+    Route,
+    Stage,
+    Task,
+    Watch,
+    all_stages,
+    stage_of,
+    task_of,
+)
 from gonogo.run import events as happened
 from gonogo.run.events import Recorded
 from gonogo.run.rolling import Rolling, rolled
 from gonogo.terms import Digest, Json
 
-REPEATED_ON_RESUME = frozenset({"task_failed", "gate_failed", "evidence_missing", "no_go", "judge_hold"})
+REPEATED_ON_RESUME = frozenset({"task_failed", "gate_failed", "evidence_missing", "no_go", "judge_hold", "approval_void"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,207 @@
+"""Opening a round: the request that people sign, exactly the bytes, with everything it is about by digest (REV-03)."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from gonogo.engine.bench import Bench, Produced
+from gonogo.engine.writing import append, show
+from gonogo.evidence.canonical import Tree
+from gonogo.evidence.closed import moment_text
+from gonogo.evidence.envelope import Subject
+from gonogo.evidence.ledger import Entry, time_text
+from gonogo.evidence.manifest import EVIDENCE_SUMS, write_sums
+from gonogo.evidence.merkle import leaf_digest, root_of
+from gonogo.evidence.signers import Kind
+from gonogo.evidence.statements import (
+    CheckpointRef,
+    PolicyRef,
+    ProtocolRef,
+    ReleaseRef,
+    RequestFacts,
+    Scope,
+    request_bytes,
+)
+from gonogo.plan.model import Decide
+from gonogo.run.events import DecisionRequested, PlanBound, RunHalted, TrustPinned, recorded
+from gonogo.run.showing import shown_text
+from gonogo.terms import Digest, digest_of
+
+PACKAGE_OF_POINT: Mapping[str, str] = {"readiness": "PRE-DEPLOYMENT-PACKAGE.zip"}
+
+
+def ask(bench: Bench) -> None:
+    """Open a round for this task: write request and evidence list, record their digests, tell people."""
+    assert isinstance(bench.task.act, Decide)
+    act = bench.task.act
+    entries = bench.world.journal.entries(bench.run)
+    rule = bench.plan.decisions[act.point]
+    number = 1 + sum(1 for known in bench.state.rounds.values() if known.point == act.point)
+    open_round(bench, entries, Kind(act.kind), act.point, f"{act.point}-{number}", rule.valid_for, _asked(bench, act))
+
+
+def open_round(
+    bench: Bench,
+    entries: tuple[Entry, ...],
+    kind: Kind,
+    point: str,
+    name: str,
+    valid_for: timedelta,
+    asked: Mapping[str, Tree],
+) -> None:
+    """Write the request of a round of any kind and record it."""
+    now = bench.world.clock.now()
+    sums = evidence_list(entries)
+    expires = (now + valid_for).replace(microsecond=0)
+    meaning = meaning_of(bench, kind, point)
+    shown = shown_text(bench.plan, bench.state, bench.run, meaning, expires).encode("utf-8")
+    challenge = secrets.token_hex(16)
+    vault = bench.world.vault
+    facts = RequestFacts(
+        kind=kind,
+        subjects=_subjects(bench, sums, point),
+        scope=_scope(bench, name),
+        decision_point=point,
+        challenge=challenge,
+        protocol=ProtocolRef(bench.plan.slug, bench.plan.sources["document"], bench.plan.digest),
+        policy=PolicyRef(1, _pinned(entries)),
+        params_sha256=bench.plan.sources["project"],
+        checkpoint=_checkpoint(bench, entries),
+        requested_by=_requester(bench),
+        meaning=meaning,
+        shown_sha256=digest_of(shown),
+        requested_at=now.replace(microsecond=0),
+        expires_at=expires,
+        asked=asked,
+    )
+    request = request_bytes(facts)
+    event = DecisionRequested(
+        round=name,
+        task=bench.task.id,
+        attempt=bench.attempt,
+        point=point,
+        kind=kind.value,
+        request_sha256=vault.put(request),
+        shown_sha256=vault.put(shown),
+        evidence_sha256=vault.put(sums),
+        challenge=challenge,
+        expires_at=time_text(expires),
+    )
+    bench.world.crash("CP-16 request written, not recorded")
+    append(bench, [event])
+    folder = f"approvals/{name}"
+    files = (
+        Produced(f"{folder}/request.json", request),
+        Produced(f"{folder}/shown.txt", shown),
+        Produced(f"{folder}/{EVIDENCE_SUMS}", sums),
+    )
+    show(bench, files)
+
+
+def evidence_list(entries: tuple[Entry, ...]) -> bytes:
+    """`EVIDENCE.SHA256SUMS` of everything that was sealed so far and is no claim: the newest of each name."""
+    current: dict[str, tuple[str, Digest]] = {}
+    for entry in entries:
+        if entry.type == "evidence.sealed" and entry.data.get("status") != "claimed":
+            stage, name = str(entry.data["stage"]), str(entry.data["name"])
+            current[name] = (f"evidence/{stage}/{name}", Digest(str(entry.data["sha256"])))
+    if not current:
+        return b""
+    return write_sums(dict(current.values()))
+
+
+def _subjects(bench: Bench, sums: bytes, point: str) -> tuple[Subject, ...]:
+    release = bench.plan.release
+    found = [Subject("release-manifest.json", release.digest)]
+    found += [Subject(service.artifact, service.digest) for service in release.services]
+    found.append(Subject(EVIDENCE_SUMS, digest_of(sums)))
+    sealed = bench.state.packages.get(point)
+    if sealed is not None:
+        found.append(Subject(sealed.name, sealed.sha256))
+    if point == "production":
+        found.append(Subject("deployment-plan.json", bench.plan.digest))
+    return tuple({subject.name: subject for subject in found}.values())
+
+
+def _scope(bench: Bench, name: str) -> Scope:
+    release = bench.plan.release
+    return Scope(
+        site=bench.plan.project.site,
+        release=ReleaseRef(release.id, release.version, release.digest),
+        environment=bench.plan.environment,
+        run_id=bench.run,
+        state=bench.stage.id,
+        attempt=bench.attempt,
+        round=name,
+    )
+
+
+def _checkpoint(bench: Bench, entries: tuple[Entry, ...]) -> CheckpointRef:
+    root = root_of([leaf_digest(entry.line) for entry in entries])
+    origin = f"{bench.plan.project.site}/{bench.run}"
+    return CheckpointRef(origin, len(entries), base64.b64encode(root).decode(), entries[-1].digest)
+
+
+def _pinned(entries: tuple[Entry, ...]) -> Digest:
+    for entry in entries:
+        event = recorded(entry).event
+        if isinstance(event, TrustPinned):
+            return event.approvers_sha256
+        if isinstance(event, PlanBound | RunHalted):
+            break
+    return Digest("0" * 64)
+
+
+def _requester(bench: Bench) -> str:
+    return bench.state.opened.requested_by if bench.state.opened else str(bench.actor)
+
+
+def meaning_of(bench: Bench, kind: Kind, point: str) -> str:
+    """One sentence that says what a signature means."""
+    release, plan = bench.plan.release, bench.plan
+    what = f"{plan.project.name} {release.version}"
+    match kind:
+        case Kind.FREEZE_ACK:
+            return f"I know of the change freeze for the release of {what}."
+        case Kind.ATTESTATION:
+            return f"I state for {what}: {bench.task.title}."
+        case Kind.RESUME:
+            return f"I lift the halt of {bench.run} ({what})."
+        case _ if point == "production":
+            return f"I approve the deployment of {what} to production."
+        case _ if point == "readiness":
+            return f"I approve that {what} is ready for production."
+        case _:
+            return f"I approve for {what}: {bench.task.title}"
+
+
+def _asked(bench: Bench, act: Decide) -> dict[str, Tree]:
+    match Kind(act.kind):
+        case Kind.FREEZE_ACK:
+            return _freeze(bench)
+        case Kind.ATTESTATION:
+            return {"about": "scope" if act.point == "scope_confirmation" else "criterion", "text": bench.task.title}
+        case _:
+            return {}
+
+
+def _freeze(bench: Bench) -> dict[str, Tree]:
+    freeze = bench.plan.project.freeze
+    begun: datetime = bench.now
+    known = bench.done("begin")
+    if known is not None and known.ended is not None:
+        begun = known.ended
+    ends = begun + timedelta(seconds=float(freeze.length))
+    proof = bench.done("probe")
+    probe = str(proof.facts.get("stdout", "")) if proof else ""
+    return {
+        "window": {"from": moment_text(begun.replace(microsecond=0)), "to": moment_text(ends.replace(microsecond=0))},
+        "branch_lock": {
+            "repository": bench.plan.project.name,
+            "branch": freeze.branch,
+            "probe_sha256": probe or digest_of(b""),
+        },
+    }

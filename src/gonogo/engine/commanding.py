@@ -1,0 +1,184 @@
+"""Commands of the project: arguments filled in, scripts checked against their pins, results read (DOC-21, DRY-02)."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gonogo.engine.bench import Bench
+from gonogo.errors import BadInput, Refused, Tampered
+from gonogo.evidence.canonical import read_json
+from gonogo.evidence.ledger import time_text
+from gonogo.plan.model import Execute
+from gonogo.plan.project import CommandBinding
+from gonogo.ports import CommandSpec, EffectKey, Ended, Sealed
+from gonogo.terms import Digest, Json, Secret, digest_of
+
+_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+_OURS = frozenset({"python", "out"})
+_SAFE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_:/@-]{0,255}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished command amounts to: `failed` names a cause; `facts` go into the ledger; `files` lie in the vault."""
+
+    ok: bool
+    facts: Mapping[str, Json]
+    detail: str
+    files: tuple[Sealed, ...]
+
+
+def command_spec(bench: Bench, act: Execute, key: EffectKey, fence: int) -> CommandSpec:
+    """The command ready to start; Tampered where a script is not the pinned one, BadInput where a secret is not set."""
+    binding = bench.plan.project.commands[act.command]
+    check_scripts(bench, binding)
+    values = {**_values(bench, act), "out": str(bench.world.commands.folder(key))}
+    argv = tuple(_filled(argument, values) for argument in (*binding.run, *act.extra))
+    return CommandSpec(
+        argv=argv,
+        cwd=bench.world.files.root(),
+        env=_environment(bench, act, values),
+        secrets=_secrets(bench, binding),
+        timeout=float(binding.timeout),
+        fence=fence,
+    )
+
+
+def _values(bench: Bench, act: Execute) -> dict[str, str]:
+    environment = bench.plan.project.environments[act.environment]
+    seen = bench.seen(environment.kind)
+    candidate = str(seen.get("candidate") or "")
+    return {
+        "environment": environment.name,
+        "release": bench.plan.release.version,
+        "version": bench.plan.release.version,
+        "slot": candidate,
+        "previous": str(seen.get("stable_version") or ""),
+        "url": environment.slots.get(candidate, environment.url),
+        "project": bench.plan.project.name,
+        "python": sys.executable,
+    }
+
+
+def _filled(argument: str, values: Mapping[str, str]) -> str:
+    def value(match: re.Match[str]) -> str:
+        found = values.get(match[1], "")
+        if match[1] not in _OURS and not _SAFE.match(found):
+            raise Refused(
+                f"the value `{found}` of {{{match[1]}}} may not stand in a command",
+                next_step="values begin with a letter or digit and hold only letters, digits and . + _ : / @ -",
+            )
+        return found
+
+    return _PLACEHOLDER.sub(value, argument)
+
+
+def _environment(bench: Bench, act: Execute, values: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "GONOGO_ENVIRONMENT": values["environment"],
+        "GONOGO_RELEASE": values["release"],
+        "GONOGO_RELEASE_DIGEST": bench.plan.release.digest,
+        "GONOGO_SLOT": values["slot"],
+        "GONOGO_URL": values["url"],
+        "GONOGO_FRONT_URL": bench.plan.project.environments[act.environment].url,
+        "GONOGO_PREVIOUS_RELEASE": values["previous"],
+        "GONOGO_RUN": bench.run,
+        "GONOGO_TASK": bench.task.id,
+        "GONOGO_ATTEMPT": str(bench.attempt),
+        "GONOGO_PURPOSE": act.purpose,
+    }
+
+
+def _secrets(bench: Bench, binding: CommandBinding) -> dict[str, Secret]:
+    found: dict[str, Secret] = {}
+    for name in binding.secrets:
+        value = bench.world.environ.get(name)
+        if not value:
+            raise BadInput(
+                f"the secret {name} for command `{binding.name}` is not set",
+                where=str(binding.origin),
+                next_step=f"export {name} in the environment of gonogo",
+            )
+        found[name] = Secret(value)
+    return found
+
+
+def check_scripts(bench: Bench, binding: CommandBinding) -> None:
+    """Refuse to run a command whose files are not those that were pinned when the run was opened."""
+    for argument in binding.run:
+        pinned = bench.plan.scripts.get(argument)
+        if pinned is None:
+            continue
+        seen = bench.world.files.see(argument)
+        if seen.digest is None:
+            raise Tampered(
+                f"{argument} is gone since the run was opened", next_step=f"restore {argument}, or open a new run"
+            )
+        if seen.digest != pinned:
+            raise Tampered(
+                f"{argument} was changed since the run was opened",
+                next_step="a changed script is another release: rehearse it in a new run",
+            )
+
+
+def outcome_of(bench: Bench, key: EffectKey, ended: Ended) -> Outcome:
+    """Seal what the command left and say what it amounts to. An exit status of 0 is a condition, never a verdict."""
+    files = bench.world.vault.seal(bench.world.commands.folder(key))
+    vault = bench.world.vault
+    outputs = {
+        name: vault.put(output.path.read_bytes())
+        for name, output in (("stdout", ended.stdout), ("stderr", ended.stderr))
+    }
+    faults = [text for text in (_ending(ended), ended.note, *_broken_files(bench, files)) if text]
+    facts: dict[str, Json] = {
+        "exit_code": ended.exit_code,
+        "ended_by": ended.ended_by,
+        "started_at": time_text(ended.started_at),
+        "ended_at": time_text(ended.ended_at),
+        "stdout": outputs["stdout"],
+        "stderr": outputs["stderr"],
+        "stdout_size": ended.stdout.size,
+        "stderr_size": ended.stderr.size,
+        "out": {file.path: file.digest for file in files},
+    }
+    if ended.stdout.cut or ended.stderr.cut:
+        facts["output_cut"] = True
+    detail = ""
+    if faults:
+        detail = f"{bench.task.title}: {'; '.join(faults)}{_tail(vault.read(outputs['stderr']), vault.read(outputs['stdout']))}"
+        facts["cause"] = "task_failed"
+    return Outcome(not faults, facts, detail, files)
+
+
+def _ending(ended: Ended) -> str:
+    if ended.ended_by == "limit":
+        return "it ran into its time limit and its process group was killed"
+    if ended.ended_by == "stop":
+        return "it was stopped on request"
+    if ended.exit_code < 0:
+        return f"it was killed by signal {-ended.exit_code}"
+    return f"it ended with exit status {ended.exit_code}" if ended.exit_code else ""
+
+
+def _broken_files(bench: Bench, files: tuple[Sealed, ...]) -> list[str]:
+    faults = []
+    for file in files:
+        if file.path.endswith(".json"):
+            try:
+                read_json(bench.world.vault.read(file.digest), name=file.path, limit=16 << 20)
+            except BadInput as error:
+                faults.append(f"{file.path}, which it wrote, is not usable JSON: {error.what}")
+    return faults
+
+
+def _tail(stderr: bytes, stdout: bytes) -> str:
+    text = (stderr or stdout).decode("utf-8", "replace").strip().splitlines()
+    return "\n  last lines: " + "\n              ".join(text[-5:]) if text else ""
+
+
+def argv_digest(spec: CommandSpec) -> Digest:
+    """Digest of the argument list, as it stands in the intent."""
+    return digest_of(b"\0".join(argument.encode() for argument in spec.argv))

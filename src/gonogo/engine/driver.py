@@ -1,0 +1,137 @@
+"""Drives one run until nothing is left to do now: load, fold, decide, act, again.
+
+The loop holds no truth. It may die at any line; the next driver starts from the ledger alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeAlias
+
+from gonogo.engine.announcing import announce
+from gonogo.engine.asking import ask
+from gonogo.engine.bench import Bench, World
+from gonogo.engine.gating import judge_gate
+from gonogo.engine.looking import look
+from gonogo.engine.performing import perform
+from gonogo.engine.sampling import sample
+from gonogo.engine.sealing import seal_package
+from gonogo.engine.settling import settle
+from gonogo.engine.writing import append, blob
+from gonogo.errors import Broken
+from gonogo.plan.model import Plan, task_of
+from gonogo.ports import Moved
+from gonogo.run.events import Recorded, RunHalted, TaskFinished, recorded
+from gonogo.run.machine import (
+    Ask,
+    AwaitPeople,
+    JudgeGate,
+    Look,
+    NextAct,
+    Over,
+    Parked,
+    Perform,
+    Record,
+    Sample,
+    SealPackage,
+    Settle,
+    WaitUntil,
+    decide,
+)
+from gonogo.run.state import RunState, advance
+from gonogo.terms import Actor, RunId
+
+MOST_IDLE = 0.2
+MOST_MOVES = 1000
+
+Stopped: TypeAlias = Over | Parked | AwaitPeople | WaitUntil
+Listener: TypeAlias = Callable[[RunState, Recorded], None]
+
+
+@dataclass(slots=True)
+class Driver:
+    """Drives one run. `patient` stays while people are awaited; `listener` hears every event once, for progress."""
+
+    world: World
+    plan: Plan
+    run: RunId
+    actor: Actor
+    patient: bool
+    listener: Listener
+
+    def drive(self) -> Stopped:
+        """Go on until the run is over, halted, waits for people (unless patient) or for a time far away."""
+        state = self._caught_up(RunState(), quiet=True)
+        contended = 0
+        while True:
+            act = decide(self.plan, state, self.world.clock.now())
+            if isinstance(act, Over | Parked):
+                return act
+            if isinstance(act, AwaitPeople | WaitUntil):
+                if isinstance(act, AwaitPeople) and not self.patient:
+                    return act
+                self._idle(act)
+                state = self._caught_up(state)
+                continue
+            try:
+                self._do(state, act)
+                contended = 0
+            except Moved:
+                contended += 1
+                if contended > MOST_MOVES:
+                    raise Broken("the ledger moves faster than it can be read", next_step="stop the other writers") from None
+            state = self._caught_up(state)
+
+    def _caught_up(self, state: RunState, *, quiet: bool = False) -> RunState:
+        while True:
+            fresh = [recorded(entry) for entry in self.world.journal.entries(self.run, state.seq)]
+            if not fresh:
+                return state
+            for event in fresh:
+                state = advance(self.plan, state, event)
+                if not quiet:
+                    self.listener(state, event)
+            if not quiet:
+                for event in fresh:
+                    announce(self._bench(state), event)
+
+    def _idle(self, act: AwaitPeople | WaitUntil) -> None:
+        left = timedelta(seconds=MOST_IDLE)
+        if isinstance(act, WaitUntil):
+            left = min(left, act.moment - self.world.clock.now())
+        self.world.clock.sleep(max(left.total_seconds(), 0.001))
+
+    def _bench(self, state: RunState, task_id: str = "", attempt: int = 1) -> Bench:
+        task = task_of(self.plan, task_id) if task_id else self.plan.stages[0].tasks[0]
+        return Bench(self.world, self.plan, state, self.run, self.actor, task, attempt, self.world.clock.now())
+
+    def _do(self, state: RunState, act: NextAct) -> None:
+        match act:
+            case Perform(task, attempt):
+                perform(self._bench(state, task.id, attempt), act)
+            case Settle(task, known):
+                settle(self._bench(state, task.id, known.attempt), act)
+            case Look(task, attempt):
+                look(self._bench(state, task.id, attempt))
+            case JudgeGate(task, attempt):
+                judge_gate(self._bench(state, task.id, attempt))
+            case Ask(task, attempt):
+                ask(self._bench(state, task.id, attempt))
+            case Sample(task, attempt):
+                sample(self._bench(state, task.id, attempt), act)
+            case SealPackage(task, attempt):
+                seal_package(self._bench(state, task.id, attempt))
+            case Record():
+                self._record(state, act)
+            case AwaitPeople() | WaitUntil() | Parked() | Over():
+                return
+
+    def _record(self, state: RunState, act: Record) -> None:
+        bench = self._bench(state)
+        event = act.event
+        if act.detail and isinstance(event, RunHalted | TaskFinished):
+            event = replace(event, detail=blob(bench, act.detail))
+        append(bench, [event])
+        self.world.crash("CP-11 recorded")

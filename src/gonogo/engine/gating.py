@@ -1,0 +1,71 @@
+"""Judging a gate: read the sealed bytes, judge, and record judgement and outcome together (GAT-03, F30)."""
+
+from __future__ import annotations
+
+from gonogo.engine.bench import Bench, Produced
+from gonogo.engine.writing import append, blob, sealed, show
+from gonogo.plan.model import GateRule, Judge
+from gonogo.run.events import GateJudged, TaskFinished
+from gonogo.run.gate import GateJudgement, SealedFile, Subject, judge, judgement_body
+from gonogo.terms import Verdict
+
+
+def files_for(bench: Bench, rule: GateRule) -> dict[str, SealedFile]:
+    """The current evidence a gate looks at, read from the vault by digest."""
+    found: dict[str, SealedFile] = {}
+    for name in dict.fromkeys((*rule.evidence, *(clause.file for clause in rule.clauses))):
+        item = bench.state.evidence.get(name)
+        if item is not None:
+            data = bench.world.vault.read(item.digest)
+            found[name] = SealedFile(name, item.digest, data, item.stage, item.status)
+    return found
+
+
+def judged(bench: Bench, rule: GateRule) -> GateJudgement:
+    """Judge a gate of this run now; changes nothing (GAT-02)."""
+    subject = Subject(bench.run, bench.plan.release.digest)
+    return judge(rule, files_for(bench, rule), subject, bench.now)
+
+
+def judge_gate(bench: Bench) -> None:
+    """Judge the gate of this task and record the judgement."""
+    assert isinstance(bench.task.act, Judge)
+    rule = bench.plan.gates[bench.task.act.gate]
+    found = judged(bench, rule)
+    report = bench.json(f"gate-{rule.id}.json", judgement_body(found))
+    events = sealed(bench, (report,))
+    ok = found.verdict is Verdict.PASS
+    detail = "" if ok else blob(bench, gate_text(found))
+    done = TaskFinished(
+        bench.task.id,
+        bench.attempt,
+        0,
+        "ok" if ok else "failed",
+        {} if ok else {"cause": "gate_failed", "resume_at": _resume_at(bench, found)},
+        detail or None,
+    )
+    bench.world.crash("CP-05 judged, not recorded")
+    append(bench, [*events, GateJudged(rule.id, bench.attempt, found.verdict.word, events[0].sha256), done])
+    show(bench, (Produced(report.name, report.data),))
+
+
+def _resume_at(bench: Bench, found: GateJudgement) -> str:
+    """The earliest step whose evidence keeps the gate from passing: that is the one to do again."""
+    guilty = {result.who for result in found.clauses if result.verdict is not Verdict.PASS}
+    order = [stage.id for stage in bench.plan.stages]
+    return next((name for name in order if name in guilty), bench.stage.id)
+
+
+def gate_text(found: GateJudgement) -> str:
+    """Why a gate did not pass, clause by clause, for people at 02:00."""
+    lines = [f"gate `{found.rule.name}` is {found.verdict.word.upper()}"]
+    for result in found.clauses:
+        if result.verdict is not Verdict.PASS:
+            clause = result.clause
+            lines.append(f"  {result.verdict.word.upper():12} {clause.text}   ({clause.origin})")
+            lines.append(f"               measured {result.measured}, limit {result.limit}: {result.why}")
+    for name, verdict, why in found.lacking:
+        lines.append(f"  {verdict.word.upper():12} {name}: {why}")
+    if found.rule.on_fail:
+        lines.append(f"  next: {found.rule.on_fail}")
+    return "\n".join(lines)

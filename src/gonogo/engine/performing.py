@@ -1,0 +1,201 @@
+"""Doing an act: intent in one committed transaction, act, outcome (engine sections 5.4 and 8; ROL-06).
+
+The order is the whole point: after a crash at any line the ledger says enough for `settling` to find out what happened.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+
+from gonogo.engine.bench import Bench
+from gonogo.engine.commanding import Outcome, argv_digest, command_spec, outcome_of
+from gonogo.engine.using import verified_for_use
+from gonogo.engine.writing import append, blob, write
+from gonogo.errors import GonogoError, Refused
+from gonogo.plan.model import Decide, Effect, Execute, Roll, Route
+from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, NeverStarted, Running
+from gonogo.run.events import (
+    DecisionVoided,
+    Event,
+    EvidenceSealed,
+    RunHalted,
+    TaskFinished,
+    TaskIntended,
+    TrafficMoved,
+)
+from gonogo.run.machine import Perform, slots
+from gonogo.run.state import usable_round
+from gonogo.terms import Digest, Json, digest_of
+
+POLL = 0.05
+
+
+def perform(bench: Bench, act: Perform) -> None:
+    """Perform a command or a traffic move of this run."""
+    match bench.task.act:
+        case Execute() as command:
+            _execute(bench, act, command)
+        case Route() as route:
+            _move(bench, act, route.environment)
+        case Roll() as roll:
+            _move(bench, act, roll.environment)
+
+
+def _execute(bench: Bench, act: Perform, command: Execute) -> None:
+    key = EffectKey(bench.run, bench.task.id, act.attempt, act.start)
+    try:
+        spec = command_spec(bench, command, key, 0)
+    except GonogoError as error:
+        fail(bench, act.start, str(error), "task_failed")
+        return
+    environment = command.environment if command.effect is not Effect.NONE else ""
+    try:
+        spec = _intend(bench, act, environment, argv_digest(spec), spec)
+    except Refused as error:
+        _void(bench, str(error))
+        return
+    bench.world.crash("CP-03 intent committed")
+    try:
+        bench.world.commands.start(key, spec)
+    except GonogoError as error:
+        fail_after_intent(bench, act.start, str(error))
+        return
+    bench.world.crash("CP-06 command running")
+    finish(bench, key, act.start)
+
+
+def _intend(bench: Bench, act: Perform, environment: str, argv: Digest, spec: CommandSpec | None) -> CommandSpec:
+    bench.world.crash("CP-01 before the intent")
+    now = bench.world.clock.now()
+    consumed = verified_for_use(bench, now) if bench.task.consumes else ()
+    with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=now) as tx:
+        fence = tx.take_lease(environment) if environment else 0
+        bench.world.crash("CP-02 lease taken, intent not committed")
+        write(tx, consumed)
+        host = platform.node()
+        write(tx, [TaskIntended(bench.task.id, act.attempt, act.start, environment, fence, host, argv, act.step)])
+    found = spec or CommandSpec((), bench.world.files.root(), {}, {}, 0.0)
+    return CommandSpec(found.argv, found.cwd, found.env, found.secrets, found.timeout, fence)
+
+
+def _void(bench: Bench, why: str) -> None:
+    """An approval that does not carry the act is void: the run halts and asks people again."""
+    known = usable_round(bench.state, bench.task.consumes)
+    events: list[Event] = [DecisionVoided(known.name, "refused_at_use", "")] if known else []
+    asking = next(
+        (
+            stage.id
+            for stage in bench.plan.stages
+            for task in stage.tasks
+            if isinstance(task.act, Decide) and task.act.point == bench.task.consumes
+        ),
+        bench.stage.id,
+    )
+    halt = RunHalted("approval_void", "stop", bench.stage.id, asking, blob(bench, f"{bench.task.title}: {why}"))
+    append(bench, [*events, halt])
+
+
+def finish(bench: Bench, key: EffectKey, start: int) -> None:
+    """Wait for a started command and record what it came to."""
+    ended = _wait(bench, key)
+    bench.world.crash("CP-08 result there, not recorded")
+    if isinstance(ended, Ended):
+        record(bench, start, outcome_of(bench, key, ended))
+        return
+    fail_after_intent(bench, start, f"{bench.task.title}: no result was left ({ended.reason})")
+
+
+def _wait(bench: Bench, key: EffectKey) -> Ended | Lost:
+    while True:
+        match bench.world.commands.look(key):
+            case Running():
+                bench.world.clock.sleep(POLL)
+            case NeverStarted():
+                return Lost("it was never started")
+            case found:
+                return found
+
+
+def record(bench: Bench, start: int, outcome: Outcome, before: tuple[Event, ...] = ()) -> None:
+    """Append the outcome of a command, and the evidence that a custom step owes from its output folder."""
+    events = [*before, *_step_evidence(bench, outcome)]
+    word = "ok" if outcome.ok else "failed"
+    detail = blob(bench, outcome.detail)
+    done = TaskFinished(bench.task.id, bench.attempt, start, word, outcome.facts, detail)
+    append_latest(bench, (*events, done))
+    bench.world.crash("CP-10 result recorded")
+
+
+def _step_evidence(bench: Bench, outcome: Outcome) -> list[Event]:
+    from_step = isinstance(bench.task.act, Execute) and bench.task.act.purpose == "step"
+    if not (from_step and outcome.ok):
+        return []
+    return [
+        _sealed_event(bench, file.path, file.digest, file.size)
+        for file in outcome.files
+        if file.path in bench.stage.evidence
+    ]
+
+
+def _sealed_event(bench: Bench, name: str, digest: Digest, size: int) -> Event:
+    return EvidenceSealed(name, digest, size, bench.stage.id, bench.attempt, "measured")
+
+
+def append_latest(bench: Bench, events: tuple[Event, ...]) -> None:
+    """Append after whatever the ledger's head is now: outcomes are facts and are recorded even after a halt came between."""
+    seq = max((entry.seq for entry in bench.world.journal.entries(bench.run, bench.state.seq)), default=bench.state.seq)
+    with bench.world.journal.write(bench.run, seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
+        bench.world.crash("CP-09 result not committed")
+        write(tx, events)
+
+
+def fail(bench: Bench, start: int, detail: str, cause: str) -> None:
+    """Record that a task failed before anything was begun."""
+    facts: Mapping[str, Json] = {"cause": cause}
+    append(bench, [TaskFinished(bench.task.id, bench.attempt, start, "failed", facts, blob(bench, detail))])
+
+
+def fail_after_intent(bench: Bench, start: int, detail: str) -> None:
+    """Record that an intended act failed."""
+    facts: Mapping[str, Json] = {"cause": "task_failed"}
+    append_latest(bench, (TaskFinished(bench.task.id, bench.attempt, start, "failed", facts, blob(bench, detail)),))
+
+
+def wanted_weights(bench: Bench, percent: int) -> dict[str, int]:
+    """The weights of both slots for a share of the candidate."""
+    stable, candidate = slots(bench.plan, bench.state, bench.task)
+    if not candidate or not stable:
+        return {}
+    return {candidate: percent, stable: 100 - percent}
+
+
+def _move(bench: Bench, act: Perform, environment: str) -> None:
+    weights = wanted_weights(bench, act.percent)
+    if not weights:
+        fail(bench, act.start, f"{bench.task.title}: nobody knows which slot serves {environment}", "task_failed")
+        return
+    told = digest_of(repr(sorted(weights.items())).encode())
+    fence = _intend(bench, act, environment, told, None).fence
+    bench.world.crash("CP-04 move intended")
+    try:
+        seen = bench.world.targets[environment].move(weights, fence)
+    except GonogoError as error:
+        fail_after_intent(bench, act.start, f"{bench.task.title}: {error}")
+        return
+    bench.world.crash("CP-07 moved, not recorded")
+    if seen.readable and dict(seen.weights) != weights:
+        text = f"{bench.task.title}: asked for {weights}, the proxy says {dict(seen.weights)}"
+        fail_after_intent(bench, act.start, text)
+        return
+    moved(bench, act.start, act.step, act.percent, weights)
+
+
+def moved(bench: Bench, start: int, step: int, percent: int, weights: Mapping[str, int]) -> None:
+    """Record a traffic move that was read back."""
+    event = TrafficMoved(bench.task.id, bench.attempt, step, percent, dict(weights))
+    if step >= 0:
+        append_latest(bench, (event,))
+        return
+    done = TaskFinished(bench.task.id, bench.attempt, start, "ok", {"weights": dict(weights)}, None)
+    append_latest(bench, (event, done))

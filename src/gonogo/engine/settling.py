@@ -1,0 +1,105 @@
+"""After a crash: find out what became of an open intent, and never repeat on a guess (engine section 8; ROL-06)."""
+
+from __future__ import annotations
+
+from gonogo.engine.bench import Bench
+from gonogo.engine.commanding import outcome_of
+from gonogo.engine.performing import append_latest, finish, moved, record, wanted_weights
+from gonogo.engine.writing import blob
+from gonogo.errors import GonogoError
+from gonogo.plan.model import Execute, Roll, Route
+from gonogo.ports import EffectKey, Ended, Lost, NeverStarted, Running
+from gonogo.run.events import RunHalted, TaskFinished, TaskSettled
+from gonogo.run.machine import Settle
+from gonogo.run.rolling import step_percent
+
+
+def settle(bench: Bench, act: Settle) -> None:
+    """Close an open intent: by its recorded result, by a probe, or by asking a person."""
+    match bench.task.act:
+        case Execute() as command:
+            _settle_command(bench, act, command)
+        case Route() as route:
+            _settle_move(bench, act, route.environment, route.percent)
+        case Roll() as roll:
+            _settle_move(bench, act, roll.environment, step_percent(bench.plan, act.known.step))
+
+
+def _settle_command(bench: Bench, act: Settle, command: Execute) -> None:
+    start = act.known.start
+    key = EffectKey(bench.run, bench.task.id, act.known.attempt, start)
+    match bench.world.commands.look(key):
+        case Running():
+            finish(bench, key, start)
+        case Ended(ended_by="itself") as ended:
+            settled = TaskSettled(bench.task.id, act.known.attempt, start, "applied", "result", None)
+            record(bench, start, outcome_of(bench, key, ended), (settled,))
+        case NeverStarted():
+            _not_applied(bench, act, "engine", "it was never started")
+        case Ended() as ended if command.repeatable:
+            _not_applied(bench, act, "engine", f"it was ended by {ended.ended_by} and is repeatable")
+        case Lost(reason) if command.repeatable:
+            _not_applied(bench, act, "engine", f"{reason}; it is repeatable")
+        case Ended() as ended:
+            _probe(bench, act, command, f"it was ended by {ended.ended_by}")
+        case Lost(reason):
+            _probe(bench, act, command, reason)
+
+
+def _probe(bench: Bench, act: Settle, command: Execute, reason: str) -> None:
+    answer, why = _asked(bench, command)
+    text = f"{bench.task.title}: {reason}; probe: {why}"
+    settled = TaskSettled(bench.task.id, act.known.attempt, act.known.start, answer, "probe", blob(bench, text))
+    bench.world.crash("CP-17 probed, not recorded")
+    if answer == "applied":
+        done = TaskFinished(bench.task.id, act.known.attempt, act.known.start, "ok", {"settled": "probe"}, None)
+        append_latest(bench, (settled, done))
+    elif answer == "not_applied":
+        append_latest(bench, (settled,))
+    else:
+        detail = f"{text}\nNobody can tell whether it took effect; gonogo does not repeat it on a guess."
+        halt = RunHalted("outcome_unknown", "stop", bench.stage.id, bench.stage.id, blob(bench, detail))
+        append_latest(bench, (settled, halt))
+
+
+def _asked(bench: Bench, command: Execute) -> tuple[str, str]:
+    kind = bench.plan.project.environments[command.environment].kind
+    seen = bench.seen(kind)
+    candidate = str(seen.get("candidate") or "")
+    prober = bench.world.probers.get(command.environment)
+    if prober is None or command.purpose not in {"deploy", "redeploy", "rollback"}:
+        return "unknown", "nothing can be asked about this command"
+    answer = prober.ask(candidate) if candidate else prober.front()
+    wanted = bench.plan.release.version
+    shown = answer.version or "nothing"
+    if command.purpose == "rollback":
+        gone = answer.version != wanted
+        return ("applied", f"{shown} answers") if gone else ("not_applied", f"{wanted} still answers")
+    if answer.version == wanted and answer.healthy:
+        return "applied", f"{wanted} answers and is healthy"
+    before = seen.get("candidate_version") if candidate else seen.get("stable_version")
+    if answer.version is not None and answer.version == before:
+        return "not_applied", f"{shown} answers, as before"
+    return "unknown", f"{shown} answers, {wanted} was expected, {before or 'nothing'} was there before"
+
+
+def _not_applied(bench: Bench, act: Settle, by: str, why: str) -> None:
+    text = f"{bench.task.title}: {why}"
+    event = TaskSettled(bench.task.id, act.known.attempt, act.known.start, "not_applied", by, blob(bench, text))
+    append_latest(bench, (event,))
+
+
+def _settle_move(bench: Bench, act: Settle, environment: str, percent: int) -> None:
+    weights = wanted_weights(bench, percent)
+    try:
+        seen = bench.world.targets[environment].traffic()
+    except GonogoError as error:
+        _not_applied(
+            bench, act, "probe", f"the proxy did not answer ({error.what}); a move is absolute and is asked for again"
+        )
+        return
+    bench.world.crash("CP-17 probed, not recorded")
+    if seen.readable and dict(seen.weights) == weights:
+        moved(bench, act.known.start, act.known.step, percent, weights)
+        return
+    _not_applied(bench, act, "probe", f"the proxy says {dict(seen.weights)}")

@@ -1,0 +1,54 @@
+"""Writing to the ledger: one transaction for what belongs together, blobs for every text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gonogo.engine.bench import Bench, Produced
+from gonogo.ports import Draft, Transaction
+from gonogo.run.events import Event, EvidenceSealed, data_of, type_of
+from gonogo.terms import Digest
+
+
+def append(bench: Bench, events: Sequence[Event]) -> None:
+    """Append `events` after the state that `bench` saw; raises Moved where somebody else wrote meanwhile."""
+    with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
+        write(tx, events)
+
+
+def write(tx: Transaction, events: Sequence[Event]) -> None:
+    """Append `events` inside an open transaction."""
+    for event in events:
+        tx.append(Draft(type_of(event), data_of(event)))
+
+
+def blob(bench: Bench, text: str) -> Digest | None:
+    """Store text for people in the vault and give its digest; no text, no digest."""
+    return bench.world.vault.put(text.encode("utf-8", "replace")) if text else None
+
+
+def sealed(bench: Bench, files: Sequence[Produced]) -> tuple[EvidenceSealed, ...]:
+    """Store evidence files in the vault; the events that record them still have to be appended."""
+    events = []
+    for file in files:
+        digest = bench.world.vault.put(file.data)
+        events.append(EvidenceSealed(file.name, digest, len(file.data), bench.stage.id, bench.attempt, file.status))
+    return tuple(events)
+
+
+def show(bench: Bench, files: Sequence[Produced]) -> None:
+    """Write the readable copies below `.artifacts/`, after the events are committed."""
+    for file in files:
+        bench.world.views.show(view_path(bench.plan.name, file.name), file.data)
+
+
+VIEW_FOLDERS = {
+    "pre-deployment": ("pre-deployment", "protocol-14"),
+    "production-deployment": ("deployment", "protocol-11"),
+    "deployment-automation": ("deployment-automation",),
+}
+
+
+def view_path(protocol: str, name: str) -> str:
+    """Where the view of an evidence file lies below `.artifacts/` (EVS-06)."""
+    return f"{VIEW_FOLDERS.get(protocol, (protocol,))[0]}/{name}"

@@ -1,0 +1,49 @@
+"""`shown.txt`: what every client shows before somebody signs, word for word the same everywhere (trust section 7)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gonogo.evidence.ledger import time_text
+from gonogo.plan.model import Plan
+from gonogo.run.state import RunState
+from gonogo.terms import RunId
+
+
+def shown_text(plan: Plan, state: RunState, run: RunId, meaning: str, expires: datetime) -> str:
+    """The text, from plan and state alone; foreign text is cleaned of control characters."""
+    release = plan.release
+    lines = [
+        meaning,
+        "",
+        f"release      {plan.project.name} {release.version} ({release.id})",
+        f"manifest     sha256 {release.digest}",
+        *(f"artifact     {service.name} {service.version}  sha256 {service.digest}" for service in release.services),
+        f"environment  {plan.environment}",
+        f"run          {run}",
+        f"protocol     {plan.title}",
+        f"plan         sha256 {plan.digest}",
+        f"expires      {time_text(expires)}",
+        "",
+        "gates so far:",
+        *(_gates(plan, state) or ["  none judged yet"]),
+        "",
+        f"evidence on file: {len(state.evidence)} files",
+        *(f"  {item.name}  sha256 {item.digest[:16]}…  ({item.status})" for item in state.evidence.values()),
+    ]
+    if state.halts:
+        lines += ["", f"this run was halted {state.halts} time(s) before"]
+    return "\n".join(_clean(line) for line in lines) + "\n"
+
+
+def _gates(plan: Plan, state: RunState) -> list[str]:
+    found = []
+    for rule in plan.gates.values():
+        judged = state.judgements.get(rule.id)
+        if judged is not None:
+            found.append(f"  {judged.verdict.upper():12} {rule.name}")
+    return found
+
+
+def _clean(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
