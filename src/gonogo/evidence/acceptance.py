@@ -47,7 +47,7 @@ from gonogo.evidence.signers import (
     Ring,
     is_security_key,
 )
-from gonogo.evidence.sshsig import BadSignature, DoesNotFit, Signed, WrongNamespace, examine
+from gonogo.evidence.sshsig import WEBAUTHN, BadSignature, DoesNotFit, Signed, WrongNamespace, examine
 from gonogo.evidence.statements import Request, Statement, read_request, read_statement
 from gonogo.terms import Decision, Digest, digest_of
 
@@ -101,6 +101,11 @@ class Accepted:
     def role(self) -> str:
         """As what they signed."""
         return self.statement.signer.role
+
+    @property
+    def in_browser(self) -> bool:
+        """Whether it was signed with a passkey on a page."""
+        return self.signed.algorithm == WEBAUTHN
 
     @property
     def decision(self) -> str:

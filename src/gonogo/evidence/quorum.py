@@ -8,10 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from gonogo.evidence.acceptance import Accepted
 from gonogo.evidence.signers import DecisionRule, Ring
-from gonogo.evidence.sshsig import WEBAUTHN
+
+
+class Standing(Protocol):
+    """A statement that stands, as far as counting goes: who, as what, what they decided, and on which client."""
+
+    @property
+    def person(self) -> str:
+        """Who signed."""
+        ...
+
+    @property
+    def role(self) -> str:
+        """As what they signed."""
+        ...
+
+    @property
+    def decision(self) -> str:
+        """`go`, `no_go`, `withheld` or `stated`."""
+        ...
+
+    @property
+    def in_browser(self) -> bool:
+        """Whether the signature was made in a browser."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +53,7 @@ class Quorum:
         return f"signed by {', '.join(self.people)}" if self.met else "waiting for " + "; ".join(self.missing)
 
 
-def quorum(rule: DecisionRule, accepted: Sequence[Accepted], facts: Mapping[str, str], ring: Ring) -> Quorum:
+def quorum(rule: DecisionRule, accepted: Sequence[Standing], facts: Mapping[str, str], ring: Ring) -> Quorum:
     """Judge the accepted statements of one round by `rule`. `facts` decide which conditional roles are needed."""
     objecting = tuple(sorted({item.person for item in accepted if item.decision == "no_go"}))
     holding_back = tuple(sorted({item.person for item in accepted if item.decision == "withheld"} - set(objecting)))
@@ -48,7 +71,7 @@ def quorum(rule: DecisionRule, accepted: Sequence[Accepted], facts: Mapping[str,
     return Quorum(met, tuple(missing), objecting, holding_back, people)
 
 
-def freeze_quorum(ring: Ring, accepted: Sequence[Accepted]) -> Quorum:
+def freeze_quorum(ring: Ring, accepted: Sequence[Standing]) -> Quorum:
     """Whether every listed stakeholder acknowledged the change freeze (FRZ-04). Nobody listed is not everybody."""
     people = {item.person for item in accepted}
     missing = tuple(handle for handle in ring.freeze_stakeholders if handle not in people)
@@ -59,7 +82,7 @@ def freeze_quorum(ring: Ring, accepted: Sequence[Accepted]) -> Quorum:
     return Quorum(bool(asked) and not missing, words, (), (), tuple(sorted(people)))
 
 
-def _missing_roles(needed: Sequence[str], rule: DecisionRule, counted: Sequence[Accepted], ring: Ring) -> list[str]:
+def _missing_roles(needed: Sequence[str], rule: DecisionRule, counted: Sequence[Standing], ring: Ring) -> list[str]:
     places: list[tuple[str, ...]] = [(role,) for role in needed]
     if rule.any_of:
         places.append(rule.any_of)
@@ -67,7 +90,7 @@ def _missing_roles(needed: Sequence[str], rule: DecisionRule, counted: Sequence[
     return [_wanted(place, rule, ring, counted) for number, place in enumerate(places) if number not in seated]
 
 
-def _seated(places: Sequence[tuple[str, ...]], counted: Sequence[Accepted], *, distinct: bool) -> Mapping[int, str]:
+def _seated(places: Sequence[tuple[str, ...]], counted: Sequence[Standing], *, distinct: bool) -> Mapping[int, str]:
     """Which places are filled, by whom: as many as possible, nobody twice where people have to be distinct."""
     taken: dict[str, int] = {}
     filled: dict[int, str] = {}
@@ -89,14 +112,14 @@ def _seated(places: Sequence[tuple[str, ...]], counted: Sequence[Accepted], *, d
     return filled
 
 
-def _wanted(place: tuple[str, ...], rule: DecisionRule, ring: Ring, counted: Sequence[Accepted]) -> str:
+def _wanted(place: tuple[str, ...], rule: DecisionRule, ring: Ring, counted: Sequence[Standing]) -> str:
     done = {item.person for item in counted} if rule.distinct_people else set()
     able = sorted({person.handle for role in place for person in ring.holding(role)} - done)
     who = f" ({', '.join(able)})" if able else " (nobody else has this role)"
     return " or ".join(place) + who
 
 
-def _missing_people(rule: DecisionRule, counted: Sequence[Accepted], ring: Ring) -> list[str]:
+def _missing_people(rule: DecisionRule, counted: Sequence[Standing], ring: Ring) -> list[str]:
     people = {item.person for item in counted}
     lacking = rule.quorum - len(people)
     if lacking <= 0:
@@ -106,7 +129,7 @@ def _missing_people(rule: DecisionRule, counted: Sequence[Accepted], ring: Ring)
     return [f"{lacking} more {noun} ({', '.join(able) or 'nobody is listed'}) for a quorum of {rule.quorum}"]
 
 
-def _missing_clients(rule: DecisionRule, counted: Sequence[Accepted]) -> list[str]:
-    made = len({item.person for item in counted if item.signed.algorithm != WEBAUTHN})
+def _missing_clients(rule: DecisionRule, counted: Sequence[Standing]) -> list[str]:
+    made = len({item.person for item in counted if not item.in_browser})
     lacking = rule.cli_at_least - made
     return [f"{lacking} signature(s) made on a command line, not in a browser"] if lacking > 0 else []
