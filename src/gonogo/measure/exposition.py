@@ -1,7 +1,7 @@
 """Prometheus exposition text as cumulative counters for each version: requests, bad requests, latency buckets.
 
-Foreign text is data: what cannot be parsed is BadInput; what was parsed but cannot be true (NaN, negative, half a request,
-the same series twice) is a fault of that version and never a number.
+Foreign text is data: what cannot be parsed is BadInput; what was parsed but cannot be true (NaN, negative, half a
+request, the same series twice) is a fault of that version and never a number.
 """
 
 from __future__ import annotations
