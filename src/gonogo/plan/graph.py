@@ -1,0 +1,214 @@
+"""A plan as a graph of states: every way in which a run can move, forward, back and round (compiler section 17).
+
+The graph may only ever have more ways than the engine takes, never fewer: what holds for it holds for the engine.
+
+    next      the task was done
+    skip      a guideline may end without success; a MUST never
+    retry     the stage begins again, or the engine was restarted; bounded by attempts
+    fail      the task or gate did not hold; the run stands still
+    resume    a person lifts the halt; the run goes back to this stage or an earlier one, never ahead
+    rollback  production was touched and something failed, or a person aborted
+    abort     a person ends a run; before anything is touched that leads to the closing
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from gonogo.findings import Origin
+from gonogo.plan.model import Decide, Effect, Execute, Judge, Plan, Roll, Route, Stage, Task, Watch
+from gonogo.terms import Obligation
+
+START, END = "(start)", "(end)"
+
+
+class EdgeKind(enum.Enum):
+    """Why a run moves along an edge."""
+
+    NEXT = "next"
+    SKIP = "skip"
+    RETRY = "retry"
+    FAIL = "fail"
+    RESUME = "resume"
+    ROLLBACK = "rollback"
+    ABORT = "abort"
+
+
+class StateKind(enum.Enum):
+    """What happens in a state."""
+
+    EDGE = "edge"
+    STEP = "step"
+    GATE = "gate"
+    APPROVAL = "approval"
+    ROLLOUT = "rollout"
+    SOAK = "soak"
+    ROLLBACK = "rollback"
+    CLOSING = "closing"
+    HALT = "halt"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state. `must`: it binds, so nothing behind it may be reached round it. Its place is in the document."""
+
+    id: str
+    title: str
+    kind: StateKind
+    effect: Effect
+    must: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A way from one state to another."""
+
+    source: str
+    target: str
+    kind: EdgeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """States in document order and all edges; a run begins at `start` and is over at `end`."""
+
+    states: tuple[State, ...]
+    edges: tuple[Edge, ...]
+    start: str = START
+    end: str = END
+
+
+def targets(graph: Graph) -> Mapping[str, tuple[str, ...]]:
+    """For each state the states that can follow it."""
+    out: dict[str, list[str]] = {state.id: [] for state in graph.states}
+    for edge in graph.edges:
+        out.setdefault(edge.source, []).append(edge.target)
+    return {source: tuple(dict.fromkeys(following)) for source, following in out.items()}
+
+
+def graph_of(plan: Plan) -> Graph:
+    """Every state of `plan` and every way between them."""
+    forward = [_Piece.of(stage) for stage in plan.stages if stage.tasks]
+    rollback = _Piece.of(plan.rollback) if plan.rollback is not None and plan.rollback.tasks else None
+    closing = _Piece.of(plan.closing)
+    origin = plan.closing.origin
+    edge = (State(START, "start", StateKind.EDGE, Effect.NONE, must=False, origin=origin),)
+    last = (State(END, "end", StateKind.EDGE, Effect.NONE, must=False, origin=origin),)
+    pieces = [*forward, *([rollback] if rollback else []), closing]
+    states = tuple(state for piece in pieces for state in (*piece.states, piece.halt))
+    edges = dict.fromkeys(
+        (
+            *_forward(forward, closing),
+            *(edge for piece in pieces for edge in _inside(piece)),
+            *_resumes(forward),
+            *_backward(forward, rollback, closing),
+            Edge(closing.last, END, EdgeKind.NEXT),
+        )
+    )
+    return Graph((*edge, *states, *last), tuple(edges))
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stage with its states; `halt` is where it stands still."""
+
+    stage: Stage
+    states: tuple[State, ...]
+    halt: State
+
+    @property
+    def first(self) -> str:
+        return self.states[0].id
+
+    @property
+    def last(self) -> str:
+        return self.states[-1].id
+
+    @classmethod
+    def of(cls, stage: Stage) -> _Piece:
+        states = tuple(_state(stage, task) for task in stage.tasks)
+        halt = State(f"{stage.id} (halted)", stage.title, StateKind.HALT, Effect.NONE, must=False, origin=stage.origin)
+        return cls(stage, states, halt)
+
+
+def _state(stage: Stage, task: Task) -> State:
+    kind = {"rollback": StateKind.ROLLBACK, "closing": StateKind.CLOSING}.get(stage.kind) or _kind(task)
+    must = stage.obligation is Obligation.MUST and stage.kind not in {"rollback", "closing"}
+    return State(task.id, f"{stage.title}: {task.title}", kind, _effect(task), must, stage.origin)
+
+
+def _kind(task: Task) -> StateKind:
+    match task.act:
+        case Judge():
+            return StateKind.GATE
+        case Decide():
+            return StateKind.APPROVAL
+        case Roll() | Route():
+            return StateKind.ROLLOUT
+        case Watch():
+            return StateKind.SOAK
+        case _:
+            return StateKind.STEP
+
+
+def _effect(task: Task) -> Effect:
+    match task.act:
+        case Execute(effect=effect) | Route(effect=effect):
+            return effect
+        case Roll():
+            return Effect.PRODUCTION
+        case _:
+            return Effect.NONE
+
+
+def _forward(forward: Sequence[_Piece], closing: _Piece) -> Iterator[Edge]:
+    yield Edge(START, forward[0].first if forward else closing.first, EdgeKind.NEXT)
+    for one, other in pairwise([*forward, closing]):
+        yield Edge(one.last, other.first, EdgeKind.NEXT)
+        if one.stage.obligation is Obligation.GUIDELINE:
+            for state in one.states:
+                yield Edge(state.id, other.first, EdgeKind.SKIP)
+
+
+def _inside(piece: _Piece) -> Iterator[Edge]:
+    for one, other in pairwise(piece.states):
+        yield Edge(one.id, other.id, EdgeKind.NEXT)
+    for state in piece.states:
+        yield Edge(state.id, state.id, EdgeKind.RETRY)
+        yield Edge(state.id, piece.first, EdgeKind.RETRY)
+        yield Edge(state.id, piece.halt.id, EdgeKind.FAIL)
+    yield Edge(piece.halt.id, piece.first, EdgeKind.RESUME)
+
+
+def _resumes(forward: Sequence[_Piece]) -> Iterator[Edge]:
+    """A halt may be lifted toward any earlier stage, whose work is then done again; never toward a later one."""
+    for number, piece in enumerate(forward):
+        for earlier in forward[:number]:
+            yield Edge(piece.halt.id, earlier.first, EdgeKind.RESUME)
+
+
+def _backward(forward: Sequence[_Piece], rollback: _Piece | None, closing: _Piece) -> Iterator[Edge]:
+    """Out of the way forward: by abort before production is touched, by the rollback from then on."""
+    touched = False
+    for piece in forward:
+        before = touched
+        for state in piece.states:
+            touched = touched or state.effect is Effect.PRODUCTION
+            yield from _out(state.id, rollback if touched else None, closing)
+        yield from _out(piece.halt.id, rollback if touched else None, closing)
+        if touched and not before:
+            # The stage halted before its first effect: nothing is to be rolled back yet, the abort ends the run.
+            yield Edge(piece.halt.id, closing.first, EdgeKind.ABORT)
+    if rollback is not None:
+        yield Edge(rollback.last, closing.first, EdgeKind.NEXT)
+
+
+def _out(source: str, rollback: _Piece | None, closing: _Piece) -> Iterator[Edge]:
+    if rollback is not None:
+        yield Edge(source, rollback.first, EdgeKind.ROLLBACK)
+    else:
+        yield Edge(source, closing.first, EdgeKind.ABORT)
