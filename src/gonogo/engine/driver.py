@@ -23,7 +23,7 @@ from gonogo.engine.writing import append, blob
 from gonogo.errors import Broken
 from gonogo.plan.model import Plan, task_of
 from gonogo.ports import Moved
-from gonogo.run.events import Recorded, RunHalted, TaskFinished, recorded
+from gonogo.run.events import Recorded, RolloutJudged, RunHalted, TaskFinished, recorded
 from gonogo.run.machine import (
     Ask,
     AwaitPeople,
@@ -81,7 +81,9 @@ class Driver:
             except Moved:
                 contended += 1
                 if contended > MOST_MOVES:
-                    raise Broken("the ledger moves faster than it can be read", next_step="stop the other writers") from None
+                    raise Broken(
+                        "the ledger moves faster than it can be read", next_step="stop the other writers"
+                    ) from None
             state = self._caught_up(state)
 
     def _caught_up(self, state: RunState, *, quiet: bool = False) -> RunState:
@@ -131,7 +133,7 @@ class Driver:
     def _record(self, state: RunState, act: Record) -> None:
         bench = self._bench(state)
         event = act.event
-        if act.detail and isinstance(event, RunHalted | TaskFinished):
+        if act.detail and isinstance(event, RunHalted | TaskFinished | RolloutJudged):
             event = replace(event, detail=blob(bench, act.detail))
         append(bench, [event])
         self.world.crash("CP-11 recorded")

@@ -22,7 +22,10 @@ def verified_for_use(bench: Bench, now: datetime) -> tuple[DecisionConsumed, ...
     point = bench.task.consumes
     asked = usable_round(bench.state, point)
     if asked is None:
-        raise Refused(f"there is no open approval at `{point}`", next_step=f"ask for it and let people sign: gonogo approve {bench.run}")
+        raise Refused(
+            f"there is no open approval at `{point}`",
+            next_step=f"ask for it and let people sign: gonogo approve {bench.run}",
+        )
     check_again(bench, asked, now)
     return (DecisionConsumed(asked.name, bench.task.id, bench.attempt),)
 

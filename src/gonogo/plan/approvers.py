@@ -248,7 +248,9 @@ def _cross_check(ring: Ring, top: Section, notes: Findings) -> None:
                 notes.error(WRONG_VALUE, what, top.origin_of("people"), "a key belongs to one person")
     for name in ring.freeze_stakeholders:
         if ring.person(name) is None:
-            notes.error(WRONG_VALUE, f"freeze stakeholder `{name}` is not in `people`", top.origin_of("freeze_stakeholders"))
+            notes.error(
+                WRONG_VALUE, f"freeze stakeholder `{name}` is not in `people`", top.origin_of("freeze_stakeholders")
+            )
     for point, rule in ring.decisions.items():
         _check_rule(point, rule, ring, top, notes)
 

@@ -212,6 +212,7 @@ def _rollout(section: Section) -> RolloutBinding:
         steps=numbers or DEFAULT_CANARY,
         hold=section.seconds("hold", Decimal(300)),
         tick=section.seconds("tick", Decimal(10)),
+        patience=section.seconds("patience", Decimal(3600)),
         alpha=section.ratio("alpha", Decimal("0.05")),
         error_margin=Decimal(
             section.text("error_margin", "1.10", pattern=r"[1-9]\d?(\.\d+)?", kind="a factor from 1 on")

@@ -143,16 +143,20 @@ class Builder:
             release=release,
             project=self.project,
             stages=stages,
-            rollback=self._side_stage("rollback", "Roll production back", rollback_drafts(self.project)) if production else None,
+            rollback=self._side_stage("rollback", "Roll production back", rollback_drafts(self.project))
+            if production
+            else None,
             closing=self._side_stage("closing", "Report and evidence", closing_drafts(self.sidecar.environment)),
             gates=gates,
             decisions=self._decisions(stages),
-            freeze_stakeholders=self.ring.freeze_stakeholders,
+            ring=self.ring,
             scripts=dict(sorted(scripts.items())),
             sources=sources,
             artifacts=self._artifacts(),
             states=self._states(),
-            outputs=tuple((name, exchange.protocol) for exchange in self.protocol.outputs for name in exchange.artifacts),
+            outputs=tuple(
+                (name, exchange.protocol) for exchange in self.protocol.outputs for name in exchange.artifacts
+            ),
             next_protocol=self.sidecar.next_protocol,
             digest=NOWHERE,
         )
@@ -214,7 +218,9 @@ class Builder:
         drafts = self._drafts(step, bound) if bound else ()
         if bound is None:
             message = f"step `{step.id}` is bound to nothing"
-            binding = "obligation: it cannot be left out" if step.obligation is Obligation.MUST else "it will be left out"
+            binding = (
+                "obligation: it cannot be left out" if step.obligation is Obligation.MUST else "it will be left out"
+            )
             level = Level.ERROR if step.obligation is Obligation.MUST else Level.WARNING
             note = f"bind it under `steps:` in {self.sidecar.origin.file}"
             self.notes.found.append(Finding("GN1010", level, f"{message}; {binding}", step.origin, notes=(note,)))
@@ -288,7 +294,9 @@ class Builder:
     def _rule(self, act: Decide, origin: Origin) -> DecisionRule:
         if act.kind == "freeze-ack":
             if not self.ring.freeze_stakeholders:
-                self.notes.error("GN1010", "`freeze_stakeholders` is empty; nobody could acknowledge a freeze", self.ring_origin())
+                self.notes.error(
+                    "GN1010", "`freeze_stakeholders` is empty; nobody could acknowledge a freeze", self.ring_origin()
+                )
             people = max(1, len(self.ring.freeze_stakeholders))
             return DecisionRule(quorum=people, not_requester=False, not_author=False)
         if act.point.startswith("attest-"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from gonogo.evidence.canonical import write_json
@@ -29,8 +30,12 @@ def as_json(value: object) -> Json:
     """A frozen value as JSON: fields by name, decimals and places as text, sets sorted; unions carry their type's name."""
     if value is None or isinstance(value, bool | int | str):
         return value
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal | datetime):
         return str(value)
+    if isinstance(value, timedelta):
+        return f"{value // timedelta(milliseconds=1)} ms"
+    if isinstance(value, bytes):
+        return value.hex()
     if isinstance(value, enum.Enum):
         return str(value.value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

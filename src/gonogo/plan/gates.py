@@ -23,7 +23,9 @@ def bind_gate(gate: Gate, sidecar: Sidecar, project: Project, notes: Findings) -
         if text not in sidecar.manual:
             notes.error(UNBOUND, f"cannot turn `{text}` into a test; nobody is bound to attest it", gate.origins[0])
     if not clauses and not gate.manual:
-        notes.error("GN0303", f"gate `{gate.name}` has no measurable threshold and no named attestation", gate.origins[0])
+        notes.error(
+            "GN0303", f"gate `{gate.name}` has no measurable threshold and no named attestation", gate.origins[0]
+        )
     return GateRule(
         id=gate.id,
         name=gate.name,
@@ -75,7 +77,9 @@ def _resolved(
     written = project.limits.get(key)
     if written is None:
         note = f"write `limits: {{{key}: ...}}` in {project.origin.file}"
-        notes.error(UNBOUND, f"`{name}` is bound to no limit, and without it this clause can never pass", clause.origin, note)
+        notes.error(
+            UNBOUND, f"`{name}` is bound to no limit, and without it this clause can never pass", clause.origin, note
+        )
         return None, ""
     origin = project.limit_origins[key]
     value = duration_of(written) if metric.unit == "duration" else ratio_of(written)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from gonogo.evidence.signers import DecisionRule
+from gonogo.evidence.signers import DecisionRule, Ring
 from gonogo.findings import Origin
 from gonogo.plan.project import Project
 from gonogo.plan.release import Release
@@ -181,7 +181,7 @@ class Plan:
     closing: Stage
     gates: Mapping[str, GateRule]
     decisions: Mapping[str, DecisionRule]
-    freeze_stakeholders: tuple[str, ...]
+    ring: Ring
     scripts: Mapping[str, Digest]
     sources: Mapping[str, Digest]
     artifacts: tuple[tuple[str, str, bool], ...]

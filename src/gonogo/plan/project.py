@@ -111,6 +111,7 @@ class RolloutBinding:
     steps: tuple[int, ...]
     hold: Decimal
     tick: Decimal
+    patience: Decimal
     alpha: Decimal
     error_margin: Decimal
     latency_margin: Decimal

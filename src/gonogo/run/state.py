@@ -73,6 +73,7 @@ class Answer:
     signature: Digest
     at: datetime
     seq: int
+    in_browser: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,41 @@
+"""Reading the metrics once: an event with cumulative counters. What cannot be read is missing, never zero (PM-01)."""
+
+from __future__ import annotations
+
+from gonogo.engine.bench import Bench
+from gonogo.engine.writing import append
+from gonogo.plan.model import Roll, Watch
+from gonogo.ports import CounterSample, MetricSample
+from gonogo.run.events import MetricsSampled
+from gonogo.run.machine import Sample
+
+
+def sample(bench: Bench, act: Sample) -> None:
+    """Read the metric source of the task's environment and record what it said."""
+    assert isinstance(bench.task.act, Roll | Watch)
+    source = bench.world.metrics.get(bench.task.act.environment)
+    found = source.sample() if source else MetricSample((), (("all", "no metric source is bound"),))
+    usable, bounds, missing = _alike(found)
+    event = MetricsSampled(
+        task=act.task.id,
+        attempt=act.attempt,
+        index=act.index,
+        step=act.step,
+        slots={one.slot: [one.requests, one.errors, *(count for _, count in one.buckets)] for one in usable},
+        bounds=list(bounds),
+        missing=sorted(missing),
+    )
+    append(bench, [event])
+
+
+def _alike(found: MetricSample) -> tuple[list[CounterSample], tuple[str, ...], list[str]]:
+    """Slots that count latency in the same buckets; one that does not cannot be compared and is missing."""
+    missing = [slot for slot, _ in found.missing]
+    bounds = tuple(bound for bound, _ in found.slots[0].buckets) if found.slots else ()
+    usable = []
+    for one in found.slots:
+        if tuple(bound for bound, _ in one.buckets) == bounds:
+            usable.append(one)
+        else:
+            missing.append(one.slot)
+    return usable, bounds, missing

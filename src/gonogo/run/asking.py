@@ -1,0 +1,30 @@
+"""Who has yet to sign: the recorded answers of a round against the rule that the plan pinned (A17, FRZ-04)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gonogo.evidence.quorum import Quorum, freeze_quorum, quorum
+from gonogo.evidence.signers import Kind
+from gonogo.plan.model import Plan
+from gonogo.run.state import Round
+
+
+def release_facts(plan: Plan) -> Mapping[str, str]:
+    """What conditional roles may depend on (PRE-20): an impact that is not stated counts as yes."""
+    return {"security_impact": plan.release.security_impact}
+
+
+def standing(plan: Plan, asked: Round) -> Quorum:
+    """How far a round is: who signed, who is missing, whether anybody said no."""
+    if asked.kind == Kind.FREEZE_ACK.value:
+        return freeze_quorum(plan.ring, asked.answers)
+    return quorum(plan.decisions[asked.point], asked.answers, release_facts(plan), plan.ring)
+
+
+def who_is_missing(plan: Plan, asked: Round) -> tuple[str, ...]:
+    """What is still needed, in words; nothing where the round is complete."""
+    found = standing(plan, asked)
+    if found.met:
+        return ()
+    return found.missing or ("nobody has signed yet",)
