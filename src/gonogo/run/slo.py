@@ -185,7 +185,7 @@ def _holds(value: Decimal, op: Op, limit: Decimal) -> bool:
 
 
 def _figure(value: Decimal, unit: str) -> str:
-    shown = f"{value:.6g}"
+    shown = f"{float(value):.6g}"
     return f"{shown} {unit}" if unit else shown
 
 

@@ -63,7 +63,7 @@ def judge_burn(rule: BurnRule, samples: Sequence[BudgetSample], now_ms: int) -> 
     long_rate = _rate(rule, samples, now_ms - rule.long_ms, now_ms)
     short_rate = _rate(rule, samples, now_ms - rule.short_ms, now_ms)
     shown = f"{_text(long_rate)} over {rule.long_ms / 1000:g} s, {_text(short_rate)} over {rule.short_ms / 1000:g} s"
-    limit = f"limit {rule.factor:.4g} times"
+    limit = f"limit {float(rule.factor):.4g} times"
     if long_rate is None or short_rate is None:
         return BurnAnswer(Verdict.INCONCLUSIVE, long_rate, short_rate, f"no burn rate: {shown}; {limit}")
     if long_rate > rule.factor and short_rate > rule.factor:
@@ -90,4 +90,4 @@ def _covered(samples: Sequence[BudgetSample], from_ms: int, to_ms: int) -> bool:
 
 
 def _text(rate: Decimal | None) -> str:
-    return "no requests" if rate is None else f"{rate:.4g} times"
+    return "no requests" if rate is None else f"{float(rate):.4g} times"
