@@ -10,18 +10,34 @@ from collections.abc import Callable, Mapping
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.derived import Derived, compared
+from gonogo.measure.checklist import derived_checklist
+from gonogo.measure.confirmations import derived_confirmations
+from gonogo.measure.freeze import derived_freeze
 from gonogo.measure.intake import derived_intake
+from gonogo.measure.operations import derived_operations
+from gonogo.measure.package_index import derived_package
 from gonogo.measure.parity import derived_parity
+from gonogo.measure.readiness import derived_readiness
 from gonogo.measure.rehearsal import derived_rehearsal
 from gonogo.measure.rollback import derived_rollback
+from gonogo.measure.security import derived_security
+from gonogo.measure.staging_check import derived_staging_check
 from gonogo.measure.tests_measured import derived_execution
 
 DERIVATIONS: Mapping[str, Callable[[Mapping[str, Tree]], Derived]] = {
+    "change-freeze-confirmation.json": derived_freeze,
+    "deployment-checklist.json": derived_checklist,
+    "deployment-readiness-checklist.json": derived_readiness,
     "intake-validation-report.json": derived_intake,
+    "operational-readiness.json": derived_operations,
+    "pre-deployment-manifest.json": derived_package,
     "rehearsal-report.json": derived_rehearsal,
+    "release-manifest.confirmations.json": derived_confirmations,
     "rollback-verification-report.json": derived_rollback,
+    "security-compliance-report.json": derived_security,
     "staging-parity-report.json": derived_parity,
     "staging-test-results.json": derived_execution,
+    "staging-validation-results.json": derived_staging_check,
 }
 """Every artifact whose status, scores or counts are derived, with the function that derives them."""
 

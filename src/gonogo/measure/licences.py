@@ -1,0 +1,189 @@
+"""Licence audit: names in use mapped to SPDX ids, expressions judged against a policy (SEC-02, SC-07).
+
+Of `A OR B` the better counts, of `A AND B` the worse. A name that nobody mapped, or an expression that cannot be read,
+is unknown and blocks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from gonogo.evidence.canonical import read_json
+from gonogo.measure.stored_fields import Fields
+from gonogo.terms import Digest
+
+Standing: TypeAlias = Literal["allowed", "unknown", "forbidden"]
+
+_ORDER: tuple[Standing, ...] = ("allowed", "unknown", "forbidden")
+_NAMES: Mapping[str, str] = {
+    "mit license": "MIT",
+    "the mit license": "MIT",
+    "mit-license": "MIT",
+    "apache software license": "Apache-2.0",
+    "apache license 2.0": "Apache-2.0",
+    "apache license, version 2.0": "Apache-2.0",
+    "apache 2.0": "Apache-2.0",
+    "apache 2": "Apache-2.0",
+    "bsd 3-clause": "BSD-3-Clause",
+    "3-clause bsd license": "BSD-3-Clause",
+    "new bsd license": "BSD-3-Clause",
+    "bsd 2-clause": "BSD-2-Clause",
+    "simplified bsd license": "BSD-2-Clause",
+    "isc license": "ISC",
+    "isc license (iscl)": "ISC",
+    "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
+    "python software foundation license": "PSF-2.0",
+    "the unlicense (unlicense)": "Unlicense",
+    "zlib license": "Zlib",
+    "gnu general public license v2 (gplv2)": "GPL-2.0-only",
+    "gnu general public license v3 (gplv3)": "GPL-3.0-only",
+    "gnu general public license v2 or later (gplv2+)": "GPL-2.0-or-later",
+    "gnu general public license v3 or later (gplv3+)": "GPL-3.0-or-later",
+    "gnu affero general public license v3": "AGPL-3.0-only",
+    "gnu lesser general public license v3 (lgplv3)": "LGPL-3.0-only",
+    "gnu lesser general public license v2 or later (lgplv2+)": "LGPL-2.0-or-later",
+    "eclipse public license 2.0 (epl-2.0)": "EPL-2.0",
+}
+_TOKEN = re.compile(r"\s*(\(|\)|[A-Za-z0-9.+-]+)", re.ASCII)
+_MOST_TOKENS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class LicencePolicy:
+    """Allowed and forbidden SPDX ids; `digest` is that of the policy file. What stands in neither is unknown."""
+
+    allowed: frozenset[str]
+    forbidden: frozenset[str]
+    digest: Digest
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceSeen:
+    """A component of the release and the licence that it states, as written."""
+
+    component: str
+    stated: str
+
+
+def standing(stated: str, policy: LicencePolicy) -> Standing:
+    """Whether a stated licence is allowed, forbidden or unknown under `policy`."""
+    known = _spdx(stated, policy)
+    if known is not None:
+        return _of_one(known, policy)
+    tokens = _tokens(stated)
+    if tokens is None:
+        return "unknown"
+    parser = _Expression(tokens, policy)
+    answer = parser.either()
+    return answer if parser.at_end() else "unknown"
+
+
+def read_pip_licenses(data: bytes, name: str) -> tuple[LicenceSeen, ...]:
+    """Output of `pip-licenses --format json`; several licences stand with `;` between them and all of them hold."""
+    rows = Fields({"packages": read_json(data, name=name, limit=1 << 24)}, name).rows("packages")
+    return tuple(
+        LicenceSeen(f"{row.text('Name')} {row.text('Version')}", " AND ".join(_parts(row.text("License"))))
+        for row in rows
+    )
+
+
+def read_cyclonedx(data: bytes, name: str) -> tuple[LicenceSeen, ...]:
+    """Components of a CycloneDX bill of materials; one without a licence is listed with an empty one."""
+    fields = Fields({"bom": read_json(data, name=name, limit=1 << 26)}, name).part("bom")
+    return tuple(_component(row) for row in fields.rows("components"))
+
+
+def _component(row: Fields) -> LicenceSeen:
+    stated = [_stated(choice) for choice in (row.rows("licenses") if row.has("licenses") else ())]
+    joined = " AND ".join(f"({text})" if " " in text and len(stated) > 1 else text for text in stated)
+    return LicenceSeen(f"{row.text('name')} {row.maybe_text('version') or ''}".strip(), joined)
+
+
+def _stated(choice: Fields) -> str:
+    inner = choice.maybe_part("license")
+    named = (inner.maybe_text("id") or inner.maybe_text("name")) if inner else choice.maybe_text("expression")
+    return named or ""
+
+
+def _parts(text: str) -> Iterable[str]:
+    parts = [part.strip() for part in text.split(";")]
+    return parts if len(parts) == 1 else [_NAMES.get(part.lower(), part).replace(" ", "-") for part in parts]
+
+
+def _spdx(name: str, policy: LicencePolicy) -> str | None:
+    lower = name.strip().lower()
+    mapped = policy.names.get(lower) or _NAMES.get(lower)
+    if mapped:
+        return mapped
+    return next((known for known in policy.allowed | policy.forbidden if known.lower() == lower), None)
+
+
+def _of_one(spdx: str, policy: LicencePolicy) -> Standing:
+    if spdx in policy.forbidden:
+        return "forbidden"
+    return "allowed" if spdx in policy.allowed else "unknown"
+
+
+def _tokens(text: str) -> tuple[str, ...] | None:
+    tokens: list[str] = []
+    at = 0
+    while at < len(text.rstrip()):
+        found = _TOKEN.match(text, at)
+        if found is None or len(tokens) >= _MOST_TOKENS:
+            return None
+        tokens.append(found[1])
+        at = found.end()
+    return tuple(tokens) or None
+
+
+class _Expression:
+    """A recursive reader of SPDX expressions: OR binds weaker than AND, WITH belongs to the id before it."""
+
+    __slots__ = ("_at", "_policy", "_tokens")
+
+    def __init__(self, tokens: tuple[str, ...], policy: LicencePolicy) -> None:
+        self._tokens = tokens
+        self._policy = policy
+        self._at = 0
+
+    def at_end(self) -> bool:
+        """Whether every token was read."""
+        return self._at == len(self._tokens)
+
+    def either(self) -> Standing:
+        """The best of alternatives."""
+        answer = self._both()
+        while self._take("OR"):
+            answer = min(answer, self._both(), key=_ORDER.index)
+        return answer
+
+    def _both(self) -> Standing:
+        answer = self._one()
+        while self._take("AND"):
+            answer = max(answer, self._one(), key=_ORDER.index)
+        return answer
+
+    def _one(self) -> Standing:
+        if self._take("("):
+            answer = self.either()
+            return answer if self._take(")") else "unknown"
+        token = self._next()
+        known = _spdx(token, self._policy)
+        if self._take("WITH"):
+            known = _spdx(f"{token} WITH {self._next()}", self._policy)
+        return "unknown" if known is None else _of_one(known, self._policy)
+
+    def _next(self) -> str:
+        token = self._tokens[self._at] if self._at < len(self._tokens) else ""
+        self._at += 1
+        return token
+
+    def _take(self, word: str) -> bool:
+        if self._at < len(self._tokens) and self._tokens[self._at].upper() == word:
+            self._at += 1
+            return True
+        return False

@@ -1,0 +1,151 @@
+"""Readiness of operations: body of `operational-readiness.json` (F28, OPS-01..04, NB-28).
+
+A runbook is current when it was updated for this release and is not older than its limit. Every duty needs a primary
+and a backup for the whole of the deployment and the health window; every level of escalation a contact that answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gonogo.evidence.canonical import Tree
+from gonogo.measure.derived import Derived, filled
+from gonogo.measure.figures import Body, duration_text, maybe_time, time_text, without_none
+from gonogo.measure.stored_fields import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookSeen:
+    """A runbook that the release names; `updated_at` is None where it does not exist or has no date."""
+
+    name: str
+    service: str
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DutySeen:
+    """Who is on call for one function, from when to when; empty names are gaps."""
+
+    function: str
+    primary: str
+    backup: str
+    begins_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationSeen:
+    """One level of the escalation matrix; `reachable` is None where nobody tried."""
+
+    level: int
+    contact: str
+    reachable: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsSeen:
+    """Everything that operations have prepared.
+
+    `changed_at` is when the release last changed what runbooks describe; `window` is the time from the start of the
+    deployment to the end of the health window.
+    """
+
+    runbooks: tuple[RunbookSeen, ...]
+    on_call: tuple[DutySeen, ...]
+    escalation: tuple[EscalationSeen, ...]
+    changed_at: datetime
+    runbook_max_age: timedelta
+    window: tuple[datetime, datetime]
+
+
+def operations_body(seen: OperationsSeen, now: datetime) -> Body:
+    """Body of the operational readiness as of `now` (F28)."""
+    raw: Body = {
+        "operations": {
+            "checked_at": time_text(now),
+            "changed_at": time_text(seen.changed_at),
+            "runbook_max_age": duration_text(seen.runbook_max_age),
+            "window_start": time_text(seen.window[0]),
+            "window_end": time_text(seen.window[1]),
+        },
+        "runbooks": [
+            without_none(
+                {
+                    "name": book.name,
+                    "service": book.service,
+                    "updated_at": maybe_time(book.updated_at),
+                    "current": _is_current(book.updated_at, seen.changed_at, seen.runbook_max_age, now),
+                }
+            )
+            for book in seen.runbooks
+        ],
+        "on_call": [
+            {
+                "function": duty.function,
+                "primary": duty.primary,
+                "backup": duty.backup,
+                "from": time_text(duty.begins_at),
+                "to": time_text(duty.ends_at),
+            }
+            for duty in seen.on_call
+        ],
+        "escalation": [
+            without_none({"level": step.level, "contact": step.contact, "reachable": step.reachable})
+            for step in seen.escalation
+        ],
+    }
+    return filled(raw, derived_operations(raw))
+
+
+def derived_operations(body: Mapping[str, Tree]) -> Derived:
+    """Status and gaps, from the rows alone (III.2). An empty list of any of the three kinds is no pass."""
+    fields = Fields(body)
+    found = operations_gaps(body)
+    nothing = not (fields.rows("runbooks") and fields.rows("on_call") and fields.rows("escalation"))
+    return {
+        "/operations/gaps": list(found),
+        "/operations/status": "fail" if found else None if nothing else "pass",
+    }
+
+
+def operations_gaps(body: Mapping[str, Tree]) -> tuple[str, ...]:
+    """One sentence for each thing that operations lack (OPS-01..03)."""
+    fields = Fields(body)
+    about = fields.part("operations")
+    start, end = about.moment("window_start"), about.moment("window_end")
+    found = [
+        f"runbook {row.text('name')} {_book_gap(row, about)}"
+        for row in fields.rows("runbooks")
+        if _book_gap(row, about)
+    ]
+    for row in fields.rows("on_call"):
+        found += [
+            f"{row.text('function')} has no {word} on call" for word in ("primary", "backup") if not row.filled(word)
+        ]
+        if row.filled("primary") and row.text("primary") == row.text("backup"):
+            found.append(f"{row.text('function')} has one person as primary and backup")
+        if row.moment("from") > start or row.moment("to") < end:
+            found.append(f"{row.text('function')} is not on call for the whole window")
+    for row in fields.rows("escalation"):
+        if not row.filled("contact"):
+            found.append(f"escalation level {row.count('level')} has no contact")
+        elif not (row.has("reachable") and row.flag("reachable")):
+            found.append(f"escalation level {row.count('level')} was not reached")
+    return tuple(found)
+
+
+def _book_gap(row: Fields, about: Fields) -> str:
+    updated_at = row.maybe_moment("updated_at")
+    if updated_at is None:
+        return "does not exist or has no date"
+    limit = about.duration("runbook_max_age")
+    if not _is_current(updated_at, about.moment("changed_at"), limit, about.moment("checked_at")):
+        return f"was last updated {updated_at:%Y-%m-%d}, before the change or too long ago"
+    return "" if row.flag("current") else "is not marked as current"
+
+
+def _is_current(updated_at: datetime | None, changed_at: datetime, max_age: timedelta, now: datetime) -> bool:
+    return updated_at is not None and changed_at <= updated_at <= now and now - updated_at <= max_age
