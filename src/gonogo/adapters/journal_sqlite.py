@@ -1,0 +1,332 @@
+"""The journal in one SQLite file: a hash-chained ledger per run, and the leases of environments.
+
+Every change is one transaction that takes the write lock first and moves the run's head by compare-and-set, so of two
+writers one wins and the other gets Moved. Full synchronisation: what was committed survives a power cut (WFS-10).
+Reading makes no file: where there is no journal yet, there are no runs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from gonogo.adapters import journal_schema
+from gonogo.errors import BadInput, Broken, Busy, Refused, Tampered
+from gonogo.evidence.ledger import NOTHING_BEFORE, Entry, next_entry, read_entry
+from gonogo.ports import CrashPoint, Draft, Lease, Moved, Transaction
+from gonogo.terms import Actor, Digest, RunId
+
+MOST_IDLE: Final = 4
+"""Connections that are kept for the next call; keeping at least one saves a checkpoint at every close."""
+
+_NEW_LEASE: Final = "insert into gonogo_lease (env, fence, run, hold) values (?, 0, null, null) on conflict do nothing"
+
+
+def pass_on(_point: str) -> None:
+    """The crash point of real runs: nothing happens."""
+
+
+class SqliteJournal:
+    """The `Journal` port on one file; usable from several threads and several processes at once.
+
+    `wait` is how long (seconds) a call waits for other writers before Busy; `crash` is called at CP-02, CP-09, CP-15.
+    """
+
+    def __init__(self, path: Path, *, wait: float = 30.0, crash: CrashPoint = pass_on) -> None:
+        self._path = path
+        self._wait = wait
+        self._crash = crash
+        self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
+        self._guard = threading.Lock()
+
+    def __enter__(self) -> Self:
+        """Nothing is opened before it is needed."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close what was kept."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept; the journal can be used again afterwards."""
+        with self._guard:
+            idle, self._idle = self._idle, []
+        for opened, _ in idle:
+            opened.close()
+
+    def open_run(self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
+        """Begin a ledger with `drafts`. Raises Refused where the run exists already, Broken, Busy."""
+        self._create()
+        with self._connection() as opened, _immediate(opened):
+            insert = "insert into gonogo_head (run, seq, hash) values (?, -1, ?) on conflict do nothing"
+            begun = opened.execute(insert, (run, NOTHING_BEFORE))
+            if not begun.rowcount:
+                raise Refused(f"the run {run} exists already", next_step=f"go on with it, or see: gonogo status {run}")
+            transaction = _SqliteTransaction(opened, run, None, (actor, now), self._crash)
+            return tuple(transaction.append(draft) for draft in drafts)
+
+    def entries(self, run: RunId, after: int = -1) -> tuple[Entry, ...]:
+        """Events of `run` numbered above `after`. Raises BadInput for an unknown run, Tampered for a broken chain."""
+        if self._is_missing():
+            raise self._no_such(run)
+        with self._connection() as opened, _snapshot(opened):
+            head = _head(opened, run)
+            if head is None:
+                raise self._no_such(run)
+            query = "select line from gonogo_event where run = ? and seq >= ? order by seq"
+            rows = opened.execute(query, (run, max(after, 0))).fetchall()
+        chain = tuple(read_entry(bytes(row[0])) for row in rows)
+        self._check_links(run, head, chain, max(after, 0))
+        return tuple(entry for entry in chain if entry.seq > after)
+
+    @contextmanager
+    def write(self, run: RunId, after: int, *, actor: Actor, now: datetime) -> Iterator[Transaction]:
+        """A transaction on `run`, whose last event has to be number `after`; rolled back by any exception.
+
+        Raises Moved where the head is elsewhere, BadInput for an unknown run, Busy and Broken for the file.
+        """
+        if self._is_missing():
+            raise self._no_such(run)
+        with self._connection() as opened, _immediate(opened):
+            head = _head(opened, run)
+            if head is None:
+                raise self._no_such(run)
+            if head[0] != after:
+                raise _moved(run, after, head[0])
+            transaction = _SqliteTransaction(opened, run, self._last(opened, run, head), (actor, now), self._crash)
+            try:
+                yield transaction
+            finally:
+                transaction.end()
+
+    def runs(self) -> tuple[RunId, ...]:
+        """All runs, oldest first; none where there is no journal yet."""
+        if self._is_missing():
+            return ()
+        with self._connection() as opened:
+            if journal_schema.is_empty(opened):
+                return ()
+            return tuple(RunId(row[0]) for row in opened.execute("select run from gonogo_head order by rowid"))
+
+    def lease(self, environment: str) -> Lease:
+        """The lease of an environment; fence 0 where nobody ever held it."""
+        if self._is_missing():
+            return Lease(environment, 0, None, None)
+        with self._connection() as opened:
+            if journal_schema.is_empty(opened):
+                return Lease(environment, 0, None, None)
+            return _lease(opened, environment)
+
+    def hold(self, environment: str, reason: str | None) -> Lease:
+        """Stop every run before its next effect on `environment` (a reason), or lift that stop (None)."""
+        self._create()
+        with self._connection() as opened, _immediate(opened):
+            opened.execute(_NEW_LEASE, (environment,))
+            opened.execute("update gonogo_lease set hold = ? where env = ?", (reason, environment))
+            return _lease(opened, environment)
+
+    def _create(self) -> None:
+        try:
+            journal_schema.create(self._path, self._wait, lambda: self._crash("CP-15"))
+        except sqlite3.Error as error:
+            raise journal_schema.explained(error, self._path) from error
+
+    def _is_missing(self) -> bool:
+        return not self._path.exists()
+
+    def _no_such(self, run: RunId) -> BadInput:
+        return BadInput(f"there is no run {run}", where=str(self._path), next_step="see the runs with: gonogo status")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            opened, identity = self._borrow()
+            sound = True
+            try:
+                yield opened
+            except sqlite3.Error:
+                sound = False
+                raise
+            finally:
+                self._give_back(opened, identity if sound else None)
+        except sqlite3.Error as error:
+            raise journal_schema.explained(error, self._path) from error
+
+    def _borrow(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
+        seen = self._path.stat()
+        identity = (seen.st_dev, seen.st_ino)
+        with self._guard:
+            kept = self._idle.pop() if self._idle else None
+        if kept is not None and kept[1] == identity:
+            return kept
+        # The file was replaced: what is written through the old connection would go to a file without a name.
+        if kept is not None:
+            kept[0].close()
+        return journal_schema.connect(self._path, self._wait), identity
+
+    def _give_back(self, opened: sqlite3.Connection, identity: tuple[int, int] | None) -> None:
+        with self._guard:
+            if identity is not None and len(self._idle) < MOST_IDLE:
+                self._idle.append((opened, identity))
+                return
+        opened.close()
+
+    def _last(self, opened: sqlite3.Connection, run: RunId, head: tuple[int, str]) -> Entry | None:
+        if head[0] < 0:
+            return None
+        query = "select line from gonogo_event where run = ? and seq = ?"
+        row = opened.execute(query, (run, head[0])).fetchone()
+        if row is None:
+            raise self._tampered(run, head[0])
+        last = read_entry(bytes(row[0]))
+        self._check_links(run, head, (last,), head[0])
+        return last
+
+    def _check_links(self, run: RunId, head: tuple[int, str], chain: Sequence[Entry], first: int) -> None:
+        expected = NOTHING_BEFORE if first == 0 or not chain else chain[0].prev
+        number = first
+        for entry in chain:
+            if entry.seq != number or entry.prev != expected:
+                raise self._tampered(run, number)
+            number, expected = number + 1, entry.digest
+        if number <= head[0] or (chain and (chain[-1].seq, chain[-1].digest) != head):
+            raise self._tampered(run, number)
+
+    def _tampered(self, run: RunId, number: int) -> Tampered:
+        return Tampered(
+            f"event {number} of run {run} is not what gonogo recorded, or is gone",
+            where=str(self._path),
+            next_step="compare with an exported log or a package of this run; do not go on with it",
+        )
+
+
+class _SqliteTransaction:
+    """What `SqliteJournal.write` hands out; of no use after its block."""
+
+    def __init__(
+        self,
+        opened: sqlite3.Connection,
+        run: RunId,
+        last: Entry | None,
+        author: tuple[Actor, datetime],
+        crash: CrashPoint,
+    ) -> None:
+        self._opened = opened
+        self._run = run
+        self._last = last
+        self._actor, self._now = author
+        self._crash = crash
+        self._ended = False
+
+    def end(self) -> None:
+        """Refuse everything from now on: outside the block each statement would commit by itself."""
+        self._ended = True
+
+    def append(self, draft: Draft) -> Entry:
+        """Add an event. Raises Moved where the head is elsewhere, BadInput for data that no line can hold."""
+        self._demand_open()
+        entry = next_entry(self._last, ts=self._now, type=draft.type, actor=self._actor, data=draft.data)
+        advanced = self._opened.execute(
+            "update gonogo_head set seq = ?, hash = ? where run = ? and seq = ?",
+            (entry.seq, entry.digest, self._run, entry.seq - 1),
+        )
+        if not advanced.rowcount:
+            raise _moved(self._run, entry.seq - 1, None)
+        self._opened.execute(
+            "insert into gonogo_event (run, seq, line) values (?, ?, ?)", (self._run, entry.seq, entry.line)
+        )
+        self._last = entry
+        self._crash("CP-09")
+        return entry
+
+    def take_lease(self, environment: str) -> int:
+        """Take or keep the environment, with a higher fence. Raises Busy (held), Refused (emergency stop)."""
+        self._demand_open()
+        self._opened.execute(_NEW_LEASE, (environment,))
+        taken = self._opened.execute(
+            "update gonogo_lease set fence = fence + 1, run = ?"
+            " where env = ? and hold is null and (run is null or run = ?)",
+            (self._run, environment, self._run),
+        )
+        lease = _lease(self._opened, environment)
+        if not taken.rowcount:
+            raise not_free(lease)
+        self._crash("CP-02")
+        return lease.fence
+
+    def free_lease(self, environment: str) -> None:
+        """Give the environment back; no effect where another run holds it."""
+        self._demand_open()
+        self._opened.execute("update gonogo_lease set run = null where env = ? and run = ?", (environment, self._run))
+
+    def _demand_open(self) -> None:
+        if self._ended:
+            raise Broken(
+                "this transaction has ended", next_step="report this fault: a write came after its transaction"
+            )
+
+
+def not_free(lease: Lease) -> Busy | Refused:
+    """Why an environment cannot be taken: an emergency stop, or the run that holds it (EXE-05)."""
+    if lease.hold is not None:
+        return Refused(
+            f"the environment {lease.environment} is stopped: {lease.hold}",
+            next_step="lift the stop when its reason is gone; nothing is deployed before",
+        )
+    return Busy(
+        f"the run {lease.run} holds the environment {lease.environment}",
+        next_step=f"wait until it has ended, or see: gonogo status {lease.run}",
+    )
+
+
+def _moved(run: RunId, expected: int, found: int | None) -> Moved:
+    place = "" if found is None else f", it is at event {found}"
+    return Moved(
+        f"somebody else wrote to run {run} after event {expected}{place}",
+        next_step="nothing was changed; load the run again and decide again",
+    )
+
+
+def _head(opened: sqlite3.Connection, run: RunId) -> tuple[int, Digest] | None:
+    if journal_schema.is_empty(opened):
+        return None
+    row = opened.execute("select seq, hash from gonogo_head where run = ?", (run,)).fetchone()
+    return None if row is None else (int(row[0]), Digest(row[1]))
+
+
+def _lease(opened: sqlite3.Connection, environment: str) -> Lease:
+    row = opened.execute("select fence, run, hold from gonogo_lease where env = ?", (environment,)).fetchone()
+    if row is None:
+        return Lease(environment, 0, None, None)
+    return Lease(environment, int(row[0]), None if row[1] is None else RunId(row[1]), row[2])
+
+
+@contextmanager
+def _immediate(opened: sqlite3.Connection) -> Iterator[None]:
+    # A transaction that reads first is none until it writes: the write lock is taken before anything is looked at.
+    opened.execute("begin immediate")
+    try:
+        yield
+        opened.execute("commit")
+    except BaseException:
+        if opened.in_transaction:
+            opened.execute("rollback")
+        raise
+
+
+@contextmanager
+def _snapshot(opened: sqlite3.Connection) -> Iterator[None]:
+    opened.execute("begin")
+    try:
+        yield
+    finally:
+        if opened.in_transaction:
+            opened.execute("rollback")
