@@ -1,0 +1,55 @@
+"""One engine at a time drives a run on this machine (EXE-05): a lock that the kernel frees with its process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gonogo.adapters.commands import folder_name
+from gonogo.adapters.durable import clean_line, disk_error, make_folder
+from gonogo.adapters.mounts import refuse_remote
+from gonogo.errors import Busy
+from gonogo.evidence.ledger import time_text
+from gonogo.ports import Clock
+from gonogo.terms import RunId
+
+
+class RunLocks:
+    """Locks at `<root>/<run>/engine.lock`."""
+
+    def __init__(self, root: Path, clock: Clock) -> None:
+        self._root = root
+        self._clock = clock
+
+    @contextmanager
+    def driving(self, run: RunId) -> Iterator[None]:
+        """Hold the run while the block lasts. Raises Busy, naming the process that drives it, Broken, Refused."""
+        folder = self._root / folder_name(run)
+        make_folder(folder)
+        refuse_remote(folder)
+        path = folder / "engine.lock"
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise disk_error(error, "cannot open the lock", path) from error
+        try:
+            self._acquire(lock, path, run)
+            yield
+        finally:
+            os.close(lock)
+
+    def _acquire(self, lock: int, path: Path, run: RunId) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = clean_line(os.pread(lock, 200, 0).decode(errors="replace")) or "another process"
+            raise Busy(
+                f"run {run} is being driven by {holder}",
+                where=str(path),
+                next_step="wait for it, or end that process; the lock ends with it, nothing has to be removed",
+            ) from error
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"process {os.getpid()} since {time_text(self._clock.now())}\n".encode(), 0)
