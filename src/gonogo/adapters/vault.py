@@ -1,0 +1,275 @@
+"""The vault on disk: `objects/sha256/ab/<digest>`, written once, read by digest, read-only (EVS-16, C29).
+
+Sealing reads each file exactly once: what is hashed is what is stored, also while somebody goes on writing to it.
+Links, devices, pipes, sockets and files with a second name are refused: their bytes can change behind the digest.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets as tokens
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from gonogo.adapters.durable import disk_error, make_folder, sync_folder, write_all
+from gonogo.adapters.mounts import refuse_remote
+from gonogo.adapters.sealed_names import plain_path, shown
+from gonogo.adapters.supervisor import Redactor
+from gonogo.errors import BadInput, Refused, Tampered
+from gonogo.ports import Sealed
+from gonogo.terms import Digest, Secret, digest_of
+
+MOST_BYTES: Final = 10 << 30
+MOST_FILES: Final = 100_000
+MOST_DEPTH: Final = 64
+CHUNK: Final = 1 << 20
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_KINDS: Final = MappingProxyType(
+    {
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+)
+_NONE: Final[Mapping[str, Secret]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one sealed folder may hold at most."""
+
+    size: int = MOST_BYTES
+    files: int = MOST_FILES
+
+
+class FolderVault:
+    """The `Vault` port on a folder of a local file system."""
+
+    def __init__(self, root: Path, *, limits: Limits = Limits()) -> None:
+        self._root = root
+        self._limits = limits
+
+    def put(self, data: bytes) -> Digest:
+        """Store bytes durably. Raises Broken (disk), Refused (network file system)."""
+        self._prepare()
+        incoming = _Incoming(self._root)
+        try:
+            incoming.write(data)
+            digest = incoming.keep()
+            sync_folder(self.path(digest).parent)
+        except OSError as error:
+            raise disk_error(error, "cannot store evidence", self._root) from error
+        finally:
+            incoming.discard()
+        return digest
+
+    def seal(self, folder: Path, secrets: Mapping[str, Secret] = _NONE) -> tuple[Sealed, ...]:
+        """Store every file below `folder`, in order of names, with each of `secrets` replaced by `[redacted:NAME]`.
+
+        Raises Refused for links, devices, hard links and more than the limits, Broken for the disk.
+        """
+        self._prepare()
+        budget = _Budget(folder, self._limits)
+        sealed: list[Sealed] = []
+        touched: set[Path] = set()
+        taken: set[str] = set()
+        try:
+            for name, descriptor in _files(folder):
+                try:
+                    budget.count_file()
+                    digest, size = self._copy(descriptor, secrets, budget)
+                finally:
+                    os.close(descriptor)
+                touched.add(self.path(digest).parent)
+                sealed.append(Sealed(plain_path(name, taken), digest, size, shown(name)))
+            for changed in sorted(touched):
+                sync_folder(changed)
+        except OSError as error:
+            raise disk_error(error, "cannot seal evidence", folder) from error
+        return tuple(sealed)
+
+    def read(self, digest: Digest, *, limit: int = 1 << 26) -> bytes:
+        """The bytes of `digest`. Raises Tampered where they hash to another, BadInput where absent or above `limit`."""
+        path = self.path(digest)
+        try:
+            with os.fdopen(os.open(path, _OPEN), "rb") as file:
+                data = file.read(limit + 1)
+        except FileNotFoundError as error:
+            raise BadInput(
+                f"evidence {digest} is not in the vault",
+                where=str(path),
+                next_step="restore it from a package or a backup; without it nothing that needs it can pass",
+            ) from error
+        except OSError as error:
+            raise disk_error(error, "cannot read evidence", path) from error
+        if len(data) > limit:
+            raise BadInput(
+                f"evidence {digest} has more than {limit} bytes",
+                where=str(path),
+                next_step="let the step that makes it write a smaller file",
+            )
+        if digest_of(data) != digest:
+            raise tampered(digest, path)
+        return data
+
+    def path(self, digest: Digest) -> Path:
+        """Where the object lies; it may be absent. Raises BadInput for text that is no digest."""
+        if not _DIGEST.fullmatch(digest):
+            raise BadInput(f"{digest!r} is not a SHA-256 digest", next_step="digests are 64 hex digits in lower case")
+        return self._root / "objects" / "sha256" / digest[:2] / digest
+
+    def _prepare(self) -> None:
+        incoming = self._root / "incoming"
+        if not incoming.is_dir():
+            make_folder(incoming)
+            refuse_remote(self._root)
+
+    def _copy(self, descriptor: int, secrets: Mapping[str, Secret], budget: _Budget) -> tuple[Digest, int]:
+        redactor = Redactor({name: secret.reveal() for name, secret in secrets.items()})
+        incoming = _Incoming(self._root)
+        try:
+            while chunk := os.read(descriptor, CHUNK):
+                budget.count_bytes(len(chunk))
+                incoming.write(redactor.feed(chunk))
+            incoming.write(redactor.finish())
+            return incoming.keep(), incoming.size
+        finally:
+            incoming.discard()
+
+
+def tampered(digest: Digest, path: Path) -> Tampered:
+    """The complaint about stored bytes that are not what they were."""
+    return Tampered(
+        f"evidence {digest} does not hash to its own name any more",
+        where=str(path),
+        next_step="find out who changed it and restore it from a package or a backup; nothing may be judged from it",
+    )
+
+
+class _Budget:
+    """Counts what a folder holds, and refuses above the limits."""
+
+    def __init__(self, folder: Path, limits: Limits) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._files = 0
+        self._size = 0
+
+    def count_file(self) -> None:
+        self._files += 1
+        if self._files > self._limits.files:
+            self._refuse(f"more than {self._limits.files} files")
+
+    def count_bytes(self, size: int) -> None:
+        self._size += size
+        if self._size > self._limits.size:
+            self._refuse(f"more than {self._limits.size} bytes")
+
+    def _refuse(self, what: str) -> None:
+        raise Refused(
+            f"the step wrote {what}", where=str(self._folder), next_step="let the step write only what is evidence"
+        )
+
+
+class _Incoming:
+    """A new object on its way into the vault; it has no name there before it is whole."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._hash = hashlib.sha256()
+        self._path = root / "incoming" / tokens.token_hex(12)
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._kept = False
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self._hash.update(data)
+        self.size += len(data)
+        write_all(self._descriptor, data)
+
+    def keep(self) -> Digest:
+        digest = Digest(self._hash.hexdigest())
+        os.fchmod(self._descriptor, 0o444)
+        os.fsync(self._descriptor)
+        folder = self._root / "objects" / "sha256" / digest[:2]
+        make_folder(folder)
+        # An object that is there already is replaced by the same bytes: that heals one that was changed.
+        self._path.replace(folder / digest)
+        self._kept = True
+        return digest
+
+    def discard(self) -> None:
+        os.close(self._descriptor)
+        if not self._kept:
+            self._path.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> Iterator[tuple[bytes, int]]:
+    """Each regular file below `folder`, sorted, with an open descriptor that the caller closes."""
+    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield from _walk(top, b"", 0, folder)
+    finally:
+        os.close(top)
+
+
+def _walk(parent: int, prefix: bytes, depth: int, folder: Path) -> Iterator[tuple[bytes, int]]:
+    if depth > MOST_DEPTH:
+        raise _refused(folder, prefix, f"folders are nested deeper than {MOST_DEPTH}")
+    with os.scandir(parent) as listing:
+        names = sorted(os.fsencode(entry.name) for entry in listing)
+    for name in names:
+        path = prefix + name
+        mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+        if stat.S_ISDIR(mode):
+            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            try:
+                yield from _walk(inner, path + b"/", depth + 1, folder)
+            finally:
+                os.close(inner)
+        else:
+            yield path, _regular(parent, name, path, folder)
+
+
+def _regular(parent: int, name: bytes, path: bytes, folder: Path) -> int:
+    before = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    _demand_regular(before, path, folder)
+    try:
+        descriptor = os.open(name, _OPEN, dir_fd=parent)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _refused(folder, path, "is a symbolic link") from error
+        raise
+    try:
+        # Looked at again through the descriptor: between the two looks the name may have got another file.
+        _demand_regular(os.fstat(descriptor), path, folder)
+    except Refused:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _demand_regular(seen: os.stat_result, path: bytes, folder: Path) -> None:
+    if not stat.S_ISREG(seen.st_mode):
+        raise _refused(folder, path, f"is {_KINDS.get(stat.S_IFMT(seen.st_mode), 'not a regular file')}")
+    if seen.st_nlink != 1:
+        raise _refused(folder, path, f"is a file with {seen.st_nlink} names (hard links)")
+
+
+def _refused(folder: Path, path: bytes, what: str) -> Refused:
+    return Refused(
+        f"{shown(path)}: {what}; it cannot become evidence",
+        where=str(folder),
+        next_step="let the step write regular files of its own into the folder that it gets",
+    )
