@@ -1,0 +1,220 @@
+"""Views: stored evidence under the names that the protocols give it, below one root such as `.artifacts` (C2, EVS-06).
+
+The vault holds the truth. A view is a copy for people and tools, written whole, read-only; one that was edited by hand
+differs from the store, is reported, and never judged from.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from gonogo.adapters.durable import disk_error, make_folder, write_all
+from gonogo.errors import BadInput, Refused, Tampered
+from gonogo.ports import Vault
+from gonogo.terms import Digest
+
+CHUNK: Final = 1 << 20
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A view that is not what the store holds: `missing`, `changed`, or `foreign` (a link, folder or device)."""
+
+    path: str
+    kind: str
+
+    def __str__(self) -> str:
+        """Path and kind as a sentence without full stop."""
+        words = {"missing": "is gone", "changed": "was edited by hand", "foreign": "is not a regular file"}
+        return f"{self.path} {words[self.kind]}"
+
+
+class Views:
+    """The views below `root`; every path is relative to it, with `/` between names."""
+
+    def __init__(self, root: Path, vault: Vault) -> None:
+        self._root = root
+        self._vault = vault
+
+    def write(self, views: Mapping[str, Digest]) -> tuple[str, ...]:
+        """Make each view hold the bytes of its digest; answers the paths that were written (others were right).
+
+        Raises BadInput for a path that leaves the root or evidence that is gone, Refused for links in the way, Tampered
+        for evidence that changed, Broken for the disk.
+        """
+        make_folder(self._root, 0o755)
+        written = []
+        for path, digest in sorted(views.items()):
+            parts = _parts(path)
+            if self._difference(parts, digest) is not None:
+                self._write(parts, digest)
+                written.append(path)
+        return tuple(written)
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Put `data`, which no vault holds (a state or status file), at `path`. Raises as `write` does."""
+        make_folder(self._root, 0o755)
+        parts = _parts(path)
+        with self._parent(parts, make=True) as parent:
+            self._replace(parent, parts, (data,))
+
+    def differences(self, views: Mapping[str, Digest]) -> tuple[Difference, ...]:
+        """The views that are not what they should be, in order of paths; changes nothing."""
+        found = ((path, self._difference(_parts(path), digest)) for path, digest in sorted(views.items()))
+        return tuple(Difference(path, kind) for path, kind in found if kind is not None)
+
+    def _difference(self, parts: tuple[str, ...], digest: Digest) -> str | None:
+        try:
+            with self._parent(parts, make=False) as parent:
+                descriptor = os.open(parts[-1], _FILE, dir_fd=parent)
+        except FileNotFoundError:
+            return "missing"
+        except Refused:
+            return "foreign"
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
+                return "foreign"
+            raise disk_error(error, "cannot read the view", self._shown(parts)) from error
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return "foreign"
+            return None if _hash(descriptor) == digest else "changed"
+        except OSError as error:
+            raise disk_error(error, "cannot read the view", self._shown(parts)) from error
+        finally:
+            os.close(descriptor)
+
+    def _write(self, parts: tuple[str, ...], digest: Digest) -> None:
+        with self._parent(parts, make=True) as parent:
+            self._replace(parent, parts, self._stored(digest), digest)
+
+    def _stored(self, digest: Digest) -> Iterator[bytes]:
+        """The bytes of `digest` in pieces, so that a view of ten gigabytes needs no memory."""
+        path = self._vault.path(digest)
+        try:
+            descriptor = os.open(path, _FILE)
+        except OSError:
+            # The vault says why it has nothing to give, or gives what does not lie in a file.
+            yield self._vault.read(digest)
+            return
+        try:
+            while chunk := os.read(descriptor, CHUNK):
+                yield chunk
+        finally:
+            os.close(descriptor)
+
+    def _replace(
+        self, parent: int, parts: tuple[str, ...], pieces: Iterable[bytes], digest: Digest | None = None
+    ) -> None:
+        temporary = f".{secrets.token_hex(8)}.new"
+        seen = hashlib.sha256()
+        try:
+            new = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=parent)
+            try:
+                for piece in pieces:
+                    seen.update(piece)
+                    write_all(new, piece)
+                self._demand_digest(seen.hexdigest(), digest, parts)
+                os.fchmod(new, 0o444)
+                os.fsync(new)
+                self._demand_file(parent, parts)
+                os.rename(temporary, parts[-1], src_dir_fd=parent, dst_dir_fd=parent)
+            except BaseException:
+                os.unlink(temporary, dir_fd=parent)
+                raise
+            finally:
+                os.close(new)
+            os.fsync(parent)
+        except OSError as error:
+            raise disk_error(error, "cannot write the view", self._shown(parts)) from error
+
+    def _demand_digest(self, seen: str, digest: Digest | None, parts: tuple[str, ...]) -> None:
+        if digest is not None and seen != digest:
+            raise Tampered(
+                f"evidence {digest} does not hash to its own name any more",
+                where=str(self._shown(parts)),
+                next_step="restore it from a package or a backup; the view was not written",
+            )
+
+    def _demand_file(self, parent: int, parts: tuple[str, ...]) -> None:
+        try:
+            mode = os.stat(parts[-1], dir_fd=parent, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(mode):
+            raise self._in_the_way(parts)
+
+    @contextmanager
+    def _parent(self, parts: tuple[str, ...], *, make: bool) -> Iterator[int]:
+        """The folder of `parts`, reached from the root one real folder at a time. Raises Refused for links."""
+        current = self._open_root()
+        try:
+            for position, name in enumerate(parts[:-1]):
+                current = self._step(current, name, parts[: position + 1], make=make)
+            yield current
+        finally:
+            os.close(current)
+
+    def _open_root(self) -> int:
+        try:
+            return os.open(self._root, _FOLDER)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                raise self._in_the_way(()) from error
+            raise disk_error(error, "cannot open the folder of views", self._root) from error
+
+    def _step(self, current: int, name: str, walked: tuple[str, ...], *, make: bool) -> int:
+        try:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(name, 0o755, dir_fd=current)
+                    os.fsync(current)
+            inner = os.open(name, _FOLDER, dir_fd=current)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                raise self._in_the_way(walked) from error
+            raise disk_error(error, "cannot open the folder of a view", self._shown(walked)) from error
+        os.close(current)
+        return inner
+
+    def _in_the_way(self, parts: tuple[str, ...]) -> Refused:
+        return Refused(
+            "a link or something else than a file or folder stands in the way of a view",
+            where=str(self._shown(parts)),
+            next_step="look who put it there, and remove it",
+        )
+
+    def _shown(self, parts: tuple[str, ...]) -> Path:
+        return self._root.joinpath(*parts)
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\0" in path or "\\" in path:
+        raise BadInput(
+            f"{path!r} does not name a file below the folder of views",
+            next_step="write it relative to that folder, without '..' and without a leading '/'",
+        )
+    return parts
+
+
+def _hash(descriptor: int) -> str:
+    seen = hashlib.sha256()
+    while chunk := os.read(descriptor, CHUNK):
+        seen.update(chunk)
+    return seen.hexdigest()
