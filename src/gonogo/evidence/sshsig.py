@@ -35,6 +35,7 @@ __all__ = [
     "examine",
     "public_key",
     "sign",
+    "signature_from",
     "signed_data",
     "verify",
 ]
@@ -179,6 +180,11 @@ def sign(key: ed25519.Ed25519PrivateKey, message: bytes, namespace: str) -> byte
     public = string(b"ssh-ed25519") + string(key.public_key().public_bytes_raw())
     inner = string(b"ssh-ed25519") + string(key.sign(signed_data(namespace, message)))
     return armour(wrapped(public, namespace, inner))
+
+
+def signature_from(key: PublicKey, namespace: str, raw: bytes) -> bytes:
+    """The armoured signature from 64 bytes that an Ed25519 key elsewhere made over `signed_data`."""
+    return armour(wrapped(key.blob, namespace, string(b"ssh-ed25519") + string(_sized(raw))))
 
 
 def wrapped(public: bytes, namespace: str, inner: bytes, hash_name: str = "sha512") -> bytes:
