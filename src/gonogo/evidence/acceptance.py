@@ -343,7 +343,9 @@ def _check_evidence(case: _Case) -> Declined | None:
     """A11: the list is the one that was signed, whole, and not overtaken."""
     if case.request.subject(EVIDENCE_SUMS) != digest_of(case.evidence_list):
         return Declined("A11", "the evidence list is not the one that the statement names", _ASK_AGAIN)
-    listed = {digest for digest, _ in read_sums(case.evidence_list, name=EVIDENCE_SUMS)}
+    # Nothing sealed yet gives an empty list; the loop below then refuses as soon as the log says otherwise.
+    lines = read_sums(case.evidence_list, name=EVIDENCE_SUMS) if case.evidence_list else ()
+    listed = {digest for digest, _ in lines}
     requested = _issued(case)
     if requested is None:
         return None

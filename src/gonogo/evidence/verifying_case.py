@@ -1,0 +1,51 @@
+"""An opened package with everything that its checks need: the seal's words, the log, the people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gonogo.errors import Tampered
+from gonogo.evidence.canonical import Found, Tree, resolve_pointer
+from gonogo.evidence.filing import Filed
+from gonogo.evidence.ledger import Entry
+from gonogo.evidence.package_reading import Package
+from gonogo.evidence.signers import Ring
+from gonogo.terms import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What all checks look at. `digests` are those of the files as they are, `seal` the predicate of the seal."""
+
+    package: Package
+    digests: Mapping[str, Digest]
+    seal: Mapping[str, Tree]
+    entries: tuple[Entry, ...]
+    filed: tuple[Filed, ...]
+    ring: Ring
+    now: datetime
+
+    def said(self, pointer: str) -> str:
+        """The text at `pointer` in the seal. Raises Tampered where there is none."""
+        match resolve_pointer(self.seal, pointer):
+            case Found(value=str() as text):
+                return text
+            case _:
+                raise Tampered(f"the seal says nothing at {pointer}", where="seal.json", next_step=LOOK)
+
+    def number(self, pointer: str) -> int:
+        """The integer at `pointer` in the seal. Raises Tampered where there is none."""
+        match resolve_pointer(self.seal, pointer):
+            case Found(value=int() as number) if not isinstance(number, bool):
+                return number
+            case _:
+                raise Tampered(f"the seal says no number at {pointer}", where="seal.json", next_step=LOOK)
+
+    def of_type(self, kind: str) -> Sequence[Entry]:
+        """The log entries of one type."""
+        return [entry for entry in self.entries if entry.type == kind]
+
+
+LOOK = "get the package again from where it was made; do not rely on this one"
