@@ -242,7 +242,10 @@ def test_an_absolute_limit_has_an_exam_too() -> None:
 
 def test_five_times_the_errors_are_seen_in_ticks_of_a_quarter_of_a_second() -> None:
     plan = replace(ERRORS, window_ticks=240)
-    seen: Sequence[Mapping[str, Observation]] = [{"errors": Events(13, 1, 38, 0)}, {"errors": Events(12, 0, 37, 1)}] * 40
+    seen: Sequence[Mapping[str, Observation]] = [
+        {"errors": Events(13, 1, 38, 0)},
+        {"errors": Events(12, 0, 37, 1)},
+    ] * 40
     state = begin(plan)
     for tick in ticks(seen, 250):
         state = observe(plan, state, tick)
@@ -261,6 +264,12 @@ def test_ticks_left_out_count_as_silent_and_the_exam_still_happens_at_the_planne
 def test_a_tick_without_duration_or_far_ahead_is_refused(tick: Tick) -> None:
     with pytest.raises(BadInput):
         observe(ERRORS, begin(ERRORS), tick)
+
+
+def test_a_state_of_another_plan_is_refused() -> None:
+    with pytest.raises(BadInput) as caught:
+        observe(ERRORS, begin(BOTH), Tick(0, 0, 10_000, 0, {"errors": GOOD}))
+    assert str(caught.value).startswith("judge: the state belongs to a plan with other metrics")
 
 
 def latency_rule(**changed: object) -> MetricRule:

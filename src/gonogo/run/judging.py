@@ -78,10 +78,12 @@ def begin(plan: JudgePlan) -> JudgeState:
 def observe(plan: JudgePlan, state: JudgeState, tick: Tick) -> JudgeState:
     """The state after `tick`. A tick that was already folded changes nothing; ticks left out count as silent.
 
-    Raises BadInput for a tick without duration or further ahead than any outage.
+    Raises BadInput for a tick without duration or further ahead than any outage, and for the state of another plan.
     """
     if tick.lasted_ms <= 0 or tick.index < 0:
         raise _wrong_tick(f"tick {tick.index} lasts {tick.lasted_ms} ms")
+    if [metric.name for metric in state.metrics] != [rule.name for rule in plan.metrics]:
+        raise _wrong_tick("the state belongs to a plan with other metrics")
     if tick.index < state.ticks:
         return state
     if tick.index - state.ticks > LONGEST_GAP:
