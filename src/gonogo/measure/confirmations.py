@@ -1,4 +1,4 @@
-"""Scope and stakeholders: `release-manifest.confirmations.json` and its twin `release-manifest.md` (F11, SCO-01..03)."""
+"""Scope and stakeholders: `release-manifest.confirmations.json`, twin `release-manifest.md` (F11, SCO-01..03)."""
 
 from __future__ import annotations
 

@@ -9,35 +9,66 @@ from collections.abc import Callable, Mapping
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree
-from gonogo.measure.derived import Derived, compared
+from gonogo.measure.approvals_record import derived_launch, derived_review
 from gonogo.measure.checklist import derived_checklist
+from gonogo.measure.communications import derived_communications
 from gonogo.measure.confirmations import derived_confirmations
+from gonogo.measure.connectivity import derived_connectivity, derived_health_checks, derived_validation
+from gonogo.measure.data_refresh import derived_data_refresh
+from gonogo.measure.deployment import derived_deployment, derived_services
+from gonogo.measure.derived import Derived, compared
 from gonogo.measure.freeze import derived_freeze
+from gonogo.measure.health import derived_health
 from gonogo.measure.intake import derived_intake
 from gonogo.measure.operations import derived_operations
 from gonogo.measure.package_index import derived_package
 from gonogo.measure.parity import derived_parity
+from gonogo.measure.performance import derived_performance
+from gonogo.measure.post_deployment import derived_post_deployment
 from gonogo.measure.readiness import derived_readiness
 from gonogo.measure.rehearsal import derived_rehearsal
+from gonogo.measure.report_index import derived_report_index
+from gonogo.measure.retrospective import derived_retrospective
 from gonogo.measure.rollback import derived_rollback
+from gonogo.measure.rollback_plan import derived_rollback_plan
 from gonogo.measure.security import derived_security
+from gonogo.measure.smoke import derived_smoke
+from gonogo.measure.snapshot import derived_snapshot
 from gonogo.measure.staging_check import derived_staging_check
 from gonogo.measure.tests_measured import derived_execution
 
 DERIVATIONS: Mapping[str, Callable[[Mapping[str, Tree]], Derived]] = {
     "change-freeze-confirmation.json": derived_freeze,
+    "communications.json": derived_communications,
+    "connectivity-report.json": derived_connectivity,
     "deployment-checklist.json": derived_checklist,
+    "deployment-health-log.json": derived_health,
     "deployment-readiness-checklist.json": derived_readiness,
+    "deployment-report.json": derived_report_index,
+    "health-check-report.json": derived_health_checks,
     "intake-validation-report.json": derived_intake,
     "operational-readiness.json": derived_operations,
+    "performance-baseline.json": derived_performance,
+    "post-deployment-validation.json": derived_post_deployment,
     "pre-deployment-manifest.json": derived_package,
+    "production-approval.json": derived_launch,
+    "production-deployment-report.json": derived_deployment,
+    "production-deployment.json": derived_services,
+    "readiness-approval.json": derived_review,
     "rehearsal-report.json": derived_rehearsal,
     "release-manifest.confirmations.json": derived_confirmations,
+    "retrospective-inputs.json": derived_retrospective,
+    "rollback-plan.json": derived_rollback_plan,
+    "rollback-snapshot.json": derived_snapshot,
     "rollback-verification-report.json": derived_rollback,
     "security-compliance-report.json": derived_security,
+    "smoke-test-results.json": derived_smoke,
+    "staging-data-refresh.json": derived_data_refresh,
+    "staging-deployment.json": derived_services,
     "staging-parity-report.json": derived_parity,
     "staging-test-results.json": derived_execution,
     "staging-validation-results.json": derived_staging_check,
+    "validation.json": derived_validation,
 }
 """Every artifact whose status, scores or counts are derived, with the function that derives them."""
 
