@@ -23,6 +23,7 @@ OK, PRECONDITION_FAILED = 200, 412
 HANDLER = "/config/apps/http/servers/s/routes/0/handle/0"
 WEIGHTED = "weighted_round_robin"
 
+_DIAL = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}\Z|unix//\S+\Z")
 _FENCE = re.compile(r"gonogo-[0-9a-f]{8}-fence-([0-9]{1,18})\Z")
 
 
@@ -73,6 +74,14 @@ class CaddyTarget:
     slots: Mapping[str, str]
     path: str = HANDLER
 
+    def __post_init__(self) -> None:
+        for slot, dial in self.slots.items():
+            if not _DIAL.match(dial):
+                raise BadInput(
+                    f"slot `{slot}` is to be reached at `{dial}`, which is no host:port",
+                    next_step="write e.g. 127.0.0.1:9101; Caddy would take a wrong address and answer 502",
+                )
+
     @property
     def _url(self) -> str:
         return self.admin.rstrip("/") + self.path
@@ -86,6 +95,7 @@ class CaddyTarget:
         """Replace upstreams and weights, if the configuration is still the one that was read, and read them back."""
         check_weights(weights, self.slots)
         answer, handler = self._read()
+        self._require_own(handler)
         present = _fence_of(handler)
         if present > fence:
             raise Refused(
@@ -97,9 +107,26 @@ class CaddyTarget:
         fields = {"Content-Type": "application/json"}
         if "etag" in answer.fields:
             fields["If-Match"] = answer.fields["etag"]
-        changed = call("PATCH", self._url, body=write_json(wanted), fields=fields)
-        self._check(changed, weights)
+        changed = self._patch(write_json(wanted), fields)
+        if changed is not None:
+            self._check(changed, weights)
         return confirm(self.traffic(), weights, self._url)
+
+    def _patch(self, body: bytes, fields: Mapping[str, str]) -> HttpAnswer | None:
+        """Send the change; None where its answer was lost although it took effect.
+
+        Without an answer the handler is read again. Where it is unchanged the PATCH is sent once more, which only the
+        ETag makes safe: had the first one arrived late, the second would be refused with 412.
+        """
+        try:
+            return call("PATCH", self._url, body=body, fields=fields)
+        except Broken:
+            answer, handler = self._read()
+            if handler == read_object(body, name=self._url):
+                return None
+            if "If-Match" not in fields or answer.fields.get("etag") != fields["If-Match"]:
+                raise
+        return call("PATCH", self._url, body=body, fields=fields)
 
     def _check(self, changed: HttpAnswer, weights: Mapping[str, int]) -> None:
         if changed.status == PRECONDITION_FAILED:
@@ -131,19 +158,39 @@ class CaddyTarget:
             )
         return answer, handler
 
+    def _require_own(self, handler: Mapping[str, Tree]) -> None:
+        """Broken where the handler serves something else: a wrong binding must not overwrite somebody's upstreams."""
+        strangers = self._strangers(handler)
+        if strangers:
+            raise Broken(
+                f"the handler has upstreams that are no slots: {strangers}; nothing was moved",
+                where=self._url,
+                next_step=f"bind these slots, or point to the handler of {', '.join(sorted(self.slots.values()))}",
+            )
+
+    def _strangers(self, handler: Mapping[str, Tree]) -> str:
+        own = set(self.slots.values())
+        dials = _dials(handler)
+        found = [dial for dial in dials if dial not in own or dials.count(dial) > 1]
+        return ", ".join([*found, "dynamic upstreams"] if handler.get("dynamic_upstreams") else found)
+
     def _seen(self, handler: Mapping[str, Tree]) -> TrafficSeen:
-        dials = [str(one.get("dial")) for one in _objects(handler.get("upstreams"))]
+        dials = _dials(handler)
         names = {address: slot for slot, address in self.slots.items()}
         nothing = dict.fromkeys(self.slots, 0)
-        strangers = [dial for dial in dials if dial not in names]
-        if strangers or len(set(dials)) != len(dials) or handler.get("dynamic_upstreams"):
-            return TrafficSeen(nothing, f"upstreams that are no single slots: {', '.join(dials)}", readable=False)
+        strangers = self._strangers(handler)
+        if strangers:
+            return TrafficSeen(nothing, f"upstreams that are no single slots: {strangers}", readable=False)
         shares = _shares(handler, len(dials))
         if shares is None:
             policy = _policy(handler).get("policy", "random")
             return TrafficSeen(nothing, f"policy `{policy}` does not fix shares", readable=False)
         raw = {**nothing, **{names[dial]: share for dial, share in zip(dials, shares, strict=True)}}
         return TrafficSeen(percentages(raw), f"read from {self._url}, fence {_fence_of(handler)}", readable=True)
+
+
+def _dials(handler: Mapping[str, Tree]) -> list[str]:
+    return [str(one.get("dial")) for one in _objects(handler.get("upstreams"))]
 
 
 def _shares(handler: Mapping[str, Tree], count: int) -> list[int] | None:

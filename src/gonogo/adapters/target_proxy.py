@@ -36,7 +36,10 @@ class ProxyTarget:
         if self._seen(before).weights == weights and _fence(before) == fence:
             return self._seen(before)
         fields = {"X-Fence": str(fence), "If-Match": before.fields.get("etag", ""), "Content-Type": "application/json"}
-        answer = call("PUT", self._url, body=write_json(weights), fields=fields)
+        try:
+            answer = call("PUT", self._url, body=write_json(weights), fields=fields)
+        except Broken as error:
+            return confirm(self.traffic(), weights, self._url, error.what)
         if answer.status in {CONFLICT, PRECONDITION_FAILED}:
             raise Refused(
                 f"the proxy refused the move to {said(weights)}: {answer.words()}",

@@ -1,8 +1,9 @@
 """What a load driver saw, as JSON lines: one per 100 ms, so that a demo can say what failed, when, and whose it was.
 
-A line counts what ended in its interval: `sent`, `ok`, `failed`, `reconnects`, `skipped`, the slowest answer, and `by`:
-version -> outcome -> count. Outcomes are `ok`, `http_<status>` for answers from 500 on, `connect`, `closed`, `timeout`,
-`malformed`, `unnamed` (an answer without a version); failures without an answer count under the version `-`.
+A line counts what ended in its interval: `sent`, `ok`, `failed`, `reconnects`, `unanswered`, `skipped`, the slowest
+answer, and `by`: version -> outcome -> count. Outcomes are `ok`, `http_<status>` for answers from 500 on, `connect`,
+`closed`, `timeout`, `malformed`, `unnamed` (an answer without a version); failures without an answer count under the
+version `-`.
 Times are of the machine's monotonic clock in seconds, comparable between processes; `wall` is Unix time.
 """
 
@@ -30,6 +31,7 @@ class Interval:
     sent: int
     skipped: int
     reconnects: int
+    unanswered: int
     slowest_ms: float
     first_failed: float | None
     last_failed: float | None
@@ -56,7 +58,7 @@ class Recorder:
         self._begun = now
         self._by: dict[str, dict[str, int]] = {}
         self._failed: list[float] = []
-        self.sent = self.skipped = self.reconnects = 0
+        self.sent = self.skipped = self.reconnects = self.unanswered = 0
         self._slowest = 0.0
 
     def note(self, version: str, outcome: str, *, now: float, seconds: float) -> None:
@@ -76,6 +78,7 @@ class Recorder:
             self.sent,
             self.skipped,
             self.reconnects,
+            self.unanswered,
             round(self._slowest * 1000, 3),
             failed[0] if failed else None,
             failed[-1] if failed else None,
@@ -96,6 +99,7 @@ def line_of(interval: Interval, wall: float) -> str:
         "failed": interval.failed,
         "skipped": interval.skipped,
         "reconnects": interval.reconnects,
+        "unanswered": interval.unanswered,
         "slowest_ms": interval.slowest_ms,
         "first_failed": _rounded(interval.first_failed),
         "last_failed": _rounded(interval.last_failed),
@@ -130,8 +134,13 @@ class Tally:
 
     @property
     def reconnects(self) -> int:
-        """Requests sent again because a kept connection was closed before the first byte of an answer."""
+        """Requests sent again because their connection was closed before the first byte of an answer."""
         return sum(found.reconnects for found in self.intervals)
+
+    @property
+    def unanswered(self) -> int:
+        """Those of the reconnects whose connection was a fresh one; not every client repeats these."""
+        return sum(found.unanswered for found in self.intervals)
 
     @property
     def skipped(self) -> int:
@@ -183,6 +192,7 @@ def _interval(line: bytes, where: str) -> Interval:
             _count(found["sent"]),
             _count(found["skipped"]),
             _count(found["reconnects"]),
+            _count(found["unanswered"]),
             _number(found["slowest_ms"]),
             _time(found["first_failed"]),
             _time(found["last_failed"]),

@@ -26,6 +26,9 @@ from gonogo.errors import BadInput, Broken, GonogoError, Refused
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.ports import SlotSeen
 
+PROJECT = Path(__file__).with_name("project")
+"""The template of the demo project: releases and scripts."""
+
 READY_SECONDS = 10.0
 SERVICE = "gonogo.demo.service"
 DIGEST_HEADER = "x-artifact-digest"

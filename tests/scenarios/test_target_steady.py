@@ -1,0 +1,73 @@
+"""Traffic moves under load without a failed request: Caddy, HAProxy and our own proxy, with real processes."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from live_world import site, traffic
+
+from gonogo.demo.processes import wait_until
+from gonogo.demo.tally import OK
+
+CANARY = (5, 25, 50, 100, 50, 0)
+
+
+@pytest.mark.req("PX-07", "PX-08")
+@pytest.mark.parametrize("kind", ["proxy", "caddy", "haproxy"])
+def test_a_canary_there_and_back_under_250_requests_a_second_fails_no_request(kind: str) -> None:
+    with site(kind) as running, traffic(running) as load:
+        for fence, green in enumerate(CANARY, 1):
+            seen = running.target.move({"blue": 100 - green, "green": green}, fence)
+            assert (seen.readable, seen.weights["green"]) == (True, green)
+            _let_pass(0.3)
+        seen_all = load.end()
+    by_version = seen_all.by_version()
+    assert seen_all.failed == 0, by_version
+    assert seen_all.skipped == 0
+    assert by_version["v1"][OK] > 150
+    assert by_version["v2"][OK] > 100
+
+
+@pytest.mark.req("PX-01", "PX-08")
+@pytest.mark.parametrize("kind", ["proxy", "haproxy"])
+def test_twenty_fast_full_switches_under_load_fail_no_request(kind: str) -> None:
+    with site(kind) as running, traffic(running, rate=400) as load:
+        for turn in range(20):
+            green = 100 * (turn % 2 == 0)
+            running.target.move({"blue": 100 - green, "green": green}, 1)
+            _let_pass(0.05)
+        seen = load.end()
+    assert seen.failed == 0, seen.by_version()
+    assert seen.reconnects == 0
+    assert min(outcomes[OK] for outcomes in seen.by_version().values()) > 50
+
+
+@pytest.mark.parametrize("kind", ["proxy", "caddy"])
+def test_the_bad_build_fails_only_its_own_share_and_one_move_restores_the_service(kind: str) -> None:
+    with site(kind, green="v3") as running, traffic(running, rate=400) as load:
+        running.target.move({"blue": 75, "green": 25}, 1)
+        assert wait_until(lambda: load.now().failed >= 5, 8.0), "15 % of the canary's customers must fail"
+        running.target.move({"blue": 100, "green": 0}, 2)
+        restored = time.monotonic()
+        _let_pass(0.4)
+        seen = load.end()
+    assert seen.failures_without("v3") == 0
+    assert set(seen.by_version()["v3"]) == {OK, "http_500"}
+    assert seen.since(restored + 0.15).failed == 0
+    breach = seen.breach_seconds()
+    assert breach is not None
+    assert breach < 8
+
+
+@pytest.mark.parametrize("kind", ["proxy", "caddy", "haproxy"])
+def test_at_nothing_or_everything_only_one_version_answers(kind: str) -> None:
+    with site(kind) as running:
+        assert running.share_of("v2", 30) == 0
+        running.target.move({"blue": 0, "green": 100}, 1)
+        assert running.share_of("v2", 30) == 30
+        assert running.target.traffic().weights == {"blue": 0, "green": 100}
+
+
+def _let_pass(seconds: float) -> None:
+    time.sleep(seconds)  # real processes: there is no clock to simulate
