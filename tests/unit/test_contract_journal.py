@@ -1,0 +1,174 @@
+"""The contract of the journal, on memory and on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.errors import BadInput, Broken, Busy, Refused
+from gonogo.evidence.ledger import ClockWentBack, check_chain
+from gonogo.ports import Draft, Lease, Moved, Transaction
+from gonogo.terms import Agent, Engine, Person, RunId
+from worlds import MORNING, MemoryJournal
+
+RUN, OTHER = RunId("pre-deployment-v2-1f3a"), RunId("pre-deployment-v3-2b4c")
+ENGINE = Engine("eu1")
+OPENED = Draft("run.opened", {"release": "v2"})
+NEXT = Draft("task.intended", {"task": "a/b#c"})
+
+AnyJournal = MemoryJournal | SqliteJournal
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyJournal]:
+    if request.param == "memory":
+        yield MemoryJournal()
+        return
+    with SqliteJournal(tmp_path / "state" / "journal.db") as opened:
+        yield opened
+
+
+def test_a_new_journal_has_no_runs_and_free_leases(journal: AnyJournal) -> None:
+    assert journal.runs() == ()
+    assert journal.lease("production") == Lease("production", 0, None, None)
+    with pytest.raises(BadInput, match="there is no run"):
+        journal.entries(RUN)
+
+
+def test_opening_a_run_records_its_first_events_with_the_chain_begun(journal: AnyJournal) -> None:
+    written = journal.open_run(RUN, [OPENED, NEXT], actor=Person("asha"), now=MORNING)
+    assert journal.entries(RUN) == written
+    assert [entry.seq for entry in written] == [0, 1]
+    assert check_chain(entry.line for entry in written) == ()
+    assert written[0].actor == Person("asha")
+
+
+def test_a_run_can_be_opened_once_only(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    with pytest.raises(Refused, match="exists already"):
+        journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    assert len(journal.entries(RUN)) == 1
+
+
+def test_runs_are_listed_oldest_first(journal: AnyJournal) -> None:
+    for run in (OTHER, RUN):
+        journal.open_run(run, [OPENED], actor=ENGINE, now=MORNING)
+    assert journal.runs() == (OTHER, RUN)
+
+
+def test_entries_after_a_number_are_only_the_later_ones(journal: AnyJournal) -> None:
+    written = journal.open_run(RUN, [OPENED, NEXT, NEXT], actor=ENGINE, now=MORNING)
+    assert journal.entries(RUN, 0) == written[1:]
+    assert journal.entries(RUN, 2) == ()
+    assert journal.entries(RUN, 99) == ()
+
+
+def test_a_write_at_the_head_is_recorded(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    with journal.write(RUN, 0, actor=Agent("claude"), now=MORNING + timedelta(seconds=1)) as transaction:
+        first = transaction.append(NEXT)
+        second = transaction.append(NEXT)
+    assert journal.entries(RUN)[1:] == (first, second)
+    assert check_chain(entry.line for entry in journal.entries(RUN)) == ()
+
+
+def test_a_write_elsewhere_than_at_the_head_is_moved(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED, NEXT], actor=ENGINE, now=MORNING)
+    for wrong in (-1, 0, 2):
+        with pytest.raises(Moved), journal.write(RUN, wrong, actor=ENGINE, now=MORNING) as transaction:
+            transaction.append(NEXT)
+    assert len(journal.entries(RUN)) == 2
+
+
+def test_a_write_to_an_unknown_run_is_refused(journal: AnyJournal) -> None:
+    with pytest.raises(BadInput, match="there is no run"), journal.write(RUN, -1, actor=ENGINE, now=MORNING):
+        pass
+    assert journal.runs() == ()
+
+
+@pytest.mark.req("WFS-10")
+def test_an_exception_takes_back_events_and_leases_together(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    with pytest.raises(ZeroDivisionError), journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
+        transaction.take_lease("production")
+        transaction.append(NEXT)
+        raise ZeroDivisionError
+    assert len(journal.entries(RUN)) == 1
+    assert journal.lease("production") == Lease("production", 0, None, None)
+
+
+def test_data_that_no_line_can_hold_takes_the_whole_transaction_back(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    with pytest.raises(BadInput, match="bytes"), journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
+        transaction.append(NEXT)
+        transaction.append(Draft("task.intended", {"text": "x" * 70_000}))
+    assert len(journal.entries(RUN)) == 1
+
+
+def test_a_clock_that_went_back_writes_no_event(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    early = MORNING - timedelta(hours=1)
+    with pytest.raises(ClockWentBack), journal.write(RUN, 0, actor=ENGINE, now=early) as transaction:
+        transaction.append(NEXT)
+    assert len(journal.entries(RUN)) == 1
+
+
+@pytest.mark.req("EXE-05")
+def test_an_environment_that_a_run_holds_is_busy_for_another_and_the_run_is_named(journal: AnyJournal) -> None:
+    for run in (RUN, OTHER):
+        journal.open_run(run, [OPENED], actor=ENGINE, now=MORNING)
+    with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
+        assert transaction.take_lease("production") == 1
+        transaction.append(NEXT)
+    with pytest.raises(Busy, match=RUN), journal.write(OTHER, 0, actor=ENGINE, now=MORNING) as transaction:
+        transaction.take_lease("production")
+    assert journal.lease("production") == Lease("production", 1, RUN, None)
+
+
+@pytest.mark.req("EXE-05")
+def test_each_taking_of_a_lease_raises_its_fence_also_after_it_was_free(journal: AnyJournal) -> None:
+    for run in (RUN, OTHER):
+        journal.open_run(run, [OPENED], actor=ENGINE, now=MORNING)
+    with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
+        assert (transaction.take_lease("production"), transaction.take_lease("production")) == (1, 2)
+        assert transaction.take_lease("staging") == 1
+        transaction.free_lease("production")
+    with journal.write(OTHER, 0, actor=ENGINE, now=MORNING) as transaction:
+        assert transaction.take_lease("production") == 3
+    assert journal.lease("production") == Lease("production", 3, OTHER, None)
+
+
+def test_giving_back_what_another_run_holds_changes_nothing(journal: AnyJournal) -> None:
+    for run in (RUN, OTHER):
+        journal.open_run(run, [OPENED], actor=ENGINE, now=MORNING)
+    with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
+        transaction.take_lease("production")
+    with journal.write(OTHER, 0, actor=ENGINE, now=MORNING) as transaction:
+        transaction.free_lease("production")
+        transaction.free_lease("nowhere")
+    assert journal.lease("production").run == RUN
+
+
+def test_an_emergency_stop_refuses_the_environment_with_its_reason_until_it_is_lifted(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    assert journal.hold("production", "disk array fails").hold == "disk array fails"
+    with pytest.raises(Refused, match="disk array fails"), journal.write(RUN, 0, actor=ENGINE, now=MORNING) as writing:
+        writing.take_lease("production")
+    journal.hold("production", None)
+    with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as writing:
+        assert writing.take_lease("production") == 1
+
+
+def test_a_transaction_is_of_no_use_after_its_block(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    kept: list[Transaction] = []
+    with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
+        kept.append(transaction)
+    for act in (lambda: kept[0].append(NEXT), lambda: kept[0].take_lease("x"), lambda: kept[0].free_lease("x")):
+        with pytest.raises(Broken, match="has ended"):
+            act()
+    assert len(journal.entries(RUN)) == 1
