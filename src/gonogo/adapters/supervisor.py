@@ -326,7 +326,19 @@ def _group_lives(group: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    # Where process 1 collects the dead late or never, they still count for killpg; they do nothing any more.
+    states = [_state(entry, group) for entry in Path("/proc").glob("[0-9]*")]
+    return not states or any(state not in ("", "Z", "X") for state in states)
+
+
+def _state(process: Path, group: int) -> str:
+    """The state letter of `process` where it belongs to `group`; else empty."""
+    try:
+        # The name stands in brackets and may hold anything: what counts begins behind the last one.
+        fields = (process / "stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return ""
+    return fields[0].decode() if int(fields[2]) == group else ""
 
 
 def _now() -> str:
