@@ -95,7 +95,7 @@ def _total(samples: Iterable[Sample]) -> int:
 
 
 def _count(sample: Sample) -> int:
-    if not (0 <= sample.value <= EXACT and sample.value.is_integer()):
+    if not (0 <= sample.value <= EXACT and float(sample.value).is_integer()):
         raise BadInput(f"`{sample.name}` is {sample.value}, which is no count")
     return int(sample.value)
 
