@@ -24,9 +24,25 @@ class HaltEffect(enum.Enum):
     ESCALATE = "escalate"
 
 
+class Predicate(enum.Enum):
+    """Shapes of halt conditions that the engine can see for itself (compiler section 7)."""
+
+    ARTIFACT_MISSING = "artifact missing, expired or outdated"
+    COMMAND_FAILED = "command, script or deployment failed"
+    CHECK_FAILED = "tests or checks failed"
+    BOUND_EXCEEDED = "a bound is exceeded"
+    APPROVAL_MISSING = "approval missing or withheld"
+    CHECKSUM_INVALID = "checksum invalid"
+    FINDINGS_PRESENT = "drift or findings present"
+
+
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """One halt sentence, verbatim, with all its effects. `known` is false where no halting verb was found (GN0308)."""
+    """One halt sentence, verbatim, with all its effects. `known` is false where no halting verb was found (GN0308).
+
+    `predicates` are the parts of the condition that the engine sees; with `judged_by_person` a person of the step's
+    role has to attest that the rest does not hold. `branch` says that it is a branch of a decision tree.
+    """
 
     text: str
     effects: frozenset[HaltEffect]
@@ -34,6 +50,9 @@ class Halt:
     lifted_by: str | None
     known: bool
     origin: Origin
+    predicates: frozenset[Predicate] = frozenset()
+    judged_by_person: bool = True
+    branch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +74,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class CommandRef:
-    """A command line that the document names, verbatim; nothing is ever run from here without a binding."""
+    """A command line that the document names, verbatim; nothing is ever run from here without a binding.
+
+    `example` says that it stands in an example: a suggestion for a binding and no more.
+    """
 
     text: str
     origin: Origin
     conditional: bool = False
     expected_output: str = ""
+    example: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +117,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A phase of the workflow, in document order."""
+    """A phase of the workflow, in document order.
+
+    `halts` hold for the whole phase: a halt written before its first step, and the halting branches of its decision tree.
+    """
 
     id: str
     title: str
@@ -104,6 +130,7 @@ class Phase:
     commands: tuple[CommandRef, ...]
     notes: tuple[Note, ...]
     origin: Origin
+    halts: tuple[Halt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +151,12 @@ Waiver: TypeAlias = WaiverForbidden | WaiverByRoles
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A quality gate. `thresholds` and `booleans` must all hold; `manual` are criteria that only prose states."""
+    """A quality gate. `thresholds` and `booleans` must all hold; `manual` are criteria that only prose states.
+
+    `unbound` are parts of a threshold or check that are no comparison (GN0304; also among `manual`), `escapes` the
+    branches that would let a threshold be missed (GN0405). `phase` is the id of the phase that states the gate, if one
+    does. `waiver_written` tells a waiver rule from silence; both may mean that no waiver is possible.
+    """
 
     id: str
     name: str
@@ -143,17 +175,22 @@ class Gate:
     notify: tuple[str, ...]
     waiver: Waiver
     origins: tuple[Origin, ...]
+    phase: str = ""
+    unbound: tuple[Message, ...] = ()
+    escapes: tuple[Message, ...] = ()
+    waiver_written: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRequired:
-    """An upstream artifact that must be there before the start."""
+    """An upstream artifact that must be there before the start; `also` are further paths that the same entry names."""
 
     name: str
     source: str
     why: str
     optional: bool
     origin: Origin
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +240,12 @@ class Handoff:
     items: tuple[ChecklistItem, ...] = ()
     messages: tuple[Message, ...] = ()
     next_commands: tuple[CommandRef, ...] = ()
+    next_protocol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A whole protocol document."""
+    """A whole protocol document. `halts` hold for every step of the workflow; `rule` tells a rule from a protocol."""
 
     slug: str
     title: str
@@ -232,6 +270,7 @@ class Protocol:
     evidence_table: tuple[EvidenceRef, ...]
     notes: tuple[Note, ...]
     origin: Origin
+    rule: bool = False
 
 
 def all_steps(protocol: Protocol) -> tuple[Step, ...]:
