@@ -118,6 +118,10 @@ def start_release(world: World, environment: str, slot: str, release: str, fence
     """Make `slot` run `release`, and return once it answers as that; Refused for a fence that is out of date."""
     artifact = world.artifact(release)
     wanted = read_release(artifact)
+    if wanted.version != release:
+        raise Refused(
+            f"the artifact of {release} says that it is {wanted.version}; nothing was started", where=str(artifact)
+        )
     with _alone(world, environment):
         _check_fence(world, environment, fence)
         present = _present(world, environment, slot)
