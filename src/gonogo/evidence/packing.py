@@ -52,8 +52,8 @@ class PackageFacts:
     """All that a package is made from. `blobs` holds, by digest, the files that `wanted` names.
 
     `package` is `readiness`, `handoff` or `deployment`; `decision` one of `DECISIONS`; `checkpoint` the signed note
-    over `entries`; `trust`, `reports`, `packages`, `statements`, `verifiers` map paths below their folder (verifiers: at
-    the top) to bytes. `sequence` is the number of the run in the site's own log.
+    over `entries`; `trust`, `reports`, `packages` and `statements` map paths below their folder to bytes, `verifiers`
+    paths at the top. `sequence` is the number of the run in the site's own log.
     """
 
     package: str

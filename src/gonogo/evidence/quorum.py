@@ -37,25 +37,6 @@ class Standing(Protocol):
         ...
 
 
-class Voice(Protocol):
-    """A statement that counts: `Accepted` itself, or its record in the log read back."""
-
-    @property
-    def person(self) -> str:
-        """Who signed."""
-        ...
-
-    @property
-    def role(self) -> str:
-        """As what they signed."""
-        ...
-
-    @property
-    def decision(self) -> str:
-        """`go`, `no_go`, `withheld` or `stated`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Quorum:
     """The state of a round. `missing` says in words what is still needed, and who can give it."""

@@ -140,6 +140,10 @@ DEFAULT_RULE: Final = DecisionRule(all_of=(RequiredRole(RELEASE_MANAGER),), not_
 WITHOUT_RULE: Final = frozenset({"rollback", "resume", "acceptance", "signoff", "retention", "dissent"})
 
 
+ATTEST: Final = "attest-"
+"""How decision points begin that ask one person of a role to state a fact."""
+
+
 class RevocationReason(enum.Enum):
     """Why a key no longer signs. Only `COMPROMISED` casts doubt on what it signed before."""
 
@@ -213,10 +217,12 @@ class Ring:
     def rule(self, decision: str) -> DecisionRule | None:
         """The rule of `decision` (`production`, `waiver_<gate>`, `resume`, ...); None means that it is not permitted.
 
-        Kinds that need no entry fall back to one release manager (F41).
+        Kinds that need no entry fall back to one release manager (F41); `attest-<role>` asks one person of that role.
         """
         if decision in self.decisions:
             return self.decisions[decision]
+        if decision.startswith(ATTEST):
+            return DecisionRule(all_of=(RequiredRole(decision.removeprefix(ATTEST)),))
         return DEFAULT_RULE if decision.partition("_")[0] in WITHOUT_RULE else None
 
     def revocation(self, key: PublicKey) -> Revocation | None:

@@ -117,6 +117,8 @@ def _counted(ring: Ring, asked: Asked | None, standing: Sequence[Accepted], fact
 
 def _bypasses(case: Case) -> list[str]:
     environment = case.said("/environment")
+    if environment != "production":
+        return []
     intended = {
         text_in(entry, "task"): entry.seq
         for entry in case.of_type("task.intended")
