@@ -22,6 +22,8 @@ from gonogo.measure.figures import (
     worst_severity,
 )
 from gonogo.measure.header import Header, Producer, RawFile, Release, with_header
+from gonogo.measure.rederiving import DERIVATIONS
+from gonogo.measure.shapes import SHAPES, missing_fields, missing_header_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, RunId, Severity
 
@@ -192,3 +194,14 @@ def test_an_unusable_header_is_refused(changes: dict[str, object]) -> None:
 def test_a_raw_file_needs_a_whole_digest() -> None:
     with pytest.raises(BadInput, match="SHA-256"):
         RawFile("x", Digest("AB" * 32))
+
+
+@pytest.mark.req("III.1")
+def test_a_whole_header_lacks_no_field_and_a_body_alone_lacks_them_all() -> None:
+    assert missing_header_fields(with_header({}, header(inputs=(RawFile("log", DIGEST),)))) == ()
+    assert "/schema" in missing_header_fields({"deployment_status": "success"})
+
+
+def test_every_file_with_derived_fields_has_a_shape_and_an_unknown_file_lacks_everything() -> None:
+    assert set(DERIVATIONS) <= set(SHAPES)
+    assert missing_fields("notes.json", {"a": 1}) == ("/",)

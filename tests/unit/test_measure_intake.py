@@ -19,6 +19,7 @@ from gonogo.measure.intake import (
     intake_body,
 )
 from gonogo.measure.rederiving import disagreements
+from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Severity
 
@@ -185,3 +186,13 @@ def test_renewal_requests_carry_item_owner_and_time() -> None:
             "due": "2026-11-22T10:00:00Z",
         }
     ]
+
+
+@pytest.mark.req("INT-03", "F1")
+def test_a_whole_intake_report_lacks_no_required_field() -> None:
+    assert missing_fields(NAME, intake_body(ALL_WELL, NOW)) == ()
+    assert missing_fields(NAME, intake_body(IntakeSeen((), (), ()), NOW)) == (
+        "/intake_validation/status",
+        "/intake_validation/completeness_score",
+        "/intake_validation/approval_coverage",
+    )

@@ -22,6 +22,7 @@ from gonogo.measure.parity import (
 )
 from gonogo.measure.parity_diff import Encrypted, Fingerprint, Leaf
 from gonogo.measure.rederiving import disagreements
+from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Severity
 
@@ -269,3 +270,9 @@ def test_a_hundred_thousand_keys_a_side_take_less_than_a_second() -> None:
     body = parity_body(seen(dict(left), right, rules), NOW)
     assert time.process_time() - began < 1
     assert Fields(body).part("staging_parity").count("differing") == 100
+
+
+@pytest.mark.req("PAR-03", "F2")
+def test_a_whole_parity_report_lacks_no_required_field() -> None:
+    body = parity_body(seen({"/configuration/a": 1}, {"/configuration/a": 2}), NOW)
+    assert missing_fields(NAME, body) == ()

@@ -14,6 +14,7 @@ from gonogo.measure.header import RawFile
 from gonogo.measure.rederiving import disagreements
 from gonogo.measure.rehearsal import LoggedError, RehearsalSeen, StateAfter, rehearsal_body
 from gonogo.measure.rollback import NamedCheck, RollbackSeen, read_rto, recovery_minutes, rollback_body
+from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest
 
@@ -195,3 +196,9 @@ def test_a_recovery_time_that_is_none_is_refused(text: str) -> None:
 def test_the_recovery_time_is_shown_in_minutes() -> None:
     assert recovery_minutes(rollback_body(replace(BACK, verified_at=NOW + timedelta(seconds=90)))) == Decimal("1.5")
     assert recovery_minutes(rollback_body(replace(BACK, verified_at=None))) is None
+
+
+@pytest.mark.req("REH-05", "RBK-02", "F4", "F5")
+def test_whole_rehearsal_and_rollback_reports_lack_no_required_field() -> None:
+    assert missing_fields("rehearsal-report.json", rehearsal_body(SEEN)) == ()
+    assert missing_fields("rollback-verification-report.json", rollback_body(BACK)) == ()

@@ -13,6 +13,7 @@ from gonogo.measure.coverage_reports import read_cobertura, read_coverage_json, 
 from gonogo.measure.figures import Body
 from gonogo.measure.header import RawFile
 from gonogo.measure.rederiving import disagreements
+from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.measure.test_reports import CaseResult, Outcome, ReportRead, read_junit
 from gonogo.measure.tests_measured import (
@@ -317,3 +318,8 @@ def test_hand_written_counts_are_found() -> None:
 
 def test_code_coverage_is_a_second_figure() -> None:
     assert execution_body(replace(WELL, code_coverage=Decimal("0.81")))["code_coverage"] == Decimal("0.81")
+
+
+@pytest.mark.req("TST-02", "F3")
+def test_whole_test_results_lack_no_required_field() -> None:
+    assert missing_fields(NAME, execution_body(replace(WELL, suites=(ONE_FAILS,)))) == ()
