@@ -56,8 +56,11 @@ def check_spec(spec: CommandSpec, search: str) -> None:
     if not spec.argv or not spec.argv[0]:
         raise BadInput("the command is empty", next_step="give it as a list: program, then arguments")
     values = (*spec.argv, *spec.env.values(), *(secret.reveal() for secret in spec.secrets.values()))
-    if any("\0" in value for value in values):
-        raise BadInput(f"an argument or variable of {spec.argv[0]} holds a NUL character", next_step="remove it")
+    if not all(map(_is_passable, values)):
+        raise BadInput(
+            f"an argument or variable of {clean_line(spec.argv[0])} holds NUL or half a surrogate pair",
+            next_step="remove that character; no program can be given it",
+        )
     if not (spec.timeout > 0 and math.isfinite(spec.timeout)):
         raise BadInput(
             f"{spec.timeout} is not a time limit for {spec.argv[0]}", next_step="give a number of seconds above 0"
@@ -65,6 +68,13 @@ def check_spec(spec: CommandSpec, search: str) -> None:
     if not spec.cwd.is_dir():
         raise BadInput("the folder to run in is not there", where=str(spec.cwd), next_step="make it, or name another")
     _check_program(_program(spec, search))
+
+
+def _is_passable(value: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
 
 
 def _program(spec: CommandSpec, search: str) -> Path:

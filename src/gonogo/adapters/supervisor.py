@@ -80,18 +80,18 @@ class Redactor:
 
 
 def _forms(value: str) -> Iterator[bytes]:
-    data = value.encode()
+    data = os.fsencode(value)
     if not data:
         return
     yield data
     if len(data) >= LEAST_ENCODED:
         yield json.dumps(value)[1:-1].encode()
-        yield quote(value, safe="").encode()
+        yield quote(data, safe="").encode()
         yield data.hex().encode()
         yield data.hex().upper().encode()
         yield from _base64_forms(data)
-    if "\n" in value:
-        yield from (line.encode() for line in value.splitlines() if len(line) >= LEAST_LINE)
+    if b"\n" in data:
+        yield from (line for line in data.splitlines() if len(line) >= LEAST_LINE)
 
 
 def _base64_forms(data: bytes) -> Iterator[bytes]:
@@ -152,7 +152,8 @@ def left_behind(out: str) -> tuple[int, ...]:
 class _Capture:
     """One stream of output: written by the command straight into a file, kept in the end as a copy without secrets."""
 
-    def __init__(self, folder: Path, name: str, keep: int) -> None:
+    def __init__(self, folder: Path, name: str, keep: int, redactor: Redactor) -> None:
+        self._redactor = redactor
         self._raw = folder / f"{name}.raw"
         self._final = folder / name
         self._keep = keep
@@ -173,13 +174,13 @@ class _Capture:
             self._cut, size = True, self._keep
         self._seen = size
 
-    def close(self, secrets: Mapping[str, str]) -> dict[str, object]:
+    def close(self) -> dict[str, object]:
         """Copy what was written, then forget the raw file, to which survivors may still write."""
-        redactor, digest, size = Redactor(secrets), hashlib.sha256(), 0
+        digest, size = hashlib.sha256(), 0
         part = self._final.with_name(f".{self._final.name}.new")
         out = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            for piece in self._pieces(redactor):
+            for piece in self._pieces():
                 _write_all(out, piece)
                 digest.update(piece)
                 size += len(piece)
@@ -193,22 +194,22 @@ class _Capture:
         part.rename(self._final)
         self._raw.unlink()
         os.close(self.descriptor)
-        if redactor.count:
-            self.notes.append(f"{redactor.count} secret values replaced in {self._final.name}")
+        if self._redactor.count:
+            self.notes.append(f"{self._redactor.count} secret values replaced in {self._final.name}")
         if self._cut:
             self.notes.append(f"{self._final.name} is not whole: at most {self._keep} bytes are kept")
         return {"size": size, "sha256": digest.hexdigest(), "cut": self._cut}
 
-    def _pieces(self, redactor: Redactor) -> Iterator[bytes]:
+    def _pieces(self) -> Iterator[bytes]:
         position = 0
         while chunk := os.pread(self.descriptor, min(CHUNK, self._keep - position), position):
             position += len(chunk)
-            yield redactor.feed(chunk)
+            yield self._redactor.feed(chunk)
         if os.fstat(self.descriptor).st_size > position:
             self._cut = True
         if not self._cut:
             # At a cut the held-back end may be the first half of a secret: it is dropped, not shown.
-            yield redactor.finish()
+            yield self._redactor.finish()
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -236,8 +237,8 @@ class _Supervision:
 
     def run(self) -> None:
         """Start, watch, end, record."""
-        folder, keep = self._order.folder, self._order.keep
-        streams = {name: _Capture(folder, name, keep) for name in ("stdout", "stderr")}
+        folder, keep, secrets = self._order.folder, self._order.keep, self._order.secrets
+        streams = {name: _Capture(folder, name, keep, Redactor(secrets)) for name in ("stdout", "stderr")}
         started = _now()
         _note_running(folder, 0)
         try:
@@ -250,7 +251,7 @@ class _Supervision:
             exit_code = command.wait()
             notes = self._survivors(command.pid)
         ended = _now()
-        outputs = {name: stream.close(self._order.secrets) for name, stream in streams.items()}
+        outputs = {name: stream.close() for name, stream in streams.items()}
         notes += [note for stream in streams.values() for note in stream.notes]
         result = {"v": 1, **self._order.identity, "exit_code": exit_code, "ended_by": ended_by, **outputs}
         _record(folder, result | {"started_at": started, "ended_at": ended, "note": "; ".join(notes)})
