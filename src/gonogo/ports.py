@@ -310,15 +310,28 @@ class Files(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A view that is not what the store holds: `missing`, `changed`, or `foreign` (a link, folder or device)."""
+
+    path: str
+    kind: str
+
+    def __str__(self) -> str:
+        """Path and kind as a sentence without full stop."""
+        words = {"missing": "is gone", "changed": "was edited by hand", "foreign": "is not a regular file"}
+        return f"{self.path} {words[self.kind]}"
+
+
 class Views(Protocol):
     """Readable copies of stored evidence below `.artifacts/`; never read by a gate, and checked for edits (C2)."""
 
-    def show(self, path: str, data: bytes) -> None:
-        """Write one view atomically."""
+    def write(self, views: Mapping[str, Digest]) -> tuple[str, ...]:
+        """Make each view hold the bytes of its digest; answers the paths that were written."""
         ...
 
-    def edited(self, expected: Mapping[str, Digest]) -> tuple[str, ...]:
-        """The paths whose view is there and differs from the stored bytes."""
+    def differences(self, views: Mapping[str, Digest]) -> tuple[Difference, ...]:
+        """The views that are not what they should be; changes nothing."""
         ...
 
 

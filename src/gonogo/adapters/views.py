@@ -13,31 +13,17 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from gonogo.adapters.durable import disk_error, make_folder, write_all
 from gonogo.errors import BadInput, Refused, Tampered
-from gonogo.ports import Vault
+from gonogo.ports import Difference, Vault
 from gonogo.terms import Digest
 
 CHUNK: Final = 1 << 20
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A view that is not what the store holds: `missing`, `changed`, or `foreign` (a link, folder or device)."""
-
-    path: str
-    kind: str
-
-    def __str__(self) -> str:
-        """Path and kind as a sentence without full stop."""
-        words = {"missing": "is gone", "changed": "was edited by hand", "foreign": "is not a regular file"}
-        return f"{self.path} {words[self.kind]}"
 
 
 class Views:

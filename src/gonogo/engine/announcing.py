@@ -5,7 +5,7 @@ from __future__ import annotations
 from gonogo.engine.bench import Bench
 from gonogo.engine.performing import append_latest
 from gonogo.run.events import Announced, Recorded
-from gonogo.run.messages import messages_for
+from gonogo.reports.messages import messages_for
 
 
 def announce(bench: Bench, entry: Recorded) -> None:

@@ -13,7 +13,8 @@ from gonogo.evidence.canonical import Tree
 from gonogo.evidence.closed import moment_text
 from gonogo.evidence.envelope import Subject
 from gonogo.evidence.ledger import Entry, time_text
-from gonogo.evidence.manifest import EVIDENCE_SUMS, write_sums
+from gonogo.evidence.filing import evidence_list
+from gonogo.evidence.manifest import EVIDENCE_SUMS
 from gonogo.evidence.merkle import leaf_digest, root_of
 from gonogo.evidence.signers import Kind
 from gonogo.evidence.statements import (
@@ -27,7 +28,7 @@ from gonogo.evidence.statements import (
 )
 from gonogo.plan.model import Decide
 from gonogo.run.events import DecisionRequested, PlanBound, RunHalted, TrustPinned, recorded
-from gonogo.run.showing import shown_text
+from gonogo.reports.showing import shown_text
 from gonogo.terms import Digest, digest_of
 
 PACKAGE_OF_POINT: Mapping[str, str] = {"readiness": "PRE-DEPLOYMENT-PACKAGE.zip"}
@@ -101,18 +102,6 @@ def open_round(
     show(bench, files)
 
 
-def evidence_list(entries: tuple[Entry, ...]) -> bytes:
-    """`EVIDENCE.SHA256SUMS` of everything that was sealed so far and is no claim: the newest of each name."""
-    current: dict[str, tuple[str, Digest]] = {}
-    for entry in entries:
-        if entry.type == "evidence.sealed" and entry.data.get("status") != "claimed":
-            stage, name = str(entry.data["stage"]), str(entry.data["name"])
-            current[name] = (f"evidence/{stage}/{name}", Digest(str(entry.data["sha256"])))
-    if not current:
-        return b""
-    return write_sums(dict(current.values()))
-
-
 def _subjects(bench: Bench, sums: bytes, point: str) -> tuple[Subject, ...]:
     release = bench.plan.release
     found = [Subject("release-manifest.json", release.digest)]
@@ -129,7 +118,7 @@ def _subjects(bench: Bench, sums: bytes, point: str) -> tuple[Subject, ...]:
 def _scope(bench: Bench, name: str) -> Scope:
     release = bench.plan.release
     return Scope(
-        site=bench.plan.project.site,
+        site=bench.plan.ring.site,
         release=ReleaseRef(release.id, release.version, release.digest),
         environment=bench.plan.environment,
         run_id=bench.run,
@@ -141,7 +130,7 @@ def _scope(bench: Bench, name: str) -> Scope:
 
 def _checkpoint(bench: Bench, entries: tuple[Entry, ...]) -> CheckpointRef:
     root = root_of([leaf_digest(entry.line) for entry in entries])
-    origin = f"{bench.plan.project.site}/{bench.run}"
+    origin = f"{bench.plan.ring.site}/{bench.run}"
     return CheckpointRef(origin, len(entries), base64.b64encode(root).decode(), entries[-1].digest)
 
 

@@ -35,14 +35,14 @@ def judge_gate(bench: Bench) -> None:
     report = bench.json(f"gate-{rule.id}.json", judgement_body(found))
     events = sealed(bench, (report,))
     ok = found.verdict is Verdict.PASS
-    detail = "" if ok else blob(bench, gate_text(found))
+    detail = None if ok else blob(bench, gate_text(found))
     done = TaskFinished(
         bench.task.id,
         bench.attempt,
         0,
         "ok" if ok else "failed",
         {} if ok else {"cause": "gate_failed", "resume_at": _resume_at(bench, found)},
-        detail or None,
+        detail,
     )
     bench.world.crash("CP-05 judged, not recorded")
     append(bench, [*events, GateJudged(rule.id, bench.attempt, found.verdict.word, events[0].sha256), done])

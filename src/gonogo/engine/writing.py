@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gonogo.engine.bench import Bench, Produced
 from gonogo.ports import Draft, Transaction
 from gonogo.run.events import Event, EvidenceSealed, data_of, type_of
-from gonogo.terms import Digest
+from gonogo.terms import Digest, digest_of
 
 
 def append(bench: Bench, events: Sequence[Event]) -> None:
@@ -38,8 +38,7 @@ def sealed(bench: Bench, files: Sequence[Produced]) -> tuple[EvidenceSealed, ...
 
 def show(bench: Bench, files: Sequence[Produced]) -> None:
     """Write the readable copies below `.artifacts/`, after the events are committed."""
-    for file in files:
-        bench.world.views.show(view_path(bench.plan.name, file.name), file.data)
+    bench.world.views.write({view_path(bench.plan.name, file.name): digest_of(file.data) for file in files})
 
 
 VIEW_FOLDERS = {

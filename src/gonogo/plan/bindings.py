@@ -19,6 +19,7 @@ from gonogo.plan.project import (
     EscalationLevel,
     Freeze,
     HealthWindow,
+    Licences,
     MetricsBinding,
     Objective,
     OnCall,
@@ -70,7 +71,6 @@ def _project(top: Section) -> Project:
     limit_names = limits.keys()
     return Project(
         name=top.text("project", pattern=NAME, kind="a name of lower-case letters, digits and hyphens"),
-        site=top.text("site", "local", pattern=r"[a-z0-9][a-z0-9./-]{0,63}"),
         manifest=top.text("manifest"),
         approvers=top.text("approvers", "config/release-approvers.yaml"),
         protocols=top.mapping("protocols"),
@@ -92,7 +92,7 @@ def _project(top: Section) -> Project:
         freeze=_freeze(top.section("freeze", required=False)),
         window=_window(top.optional("window")),
         notify=top.texts("notify", ()),
-        licences=top.texts("licences", ()),
+        licences=_licences(top.optional("licences")),
         origin=top.origin,
     )
 
@@ -186,7 +186,7 @@ def _scan(section: Section) -> Scan:
         section.text("name"),
         section.text("command"),
         section.text("report"),
-        section.choice("format", ("sarif", "bandit", "gitleaks", "pip-audit", "detect-secrets", "semgrep"), "sarif"),
+        section.choice("format", ("sarif", "secrets-sarif", "bandit", "gitleaks", "pip-audit", "npm-audit", "semgrep", "trivy"), "sarif"),
         section.texts("expects", ()),
     )
     section.finish()
@@ -312,6 +312,14 @@ def _freeze(section: Section) -> Freeze:
         section.text("lock", "") or None,
         section.text("probe", "") or None,
     )
+    section.finish()
+    return found
+
+
+def _licences(section: Section | None) -> Licences | None:
+    if section is None:
+        return None
+    found = Licences(section.text("sbom"), section.texts("allowed"), section.texts("forbidden", ()), section.origin)
     section.finish()
     return found
 

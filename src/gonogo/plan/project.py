@@ -205,6 +205,16 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class Licences:
+    """Where the release's parts list (CycloneDX) lies, and which licences (SPDX ids) may be shipped (SEC-02)."""
+
+    sbom: str
+    allowed: tuple[str, ...]
+    forbidden: tuple[str, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Freeze:
     """The change freeze: its length, and the commands that lock the branch and prove it."""
 
@@ -228,7 +238,6 @@ class Project:
     """The whole of `gonogo.yaml`."""
 
     name: str
-    site: str
     manifest: str
     approvers: str
     protocols: Mapping[str, str]
@@ -250,5 +259,5 @@ class Project:
     freeze: Freeze
     window: Window | None
     notify: tuple[str, ...]
-    licences: tuple[str, ...]
+    licences: Licences | None
     origin: Origin

@@ -398,7 +398,8 @@ def round_of(state: RunState, task: Task, attempt: int) -> Round | None:
     """The latest round that a task asked for in this attempt, whatever its status."""
     found = None
     for item in state.rounds.values():
-        if item.task == task.id and item.attempt == attempt:
+        asked = isinstance(task.act, Decide) and item.point == task.act.point
+        if asked and item.task == task.id and item.attempt == attempt:
             found = item
     return found
 

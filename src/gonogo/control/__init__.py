@@ -1,0 +1,1 @@
+"""The only door: opening, driving, deciding, stopping and looking at runs, for every surface alike."""

@@ -1,0 +1,148 @@
+"""Puts the ports of one project together: the only place that knows every adapter."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from gonogo.adapters.announcing import LogAnnouncer
+from gonogo.adapters.clock import SystemClock
+from gonogo.adapters.commands import SupervisedCommands
+from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.json_command import JsonCommand
+from gonogo.adapters.keys import FileEngineKey
+from gonogo.adapters.metrics_command import CommandSource
+from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
+from gonogo.adapters.probe_http import HttpProber
+from gonogo.adapters.project_files import ProjectFiles
+from gonogo.adapters.target_caddy import CaddyTarget
+from gonogo.adapters.target_commands import CommandsTarget
+from gonogo.adapters.target_haproxy import HaproxyTarget
+from gonogo.adapters.target_proxy import ProxyTarget
+from gonogo.adapters.vault import FolderVault
+from gonogo.adapters.views import Views
+from gonogo.engine.bench import World
+from gonogo.errors import BadInput
+from gonogo.evidence.signers import Ring
+from gonogo.plan.approvers import read_approvers
+from gonogo.plan.project import Environment, Project
+from gonogo.ports import CrashPoint, MetricSource, Prober, Target
+
+STATE_FOLDER = ".gonogo"
+VIEWS_FOLDER = ".artifacts"
+CRASH_VARIABLE = "GONOGO_CRASH_AT"
+
+Report: TypeAlias = Callable[[str], None]
+
+
+def crash_point(wanted: str) -> CrashPoint:
+    """Nothing, or SIGKILL of this very process the n-th time that a named point is reached (`CP-03 intent:2`)."""
+    if not wanted:
+        return lambda point: None
+    name, _, count = wanted.partition("@")
+    left = [int(count or 1)]
+
+    def reached(point: str) -> None:
+        if point.startswith(name):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return reached
+
+
+def _silent(_text: str) -> None:
+    """Nobody listens."""
+
+
+def assemble(root: Path, project: Project, environ: Mapping[str, str], report: Report = _silent) -> World:
+    """The world of a project: every port with its real adapter."""
+    state = root / STATE_FOLDER
+    crash = crash_point(environ.get(CRASH_VARIABLE, ""))
+    files = ProjectFiles(root)
+
+    def ring() -> Ring:
+        reading = read_approvers(files.read(project.approvers), project.approvers)
+        return reading.ring
+
+    environments = project.environments.values()
+    clock = SystemClock()
+    vault = FolderVault(state / "vault")
+    about = {"project": project.name, "channel": ", ".join(project.notify) or "stakeholders"}
+    return World(
+        clock=clock,
+        journal=SqliteJournal(state / "journal.db", crash=crash),
+        vault=vault,
+        commands=SupervisedCommands(state / "effects", environ),
+        files=files,
+        views=Views(root / VIEWS_FOLDER, vault),
+        targets={each.name: target for each in environments if (target := target_of(root, each))},
+        probers={each.name: prober_of(each) for each in environments},
+        metrics={each.name: found for each in environments if (found := metrics_of(root, each))},
+        announcer=LogAnnouncer(state / "announcements.jsonl", clock, about, report),
+        key=FileEngineKey(state / "keys" / "engine"),
+        crash=crash,
+        environ=environ,
+        ring=ring,
+    )
+
+
+def _filled(argv: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(argument.replace("{python}", sys.executable) for argument in argv)
+
+
+def _hosts(environment: Environment) -> dict[str, str]:
+    return {name: urlsplit(url).netloc for name, url in environment.slots.items()}
+
+
+def target_of(root: Path, environment: Environment) -> Target | None:
+    """The adapter that an environment's `target` names; BadInput where it lacks an option."""
+    binding = environment.target
+    option = binding.options
+
+    def needed(key: str) -> str:
+        if key not in option:
+            raise BadInput(
+                f"`environments.{environment.name}.target.{key}` is missing",
+                where=str(environment.origin),
+                next_step=f"a target of kind {binding.kind} needs `{key}`",
+            )
+        return option[key]
+
+    match binding.kind:
+        case "caddy":
+            return CaddyTarget(needed("admin"), _hosts(environment))
+        case "proxy":
+            return ProxyTarget(needed("admin"), _hosts(environment))
+        case "haproxy":
+            return HaproxyTarget(needed("socket"), needed("backend"), _hosts(environment))
+        case "commands":
+            return CommandsTarget(
+                JsonCommand(_filled(binding.lists.get("observe", ())), root),
+                JsonCommand(_filled(binding.lists.get("traffic", ())), root),
+                _hosts(environment),
+            )
+        case _:
+            return None
+
+
+def prober_of(environment: Environment) -> Prober:
+    """How an environment's slots are asked for their version."""
+    version = environment.version
+    return HttpProber(environment.slots, environment.url, version.path, version.header, version.digest_header)
+
+
+def metrics_of(root: Path, environment: Environment) -> MetricSource | None:
+    """Where an environment's request counts come from."""
+    binding = environment.metrics
+    if binding is None:
+        return None
+    if binding.kind == "command":
+        return CommandSource(JsonCommand(_filled(binding.run), root), tuple(environment.slots))
+    names = MetricNames(binding.requests, binding.code_label, binding.histogram)
+    return ScrapeSource(environment.slots, binding.path, names)

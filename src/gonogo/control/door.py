@@ -1,0 +1,122 @@
+"""The door: every verb that a surface may use on runs. Each takes the actor who asks (architecture: one door)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gonogo.adapters.run_lock import RunLocks
+from gonogo.control.assembling import STATE_FOLDER, Report, assemble
+from gonogo.control.opening import Opened, load_run, open_run
+from gonogo.control.sources import Workspace, open_workspace, require_sound
+from gonogo.control.viewing import refuse_edited_views
+from gonogo.engine.accepting import Signed, open_round, record_statement
+from gonogo.engine.bench import World
+from gonogo.engine.driver import Driver, Listener, Stopped
+from gonogo.engine.resuming import ask_resume, lift
+from gonogo.errors import Refused
+from gonogo.evidence.acceptance import Accepted
+from gonogo.ports import Draft
+from gonogo.run.events import AbortRequested, Event, RunHalted, data_of, type_of
+from gonogo.run.state import Round
+from gonogo.terms import Actor, Engine, RunId
+
+
+@dataclass(slots=True)
+class Door:
+    """One project, opened. Reading creates nothing on disk."""
+
+    workspace: Workspace
+    world: World
+
+    @classmethod
+    def at(cls, root: Path, environ: Mapping[str, str], report: Report | None = None) -> Door:
+        """Open the project at `root`; BadInput where its `gonogo.yaml` cannot be used."""
+        workspace = open_workspace(root)
+        require_sound(workspace.findings)
+        world = (
+            assemble(root, workspace.project, environ, report) if report else assemble(root, workspace.project, environ)
+        )
+        return cls(workspace, world)
+
+    def open(self, protocol: str, release: str, actor: Actor) -> Opened:
+        """Begin a run of a protocol for a release."""
+        return open_run(self.workspace, self.world, protocol, release, actor)
+
+    def runs(self) -> tuple[RunId, ...]:
+        """All runs, oldest first."""
+        return self.world.journal.runs()
+
+    def load(self, run: RunId) -> Opened:
+        """A run with its plan and state; BadInput names the known runs where there is no such run."""
+        return load_run(self.world, run)
+
+    def drive(self, run: RunId, *, patient: bool, listener: Listener) -> Stopped:
+        """Drive a run until it is over, halted, or waits; Busy where another engine drives it."""
+        locks = RunLocks(self.workspace.root / STATE_FOLDER / "runs", self.world.clock)
+        with locks.driving(run):
+            opened = load_run(self.world, run)
+            world = assemble(self.workspace.root, opened.plan.project, self.world.environ)
+            return Driver(world, opened.plan, run, Engine("local"), patient, listener).drive()
+
+    def requests(self, run: RunId) -> tuple[Round, ...]:
+        """The open rounds of a run."""
+        state = self.load(run).state
+        return tuple(item for item in state.rounds.values() if item.status == "open")
+
+    def request(self, run: RunId, name: str) -> tuple[Round, bytes, bytes]:
+        """An open round with its request and the text that is shown to signers."""
+        asked = open_round(self.load(run).state, name)
+        return asked, self.world.vault.read(asked.request), self.world.vault.read(asked.shown)
+
+    def record(self, run: RunId, name: str, statement: bytes, signature: bytes, actor: Actor) -> Accepted:
+        """Record a signed statement; Refused with rule and remedy where it does not count."""
+        opened = self.load(run)
+        self.refuse_edited(opened)
+        return record_statement(
+            self.world, opened.plan, self.world.ring(), run, name, Signed(statement, signature), actor
+        )
+
+    def refuse_edited(self, opened: Opened) -> None:
+        """Tampered where a view of this run's evidence was edited by hand (C2)."""
+        refuse_edited_views(self.world, opened)
+
+    def halt(self, run: RunId, reason: str, actor: Actor) -> None:
+        """Stop a run before its next act; what runs now ends by itself."""
+        opened = self._open(run)
+        stage = _present(opened)
+        halted = RunHalted("person", "stop", stage, stage, self.world.vault.put(reason.encode()))
+        self._append(opened, actor, halted)
+
+    def abort(self, run: RunId, reason: str, actor: Actor) -> None:
+        """End a run; production that was touched is rolled back first, when the run is driven on."""
+        opened = self._open(run)
+        self._append(opened, actor, AbortRequested(self.world.vault.put(reason.encode())))
+
+    def ask_resume(self, run: RunId, stage: str, actor: Actor) -> str:
+        """Open the round whose signature lifts the halt of a run; gives its name."""
+        return ask_resume(self.world, self._open(run).plan, run, stage, actor)
+
+    def lift(self, run: RunId, name: str, actor: Actor) -> None:
+        """Lift the halt by the recorded statements of round `name`."""
+        lift(self.world, self._open(run).plan, run, name, actor)
+
+    def _open(self, run: RunId) -> Opened:
+        opened = self.load(run)
+        if opened.state.outcome:
+            raise Refused(f"{run} is over: {opened.state.outcome}", next_step="open a new run: gonogo run")
+        return opened
+
+    def _append(self, opened: Opened, actor: Actor, event: Event) -> None:
+        with self.world.journal.write(opened.run, opened.state.seq, actor=actor, now=self.world.clock.now()) as tx:
+            tx.append(Draft(type_of(event), data_of(event)))
+
+
+def _present(opened: Opened) -> str:
+    for stage in opened.plan.stages:
+        if any(
+            opened.state.tasks.get(task.id) is None or not opened.state.tasks[task.id].outcome for task in stage.tasks
+        ):
+            return stage.id
+    return opened.plan.closing.id

@@ -1,0 +1,107 @@
+"""Opening a run: inputs are stored, the plan is bound, and the ledger begins (PRE-01, DOC-27)."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from dataclasses import dataclass
+
+from gonogo.adapters.commands import SupervisedCommands
+from gonogo.control.sources import (
+    Workspace,
+    compile_for,
+    manifest_path,
+    protocol_sources,
+    require_sound,
+)
+from gonogo.engine.bench import World
+from gonogo.engine.handover import stored_sources
+from gonogo.errors import BadInput, Busy, Tampered
+from gonogo.evidence.ledger import Entry
+from gonogo.plan.compiling import Source, compile_plan
+from gonogo.plan.model import Plan
+from gonogo.ports import Draft
+from gonogo.run.events import Event, PlanBound, RunOpened, TrustPinned, data_of, recorded, type_of
+from gonogo.run.state import RunState, fold
+from gonogo.terms import Actor, Digest, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run with its plan and its state as folded now."""
+
+    run: RunId
+    plan: Plan
+    state: RunState
+    entries: tuple[Entry, ...]
+
+
+def open_run(workspace: Workspace, world: World, protocol: str, release: str, actor: Actor) -> Opened:
+    """Begin a run; BadInput where the plan does not compile, Busy where an open run is about the same."""
+    compiled = compile_for(workspace, protocol, release)
+    require_sound(compiled.findings)
+    plan = compiled.plan
+    if plan is None or compiled.ring is None:
+        raise BadInput(f"`{protocol}` cannot be compiled", next_step="`gonogo check` says why")
+    _refuse_second(world, plan)
+    run = RunId(f"{plan.name}-{plan.release.version}-{secrets.token_hex(3)}".lower().replace("+", "-"))
+    inputs, names = _store(workspace, world, protocol, release)
+    opened = RunOpened(
+        plan.name,
+        plan.release.id,
+        plan.release.version,
+        plan.release.digest,
+        plan.environment,
+        str(actor),
+        platform.node(),
+    )
+    bound = PlanBound(plan.digest, inputs, names, dict(plan.scripts))
+    events: tuple[Event, ...] = (opened, TrustPinned(compiled.ring.digest), bound)
+    if isinstance(world.commands, SupervisedCommands):
+        world.commands.prepare(run)
+    drafts = [Draft(type_of(event), data_of(event)) for event in events]
+    entries = world.journal.open_run(run, drafts, actor=actor, now=world.clock.now())
+    return Opened(run, plan, fold(plan, (recorded(entry) for entry in entries)), entries)
+
+
+def _refuse_second(world: World, plan: Plan) -> None:
+    for run in world.journal.runs():
+        entries = world.journal.entries(run)
+        first = recorded(entries[0]).event
+        same = isinstance(first, RunOpened) and first.protocol == plan.name and first.version == plan.release.version
+        if same and entries[-1].type != "run.closed" and not any(entry.type == "run.closed" for entry in entries):
+            raise Busy(
+                f"{run} is still open for {plan.name} of {plan.release.version}",
+                next_step=f"go on with `gonogo resume {run}`, or end it with `gonogo abort {run}`",
+            )
+
+
+def _store(workspace: Workspace, world: World, protocol: str, release: str) -> tuple[dict[str, Digest], dict[str, str]]:
+    document, sidecar = protocol_sources(workspace, protocol)
+    manifest = manifest_path(workspace.project, release)
+    approvers = workspace.project.approvers
+    sources = {
+        "document": document,
+        "sidecar": sidecar,
+        "project": workspace.project_source,
+        "manifest": Source(manifest, workspace.files.read(manifest)),
+        "approvers": Source(approvers, workspace.files.read(approvers)),
+    }
+    digests = {name: world.vault.put(source.data) for name, source in sources.items()}
+    return digests, {name: source.name for name, source in sources.items()}
+
+
+def load_run(world: World, run: RunId) -> Opened:
+    """A run with the plan that it is bound to, compiled again from the stored inputs; Tampered where that differs."""
+    entries = world.journal.entries(run)
+    bound = next((found for entry in entries if isinstance(found := recorded(entry).event, PlanBound)), None)
+    if bound is None:
+        raise Tampered(f"{run} has no plan in its ledger", next_step="open a new run")
+    compiled = compile_plan(stored_sources(world, bound))
+    if compiled.plan is None or compiled.plan.digest != bound.plan_sha256:
+        raise Tampered(
+            f"{run} is bound to plan {bound.plan_sha256[:12]}…, and this version of gonogo compiles another one",
+            next_step="go on with the version that opened the run, or abort it and open a new one",
+        )
+    plan = compiled.plan
+    return Opened(run, plan, fold(plan, (recorded(entry) for entry in entries)), entries)

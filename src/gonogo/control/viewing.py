@@ -1,0 +1,196 @@
+"""Looking at runs: what a surface shows. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gonogo.control.opening import Opened
+from gonogo.engine.bench import World
+from gonogo.engine.writing import view_path
+from gonogo.errors import GonogoError, Tampered
+from gonogo.run.asking import standing
+from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
+from gonogo.run.state import Round
+from gonogo.terms import Digest, Json, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A round that people have yet to complete."""
+
+    round: str
+    point: str
+    kind: str
+    missing: tuple[str, ...]
+    signed: tuple[str, ...]
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """A step or gate as far as it is."""
+
+    id: str
+    title: str
+    kind: str
+    phase: int
+    state: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """Where a run is: its steps, whom it waits for, why it halted, what it measured."""
+
+    run: RunId
+    protocol: str
+    title: str
+    release: str
+    environment: str
+    status: str
+    stages: tuple[StageView, ...]
+    waiting: tuple[Waiting, ...]
+    halt: str
+    next_step: str
+    traffic: int | None
+    opened_at: datetime | None
+    outcome: str
+    edited: tuple[str, ...]
+
+
+def view(world: World, opened: Opened) -> RunView:
+    """The present view of a run."""
+    plan, state = opened.plan, opened.state
+    act = decide(plan, state, world.clock.now())
+    status, following = _status(opened.run, act)
+    moves = [rolling.moves[-1][1] for rolling in state.rollings.values() if rolling.moves]
+    return RunView(
+        run=opened.run,
+        protocol=plan.name,
+        title=plan.title,
+        release=plan.release.version,
+        environment=plan.environment,
+        status=status,
+        stages=_stages(opened),
+        waiting=tuple(_waiting(opened, item) for item in state.rounds.values() if _is_waiting(opened, item)),
+        halt=_halt_text(world, opened),
+        next_step=following,
+        traffic=moves[-1] if moves else None,
+        opened_at=state.opened_at,
+        outcome=state.outcome,
+        edited=tuple(str(item) for item in _edited(world, opened)),
+    )
+
+
+def _status(run: RunId, act: object) -> tuple[str, str]:
+    match act:
+        case Over(outcome):
+            return outcome, ""
+        case Parked():
+            return "halted", f"gonogo resume {run} --key YOUR-KEY --reason TEXT, or gonogo abort {run}"
+        case AwaitPeople(round=asked):
+            return "waiting for people", f"gonogo approve {run} {asked.point} --key YOUR-KEY"
+        case WaitUntil():
+            return "running", ""
+        case _:
+            return "open", f"gonogo resume {run}"
+
+
+def _stages(opened: Opened) -> tuple[StageView, ...]:
+    plan, state = opened.plan, opened.state
+    rolled = (plan.rollback,) if plan.rollback and state.rollback else ()
+    found = []
+    for stage in (*plan.stages, *rolled, plan.closing):
+        outcomes = [state.tasks[task.id].outcome if task.id in state.tasks else "" for task in stage.tasks]
+        if not stage.tasks:
+            word = "left out"
+        elif "failed" in outcomes:
+            word = "failed"
+        elif all(outcome == "ok" for outcome in outcomes):
+            word = "done"
+        else:
+            word = "running" if any(outcomes) or any(task.id in state.tasks for task in stage.tasks) else "open"
+        found.append(StageView(stage.id, stage.title, stage.kind, stage.phase, word, state.attempts.get(stage.id, 1)))
+    return tuple(found)
+
+
+def _is_waiting(opened: Opened, asked: Round) -> bool:
+    return asked.status == "open" and asked.point != "resume" and not standing(opened.plan, asked).met
+
+
+def _waiting(opened: Opened, asked: Round) -> Waiting:
+    found = standing(opened.plan, asked)
+    return Waiting(asked.name, asked.point, asked.kind, found.missing, found.people, asked.expires_at)
+
+
+def _halt_text(world: World, opened: Opened) -> str:
+    halted = opened.state.halted
+    if halted is None:
+        return ""
+    return f"{halted.cause} at {halted.stage}: {text_of(world, halted.detail)}".rstrip(": ")
+
+
+def text_of(world: World, digest: Digest | None) -> str:
+    """A text that an event names by digest; where it cannot be read, that is said."""
+    if digest is None:
+        return ""
+    try:
+        return world.vault.read(digest).decode("utf-8", "replace")
+    except GonogoError as error:
+        return f"({error.what})"
+
+
+def expected_views(opened: Opened) -> dict[str, Digest]:
+    """Every view of this run's current evidence, by path."""
+    name = opened.plan.name
+    found = {view_path(name, item.name): item.digest for item in opened.state.evidence.values()}
+    return found | {view_path(name, item.name): item.sha256 for item in opened.state.packages.values()}
+
+
+def _edited(world: World, opened: Opened) -> tuple[object, ...]:
+    differences = world.views.differences(expected_views(opened))
+    return tuple(item for item in differences if item.kind != "missing")
+
+
+def refuse_edited_views(world: World, opened: Opened) -> None:
+    """Tampered where somebody edited a view: what people read would not be what is judged and signed."""
+    found = _edited(world, opened)
+    if found:
+        raise Tampered(
+            f"{found[0]}; the stored evidence is another",
+            where=".artifacts",
+            next_step="delete the edited file and run `gonogo status`: it is written anew from the store",
+        )
+
+
+def as_json(seen: RunView) -> dict[str, Json]:
+    """A view for `--json`."""
+    return {
+        "run": seen.run,
+        "protocol": seen.protocol,
+        "title": seen.title,
+        "release": seen.release,
+        "environment": seen.environment,
+        "status": seen.status,
+        "outcome": seen.outcome or None,
+        "halt": seen.halt or None,
+        "next": seen.next_step or None,
+        "traffic_percent": seen.traffic,
+        "edited": list(seen.edited),
+        "waiting": [
+            {
+                "round": item.round,
+                "point": item.point,
+                "kind": item.kind,
+                "missing": list(item.missing),
+                "signed": list(item.signed),
+                "expires_at": item.expires_at,
+            }
+            for item in seen.waiting
+        ],
+        "stages": [
+            {"id": item.id, "title": item.title, "kind": item.kind, "state": item.state, "attempt": item.attempt}
+            for item in seen.stages
+        ],
+    }

@@ -1,0 +1,410 @@
+"""Measurements after a rollout: checks, health window, report, retrospective; and the small pipeline's own (27 to 31)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from gonogo.engine.bench import Bench, Looked, Produced
+from gonogo.engine.measuring_production import deployment, rolling_of
+from gonogo.engine.measuring_staging import execution
+from gonogo.engine.measuring_world import reach, serving
+from gonogo.measure.baseline import BaselineMetric, BaselineSeen, baseline_body, baseline_markdown
+from gonogo.measure.communications import MessageSent, communications_body
+from gonogo.measure.connectivity import (
+    EnvironmentsSeen,
+    ServiceProbe,
+    TargetProbe,
+    connectivity_body,
+    health_checks_body,
+    validation_body,
+)
+from gonogo.measure.deployment import ServiceDeployed, ServicesSeen, services_body
+from gonogo.measure.header import RawFile
+from gonogo.measure.health import HealthSeen, SeriesSeen, SloSeen, health_body, health_markdown
+from gonogo.measure.package_index import PackageItem, PackageSeen, package_body
+from gonogo.measure.performance import PerformanceReading, performance_body
+from gonogo.measure.post_deployment import CheckAfter, MetricReading, PostDeploymentSeen, post_deployment_body
+from gonogo.measure.report_index import ReportSection, RunOutcome, report_index_body
+from gonogo.measure.retrospective import FollowUp, Improvement, RetrospectiveSeen, RunFigures, retrospective_body
+from gonogo.measure.smoke import SmokeTest, smoke_body
+from gonogo.plan.model import Roll, Watch
+from gonogo.ports import CounterSample
+from gonogo.reports.release import release_report
+from gonogo.run.events import Announced, recorded
+from gonogo.run.rolling import Rolling, window_of, window_samples
+from gonogo.run.slo import Measured, quantile_of, rate_of
+from gonogo.terms import digest_of
+
+
+def post_deployment(bench: Bench) -> Looked:
+    """Smoke tests, health and a check of each service, at once after the deployment (PDV-01, PDV-02)."""
+    seen, raw = execution(bench, bench.plan.project.smoke)
+    checks = [
+        CheckAfter(f"{case.suite}: {case.name}", "smoke", "pass" if case.outcome == "passed" else "fail", bench.now)
+        for suite in seen.suites
+        for case in suite.cases
+        if case.outcome != "skipped"
+    ]
+    checks += [CheckAfter(item.name, "smoke", "fail", bench.now, item.reason) for item in seen.unreadable]
+    checks += [
+        CheckAfter(f"production {name}", "health", "pass" if ok else "fail", bench.now, detail)
+        for name, ok, detail in reach(bench, "production")
+    ]
+    front = serving(bench, "production").front
+    right = front.version == bench.plan.release.version
+    checks.append(
+        CheckAfter("the released version serves", "service", "pass" if right else "fail", bench.now, front.detail)
+    )
+    deployed = _deployed_at(bench)
+    started = min(
+        (known.began for name, known in bench.state.tasks.items() if name.startswith(bench.stage.id)), default=bench.now
+    )
+    body = post_deployment_body(
+        PostDeploymentSeen(deployed, max(deployed, started), tuple(checks), _readings(bench), ())
+    )
+    found = body["post_deployment"]
+    ok = isinstance(found, Mapping) and found.get("status") == "pass"
+    failed = "\n".join(f"  - {check.name}: {check.detail or 'failed'}" for check in checks if check.result != "pass")
+    detail = "" if ok else f"checks after the deployment failed:\n{failed}"
+    return Looked(ok=True, files=(*raw, bench.json("post-deployment-validation.json", body)), detail=detail)
+
+
+def _deployed_at(bench: Bench) -> datetime:
+    ended = [
+        known.ended
+        for stage in bench.plan.stages
+        for task in stage.tasks
+        if isinstance(task.act, Roll) and (known := bench.state.tasks.get(task.id)) and known.ended
+    ]
+    return max(ended, default=bench.now)
+
+
+def _readings(bench: Bench) -> tuple[MetricReading, ...]:
+    rolling = rolling_of(bench)
+    if rolling is None or not rolling.ticks:
+        return ()
+    served = [tick[3] for tick in rolling.ticks if tick[3] is not None]
+    rate = rate_of(sum(item.errors for item in served), sum(item.requests for item in served))
+    if rate.value is None:
+        return ()
+    return (MetricReading("error_rate", rate.value, "ratio", bench.now),)
+
+
+def notices(bench: Bench) -> Looked:
+    """Every message that this run sent so far (PRG-01, COM-01)."""
+    lines = ["# Progress notices", ""]
+    lines += [f"- {sent.at.isoformat()} {sent.prefix} {sent.text}" for sent in _messages(bench)]
+    return Looked(ok=True, files=(bench.text("progress-notices.md", "\n".join(lines) + "\n"),))
+
+
+def _messages(bench: Bench) -> tuple[MessageSent, ...]:
+    found = []
+    for entry in bench.world.journal.entries(bench.run):
+        event = recorded(entry).event
+        if isinstance(event, Announced):
+            text = bench.world.vault.read(event.text_sha256).decode("utf-8", "replace")
+            found.append(
+                MessageSent(
+                    entry.ts,
+                    bench.run,
+                    str(entry.actor),
+                    "announcements",
+                    bench.plan.project.notify or ("stakeholders",),
+                    event.prefix,
+                    text,
+                    entry.digest,
+                    delivered=True,
+                    attempts=1,
+                )
+            )
+    return tuple(found)
+
+
+def _watched(bench: Bench) -> Rolling | None:
+    for task in bench.stage.tasks:
+        if isinstance(task.act, Watch):
+            return bench.state.rollings.get(task.id)
+    return None
+
+
+def health(bench: Bench) -> Looked:
+    """The health window: every sample against every objective, what was missing, what broke (SOK-01..SOK-05)."""
+    rolling = _watched(bench)
+    if rolling is None or rolling.last is None:
+        return Looked(ok=False, detail="the metric source said nothing during the health window")
+    window = window_of(bench.plan, rolling)
+    samples = window_samples(bench.plan, rolling)
+    slots = max(1, window.length_ms // window.interval_ms)
+    objectives = bench.plan.project.health.objectives
+    slos = tuple(
+        SloSeen(
+            rule.name,
+            rule.limit,
+            "≤",
+            "ratio" if rule.metric == "error_rate" else "seconds",
+            tuple(sample.answers[index].value for sample in samples),
+            min(slots, len(samples)) if len(samples) >= slots else slots,
+        )
+        for index, rule in enumerate(objectives)
+    )
+    end = rolling.began + timedelta(milliseconds=window.length_ms)
+    points = digest_of(
+        repr([(at.isoformat(), stable, candidate) for at, _, stable, candidate in rolling.ticks]).encode()
+    )
+    seen = HealthSeen(rolling.began, end, slos, series=(SeriesSeen("requests and errors", points),))
+    body = health_body(seen, bench.now)
+    files = (
+        bench.json("deployment-health-log.json", body),
+        bench.text("deployment-health-log.md", health_markdown(body)),
+    )
+    return Looked(ok=True, files=files)
+
+
+REPORT_SECTIONS = {
+    "readiness": ("deployment-readiness-checklist.json",),
+    "scope": ("release-manifest.confirmations.json",),
+    "staging": ("staging-validation-results.json",),
+    "freeze": ("change-freeze-confirmation.json",),
+    "approval": ("production-approval.json",),
+    "deployment": ("production-deployment-report.json",),
+    "validation": ("post-deployment-validation.json",),
+    "health": ("deployment-health-log.json",),
+}
+
+
+def release_report_files(bench: Bench) -> tuple[Produced, ...]:
+    """`DEPLOYMENT-REPORT.md` and its index, from what is on file (REP-01, REP-03)."""
+    sections = tuple(ReportSection(name, True, bench.raw(*names)) for name, names in REPORT_SECTIONS.items())
+    outcome: RunOutcome = "rolled_back" if bench.state.rollback else "aborted" if bench.state.aborting else "released"
+    body = report_index_body(sections, outcome)
+    text = release_report(bench.plan, bench.state, bench.run, bench.now)
+    return (bench.text("DEPLOYMENT-REPORT.md", text), bench.json("deployment-report.json", body))
+
+
+def written_report(bench: Bench) -> Looked:
+    """The release report, before the last gate judges it."""
+    return Looked(ok=True, files=release_report_files(bench))
+
+
+def retrospective(bench: Bench) -> Looked:
+    """What the next retrospective starts from, computed from the run (RIN-01, RIN-02)."""
+    opened = bench.state.opened_at or bench.now
+    failed = sum(1 for item in bench.state.judgements.values() if item.verdict != "pass")
+    figures = RunFigures(bench.now - opened, bench.state.halts, failed, 0, _waiting(bench))
+    slow = sorted(
+        ((known.ended - known.began, name) for name, known in bench.state.tasks.items() if known.ended), reverse=True
+    )
+    improvements = tuple(
+        Improvement(f"{name} took {took.total_seconds():.1f} s; see whether it can be shorter", bench.plan.role, name)
+        for took, name in slow[:1]
+    )
+    summary = f"{bench.plan.project.name} {bench.plan.release.version}: {len(bench.state.evidence)} evidence files"
+    seen = RetrospectiveSeen(
+        summary, improvements, (FollowUp("hold the retrospective", bench.plan.role, "open"),), figures
+    )
+    return Looked(ok=True, files=(bench.json("retrospective-inputs.json", retrospective_body(seen)),))
+
+
+def _waiting(bench: Bench) -> timedelta:
+    waited = timedelta(0)
+    for asked in bench.state.rounds.values():
+        if asked.answers:
+            waited += max(answer.at for answer in asked.answers) - asked.at
+    return waited
+
+
+def report(bench: Bench) -> Looked:
+    """The report of the run at its end, whatever its outcome, and every message it sent (REP-04, REP-06)."""
+    files = [bench.json("communications.json", communications_body(_messages(bench)))]
+    if bench.plan.environment == "production" and bench.state.rollback is not None:
+        files += list(release_report_files(bench))
+        files += list(deployment(bench).files)
+    text = release_report(bench.plan, bench.state, bench.run, bench.now)
+    files.append(bench.text("RUN-REPORT.md", text))
+    return Looked(ok=True, files=tuple(files))
+
+
+def package_index(bench: Bench) -> Looked:
+    """`pre-deployment-manifest.json`: what the readiness package holds, by digest (F7, PKG-02, PKG-06)."""
+    sealed = bench.state.packages.get("readiness")
+    if sealed is None:
+        return Looked(ok=False, detail="there is no readiness package")
+    required = {name for stage in bench.plan.stages[: _position(bench)] for name in stage.evidence}
+    items = tuple(
+        PackageItem(
+            item.name,
+            f"evidence/{item.stage}/{item.name}",
+            item.name in required,
+            item.digest,
+            item.size,
+            item.at,
+            str(bench.actor),
+        )
+        for item in bench.state.evidence.values()
+    )
+    missing = tuple(
+        PackageItem(name, name, True, None, None, None, str(bench.actor))
+        for name in sorted(required)
+        if not bench.has(name)
+    )
+    body = package_body(
+        PackageSeen(
+            sealed.name,
+            sealed.sha256,
+            sealed.size,
+            tuple(item.path for item in items),
+            (*items, *missing),
+            None,
+            Decimal(1),
+        )
+    )
+    found = body["completeness"]
+    ok = isinstance(found, Mapping) and found.get("required") == 1
+    file = bench.json("pre-deployment-manifest.json", body)
+    return Looked(
+        ok=ok, files=(file,), detail="" if ok else f"the package lacks {', '.join(item.name for item in missing)}"
+    )
+
+
+def _position(bench: Bench) -> int:
+    return [stage.id for stage in bench.plan.stages].index(bench.stage.id)
+
+
+def baseline(bench: Bench) -> Looked:
+    """Metrics of staging after the rehearsal, for comparison after the deployment (OBS-01)."""
+    environment = bench.environment("staging")
+    source = bench.world.metrics.get(environment.name)
+    sample = source.sample() if source else None
+    slot = str(bench.seen("staging").get("candidate") or "")
+    found = next((item for item in sample.slots if item.slot == slot), None) if sample else None
+    figures = _figures(found) if found else {}
+    metrics = tuple(
+        BaselineMetric(name, name, measured.value, "ratio" if name == "error_rate" else "seconds")
+        for name, measured in figures.items()
+        if measured.value is not None
+    )
+    missing = tuple(f"{name}: {measured.reason}" for name, measured in figures.items() if measured.value is None)
+    missing = missing if found else ("the metric source gave no sample of the new version",)
+    body = baseline_body(BaselineSeen(bench.now, timedelta(0), metrics, (), missing))
+    files = (
+        bench.json("observability-baseline.json", body),
+        bench.text("observability-baseline.md", baseline_markdown(body)),
+    )
+    ok = bool(metrics)
+    return Looked(ok=ok, files=files, detail="" if ok else "no metric of staging could be read: " + "; ".join(missing))
+
+
+def _figures(sample: CounterSample) -> dict[str, Measured]:
+    found = {"error_rate": rate_of(sample.errors, sample.requests)}
+    counts = [count for _, count in sample.buckets]
+    singles = [high - low for low, high in zip((0, *counts[:-1]), counts, strict=True)]
+    bounds = [float(bound) for bound, _ in sample.buckets[:-1]]
+    for name, rank in (("p50", Decimal("0.5")), ("p95", Decimal("0.95"))):
+        found[name] = quantile_of(singles, bounds, rank) if singles else Measured(None, 0, "no latency buckets")
+    return found
+
+
+def _probes(bench: Bench) -> tuple[tuple[str, str, bool, str], ...]:
+    return tuple(
+        (kind, name, ok, detail) for kind in ("staging", "production") for name, ok, detail in reach(bench, kind)
+    )
+
+
+def connectivity(bench: Bench) -> Looked:
+    """Staging and production are reached (CON-01)."""
+    seen = _probes(bench)
+    targets = tuple(
+        TargetProbe(kind, name, ok, bench.now, None, None if ok else detail) for kind, name, ok, detail in seen
+    )
+    ok = all(item.reachable for item in targets)
+    file = bench.json("connectivity-report.json", connectivity_body(targets, None))
+    detail = (
+        ""
+        if ok
+        else "not reachable: "
+        + "; ".join(f"{item.environment} {item.target}" for item in targets if not item.reachable)
+    )
+    return Looked(ok=ok, files=(file,), detail=detail)
+
+
+def health_checks(bench: Bench) -> Looked:
+    """Every service is asked for its health; open critical alerts are part of the answer (CON-03, CON-04)."""
+    seen = _probes(bench)
+    services = tuple(ServiceProbe(kind, name, ok, detail, bench.now) for kind, name, ok, detail in seen)
+    targets = tuple(
+        TargetProbe(kind, name, ok, bench.now, None, None if ok else detail) for kind, name, ok, detail in seen
+    )
+    report_file = bench.json("health-check-report.json", health_checks_body(services))
+    parts = (RawFile(report_file.name, digest_of(report_file.data)), *bench.raw("connectivity-report.json"))
+    body = validation_body(EnvironmentsSeen(targets, services, (), parts))
+    ok = all(item.healthy for item in services)
+    detail = (
+        ""
+        if ok
+        else "; ".join(f"{item.environment} {item.service}: {item.detail}" for item in services if not item.healthy)
+    )
+    return Looked(ok=ok, files=(report_file, bench.json("validation.json", body)), detail=detail)
+
+
+def services_record(bench: Bench, kind: str, name: str) -> Looked:
+    """A deployment by services (F22)."""
+    front = serving(bench, kind).front
+    wanted = bench.plan.release.version
+    started = min(
+        (known.began for task, known in bench.state.tasks.items() if task.startswith(bench.stage.id)), default=bench.now
+    )
+    services = tuple(
+        ServiceDeployed(item.name, item.version, item.digest, front.version == wanted, front.healthy, None)
+        for item in bench.plan.release.services
+    )
+    body = services_body(ServicesSeen(started, bench.now, services))
+    ok = front.version == wanted and front.healthy
+    return Looked(ok=ok, files=(bench.json(name, body),), detail="" if ok else front.detail)
+
+
+def staging_deployment(bench: Bench) -> Looked:
+    """`staging-deployment.json` of the small pipeline (RCF-05)."""
+    return services_record(bench, "staging", "staging-deployment.json")
+
+
+def deployed(bench: Bench) -> Looked:
+    """The deployment report of the protocol that runs: by acts, or by services in the small pipeline (ROL-03)."""
+    if bench.plan.name == "deployment-automation":
+        return services_record(bench, "production", "production-deployment.json")
+    return deployment(bench)
+
+
+def smoke(bench: Bench) -> Looked:
+    """The smoke tests against production (PDV-03)."""
+    seen, raw = execution(bench, bench.plan.project.smoke)
+    results = tuple(
+        SmokeTest(case.name, case.outcome, timedelta(seconds=float(case.seconds or 0)))
+        for suite in seen.suites
+        for case in suite.cases
+    )
+    body = smoke_body(results)
+    lacking = "; ".join(item.reason for item in seen.unreadable)
+    return Looked(ok=not lacking, files=(*raw, bench.json("smoke-test-results.json", body)), detail=lacking)
+
+
+def performance(bench: Bench) -> Looked:
+    """Performance as the baseline of later deployments (PDV-04, PDV-05)."""
+    environment = bench.environment("production")
+    source = bench.world.metrics.get(environment.name)
+    sample = source.sample() if source else None
+    slot = str(bench.seen("production").get("candidate") or "")
+    found = next((item for item in sample.slots if item.slot == slot), None) if sample else None
+    limits = {rule.metric: rule.limit for rule in bench.plan.project.health.objectives}
+    readings = tuple(
+        PerformanceReading(
+            name, "ratio" if name == "error_rate" else "seconds", measured.value, Decimal(0), limits.get(name)
+        )
+        for name, measured in (_figures(found) if found else {}).items()
+        if name in limits
+    )
+    body = performance_body(readings, bench.now, timedelta(0))
+    ok = bool(readings)
+    file = bench.json("performance-baseline.json", body)
+    return Looked(ok=ok, files=(file,), detail="" if ok else "no metric of production could be read")

@@ -1,0 +1,180 @@
+"""Measurements of the outside: which slot serves, who answers, is the old state back (PX-06, PX-09, SNP-01, CON-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gonogo.engine.bench import Bench, Looked
+from gonogo.errors import Broken, GonogoError
+from gonogo.evidence.canonical import write_json
+from gonogo.evidence.ledger import time_text
+from gonogo.plan.model import Measure
+from gonogo.ports import SlotSeen
+from gonogo.terms import Digest, Json, digest_of
+
+ANSWERS = 5
+TRIES = 40
+PAUSE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What an environment serves now: the slot that has all traffic, the other one, and who answers in each."""
+
+    stable: str
+    candidate: str
+    weights: Mapping[str, int]
+    front: SlotSeen
+    idle: SlotSeen | None
+
+
+def kind_of(bench: Bench) -> str:
+    """The argument of a measurement's name: `staging` in `observe:staging`."""
+    assert isinstance(bench.task.act, Measure)
+    return bench.task.act.what.partition(":")[2]
+
+
+def serving(bench: Bench, kind: str) -> Serving:
+    """Read traffic and versions; Broken where the proxy is unreadable or shares traffic between two versions."""
+    environment = bench.environment(kind)
+    prober = bench.world.probers[environment.name]
+    target = bench.world.targets.get(environment.name)
+    if target is None:
+        return Serving("", "", {}, prober.front(), None)
+    seen = target.traffic()
+    whole = [slot for slot, weight in seen.weights.items() if weight == 100]
+    if not seen.readable or len(whole) != 1:
+        raise Broken(
+            f"{environment.name} has no single serving slot: {dict(seen.weights) or seen.detail}",
+            where=environment.url,
+            next_step="finish or take back the rollout that is under way there, then resume",
+        )
+    idle = next(slot for slot in environment.slots if slot != whole[0])
+    return Serving(whole[0], idle, seen.weights, prober.ask(whole[0]), prober.ask(idle))
+
+
+def fingerprint(bench: Bench, kind: str, now: Serving) -> Digest:
+    """Digest of what an environment serves: version, artifact, weights, and its settings files byte for byte."""
+    environment = bench.environment(kind)
+    settings = {path: bench.world.files.see(path).digest for path in environment.settings}
+    return digest_of(
+        write_json(
+            {
+                "version": now.front.version,
+                "digest": now.front.digest,
+                "weights": dict(sorted(now.weights.items())),
+                "settings": settings,
+            }
+        )
+    )
+
+
+def observe(bench: Bench) -> Looked:
+    """What an environment serves before it is touched; later acts take their slots from here."""
+    kind = kind_of(bench)
+    now = serving(bench, kind)
+    if now.front.version is None or not now.front.healthy:
+        return Looked(ok=False, detail=f"{bench.task.title}: {now.front.detail}")
+    facts: dict[str, Json] = {
+        "observed": kind,
+        "stable": now.stable,
+        "candidate": now.candidate,
+        "stable_version": now.front.version,
+        "stable_digest": now.front.digest,
+        "candidate_version": now.idle.version if now.idle else None,
+        "fingerprint": fingerprint(bench, kind, now),
+        "weights": dict(now.weights),
+    }
+    return Looked(ok=True, facts=facts, detail=f"{kind} serves {now.front.version}")
+
+
+def candidate(bench: Bench) -> Looked:
+    """The new version is asked directly, before it gets any traffic (PX-06, CT-04)."""
+    kind = kind_of(bench)
+    slot = str(bench.seen(kind).get("candidate") or "")
+    prober = bench.world.probers[bench.environment(kind).name]
+    wanted = bench.plan.release.version
+    seen = prober.ask(slot) if slot else prober.front()
+    for _ in range(TRIES):
+        if seen.version == wanted and seen.healthy:
+            break
+        bench.world.clock.sleep(PAUSE)
+        seen = prober.ask(slot) if slot else prober.front()
+    if seen.version != wanted or not seen.healthy:
+        text = f"{wanted} was deployed, but {slot or kind} says: {seen.detail}"
+        return Looked(ok=False, detail=f"{bench.task.title}: {text}")
+    expected = bench.plan.release.services[0].digest
+    if seen.digest is not None and seen.digest != expected:
+        text = f"{slot or kind} answers as {wanted}, but runs artifact {seen.digest[:12]}…, not {expected[:12]}…"
+        return Looked(ok=False, detail=f"{bench.task.title}: {text}")
+    return Looked(ok=True, facts={"version": seen.version, "digest": seen.digest}, detail=seen.detail)
+
+
+def _steady(bench: Bench, kind: str, wanted: str) -> tuple[bool, str]:
+    """`ANSWERS` answers of `wanted` in a row through the front; one other answer starts the count again (PX-09)."""
+    prober = bench.world.probers[bench.environment(kind).name]
+    row, detail = 0, "nothing answered"
+    for _ in range(TRIES):
+        seen = prober.front()
+        row = row + 1 if seen.version == wanted and seen.healthy else 0
+        detail = seen.detail
+        if row >= ANSWERS:
+            return True, f"{row} answers of {wanted} in a row"
+        bench.world.clock.sleep(PAUSE if row == 0 else 0.0)
+    return False, detail
+
+
+def serves_release(bench: Bench) -> Looked:
+    """The environment's public address answers with the released version, again and again."""
+    kind = kind_of(bench)
+    wanted = bench.plan.release.version
+    ok, detail = _steady(bench, kind, wanted)
+    if not ok:
+        return Looked(ok=False, detail=f"{bench.task.title}: {wanted} was expected; {detail}")
+    now = serving(bench, kind)
+    facts: dict[str, Json] = {
+        "version": wanted,
+        "digest": now.front.digest,
+        "fingerprint": fingerprint(bench, kind, now),
+        "verified_at": time_text(bench.world.clock.now()),
+    }
+    return Looked(ok=True, facts=facts, detail=detail)
+
+
+def restored(bench: Bench) -> Looked:
+    """After a rollback: the old version answers through the front, and the environment's fingerprint is the old one."""
+    kind = kind_of(bench)
+    before = bench.seen(kind)
+    wanted = str(before.get("stable_version") or "")
+    ok, detail = _steady(bench, kind, wanted)
+    now = serving(bench, kind)
+    after = fingerprint(bench, kind, now)
+    still = now.idle is not None and now.idle.version == bench.plan.release.version
+    same = after == before.get("fingerprint")
+    facts: dict[str, Json] = {
+        "version": now.front.version,
+        "fingerprint": after,
+        "verified_at": time_text(bench.world.clock.now()),
+        "same_fingerprint": same,
+        "candidate_gone": not still,
+    }
+    if ok and same:
+        return Looked(ok=True, facts=facts, detail=detail)
+    fault = detail if not ok else f"{wanted} answers, but the environment is not what it was before"
+    manual = f"by hand: send all traffic to `{before.get('stable')}`, stop `{before.get('candidate')}`"
+    return Looked(ok=False, facts=facts, detail=f"{bench.task.title}: {fault}; {manual}")
+
+
+def reach(bench: Bench, kind: str) -> tuple[tuple[str, bool, str], ...]:
+    """Every slot that should answer, and the front: (name, healthy, detail)."""
+    environment = bench.environment(kind)
+    prober = bench.world.probers[environment.name]
+    seen = [("front", prober.front())]
+    try:
+        now = serving(bench, kind)
+        if now.stable:
+            seen.append((now.stable, prober.ask(now.stable)))
+    except GonogoError as error:
+        return (*((name, item.healthy, item.detail) for name, item in seen), ("proxy", False, str(error.what)))
+    return tuple((name, item.healthy, item.detail) for name, item in seen)

@@ -1,0 +1,116 @@
+"""`DEPLOYMENT-REPORT.md` and the report of any run: generated from recorded evidence, none of it free text (REP-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from gonogo.evidence.ledger import time_text
+from gonogo.measure.markdown import page, section, table
+from gonogo.plan.model import Plan, Stage, all_stages
+from gonogo.run.rolling import Rolling
+from gonogo.run.state import RunState
+from gonogo.terms import RunId
+
+SECTIONS = ("Outcome", "Release", "Timeline", "Gates", "Decisions", "Rollout", "Evidence", "Omissions")
+
+
+def release_report(plan: Plan, state: RunState, run: RunId, now: datetime) -> str:
+    """The whole report of a run as Markdown, as of `now`."""
+    return page(
+        f"{plan.title}: {plan.project.name} {plan.release.version}",
+        section("Outcome", _outcome(plan, state, now)),
+        section("Release", _release(plan, run)),
+        section("Timeline", table(("step", "state", "attempt", "began", "took"), _timeline(plan, state))),
+        section("Gates", table(("gate", "verdict", "judgement sha256"), _gates(plan, state)) or "None was judged."),
+        section("Decisions", table(("decision", "person", "role", "answer", "at"), _decisions(state))),
+        section("Rollout", _rollout(state)),
+        section("Evidence", table(("file", "sha256", "step", "status"), _evidence(state))),
+        section("Omissions", _omissions(plan)),
+    )
+
+
+def _outcome(plan: Plan, state: RunState, now: datetime) -> str:
+    taken = state.rollback
+    if state.outcome:
+        word = state.outcome.replace("_", " ")
+    elif taken is not None:
+        word = "rolled back"
+    else:
+        word = "aborted" if state.aborting else "no step has failed"
+    lines = [f"**{word}** as of {time_text(now)}."]
+    if taken is not None:
+        verified = "verified" if taken.verified else "not verified"
+        lines.append(
+            f"Rolled back because of {taken.trigger} ({taken.cause}); {verified}, {taken.recovery_ms / 1000:.2f} s."
+        )
+    lines.append(f"The run was halted {state.halts} time(s). Executor's role: {plan.role}.")
+    return "\n\n".join(lines)
+
+
+def _release(plan: Plan, run: RunId) -> str:
+    rows = [(item.name, item.version, item.artifact, item.digest, item.owner) for item in plan.release.services]
+    about = f"Run `{run}`, release `{plan.release.id}`, manifest `{plan.release.digest}`, plan `{plan.digest}`."
+    return about + "\n\n" + table(("service", "version", "artifact", "sha256", "owner"), rows)
+
+
+def _timeline(plan: Plan, state: RunState) -> Iterable[Sequence[str]]:
+    for stage in all_stages(plan):
+        known = [state.tasks[task.id] for task in stage.tasks if task.id in state.tasks]
+        if not known:
+            continue
+        began = min(item.began for item in known)
+        ended = max((item.ended for item in known if item.ended), default=began)
+        attempt = str(state.attempts.get(stage.id, 1))
+        yield stage.title, _word(stage, state), attempt, time_text(began), f"{(ended - began).total_seconds():.2f} s"
+
+
+def _word(stage: Stage, state: RunState) -> str:
+    outcomes = [state.tasks[task.id].outcome if task.id in state.tasks else "" for task in stage.tasks]
+    if "failed" in outcomes:
+        return "failed"
+    return "done" if all(outcome == "ok" for outcome in outcomes) else "open"
+
+
+def _gates(plan: Plan, state: RunState) -> Iterable[Sequence[str]]:
+    for rule in plan.gates.values():
+        judged = state.judgements.get(rule.id)
+        yield rule.name, judged.verdict if judged else "not judged", judged.digest if judged else ""
+
+
+def _decisions(state: RunState) -> Iterable[Sequence[str]]:
+    for asked in state.rounds.values():
+        for answer in asked.answers:
+            yield asked.name, answer.person, answer.role, answer.decision, time_text(answer.at)
+        if not asked.answers:
+            yield asked.name, "nobody", "", asked.status, ""
+
+
+def _rollout(state: RunState) -> str:
+    parts = []
+    for rolling in state.rollings.values():
+        if not rolling.moves:
+            continue
+        moves = [(time_text(at), f"{percent} %") for at, percent in rolling.moves]
+        parts.append(table(("at", "new version's share"), moves))
+        parts.append(table(("version", "requests", "errors"), _totals(rolling)))
+        if rolling.answer is not None:
+            parts.append(f"The judge: {rolling.answer.kind.value}; {rolling.answer.explanation}.")
+    return "\n\n".join(parts) or "No traffic was moved."
+
+
+def _totals(rolling: Rolling) -> Iterable[Sequence[str]]:
+    for name, position in (("old", 2), ("new", 3)):
+        counts = [tick[position] for tick in rolling.ticks]
+        seen = [item for item in counts if item is not None and not isinstance(item, int | datetime)]
+        yield name, str(sum(item.requests for item in seen)), str(sum(item.errors for item in seen))
+
+
+def _evidence(state: RunState) -> Iterable[Sequence[str]]:
+    for item in state.evidence.values():
+        yield item.name, item.digest, item.stage, item.status
+
+
+def _omissions(plan: Plan) -> str:
+    left = [stage.title for stage in plan.stages if not stage.tasks]
+    return "\n".join(f"- {title}: bound to nothing in this project" for title in left) or "Nothing was left out."
