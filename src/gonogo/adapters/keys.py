@@ -11,7 +11,7 @@ import stat
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -93,21 +93,22 @@ def sign_with_ssh_keygen(
     key: Path,
     *,
     words: Callable[[str], None] | None = None,
-    program: str = "ssh-keygen",
+    env: Mapping[str, str] | None = None,
 ) -> bytes:
     """The armoured SSH signature of a person over the bytes of `statement`, checked before it is returned.
 
     `key` is a private key file (a passphrase is asked for on the terminal), or a `.pub` file whose private half an SSH
-    agent or a security key holds. `words` gets what ssh-keygen says meanwhile, such as the wish for a touch. Raises
-    BadInput for a file that is no key, Refused where the agent or the passphrase refuses, Broken without ssh-keygen.
+    agent or a security key holds. `words` gets what ssh-keygen says meanwhile, such as the wish for a touch; `env` is
+    the person's environment (default: that of this process), which names the agent and finds the program. Raises
+    BadInput for a file that is not there, Refused where agent, key or passphrase refuse, Broken without ssh-keygen.
     """
     message = statement if isinstance(statement, bytes) else _bytes_of(statement)
     expected = _public_half(key)
     with tempfile.TemporaryDirectory(prefix="gonogo-sign-") as folder:
         file = Path(folder) / "statement"
         file.write_bytes(message)
-        arguments = [program, "-Y", "sign", "-n", namespace, "-f", str(key.absolute()), str(file)]
-        said, code = _run(arguments, words or _say_nothing)
+        arguments = ["ssh-keygen", "-Y", "sign", "-n", namespace, "-f", str(key.absolute()), str(file)]
+        said, code = _run(arguments, words or _say_nothing, os.environ if env is None else env)
         signature = read_small(file.with_name("statement.sig"))
     if code or signature is None:
         raise _explained(said, key)
@@ -150,7 +151,7 @@ def _say_nothing(_text: str) -> None:
     """Nobody listens."""
 
 
-def _run(arguments: list[str], words: Callable[[str], None]) -> tuple[str, int]:
+def _run(arguments: list[str], words: Callable[[str], None], env: Mapping[str, str]) -> tuple[str, int]:
     """What the program said, and its exit code. It keeps the terminal, to ask for a passphrase there."""
     said: list[str] = []
     try:
@@ -159,7 +160,7 @@ def _run(arguments: list[str], words: Callable[[str], None]) -> tuple[str, int]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**os.environ, "LC_ALL": "C"},
+            env={**env, "LC_ALL": "C"},
         )
     except FileNotFoundError as error:
         raise Broken(f"the program {arguments[0]} is not installed", next_step=_INSTALL) from error
