@@ -11,6 +11,7 @@ from typing import TypedDict
 
 import pytest
 
+from gonogo.document.formatting import format_document
 from gonogo.document.reading import read_document
 from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar, read_yaml
 from gonogo.evidence.canonical import Tree
@@ -138,6 +139,12 @@ def test_a_built_in_document_is_read_without_an_error_or_a_warning(name: str) ->
     assert reading.protocol is not None
     assert reading.protocol.slug == name
     assert reading.encoding == "utf-8"
+
+
+@pytest.mark.req("SHP-01")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_built_in_document_is_formatted_already(name: str) -> None:
+    assert format_document(stored(f"{name}.md"), f"{name}.md").diff == ""
 
 
 @pytest.mark.req("SHP-02", "SHP-03", "SHP-04", "SHP-05", "SHP-06", "SHP-07", "SHP-08", "SHP-09", "SHP-10")
