@@ -17,9 +17,9 @@ from gonogo.adapters.probe_http import HttpProber
 from gonogo.adapters.target_haproxy import HaproxyTarget
 from gonogo.demo.addresses import Address, free_ports
 from gonogo.demo.fronts import Front, choose, start_front, start_load
-from gonogo.demo.processes import Live, launch, log_tail, stop, wait_until
+from gonogo.demo.processes import Live, kill, launch, log_tail, read_pid, stop, wait_until
 from gonogo.demo.tally import Tally, read_tally
-from gonogo.demo.world import DIGEST_HEADER, PROJECT, World, start_release, stop_slot
+from gonogo.demo.world import DIGEST_HEADER, PROJECT, World, start_release
 from gonogo.errors import Broken
 from gonogo.ports import Target
 
@@ -93,8 +93,16 @@ def slots(place: Path, releases: Mapping[str, str]) -> Iterator[World]:
                 start_release(world, "production", slot, release)
         yield world
     finally:
-        for slot in ("blue", "green"):
-            stop_slot(world, "production", slot)
+        end_services(world)
+
+
+def end_services(world: World) -> None:
+    """End all services of a world at once: nobody waits for their last requests any more."""
+    for environment, names in world.slots.items():
+        for slot in names:
+            noted = read_pid(world.pid_file(environment, slot))
+            if noted is not None:
+                kill(noted)
 
 
 def front_of(world: World) -> Front:

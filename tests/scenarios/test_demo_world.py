@@ -15,7 +15,7 @@ from pathlib import Path
 from signal import SIGKILL
 
 import pytest
-from live_world import RELEASES, folder, site, slots, traffic
+from live_world import RELEASES, end_services, folder, site, slots, traffic
 
 from gonogo.adapters.http_calls import call
 from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
@@ -23,7 +23,7 @@ from gonogo.adapters.probe_http import HttpProber
 from gonogo.demo.addresses import free_ports
 from gonogo.demo.processes import Live, birth_of, launch, read_pid, stop, wait_until, write_pid
 from gonogo.demo.service import read_faults, read_release
-from gonogo.demo.world import DIGEST_HEADER, PROJECT, World, ask, start_release, stop_slot, write_world
+from gonogo.demo.world import DIGEST_HEADER, PROJECT, World, ask, start_release, write_world
 from gonogo.errors import BadInput, Broken
 
 
@@ -60,9 +60,7 @@ def demo() -> Iterator[Demo]:
         try:
             yield Demo(project, world)
         finally:
-            for environment, names in ports.items():
-                for slot in names:
-                    stop_slot(world, environment, slot)
+            end_services(world)
 
 
 STAGING = ("--env", "staging", "--release", "v2")

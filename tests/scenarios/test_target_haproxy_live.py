@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from os import kill as send_signal
 
@@ -40,27 +41,32 @@ def test_lowering_first_leaves_no_server_and_raising_first_never_does() -> None:
         assert running.get().status == 200
 
 
-@pytest.mark.req("PX-02")
-def test_haproxy_refuses_in_words_on_a_call_that_succeeds() -> None:
+@pytest.fixture(scope="module")
+def calm() -> Iterator[Site]:
+    """HAProxy before one service, for tests that leave everything on blue."""
     with site("haproxy", green="") as running:
-        assert "No such server" in say(running, "set server app/purple weight 5")
-        assert "between 0 and 256" in say(running, "set server app/green weight 500")
-        assert running.target.traffic().weights == {"blue": 100, "green": 0}
+        yield running
+
+
+@pytest.mark.req("PX-02")
+def test_haproxy_refuses_in_words_on_a_call_that_succeeds(calm: Site) -> None:
+    assert "No such server" in say(calm, "set server app/purple weight 5")
+    assert "between 0 and 256" in say(calm, "set server app/green weight 500")
+    assert calm.target.traffic().weights == {"blue": 100, "green": 0}
 
 
 @pytest.mark.req("PX-03")
-def test_two_commands_in_one_line_are_no_transaction_in_haproxy() -> None:
-    with site("haproxy", green="") as running:
-        reply = say(running, "set server app/purple weight 5; set server app/blue weight 7")
-        assert "No such server" in reply
-        assert " blue 127.0.0.1 2 0 7 100 " in say(running, "show servers state app")
+def test_two_commands_in_one_line_are_no_transaction_in_haproxy(calm: Site) -> None:
+    reply = say(calm, "set server app/purple weight 5; set server app/blue weight 7")
+    assert "No such server" in reply
+    assert " blue 127.0.0.1 2 0 7 100 " in say(calm, "show servers state app")
+    assert say(calm, "set server app/blue weight 100").strip() == ""
 
 
 @pytest.mark.req("PX-04")
-def test_a_relative_weight_is_accepted_in_silence_and_means_nothing() -> None:
-    with site("haproxy", green="") as running:
-        assert say(running, "set server app/green weight 5%").strip() == ""
-        assert running.target.traffic().weights == {"blue": 100, "green": 0}
+def test_a_relative_weight_is_accepted_in_silence_and_means_nothing(calm: Site) -> None:
+    assert say(calm, "set server app/green weight 5%").strip() == ""
+    assert calm.target.traffic().weights == {"blue": 100, "green": 0}
 
 
 @pytest.mark.req("PX-05")
@@ -115,11 +121,10 @@ def test_a_server_that_was_put_into_maintenance_is_not_readable_as_a_share() -> 
         assert "green" in seen.detail
 
 
-def test_a_backend_with_other_servers_than_bound_is_refused_before_anything_is_moved() -> None:
-    with site("haproxy", green="") as running:
-        other = replace(haproxy_target(running.front), slots={"blue": "blue", "green": "emerald"})
-        assert not other.traffic().readable
-        with pytest.raises(Broken, match="is bound to blue, emerald"):
-            other.move({"blue": 50, "green": 50}, 1)
-        with pytest.raises(Broken, match="does not list"):
-            HaproxyTarget(str(running.front.folder / "h.sock"), "nowhere", {"blue": "blue"}).traffic()
+def test_a_backend_with_other_servers_than_bound_is_refused_before_anything_is_moved(calm: Site) -> None:
+    other = replace(haproxy_target(calm.front), slots={"blue": "blue", "green": "emerald"})
+    assert not other.traffic().readable
+    with pytest.raises(Broken, match="is bound to blue, emerald"):
+        other.move({"blue": 50, "green": 50}, 1)
+    with pytest.raises(Broken, match="does not list"):
+        HaproxyTarget(str(calm.front.folder / "h.sock"), "nowhere", {"blue": "blue"}).traffic()

@@ -20,13 +20,15 @@ def test_a_canary_there_and_back_under_250_requests_a_second_fails_no_request(ki
         for fence, green in enumerate(CANARY, 1):
             seen = running.target.move({"blue": 100 - green, "green": green}, fence)
             assert (seen.readable, seen.weights["green"]) == (True, green)
-            _let_pass(0.3)
+            _let_pass(0.2)
+            if green in {0, 100}:
+                assert running.share_of("v2", 12) == 12 * green // 100, "only one version answers"
         seen_all = load.end()
     by_version = seen_all.by_version()
     assert seen_all.failed == 0, by_version
     assert seen_all.skipped == 0
-    assert by_version["v1"][OK] > 150
-    assert by_version["v2"][OK] > 100
+    assert by_version["v1"][OK] > 100
+    assert by_version["v2"][OK] > 50
 
 
 @pytest.mark.req("PX-01", "PX-08")
@@ -36,11 +38,25 @@ def test_twenty_fast_full_switches_under_load_fail_no_request(kind: str) -> None
         for turn in range(20):
             green = 100 * (turn % 2 == 0)
             running.target.move({"blue": 100 - green, "green": green}, 1)
-            _let_pass(0.05)
+            _let_pass(0.03)
         seen = load.end()
     assert seen.failed == 0, seen.by_version()
     assert seen.reconnects == 0
-    assert min(outcomes[OK] for outcomes in seen.by_version().values()) > 50
+    assert min(outcomes[OK] for outcomes in seen.by_version().values()) > 40
+
+
+@pytest.mark.slow
+@pytest.mark.req("PX-08")
+@pytest.mark.parametrize("kind", ["proxy", "caddy", "haproxy"])
+def test_two_hundred_moves_in_a_row_fail_no_request(kind: str) -> None:
+    with site(kind) as running, traffic(running) as load:
+        for turn in range(200):
+            green = CANARY[turn % len(CANARY)]
+            running.target.move({"blue": 100 - green, "green": green}, 1)
+            _let_pass(0.05)
+        seen = load.end()
+    assert seen.failed == 0, seen.by_version()
+    assert (seen.reconnects > 0) == (kind == "caddy"), "only Caddy closes kept connections at a change"
 
 
 @pytest.mark.parametrize("kind", ["proxy", "caddy"])
@@ -50,7 +66,7 @@ def test_the_bad_build_fails_only_its_own_share_and_one_move_restores_the_servic
         assert wait_until(lambda: load.now().failed >= 5, 8.0), "15 % of the canary's customers must fail"
         running.target.move({"blue": 100, "green": 0}, 2)
         restored = time.monotonic()
-        _let_pass(0.4)
+        _let_pass(0.3)
         seen = load.end()
     assert seen.failures_without("v3") == 0
     assert set(seen.by_version()["v3"]) == {OK, "http_500"}
@@ -58,15 +74,6 @@ def test_the_bad_build_fails_only_its_own_share_and_one_move_restores_the_servic
     breach = seen.breach_seconds()
     assert breach is not None
     assert breach < 8
-
-
-@pytest.mark.parametrize("kind", ["proxy", "caddy", "haproxy"])
-def test_at_nothing_or_everything_only_one_version_answers(kind: str) -> None:
-    with site(kind) as running:
-        assert running.share_of("v2", 30) == 0
-        running.target.move({"blue": 0, "green": 100}, 1)
-        assert running.share_of("v2", 30) == 30
-        assert running.target.traffic().weights == {"blue": 0, "green": 100}
 
 
 def _let_pass(seconds: float) -> None:
