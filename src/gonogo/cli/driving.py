@@ -1,0 +1,65 @@
+"""Driving a run from the command line: progress as it happens, the end in one sentence, the exit code of its kind."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from gonogo.cli.progress import Progress
+from gonogo.control.door import Door
+from gonogo.control.viewing import as_json as view_json
+from gonogo.control.viewing import text_of, view
+from gonogo.engine.driver import Stopped
+from gonogo.run.machine import AwaitPeople, Over, Parked
+from gonogo.terms import RunId
+
+EXIT: dict[str, int] = {"ready": 0, "released": 0, "rolled_back": 4, "aborted": 2}
+
+
+def drive(door: Door, run: RunId, *, patient: bool, as_json: bool) -> int:
+    """Drive `run`, print its progress to stderr and its end to stdout."""
+    opened = door.load(run)
+    progress = Progress(opened.plan, lambda digest: text_of(door.world, digest), quiet=as_json)
+    progress.begin(run, opened.state)
+    stopped = door.drive(run, patient=patient, listener=progress.heard)
+    seen = view(door.world, door.load(run))
+    if as_json:
+        click.echo(json.dumps(view_json(seen), indent=1, ensure_ascii=False))
+    else:
+        click.echo(_sentence(run, stopped))
+        if seen.halt:
+            click.echo(f"  why: {seen.halt}")
+        for waiting in seen.waiting:
+            click.echo(f"  waiting at `{waiting.point}` for {'; '.join(waiting.missing)}")
+        if seen.next_step:
+            click.echo(f"  next: {seen.next_step}")
+    return _code(stopped)
+
+
+def _sentence(run: RunId, stopped: Stopped) -> str:
+    match stopped:
+        case Over("released"):
+            return f"GO: {run} is released"
+        case Over("ready"):
+            return f"GO: {run} is ready"
+        case Over("rolled_back"):
+            return f"NO-GO: {run} was rolled back"
+        case Over(outcome):
+            return f"NO-GO: {run} is {outcome}"
+        case Parked():
+            return f"NO-GO: {run} is halted"
+        case AwaitPeople():
+            return f"WAITING: {run} waits for people"
+        case _:
+            return f"WAITING: {run}"
+
+
+def _code(stopped: Stopped) -> int:
+    match stopped:
+        case Over(outcome):
+            return EXIT.get(outcome, 1)
+        case Parked():
+            return 2
+        case _:
+            return 3

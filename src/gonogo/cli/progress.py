@@ -1,0 +1,113 @@
+"""What a person sees while a run is driven: one line an act, with the reason where something fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import click
+
+from gonogo.plan.model import Plan, stage_of, task_of
+from gonogo.run import events as happened
+from gonogo.run.events import Recorded
+from gonogo.run.state import RunState
+from gonogo.terms import Digest, RunId
+
+
+class Progress:
+    """Prints events to stderr as they come; colours only on a terminal, and not where NO_COLOR is set."""
+
+    def __init__(self, plan: Plan, text: Callable[[Digest | None], str], *, quiet: bool) -> None:
+        self._plan = plan
+        self._text = text
+        self._quiet = quiet
+        self._stage = ""
+
+    def begin(self, run: RunId, state: RunState) -> None:
+        """Say what begins."""
+        plan = self._plan
+        self._say(f"{plan.title}: {plan.project.name} {plan.release.version}   run {run}", bold=True)
+        self._say(f"  role: {plan.role}")
+        for sentence in plan.guardrails:
+            self._say(f"  guardrail: {sentence}")
+        if state.seq > 3:
+            self._say("  going on where the ledger ends")
+
+    def heard(self, state: RunState, entry: Recorded) -> None:
+        """Print one event, if it is worth a line."""
+        line = self._line(state, entry.event)
+        if line:
+            self._say(*line)
+
+    def _line(self, state: RunState, event: happened.Event) -> tuple[str, str] | None:
+        match event:
+            case happened.TaskIntended():
+                self._heading(event.task)
+                return (f"    … {task_of(self._plan, event.task).title}", "") if event.step < 0 else None
+            case happened.TaskFinished():
+                self._heading(event.task)
+                return self._finished(event)
+            case happened.GateJudged():
+                return (
+                    f"    {'✓' if event.verdict == 'pass' else '✗'} gate {event.verdict.upper()}",
+                    _colour(event.verdict == "pass"),
+                )
+            case happened.DecisionRequested():
+                return (
+                    f"    ? {task_of(self._plan, event.task).title}: waiting for signatures ({event.round})",
+                    "yellow",
+                )
+            case happened.DecisionRecorded():
+                return (f"    ✓ {event.person} ({event.role}): {event.decision}", _colour(event.decision != "no_go"))
+            case happened.DecisionRefused():
+                return (
+                    f"    ✗ refused: a statement in the name of {event.person or 'nobody'} (rule {event.rule})",
+                    "red",
+                )
+            case _:
+                return self._course(state, event)
+
+    def _course(self, state: RunState, event: happened.Event) -> tuple[str, str] | None:
+        match event:
+            case happened.TrafficMoved():
+                return (f"    → new version gets {event.percent} % of the traffic", "cyan")
+            case happened.RolloutJudged():
+                return (f"    judge: {event.answer.upper()} {self._text(event.detail)}", _colour(event.answer == "go"))
+            case happened.RollbackBegun():
+                return (f"  ROLLING BACK ({event.trigger}: {event.cause})", "red")
+            case happened.RollbackFinished():
+                return (f"  rolled back and verified after {event.recovery_ms / 1000:.2f} s", "green")
+            case happened.RunHalted():
+                return (f"  HALTED at {event.stage}: {event.cause}", "red")
+            case happened.TaskSettled():
+                return (f"    found out after a crash: {event.outcome} (by {event.by})", "yellow")
+            case happened.PackageSealed():
+                return (f"    sealed {event.name}: {event.members} files, sha256 {event.sha256[:16]}…", "")
+            case _:
+                return None
+
+    def _finished(self, event: happened.TaskFinished) -> tuple[str, str]:
+        title = task_of(self._plan, event.task).title
+        if event.outcome == "ok":
+            return f"    ✓ {title}", "green"
+        return f"    ✗ {title}\n      {self._text(event.detail)}", "red"
+
+    def _heading(self, task: str) -> None:
+        stage = stage_of(self._plan, task)
+        if stage.id != self._stage:
+            self._stage = stage.id
+            phase = f"phase {stage.phase}  " if stage.phase else ""
+            self._say(f"  {phase}{stage.title}", bold=True)
+
+    def _say(self, text: str, colour: str = "", *, bold: bool = False) -> None:
+        if self._quiet:
+            return
+        plain = "".join(
+            letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text
+        )
+        click.secho(plain, err=True, fg=colour or None, bold=bold)
+        sys.stderr.flush()
+
+
+def _colour(good: bool) -> str:  # noqa: FBT001 - one fact in, one colour out
+    return "green" if good else "red"
