@@ -22,7 +22,7 @@ from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
 from gonogo.adapters.probe_http import HttpProber
 from gonogo.demo.addresses import free_ports
 from gonogo.demo.processes import Live, birth_of, launch, read_pid, stop, wait_until, write_pid
-from gonogo.demo.service import read_faults, read_release
+from gonogo.demo.web import read_faults, read_release
 from gonogo.demo.world import DIGEST_HEADER, PROJECT, World, ask, start_release, write_world
 from gonogo.errors import BadInput, Broken
 

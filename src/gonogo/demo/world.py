@@ -21,7 +21,7 @@ from pathlib import Path
 from gonogo.adapters.http_calls import call
 from gonogo.adapters.probe_http import HttpProber
 from gonogo.demo.processes import Live, birth_of, command_of, launch, log_tail, read_pid, stop, wait_until, write_pid
-from gonogo.demo.service import Release, read_release
+from gonogo.demo.web import Release, read_release
 from gonogo.errors import BadInput, Broken, GonogoError, Refused
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.ports import SlotSeen
@@ -30,7 +30,7 @@ PROJECT = Path(__file__).with_name("project")
 """The template of the demo project: releases and scripts."""
 
 READY_SECONDS = 10.0
-SERVICE = "gonogo.demo.service"
+PROGRAM = "gonogo.demo.web"
 DIGEST_HEADER = "x-artifact-digest"
 
 
@@ -155,7 +155,7 @@ def _found(world: World, environment: str, slot: str) -> Live | None:
         pid = read_object(answer.body, name="/healthz").get("pid")
     except GonogoError:
         return None
-    if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 1 or SERVICE not in command_of(pid):
+    if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 1 or PROGRAM not in command_of(pid):
         return None
     born = birth_of(pid)
     if born is None:
@@ -180,7 +180,7 @@ def _start(world: World, environment: str, slot: str, wanted: Release) -> Live:
             next_step="end it, or give the slot another port",
         )
     log = world.folder / f"{environment}-{slot}.log"
-    process = launch((sys.executable, "-m", SERVICE), log=log, env=_environment(world, environment, slot, wanted))
+    process = launch((sys.executable, "-m", PROGRAM), log=log, env=_environment(world, environment, slot, wanted))
     write_pid(world.pid_file(environment, slot), process)
     ready = wait_until(lambda: not process.lives() or _is_right(ask(world, environment, slot), wanted), READY_SECONDS)
     if not ready or not process.lives():

@@ -1,6 +1,6 @@
 """The service that the demo releases: a real HTTP process whose behaviour comes from its release artifact.
 
-Run as `python -m gonogo.demo.service` with the environment PORT, ARTIFACT (the release's `app.json`), VERSION (what
+Run as `python -m gonogo.demo.web` with the environment PORT, ARTIFACT (the release's `app.json`), VERSION (what
 the caller believes it deploys; a different artifact is refused) and optionally FAULTS (a JSON file, read again when it
 changes: `error_rate`, `latency_ms`, `unhealthy`). Routes: `/`, `/slow?s=2`, `/healthz`, `/metrics`; each reply names
 the version and the SHA-256 of the artifact that is really loaded.
@@ -130,7 +130,7 @@ class Meters:
         return generate_latest(self._registry)
 
 
-class Service:
+class Application:
     """The ASGI application."""
 
     def __init__(self, release: Release, faults: Path | None) -> None:
@@ -241,7 +241,7 @@ def main(environment: Mapping[str, str]) -> int:
         return 1
     faults = environment.get("FAULTS")
     uvicorn.run(
-        Service(release, Path(faults) if faults else None),
+        Application(release, Path(faults) if faults else None),
         host="127.0.0.1",
         port=int(port),
         access_log=False,
