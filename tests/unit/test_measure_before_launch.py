@@ -56,7 +56,7 @@ from gonogo.measure.operations import (
 from gonogo.measure.package_index import PackageItem, PackageSeen, package_body
 from gonogo.measure.quorum import Vote, filled_slots
 from gonogo.measure.readiness import ApprovalRecord, ReadinessItem, ReadinessSeen, readiness_body
-from gonogo.measure.rederiving import disagreements
+from gonogo.measure.rederiving import disagreements, lapsed
 from gonogo.measure.rollback import NamedCheck
 from gonogo.measure.shapes import missing_fields
 from gonogo.measure.staging_check import LogReview, StagingCheckSeen, rerun_reason, staging_check_body
@@ -591,3 +591,21 @@ def test_a_status_written_by_hand_is_found_in_every_record_of_people() -> None:
 def test_a_whole_file_before_the_launch_lacks_no_required_field(artifact: str, body: Body) -> None:
     assert missing_fields(artifact, body) == ()
     assert missing_fields(artifact, {}) != ()
+
+
+@pytest.mark.req("FP-09", "FP-27", "INT-02")
+def test_what_runs_out_after_it_was_written_is_named_when_it_is_looked_at_again() -> None:
+    approval, launched = review_body(REVIEW, NOW), launch_body(LAUNCH, NOW)
+    assert lapsed("readiness-approval.json", approval, NOW + HOUR) == ()
+    later = lapsed("readiness-approval.json", approval, NOW + 2 * DAY)
+    assert "/readiness_approval/status says `approved`; its own data say `pending`" in later
+    assert lapsed("production-approval.json", launched, NOW) == ()
+    assert "`expired`" in " ".join(lapsed("production-approval.json", launched, NOW + 2 * HOUR))
+    rota = operations_body(OPERATIONS, NOW)
+    assert lapsed("operational-readiness.json", rota, NOW + DAY) == ()
+    assert "too long ago" in " ".join(lapsed("operational-readiness.json", rota, NOW + 100 * DAY))
+
+
+def test_what_time_does_not_change_never_lapses_and_a_broken_body_is_no_clean_answer() -> None:
+    assert lapsed("change-freeze-confirmation.json", freeze_body(FREEZE), NOW + 99 * DAY) == ()
+    assert lapsed("readiness-approval.json", {"readiness_approval": {}}, NOW) != ()

@@ -205,3 +205,11 @@ def test_a_whole_header_lacks_no_field_and_a_body_alone_lacks_them_all() -> None
 def test_every_file_with_derived_fields_has_a_shape_and_an_unknown_file_lacks_everything() -> None:
     assert set(DERIVATIONS) <= set(SHAPES)
     assert missing_fields("notes.json", {"a": 1}) == ("/",)
+
+
+@pytest.mark.req("PAR-02", "SC-06")
+def test_an_error_names_the_kind_of_a_value_and_never_the_value() -> None:
+    with pytest.raises(BadInput) as caught:
+        Fields({"File": ["hunter2"]}).text("File")
+    assert caught.value.what == "a list stands here, not text"
+    assert "hunter2" not in str(caught.value)

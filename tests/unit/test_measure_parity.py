@@ -21,7 +21,7 @@ from gonogo.measure.parity import (
     unplanned,
 )
 from gonogo.measure.parity_diff import Encrypted, Fingerprint, Leaf
-from gonogo.measure.rederiving import disagreements
+from gonogo.measure.rederiving import disagreements, lapsed
 from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Severity
@@ -276,3 +276,11 @@ def test_a_hundred_thousand_keys_a_side_take_less_than_a_second() -> None:
 def test_a_whole_parity_report_lacks_no_required_field() -> None:
     body = parity_body(seen({"/configuration/a": 1}, {"/configuration/a": 2}), NOW)
     assert missing_fields(NAME, body) == ()
+
+
+@pytest.mark.req("NB-04", "FP-23")
+def test_an_acceptance_that_runs_out_before_the_gate_judges_is_found_then() -> None:
+    accepted = AcceptedDrift("*", "ada", "smaller machines", NOW + DAY)
+    body = parity_body(seen({"/configuration/a": 1}, {"/configuration/a": 2}, ParityRules(accepted=(accepted,))), NOW)
+    assert lapsed(NAME, body, NOW + DAY - timedelta(seconds=1)) == ()
+    assert "/staging_parity/drift_severity says `none`; its own data say `medium`" in lapsed(NAME, body, NOW + DAY)

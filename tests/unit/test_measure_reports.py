@@ -11,7 +11,9 @@ import pytest
 from gonogo.errors import BadInput
 from gonogo.measure.coverage_reports import read_cobertura, read_coverage_json, read_lcov
 from gonogo.measure.figures import Body
+from gonogo.measure.go_tests import read_go_tests
 from gonogo.measure.header import RawFile
+from gonogo.measure.load_reports import read_locust
 from gonogo.measure.rederiving import disagreements
 from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
@@ -323,3 +325,72 @@ def test_code_coverage_is_a_second_figure() -> None:
 @pytest.mark.req("TST-02", "F3")
 def test_whole_test_results_lack_no_required_field() -> None:
     assert missing_fields(NAME, execution_body(replace(WELL, suites=(ONE_FAILS,)))) == ()
+
+
+GO = b"""{"Action":"start","Package":"a"}
+{"Action":"run","Package":"a","Test":"TestOk"}
+{"Action":"output","Package":"a","Test":"TestOk","Output":"--- PASS"}
+{"Action":"pass","Package":"a","Test":"TestOk","Elapsed":0.010}
+{"Action":"run","Package":"a","Test":"TestKilled"}
+{"Action":"run","Package":"a","Test":"TestLater"}
+{"Action":"skip","Package":"a","Test":"TestLater","Elapsed":0}
+{"Action":"fail","Package":"a","Elapsed":0.1}
+{"Action":"fail","Package":"b","Elapsed":0}
+"""
+
+
+@pytest.mark.req("TST-02", "TST-07")
+def test_go_events_give_cases_and_what_never_ended_or_never_built_failed() -> None:
+    cases = read_go_tests(GO, "go.json").cases
+    assert [(case.id, case.outcome) for case in cases] == [
+        ("a::TestOk", "passed"),
+        ("a::TestKilled", "failed"),
+        ("a::TestLater", "skipped"),
+        ("b::(package)", "failed"),
+    ]
+    assert str(cases[0].seconds) == "0.01"
+
+
+@pytest.mark.parametrize("text", [b"", b"PASS\n", b'{"Action":"run","Package":"a","Test":"T"}\n', GO[:60]])
+def test_go_output_that_is_cut_or_no_event_is_refused(text: bytes) -> None:
+    with pytest.raises(BadInput):
+        read_go_tests(text, "go.json")
+
+
+LOCUST = b"""Type,Name,Request Count,Failure Count,Median Response Time,50%,95%,99%
+GET,/,990,1,12,12,80,120
+GET,/cart,10,0,30,30,90,N/A
+,Aggregated,1000,1,12,12,80,N/A
+"""
+
+
+@pytest.mark.req("TR-05")
+def test_a_load_run_is_judged_by_its_numbers() -> None:
+    load = read_locust(LOCUST, "stats.csv")
+    assert (load.requests, load.failures, load.failure_rate) == (1000, 1, Decimal("0.001"))
+    assert load.percentiles == {"50%": 12, "95%": 80}
+
+
+@pytest.mark.req("TR-05", "FP-20")
+def test_a_load_run_without_requests_has_no_failure_rate() -> None:
+    empty = read_locust(b"Type,Name,Request Count,Failure Count,95%\n,Aggregated,0,0,N/A\n", "stats.csv")
+    assert empty.failure_rate is None
+    assert empty.percentiles == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"Name\nAggregated\n",
+        LOCUST.replace(b",Aggregated,1000", b",Aggregated,2000"),
+        LOCUST.replace(b",Aggregated,", b",Total,"),
+        LOCUST.replace(b"1000,1,12", b"1000,2000,12"),
+        LOCUST.replace(b"990", b"many"),
+        LOCUST.replace(b"GET,/cart,10,0,30,30,90,N/A", b"GET,/cart"),
+        b"\xff",
+    ],
+)
+def test_load_statistics_that_contradict_themselves_are_refused(text: bytes) -> None:
+    with pytest.raises(BadInput, match="unusable"):
+        read_locust(text, "stats.csv")

@@ -6,6 +6,7 @@ A status, score or count that does not follow from the other fields of the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree
@@ -17,6 +18,7 @@ from gonogo.measure.connectivity import derived_connectivity, derived_health_che
 from gonogo.measure.data_refresh import derived_data_refresh
 from gonogo.measure.deployment import derived_deployment, derived_services
 from gonogo.measure.derived import Derived, compared
+from gonogo.measure.figures import time_text
 from gonogo.measure.freeze import derived_freeze
 from gonogo.measure.health import derived_health
 from gonogo.measure.intake import derived_intake
@@ -73,6 +75,17 @@ DERIVATIONS: Mapping[str, Callable[[Mapping[str, Tree]], Derived]] = {
 """Every artifact whose status, scores or counts are derived, with the function that derives them."""
 
 
+CLOCKS: Mapping[str, tuple[str, str]] = {
+    "intake-validation-report.json": ("intake_validation", "checked_at"),
+    "operational-readiness.json": ("operations", "checked_at"),
+    "production-approval.json": ("production_approval", "checked_at"),
+    "readiness-approval.json": ("readiness_approval", "checked_at"),
+    "security-compliance-report.json": ("security_scan", "checked_at"),
+    "staging-parity-report.json": ("staging_parity", "compared_at"),
+}
+"""The artifacts whose derived fields also depend on when they are looked at, with the field that holds the time."""
+
+
 def is_derived(artifact: str) -> bool:
     """Whether a file of this name has derived fields; a file from outside has none and is judged by its binding."""
     return artifact in DERIVATIONS
@@ -85,5 +98,22 @@ def disagreements(artifact: str, body: Mapping[str, Tree]) -> tuple[str, ...]:
         return ()
     try:
         return compared(body, derive(body))
+    except BadInput as error:
+        return (f"{error.where or artifact}: {error.what}",)
+
+
+def lapsed(artifact: str, body: Mapping[str, Tree], now: datetime) -> tuple[str, ...]:
+    """What the same data would say at `now` and no longer say as written; none where time has changed nothing.
+
+    Approvals, acceptances of drift, prerequisites, runbooks and advisory databases run out (INT-02, NB-04, FP-09).
+    """
+    clock = CLOCKS.get(artifact)
+    derive = DERIVATIONS.get(artifact)
+    part = body.get(clock[0]) if clock else None
+    if clock is None or derive is None or not isinstance(part, Mapping):
+        return ()
+    later = {**body, clock[0]: {**part, clock[1]: time_text(now)}}
+    try:
+        return compared(body, derive(later))
     except BadInput as error:
         return (f"{error.where or artifact}: {error.what}",)

@@ -17,6 +17,15 @@ from gonogo.measure.figures import read_duration, read_time
 
 Word = TypeVar("Word", bound=str)
 
+_KINDS: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    Decimal: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Fields:
@@ -79,7 +88,9 @@ class Fields:
         for word in allowed:
             if word == value:
                 return word
-        raise self._wrong(key, f"one of {', '.join(allowed)}", value)
+        raise BadInput(
+            f"`{value[:40]}` is none of {', '.join(allowed)}", where=f"{self.path}/{key}", next_step="measure again"
+        )
 
     def flag(self, key: str) -> bool:
         """The Boolean below `key`; 1 and "true" are none."""
@@ -148,5 +159,6 @@ class Fields:
         return value
 
     def _wrong(self, key: str, wanted: str, value: Tree) -> BadInput:
-        shown = repr(value)[:60]
-        return BadInput(f"{shown} is not {wanted}", where=f"{self.path}/{key}", next_step="measure again")
+        """The error for a value of the wrong kind; it names the kind and never shows the value, which may be secret."""
+        kind = _KINDS.get(type(value), "an object" if isinstance(value, Mapping) else "something else")
+        return BadInput(f"{kind} stands here, not {wanted}", where=f"{self.path}/{key}", next_step="measure again")
