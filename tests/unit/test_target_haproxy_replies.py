@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from gonogo.adapters.target_haproxy import HaproxyTarget, parse_states
 from gonogo.errors import BadInput, Broken
 
-HEAD = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight\n"
+HEAD = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port\n"
 SLOTS = {"blue": "blue", "green": "green"}
 
 
@@ -32,7 +33,9 @@ class RuntimeApi(socketserver.ThreadingUnixStreamServer):
     def answer(self, line: str) -> str:
         self.lines.append(line)
         if line.startswith("show servers state"):
-            rows = (f"3 app {n} {name} 127.0.0.1 2 0 {w} 100" for n, (name, w) in enumerate(self.weights.items()))
+            rows = (
+                f"3 app {n} {name} 127.0.0.1 2 0 {w} 100 910{n}" for n, (name, w) in enumerate(self.weights.items())
+            )
             return HEAD + "\n".join(rows) + "\n\n"
         words = line.split()
         text = self.reply(line)
@@ -111,6 +114,23 @@ class LeavesAtZero(dict[str, int]):
 
     def __setitem__(self, name: str, weight: int) -> None:
         super().__setitem__(name, 0 if name == "green" else weight)
+
+
+def test_servers_may_be_bound_by_the_address_that_haproxy_must_have_for_them() -> None:
+    with runtime_api(obedient) as (api, target):
+        by_address = replace(target, slots={"old": "127.0.0.1:9100", "new": "127.0.0.1:9101"})
+        assert by_address.move({"old": 95, "new": 5}, 1).weights == {"old": 95, "new": 5}
+        assert api.weights == {"blue": 95, "green": 5}
+
+
+@pytest.mark.parametrize("bound", ["127.0.0.1:9199", "emerald", "blue", "127.0.0.1:9100"])
+def test_a_server_that_leads_elsewhere_belongs_to_no_slot_and_nothing_is_moved(bound: str) -> None:
+    with runtime_api(obedient) as (api, target):
+        astray = replace(target, slots={"blue": "blue", "green": bound})
+        assert not astray.traffic().readable
+        with pytest.raises(Broken, match=r"green \(127\.0\.0\.1:9101\), the target is bound to .*; nothing was moved"):
+            astray.move({"blue": 95, "green": 5}, 1)
+        assert api.weights == {"blue": 100, "green": 0}
 
 
 def test_a_socket_that_nobody_serves_is_broken_with_advice() -> None:

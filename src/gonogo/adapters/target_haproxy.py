@@ -30,6 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
 class ServerState:
     """One server as HAProxy lists it; `weight` is absolute, `operation` 2 is running, `admin` 0 is not disabled."""
 
+    address: str
     weight: int
     operation: int
     admin: int
@@ -49,15 +50,18 @@ def parse_states(text: str) -> Mapping[str, ServerState]:
     found: dict[str, ServerState] = {}
     for line in lines[lines.index(next(one for one in lines if one.startswith("#"))) + 1 :]:
         row = dict(zip(columns, line.split(), strict=False))
-        found[row["srv_name"]] = ServerState(
-            int(row["srv_uweight"]), int(row["srv_op_state"]), int(row["srv_admin_state"])
-        )
+        weight, operation, admin = (int(row[name]) for name in ("srv_uweight", "srv_op_state", "srv_admin_state"))
+        found[row["srv_name"]] = ServerState(f"{row['srv_addr']}:{row['srv_port']}", weight, operation, admin)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class HaproxyTarget:
-    """`socket_path` is the `stats socket` (level admin), `backend` its name; `slots` maps slots to server names."""
+    """`socket_path` is the `stats socket` (level admin), `backend` its name.
+
+    `slots` maps each slot to the name of its server or, better, to the address that HAProxy must have for it: a server
+    that leads elsewhere then belongs to no slot, and nothing is moved.
+    """
 
     socket_path: str
     backend: str
@@ -82,32 +86,32 @@ class HaproxyTarget:
         """
         check_weights(weights, self.slots)
         states = self._states()
-        self._require_known(states)
-        before = {slot: states[server].weight for slot, server in self.slots.items()}
+        servers = self._require_known(states)
+        before = {slot: states[server].weight for slot, server in servers.items()}
         changes = ordered_changes(before, weights)
         for slot, weight in changes:
-            state = states[self.slots[slot]]
+            state = states[servers[slot]]
             if weight > before[slot] and not state.takes_traffic:
                 raise Broken(
-                    f"server {self.slots[slot]} should get {weight} %, but HAProxy does not hold it up "
+                    f"server {servers[slot]} should get {weight} %, but HAProxy does not hold it up "
                     f"(state {state.operation}, disabled {state.admin}); nothing was moved (fence {fence})",
                     where=self._where,
                     next_step="make the server answer its health check, or enable it, and try again",
                 )
         for done, (slot, weight) in enumerate(changes):
-            self._set(slot, weight, changes[:done])
+            self._set(servers[slot], weight, changes[:done])
         return confirm(self.traffic(), weights, self._where)
 
     @property
     def _where(self) -> str:
         return f"{self.socket_path} backend {self.backend}"
 
-    def _set(self, slot: str, weight: int, done: tuple[tuple[str, int], ...]) -> None:
-        reply = self._ask(f"set server {self.backend}/{self.slots[slot]} weight {weight}")
+    def _set(self, server: str, weight: int, done: tuple[tuple[str, int], ...]) -> None:
+        reply = self._ask(f"set server {self.backend}/{server} weight {weight}")
         if reply.strip():
             progress = f"done before it: {said(dict(done))}" if done else "nothing was changed before it"
             raise Broken(
-                f"HAProxy refused weight {weight} for {self.slots[slot]}: `{printable(reply.encode())}`; {progress}",
+                f"HAProxy refused weight {weight} for {server}: `{printable(reply.encode())}`; {progress}",
                 where=self._where,
                 next_step="the move may be half done: read the target again before anything else is moved",
             )
@@ -121,19 +125,35 @@ class HaproxyTarget:
                 f"HAProxy does not list the servers: `{printable(reply.encode())}`", where=self._where
             ) from error
 
-    def _require_known(self, states: Mapping[str, ServerState]) -> None:
-        if set(states) != set(self.slots.values()):
+    def _servers(self, states: Mapping[str, ServerState]) -> Mapping[str, str]:
+        """Server name by slot, of the slots whose binding names a server or its address."""
+        return {
+            slot: name
+            for slot, bound in self.slots.items()
+            for name, state in states.items()
+            if bound in {name, state.address}
+        }
+
+    def _require_known(self, states: Mapping[str, ServerState]) -> Mapping[str, str]:
+        servers = self._servers(states)
+        if not self._is_whole(servers, states):
+            listed = ", ".join(f"{name} ({state.address})" for name, state in sorted(states.items()))
             raise Broken(
-                f"the backend has the servers {', '.join(sorted(states)) or 'none'}, "
-                f"the target is bound to {', '.join(sorted(self.slots.values()))}",
+                f"the backend has the servers {listed or 'none'}, "
+                f"the target is bound to {', '.join(sorted(self.slots.values()))}; nothing was moved",
                 where=self._where,
-                next_step="bind exactly the servers of the backend to slots",
+                next_step="bind exactly the servers of the backend to slots, by name or by address",
             )
+        return servers
+
+    def _is_whole(self, servers: Mapping[str, str], states: Mapping[str, ServerState]) -> bool:
+        """Whether slots and servers belong to each other one to one, none left over."""
+        return set(servers) == set(self.slots) and sorted(servers.values()) == sorted(states)
 
     def _seen(self, states: Mapping[str, ServerState]) -> TrafficSeen:
-        names = {server: slot for slot, server in self.slots.items()}
-        raw = {slot: states[server].weight for server, slot in names.items() if server in states}
-        if set(states) != set(names):
+        servers = self._servers(states)
+        raw = {slot: states[server].weight for slot, server in servers.items()}
+        if not self._is_whole(servers, states):
             return TrafficSeen(
                 percentages(raw), f"servers {', '.join(sorted(states))} are not the bound slots", readable=False
             )
