@@ -68,7 +68,7 @@ from gonogo.evidence.verifying import TrustFiles
 from gonogo.evidence.wire import string
 from gonogo.terms import Actor, Digest, Engine, Person, digest_of
 
-START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 SITE = "acme/eu1"
 RUN = "production-deployment-v2-1f3a"
 DOCUMENT = b"# Release\n\nWords of the protocol.\n"
@@ -254,7 +254,7 @@ class Run:
             "shown_sha256": facts.shown_sha256,
             "evidence_sha256": sums,
             "challenge": facts.challenge,
-            "expires_at": "2026-11-24T10:00:00.000Z",
+            "expires_at": "2026-03-05T10:00:00.000Z",
         }
         self.append("approval.requested", requested)
         held = self.blobs[sums]

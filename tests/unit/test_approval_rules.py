@@ -119,7 +119,7 @@ def test_a4_strict_json_only() -> None:
         (b'"attempt": 1', b'"attempt": 2'),
         (b'"run_id": "production', b'"run_id": "other'),
         (b'"meaning": "I approve', b'"meaning": "We approve'),
-        (b'"expires_at": "2026-11-24', b'"expires_at": "2027-11-24'),
+        (b'"expires_at": "2026-03-05', b'"expires_at": "2027-03-05'),
         (b'"change_authors": [\n   "dev1"\n  ]', b'"change_authors": []'),
         (b'"name": "web.tar"', b'"name": "web2.tar"'),
     ],
@@ -409,7 +409,7 @@ def test_a16_a_project_of_one_person_can_say_so_in_its_rules() -> None:
 @pytest.mark.req("FRZ-04")
 def test_a_stakeholder_acknowledges_the_freeze_and_nobody_else() -> None:
     run = measured_run()
-    window = {"from": "2026-11-21T10:00:00Z", "to": "2026-11-21T18:00:00Z"}
+    window = {"from": "2026-03-02T10:00:00Z", "to": "2026-03-02T18:00:00Z"}
     lock = {"repository": "web", "branch": "main", "probe_sha256": "d" * 64}
     asked = run.ask("freeze", Kind.FREEZE_ACK, {"window": window, "branch_lock": lock})
     for handle, role, rule in [("po1", "product_owner", ""), ("sre1", "sre_lead", "A5")]:
