@@ -170,6 +170,7 @@ WEAKER: dict[str, Protocol] = {
     "a prose criterion removed": with_gate(criteria=(), manual=()),
     "a waiver permitted": with_gate(waiver=WaiverByRoles(("keeper",), ())),
     "gate evidence removed": with_gate(evidence=()),
+    "an escape branch added": with_gate(escapes=(Message("or signed exception", HERE),)),
     "a notice removed": with_gate(notify=()),
     "failure handling reworded": with_gate(on_fail="Log it."),
     "a guardrail removed": replace(PROTOCOL, guardrails=()),

@@ -77,6 +77,10 @@ class Block:
         """Whether any of `names` is present with a value."""
         return any(name in self._node.values and not _blank(self._node.values[name]) for name in names)
 
+    def names(self, name: str) -> bool:
+        """Whether the key is written at all, even without a value."""
+        return name in self._node.values
+
     def holds_mapping(self, name: str) -> bool:
         """Whether the value under `name` is a mapping; some fields are a mapping or a plain list."""
         return isinstance(self._node.values.get(name), Pairs)

@@ -154,7 +154,13 @@ def _gate_blocks(block: Block) -> tuple[Block, ...]:
         only = block.block("quality_gate")
         return (only,) if only else ()
     block.take("quality_gate")
-    return block.blocks("quality_gates")
+    several = block.blocks("quality_gates")
+    if not several and block.names("quality_gate"):
+        ask = "which number, of what, decides whether the phase is done?"
+        block.notes.warn(
+            "GN0303", f"`{block.named('quality_gate')}` is empty; the phase has no gate", block.origin, ask
+        )
+    return several
 
 
 def _step(block: Block, position: int) -> FormStep:

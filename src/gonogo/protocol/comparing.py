@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from gonogo.findings import Origin
 from gonogo.protocol.change import Change, Direction, Said, added_and_removed, edited, said, sense
@@ -103,8 +104,8 @@ def _required(protocol: Protocol) -> tuple[Said, ...]:
 
 def _prerequisite_key(item: Prerequisite) -> str:
     match item:
-        case ArtifactRequired(name=name, source=source):
-            return f"artifact {name} {_unnumbered(source)}"
+        case ArtifactRequired(name=name, source=source, also=also):
+            return " ".join(("artifact", name, *also, _unnumbered(source)))
         case ApprovalRequired(text=text):
             return f"approval {sense(text)}"
         case StateRequired(text=text):
@@ -138,6 +139,7 @@ def _phases(old: Protocol, new: Protocol) -> tuple[Change, ...]:
         earlier = before.get(phase.id)
         if earlier is not None:
             changes += added_and_removed(phase.id, "evidence", _evidence(earlier.evidence), _evidence(phase.evidence))
+            changes += compare_halts(phase.id, earlier.halts, phase.halts)
             changes += _commands(phase.id, earlier.commands, phase.commands)
     return tuple(changes)
 
@@ -270,9 +272,17 @@ def _gate(old: Gate, new: Gate) -> tuple[Change, ...]:
         *edited(Direction.WEAKER, where, "kind", said(old.kind, before), said(new.kind, after)),
         *edited(Direction.WEAKER, where, "on failure", said(old.on_fail, before), said(new.on_fail, after)),
         *edited(Direction.WEAKER, where, "rollback", said(old.rollback, before), said(new.rollback, after)),
+        *_escapes(old, new),
         *edited(Direction.OTHER, where, "purpose", said(old.purpose, before), said(new.purpose, after)),
     ]
     return (*changes, *_waiver(old, new))
+
+
+def _escapes(old: Gate, new: Gate) -> tuple[Change, ...]:
+    """A branch by which a threshold may be missed: one more is weaker, one less is stronger."""
+    turned = added_and_removed(new.id, "escape", _messages(old.escapes), _messages(new.escapes))
+    opposite = {Direction.WEAKER: Direction.STRONGER, Direction.STRONGER: Direction.WEAKER}
+    return tuple(replace(change, direction=opposite[change.direction]) for change in turned)
 
 
 def _gate_texts(texts: Iterable[str], origin: Origin | None) -> tuple[Said, ...]:
