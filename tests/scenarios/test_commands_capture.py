@@ -90,15 +90,17 @@ def test_a_grandchild_that_keeps_the_output_open_does_not_keep_the_result(bench:
     assert (ended.exit_code, ended.ended_by) == (0, "itself")
     pid = int(ended.stdout.path.read_text())
     assert time.monotonic() - began < 4
-    assert "left processes behind" in ended.note
-    assert str(pid) in ended.note
+    (remark,) = bench.commands.remarks(KEY)
+    assert "left processes behind" in remark
+    assert str(pid) in remark
+    assert ended.note == ""
     os.kill(pid, signal.SIGKILL)
 
 
 def test_a_daemon_of_its_own_session_is_named_and_the_next_start_waits_and_is_busy(bench: Bench) -> None:
     daemon = "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\ntime.sleep(30)"
     ended = bench.run(*python(daemon))
-    pid = int(ended.note.rsplit(":", 1)[1])
+    pid = int(bench.commands.remarks(KEY)[0].rsplit(":", 1)[1])
     second = EffectKey(RUN, KEY.task, 2, 1)
     try:
         with pytest.raises(Exception, match=f"processes: .*{pid}") as busy:
@@ -180,7 +182,23 @@ def test_secrets_reach_the_environment_and_nothing_else(bench: Bench) -> None:
     kept = {path: path.read_bytes() for path in bench.root.rglob("*") if path.is_file()}
     for data in (*running.values(), *kept.values(), *arguments, repr(ended).encode()):
         assert b"s3cr3t" not in data
-    assert "1 secret values replaced in stdout" in ended.note
+    assert bench.commands.remarks(KEY) == tuple(f"1 secret values replaced in {name}" for name in ("stdout", "stderr"))
+
+
+@pytest.mark.req("EVS-16")
+def test_secrets_are_replaced_in_the_files_of_a_command_before_anybody_can_seal_them(bench: Bench) -> None:
+    text = 'cd "$GONOGO_OUT"; mkdir d; echo "key: $TOKEN" > d/config; echo clean > other; ln -s other link; chmod 755 d/config'
+    ended = bench.run("sh", "-c", text, secrets={"TOKEN": Secret("s3cr3t-value-42")})
+    assert (ended.folder / "d" / "config").read_bytes() == b"key: [redacted:TOKEN]\n"
+    assert stat.S_IMODE((ended.folder / "d" / "config").stat().st_mode) == 0o755
+    assert sorted(str(path.relative_to(ended.folder)) for path in ended.folder.rglob("*")) == [
+        "d",
+        "d/config",
+        "link",
+        "other",
+    ]
+    assert bench.commands.remarks(KEY) == ("1 secret values replaced in d/config",)
+    assert ended.note == ""
 
 
 def test_the_environment_holds_the_allowed_the_declared_and_gonogo_s_own_names_only(bench: Bench) -> None:

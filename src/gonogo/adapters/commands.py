@@ -152,6 +152,14 @@ class SupervisedCommands:
             return NeverStarted()
         return Lost(f"run {key.run} keeps no state under {self._root}: it was removed, or lies on another machine")
 
+    def remarks(self, key: EffectKey) -> tuple[str, ...]:
+        """What people may want to know about an ended command: processes left behind, secrets replaced; else empty."""
+        folder = self._start_folder(key)
+        if not isinstance(self._ended(key, folder), Ended):
+            return ()
+        said = read_object(read_small(folder / "result.json") or b"", name="result.json").get("remarks")
+        return tuple(clean_line(str(remark)) for remark in said) if isinstance(said, list) else ()
+
     def stop(self, key: EffectKey) -> None:
         """Ask the supervisor to end the command's process group; no effect where the command has ended."""
         folder = self._start_folder(key)

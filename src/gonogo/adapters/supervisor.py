@@ -6,7 +6,8 @@ inherited descriptor with a lock on it, which the command inherits too: while th
 Secrets come as JSON on standard input; they go into the command's environment and nowhere else.
 
 Order, each point durable before the next: read intent and secrets, leave the engine's session, start the command,
-wait for its end or end it (time limit, file `stop`), copy the output without secrets, write `result.json`.
+wait for its end or end it (time limit, file `stop`), take secrets out of the output, write `result.json`: there `note`
+says what makes the output doubtful, `remarks` what people may want to know.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import re
 import select
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -159,16 +161,16 @@ class _Capture:
         self._keep = keep
         self._seen = 0
         self._cut = False
-        self.notes: list[str] = []
+        self.faults: list[str] = []
         # O_APPEND: a flood can be cut to the limit while it is being written, and the next write goes to the new end.
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self.descriptor = os.open(self._raw, flags, 0o600)
 
     def watch(self) -> None:
         size = os.fstat(self.descriptor).st_size
-        if size < self._seen:
+        if size < self._seen and not self._cut:
             self._cut = True
-            self.notes.append(f"the command emptied its own {self._final.name} while it ran")
+            self.faults.append(f"the command emptied its own {self._final.name} while it ran")
         if size > self._keep + FLOOD_SLACK:
             os.ftruncate(self.descriptor, self._keep)
             self._cut, size = True, self._keep
@@ -187,18 +189,20 @@ class _Capture:
             os.fsync(out)
         except OSError as error:
             self._cut = True
-            self.notes.append(f"{self._final.name} could not be kept whole: {error.strerror}")
+            self.faults.append(f"{self._final.name} could not be kept whole: {error.strerror}")
             os.ftruncate(out, size)
         finally:
             os.close(out)
         part.rename(self._final)
         self._raw.unlink()
         os.close(self.descriptor)
-        if self._redactor.count:
-            self.notes.append(f"{self._redactor.count} secret values replaced in {self._final.name}")
         if self._cut:
-            self.notes.append(f"{self._final.name} is not whole: at most {self._keep} bytes are kept")
+            self.faults.append(f"{self._final.name} is not whole: at most {self._keep} bytes are kept")
         return {"size": size, "sha256": digest.hexdigest(), "cut": self._cut}
+
+    def remarks(self) -> list[str]:
+        """How many secrets were replaced; empty where none was."""
+        return _replaced(self._redactor.count, self._final.name)
 
     def _pieces(self) -> Iterator[bytes]:
         position = 0
@@ -210,6 +214,49 @@ class _Capture:
         if not self._cut:
             # At a cut the held-back end may be the first half of a secret: it is dropped, not shown.
             yield self._redactor.finish()
+
+
+def _replaced(count: int, name: str) -> list[str]:
+    return [f"{count} secret values replaced in {name}"] if count else []
+
+
+def clean_folder(out: Path, secrets: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Replace secrets in every regular file below `out`; answers remarks and faults. Links are not followed.
+
+    Done here, because only the supervisor knows the secrets for certain: an engine that comes later may not have them.
+    """
+    remarks: list[str] = []
+    faults: list[str] = []
+    for folder, _, names in os.walk(out) if secrets else ():
+        for path in (Path(folder, name) for name in sorted(names)):
+            shown = os.fsencode(path.relative_to(out)).decode("utf-8", "backslashreplace")
+            try:
+                remarks += _replaced(_clean_file(path, secrets), shown)
+            except OSError as error:
+                faults.append(f"{shown} could not be searched for secrets: {error.strerror}")
+    return remarks, faults
+
+
+def _clean_file(path: Path, secrets: Mapping[str, str]) -> int:
+    seen = path.lstat()
+    if not stat.S_ISREG(seen.st_mode):
+        return 0
+    redactor = Redactor(secrets)
+    part = path.with_name(f".{os.getpid()}.gonogo")
+    with open(path, "rb", opener=_private) as file, open(part, "xb", opener=_private) as clean:
+        while chunk := file.read(CHUNK):
+            clean.write(redactor.feed(chunk))
+        clean.write(redactor.finish())
+        os.fchmod(clean.fileno(), stat.S_IMODE(seen.st_mode))
+    if redactor.count:
+        part.rename(path)
+    else:
+        part.unlink()
+    return redactor.count
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -244,17 +291,21 @@ class _Supervision:
         try:
             command = self._spawn(streams)
         except (OSError, ValueError) as error:
-            exit_code, ended_by, notes = COULD_NOT_START, "itself", [f"the command could not be started: {error}"]
+            exit_code, ended_by, remarks = COULD_NOT_START, "itself", []
+            faults = [f"the command could not be started: {error}"]
         else:
             _note_running(folder, command.pid)
             ended_by = self._watch(command, streams)
             exit_code = command.wait()
-            notes = self._survivors(command.pid)
+            remarks, faults = self._survivors(command.pid), []
         ended = _now()
         outputs = {name: stream.close() for name, stream in streams.items()}
-        notes += [note for stream in streams.values() for note in stream.notes]
+        cleaned, unclean = clean_folder(folder / "out", secrets)
+        for stream in streams.values():
+            remarks, faults = remarks + stream.remarks(), faults + stream.faults
         result = {"v": 1, **self._order.identity, "exit_code": exit_code, "ended_by": ended_by, **outputs}
-        _record(folder, result | {"started_at": started, "ended_at": ended, "note": "; ".join(notes)})
+        words = {"note": "; ".join(faults + unclean), "remarks": remarks + cleaned}
+        _record(folder, result | {"started_at": started, "ended_at": ended, **words})
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopped = True
@@ -295,7 +346,7 @@ class _Supervision:
         return why
 
     def _survivors(self, group: int) -> list[str]:
-        """A note on processes that the command left behind; those of its group get a moment to end."""
+        """A remark on processes that the command left behind; those of its group get a moment to end."""
         deadline = time.monotonic() + self._order.linger
         while _group_lives(group) and time.monotonic() < deadline:
             self._nap(0.05)
