@@ -145,7 +145,7 @@ def test_no_scanner_output_without_its_own_shape_is_ever_a_clean_scan(form: Scan
 @pytest.mark.req("TST-07")
 @settings(max_examples=150)
 @given(st.binary(max_size=40), st.integers(0, 200))
-def test_a_cut_or_dirty_report_is_refused_or_read_and_nothing_else(noise: bytes, at: int) -> None:
+def test_a_cut_or_dirty_report_is_refused_remarked_or_read_as_it_was(noise: bytes, at: int) -> None:
     whole = (
         b'<testsuites><testsuite name="s" tests="1"><testcase name="a"><failure/></testcase></testsuite></testsuites>'
     )
@@ -153,7 +153,7 @@ def test_a_cut_or_dirty_report_is_refused_or_read_and_nothing_else(noise: bytes,
         report = read_junit([whole[:at], noise, whole[at:]], "x.xml")
     except BadInput:
         return
-    assert all(case.outcome == "failed" for case in report.cases if case.name == "a")
+    assert report.remarks or [case.outcome for case in report.cases] == ["failed"]
 
 
 @given(st.binary(max_size=60), st.sampled_from(["env", "json", "yaml", "toml"]))

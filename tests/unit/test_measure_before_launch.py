@@ -609,3 +609,11 @@ def test_what_runs_out_after_it_was_written_is_named_when_it_is_looked_at_again(
 def test_what_time_does_not_change_never_lapses_and_a_broken_body_is_no_clean_answer() -> None:
     assert lapsed("change-freeze-confirmation.json", freeze_body(FREEZE), NOW + 99 * DAY) == ()
     assert lapsed("readiness-approval.json", {"readiness_approval": {}}, NOW) != ()
+
+
+@pytest.mark.req("CHK-01", "CHK-02")
+def test_a_command_is_ready_when_the_rehearsal_report_proves_it() -> None:
+    run: Body = {"argv": ["x"], "started_at": "2026-11-21T10:00:00Z", "ended_at": "2026-11-21T10:00:07Z"}
+    rehearsal: Body = {"commands": [{**run, "n": 1, "exit_code": 0}, {**run, "n": 2, "exit_code": 3}], "errors": []}
+    assert [item.state for item in items_from_rehearsal(rehearsal, "ada", FILE)] == ["done", "open"]
+    assert [item.state for item in items_from_rehearsal(rehearsal, "ada")] == ["open", "open"]

@@ -9,6 +9,7 @@ import pytest
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import write_json
+from gonogo.measure.environment_file import read_environment_file
 from gonogo.measure.glob_rules import ParityRules
 from gonogo.measure.header import RawFile
 from gonogo.measure.parity import ParitySeen, SideRead, parity_body
@@ -155,3 +156,51 @@ def test_fingerprints_depend_on_the_salt() -> None:
 def test_a_source_that_two_readers_could_read_differently_is_refused(form: SourceForm, text: bytes) -> None:
     with pytest.raises(BadInput):
         read_source(text, form, "x", CONFIGURATION)
+
+
+ENVIRONMENT = b"""environment: staging
+configuration:
+  db: {pool: 5}
+feature_flags:
+  new_cart: true
+infrastructure:
+  - {component: postgres, version: "15.4", size: 2}
+secrets:
+  - {name: api/token, fingerprint: abcd, rotated_at: 2026-01-02}
+  - {name: smtp}
+accepted_drift: []
+"""
+
+
+@pytest.mark.req("PAR-01", "PAR-10", "F42")
+def test_an_environment_file_gives_leaves_of_all_four_classes() -> None:
+    assert read_environment_file(ENVIRONMENT, "staging-env.yaml", Secret("salt")) == {
+        "/configuration/db/pool": 5,
+        "/feature_flags/new_cart": True,
+        "/infrastructure/postgres/version": "15.4",
+        "/infrastructure/postgres/size": 2,
+        "/secrets/api~1token": Fingerprint("abcd", "2026-01-02"),
+        "/secrets/smtp": Fingerprint(None, None),
+    }
+
+
+@pytest.mark.req("PAR-02", "F42")
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (b"secrets:\n  - {name: a, value: hunter2}\n", 2),
+        (b"secrets:\n  - {name: a}\n  - {name: a}\n", 3),
+        (b"secrets:\n  - {fingerprint: a}\n", 2),
+        (b"secrets: {a: b}\n", 1),
+        (b"infrastructure:\n  - {version: 1}\n", 2),
+        (b"infrastructure:\n  - {component: a}\n  - {component: a}\n", 3),
+        (b"configuration: 3\n", 1),
+        (b"configurations: {a: 1}\n", 1),
+        (b"- a\n", 1),
+    ],
+)
+def test_an_environment_file_with_values_of_secrets_or_unknown_parts_is_refused(text: bytes, line: int) -> None:
+    with pytest.raises(BadInput) as caught:
+        read_environment_file(text, "staging-env.yaml", Secret("salt"))
+    assert caught.value.where == f"staging-env.yaml:{line}"
+    assert "hunter2" not in str(caught.value)

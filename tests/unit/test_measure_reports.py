@@ -394,3 +394,8 @@ def test_a_load_run_without_requests_has_no_failure_rate() -> None:
 def test_load_statistics_that_contradict_themselves_are_refused(text: bytes) -> None:
     with pytest.raises(BadInput, match="unusable"):
         read_locust(text, "stats.csv")
+
+
+def test_an_element_that_means_nothing_inside_a_case_is_a_remark() -> None:
+    report = read(b'<testsuite><testcase name="a"><failed/><system-out>x</system-out></testcase></testsuite>')
+    assert report.remarks == ("junit.xml has <failed> inside a test case, which means nothing here",)

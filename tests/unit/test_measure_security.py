@@ -20,6 +20,7 @@ from gonogo.measure.licences import (
 )
 from gonogo.measure.rederiving import disagreements
 from gonogo.measure.scan_findings import ScanRead, ScanUnread, finding
+from gonogo.measure.scan_redaction import redacted_scan
 from gonogo.measure.scanner_reports import ScannerForm, read_scan
 from gonogo.measure.security import (
     ControlSeen,
@@ -409,3 +410,73 @@ def test_a_finding_that_was_declared_harmless_by_hand_is_found() -> None:
 @pytest.mark.req("SEC-04", "F6")
 def test_a_whole_security_report_lacks_no_required_field() -> None:
     assert missing_fields(NAME, security_body(replace(CLEAN, scans=(found(Severity.LOW),)), NOW)) == ()
+
+
+QUOTING: tuple[tuple[ScannerForm, object], ...] = (
+    (
+        "gitleaks",
+        [{"RuleID": "pat", "File": "a", "StartLine": 1, "Secret": PLANTED, "Match": PLANTED, "Line": PLANTED}],
+    ),
+    (
+        "bandit",
+        {
+            "errors": [],
+            "metrics": {"a.py": {}},
+            "results": [
+                {
+                    "filename": "a.py",
+                    "issue_severity": "LOW",
+                    "line_number": 1,
+                    "test_id": "B105",
+                    "code": f"x = '{PLANTED}'",
+                    "issue_text": PLANTED,
+                }
+            ],
+        },
+    ),
+    (
+        "secrets-sarif",
+        sarif(
+            {
+                "ruleId": "x",
+                "message": {"text": PLANTED},
+                "partialFingerprints": {"a": PLANTED},
+                "locations": [
+                    {
+                        "physicalLocation": {
+                            "artifactLocation": {"uri": "a.env"},
+                            "region": {"startLine": 2, "snippet": {"text": PLANTED}},
+                            "contextRegion": {"snippet": {"text": PLANTED}},
+                        }
+                    }
+                ],
+            }
+        ),
+    ),
+    (
+        "semgrep",
+        {
+            "errors": [],
+            "paths": {"scanned": ["a"]},
+            "results": [
+                {
+                    "check_id": "r.x",
+                    "path": "a",
+                    "start": {"line": 1},
+                    "extra": {"severity": "ERROR", "lines": PLANTED, "message": PLANTED, "metavars": {"$X": PLANTED}},
+                }
+            ],
+        },
+    ),
+    ("trivy", {"Results": [{"Target": "a", "Secrets": [{"RuleID": "x", "Severity": "HIGH", "Match": PLANTED}]}]}),
+)
+
+
+@pytest.mark.req("SC-06", "NB-05", "SEC-11")
+@pytest.mark.parametrize(("form", "output"), QUOTING)
+def test_a_stored_scan_quotes_no_secret_and_has_the_same_findings(form: ScannerForm, output: object) -> None:
+    data = json.dumps(output).encode()
+    stored = redacted_scan(data, "out.json")
+    assert PLANTED.encode() not in stored
+    assert read_scan(stored, form, RAW) == read_scan(data, form, RAW)
+    assert isinstance(read_scan(stored, form, RAW), ScanRead)

@@ -6,7 +6,7 @@ An item is done when its state says so, somebody owns it and a file proves it. T
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 from gonogo.evidence.canonical import Tree
@@ -78,17 +78,23 @@ def derived_checklist(body: Mapping[str, Tree]) -> Derived:
     }
 
 
-def items_from_rehearsal(rehearsal: Mapping[str, Tree], owner: str) -> tuple[ChecklistItem, ...]:
-    """What a rehearsal report teaches (CHK-01): each command with the time it took, each failure, each logged error."""
+def items_from_rehearsal(
+    rehearsal: Mapping[str, Tree], owner: str, proof: RawFile | None = None
+) -> tuple[ChecklistItem, ...]:
+    """What a rehearsal report teaches (CHK-01): each command with the time it took, each failure, each logged error.
+
+    With `proof`, the report by name and digest, a command that ended with 0 is done: it is rehearsed and ready to run.
+    """
     fields = Fields(rehearsal)
     items = []
     for row in fields.rows("commands"):
         number, command = row.count("n"), " ".join(row.texts("argv"))
         ended_at = row.maybe_moment("ended_at")
         took = duration_text(ended_at - row.moment("started_at")) if ended_at else "an unknown time"
-        how = "" if ended_well(row) else "; it did not end with 0"
-        lesson = f"command {number} took {took} in the rehearsal{how}"
-        items.append(ChecklistItem(f"command-{number}", f"Run {command}", "deployment", owner, learned_from=lesson))
+        well = ended_well(row)
+        lesson = f"command {number} took {took} in the rehearsal{'' if well else '; it did not end with 0'}"
+        item = ChecklistItem(f"command-{number}", f"Run {command}", "deployment", owner, learned_from=lesson)
+        items.append(replace(item, state="done", proof=proof) if well and proof else item)
     for row in fields.rows("errors"):
         place = f"line {row.count('line')} of the rehearsal log"
         text = f"Watch for: {row.text('text')}"

@@ -69,7 +69,7 @@ def read_source(data: bytes, form: SourceForm, name: str, options: SourceOptions
         case "json":
             parsed = read_json(data, name=name, limit=MOST_BYTES)
         case "yaml":
-            parsed = _from_yaml(read_yaml(data, name))
+            parsed = from_yaml(read_yaml(data, name))
         case "toml":
             parsed = _read_toml(data, name)
         case _:
@@ -165,12 +165,13 @@ def _recipients(entries: Parsed) -> Parsed:
     return [{k: v for k, v in entry.items() if k in kept} for entry in entries if isinstance(entry, Mapping)]
 
 
-def _from_yaml(node: Node) -> Parsed:
+def from_yaml(node: Node) -> Parsed:
+    """Typed values of strict YAML: quoted scalars are text; of plain ones only JSON's words and numbers are typed."""
     match node:
         case Pairs(values=values):
-            return {key: _from_yaml(value) for key, value in values.items()}
+            return {key: from_yaml(value) for key, value in values.items()}
         case Items(items=items):
-            return [_from_yaml(item) for item in items]
+            return [from_yaml(item) for item in items]
         case Scalar(text=text, quoted=quoted):
             return text if quoted else _plain_scalar(text)
         case _:

@@ -117,7 +117,7 @@ class Fields:
         """The finite number below `key`; true, text, NaN and infinity are none."""
         value = self._required(key)
         if isinstance(value, bool) or not isinstance(value, int | Decimal) or not Decimal(value).is_finite():
-            raise self._wrong(key, "a number", value)
+            raise self._wrong(key, "a finite number", value)
         return Decimal(value)
 
     def maybe_number(self, key: str) -> Decimal | None:

@@ -20,6 +20,7 @@ MOST_DEPTH = 64
 MOST_CASES = 2_000_000
 
 _TOTALS = ("tests", "failures", "errors", "skipped")
+_HARMLESS = ("system-out", "system-err", "properties", "property", "output", "stacktrace", "attachments", "attachment")
 _NOT_RUN = ("notrun", "disabled", "skipped", "suppressed", "ignored")
 
 
@@ -78,7 +79,7 @@ def read_junit(chunks: Iterable[bytes], name: str) -> ReportRead:
 class _Reader:
     """What the parser calls; holds the open elements and the cases found so far."""
 
-    __slots__ = ("_case", "_cases", "_depth", "_flaky", "_name", "_outcome", "_root", "_stated", "_suites")
+    __slots__ = ("_case", "_cases", "_depth", "_flaky", "_name", "_outcome", "_root", "_stated", "_strange", "_suites")
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -90,6 +91,7 @@ class _Reader:
         self._outcome: Outcome = "passed"
         self._flaky = False
         self._cases: list[CaseResult] = []
+        self._strange: list[str] = []
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """An element begins."""
@@ -158,6 +160,8 @@ class _Reader:
             self._outcome = "skipped"
         elif tag in ("flakyfailure", "flakyerror", "rerunfailure", "rerunerror"):
             self._flaky = True
+        elif tag not in _HARMLESS and tag not in self._strange:
+            self._strange.append(tag)
 
     def _close_case(self, case: Mapping[str, str]) -> None:
         suite = next((name for name in reversed(self._suites) if name), "")
@@ -184,6 +188,8 @@ class _Reader:
         for word, number in counted.items():
             if word in stated and stated[word] != number:
                 yield f"{self._name} states {stated[word]} {word}; its cases are {number}"
+        for tag in self._strange[:5]:
+            yield f"{self._name} has <{tag[:40]}> inside a test case, which means nothing here"
         identities = [(case.suite, case.id) for case in self._cases]
         if len(set(identities)) != len(identities):
             yield f"{self._name} lists {len(identities) - len(set(identities))} cases more than once"
