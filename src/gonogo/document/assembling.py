@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gonogo.document.attribution import Attribution
@@ -24,6 +24,7 @@ from gonogo.document.text import Source
 from gonogo.document.vocabulary import NOTE_SECTIONS, STEP_MARKS, Section
 from gonogo.findings import Finding
 from gonogo.protocol.model import (
+    ChecklistItem,
     CommandRef,
     EvidenceRef,
     Exchange,
@@ -167,11 +168,21 @@ def _talk(source: Source, parts: Outline, claims: Claims) -> Talk:
 def _handoff(source: Source, parts: Outline, claims: Claims) -> Handoff:
     found = [handoff_of(part.lines, source, claims) for part in _of(parts, Section.HANDOFF)]
     return Handoff(
-        tuple(item for handoff in found for item in handoff.items),
+        _items_once(item for handoff in found for item in handoff.items),
         tuple(item for handoff in found for item in handoff.messages),
         tuple(item for handoff in found for item in handoff.next_commands),
         next((handoff.next_protocol for handoff in found if handoff.next_protocol), ""),
     )
+
+
+def _items_once(items: Iterable[ChecklistItem]) -> tuple[ChecklistItem, ...]:
+    """Each item once; a box that is open in one list and ticked in the other is open (T4)."""
+    kept: dict[str, ChecklistItem] = {}
+    for item in items:
+        before = kept.get(item.text)
+        if before is None or (before.ticked_in_text and not item.ticked_in_text):
+            kept[item.text] = item
+    return tuple(kept.values())
 
 
 def _evidence_table(source: Source, parts: Outline, claims: Claims) -> tuple[EvidenceRef, ...]:

@@ -10,9 +10,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gonogo.document.claims import Claims, LineClass
+from gonogo.document.extracts import paths_in
 from gonogo.document.headings import gate_of, phase_of
 from gonogo.document.lines import Label, Layer, Line, label_of, mark_of
 from gonogo.document.nodes import Held, Kind, Opener
@@ -42,6 +43,7 @@ class Attribution:
         self.held: Held | None = None
         self.block: NoteBlock | None = None
         self.findings: list[Finding] = []
+        self.noted: list[tuple[Opener, Line, Label]] = []
         self.at = 0
         self.shapes: Mapping[int, bool] = phase_shape(lines)
 
@@ -58,7 +60,18 @@ class Attribution:
                 self.claims.take(line, LineClass.DECORATION)
             else:
                 self._text(line)
+        self.findings.extend(self._swallowed())
         return self.workflow
+
+    def _swallowed(self) -> Iterator[Finding]:
+        """GN0202 for evidence inside a note block of a step that has no evidence of its own: perhaps it fell in."""
+        for owner, line, label in self.noted:
+            own = any(held.field is Field.EVIDENCE for held in owner.fields)
+            if not own and paths_in(label.value):
+                message = f"line looks like evidence of `{owner.title}` but stands inside a note block"
+                place = self.source.origin(line.index, line.col)
+                notes = ("write it at the level of the step's own fields, or without a file name",)
+                yield finding("GN0202", message, place, notes=notes)
 
     # -- headings --------------------------------------------------------------------------------------------------
 
@@ -157,7 +170,8 @@ class Attribution:
         if gate is not None:
             self._open_gate(line, gate["name"].strip(), line.number)
         else:
-            self._open_step(line, title, line.number, "", after)
+            plain = "**" not in line.body and not line.body.rstrip().endswith(":")
+            self._open_step(line, title, line.number, "", title if plain else after)
         return True
 
     def _unmarked_step(self, line: Line) -> bool:
@@ -242,7 +256,9 @@ class Attribution:
 
     def _inside_list(self, line: Line) -> bool:
         """Whether an unknown bold start is an entry of the list that the open field holds."""
-        return self.held is not None and line.item and line.indent > self.held.line.indent
+        if self.held is None or not line.item:
+            return False
+        return line.indent > self.held.line.indent or not self.held.line.item
 
     def _hold(self, owner: Opener, held: Held) -> None:
         owner.hold(held)
@@ -302,6 +318,9 @@ class Attribution:
             message = f"`{label.name}` inside a note block is a note"
             self.findings.append(finding("GN0204", message, self.source.origin(line.index, line.col)))
             self.claims.take(line, LineClass.NOTE, "noted")
+            owner = self.sub or self.step
+            if owner is not None and label.field is Field.EVIDENCE:
+                self.noted.append((owner, line, label))
         self._content(line)
 
     def _content(self, line: Line) -> None:

@@ -32,6 +32,11 @@ class DocumentKind(enum.Enum):
     TEMPLATE = "template"
     PROSE = "prose"
 
+    @property
+    def phrase(self) -> str:
+        """The kind with its article, for messages."""
+        return self.value if self is DocumentKind.PROSE else f"a {self.value}"
+
 
 def kind_of(source: Source, outline: Outline) -> DocumentKind:
     """Decide the kind by the title, by placeholders, and by where the grammar stands."""
@@ -42,7 +47,8 @@ def kind_of(source: Source, outline: Outline) -> DocumentKind:
     if _GENERATOR.search(heading) and not steps:
         return DocumentKind.GENERATOR
     if outline.title is None:
-        return DocumentKind.TEMPLATE if _SLOT.search(heading) and _TEMPLATE.search(heading) else DocumentKind.PROSE
+        slotted = _SLOT.search(heading) is not None and ("protocol" in heading.lower() or _TEMPLATE.search(heading))
+        return DocumentKind.TEMPLATE if slotted else DocumentKind.PROSE
     if _is_slot_title(heading, outline.title.name) or _mostly_slots(steps):
         return DocumentKind.TEMPLATE
     return DocumentKind.RULE if outline.title.rule else DocumentKind.PROTOCOL

@@ -25,9 +25,15 @@ _LEFTOVER = re.compile(
     r"|\bPHASE X\b|\bKnown issues: None\b|\bLast execution: \d|✅ Exists|\bTODO\b|\bLorem ipsum\b",
     re.IGNORECASE,
 )
+_LEFTOVER_HINTS = ("[", "unknown protocol", "phase x", "known issues", "last execution", "exists", "todo", "lorem")
 _ACTUAL = re.compile(r"\|\s*\[TBD\]\s*\|", re.IGNORECASE)
 _MOST_DISTANCE = 2
 _SHORTEST = 5
+_GUARDED = tuple(
+    (label, (label[: len(label) // 3], label[len(label) // 3 : 2 * len(label) // 3], label[2 * len(label) // 3 :]))
+    for label in GUARDED_LABELS
+)
+"""The guarded labels in thirds: two changed letters leave one third whole, which is quick to look for."""
 
 
 def line_findings(source: Source, outline: Outline, claims: Claims, tree: Tree) -> tuple[Finding, ...]:
@@ -94,6 +100,9 @@ def _text(line: Line, part: Part, source: Source, claims: Claims) -> Iterator[Fi
 
 
 def _leftovers(line: Line, source: Source, claims: Claims) -> Iterator[Finding]:
+    lowered = line.text.lower()
+    if not any(hint in lowered for hint in _LEFTOVER_HINTS):
+        return
     match = _LEFTOVER.search(line.text)
     if match is None or (line.row and _ACTUAL.search(line.text)):
         return
@@ -191,9 +200,11 @@ def _misspelt(line: Line, source: Source, claims: Claims) -> Iterator[Finding]:
 
 def nearest(name: str) -> str | None:
     """The guarded label that `name` misses by one or two letters (one for short ones)."""
-    for known in GUARDED_LABELS:
+    for known, chunks in _GUARDED:
         most = 1 if len(known) < 2 * _SHORTEST - 1 else _MOST_DISTANCE
-        if abs(len(known) - len(name)) <= most and 0 < _distance(name, known) <= most:
+        if abs(len(known) - len(name)) > most or not any(chunk in name for chunk in chunks):
+            continue
+        if 0 < _distance(name, known) <= most:
             return known
     return None
 

@@ -90,16 +90,19 @@ def line_of(index: int, text: str, *, gap: bool = False) -> Line:
     col = len(text) - len(stripped)
     indent = col if "\t" not in text[:col] else _columns(text[:col])
     lead = _LEAD.match(stripped)
-    if lead is None:
-        return Line(index, text, indent, Layer.TEXT, body=stripped.rstrip(), col=col, gap=gap, rule=_is_rule(stripped))
-    if lead["bullet"] and _is_rule(stripped):
+    if (lead is None or lead["bullet"]) and _is_rule(stripped):
         return Line(index, text, indent, Layer.TEXT, body=stripped.rstrip(), col=col, gap=gap, rule=True)
-    rest = stripped[lead.end() :].lstrip()
-    start = len(text) - len(rest)
-    box = _BOX.match(rest) if lead["bullet"] or lead["number"] else None
+    rest, start, box = stripped, col, _BOX.match(stripped)
+    if lead is not None:
+        rest = stripped[lead.end() :].lstrip()
+        start = len(text) - len(rest)
+        box = _BOX.match(rest) if lead["bullet"] or lead["number"] else None
     if box is not None:
         rest = rest[box.end() :].lstrip()
         start = len(text) - len(rest)
+    tick = "" if box is None else "ticked" if box["tick"].strip() else "open"
+    if lead is None:
+        return Line(index, text, indent, Layer.TEXT, box=tick, body=rest.rstrip(), col=start, gap=gap)
     return Line(
         index,
         text,
@@ -109,7 +112,7 @@ def line_of(index: int, text: str, *, gap: bool = False) -> Line:
         quote=bool(lead["quote"]),
         bullet=lead["bullet"] or "",
         number=lead["number"] or lead["dotted"] or "",
-        box="" if box is None else "ticked" if box["tick"].strip() else "open",
+        box=tick,
         body=rest.rstrip(),
         col=start,
         gap=gap,

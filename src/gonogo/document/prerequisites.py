@@ -67,7 +67,7 @@ def _group(line: Line) -> str:
 def _text(line: Line, group: str, entries: list[_Entry], claims: Claims) -> None:
     mark, rest = mark_of(line.body)
     nested = bool(entries) and line.indent > entries[-1].line.indent and not line.box and not mark
-    if line.item and not nested and (line.box or mark or group or paths_in(line.body)):
+    if line.box or (line.item and not nested and (mark or group or paths_in(line.body))):
         text = rest.strip(" *`:") if mark and rest.strip(" *`:") == "" else _after_mark(rest) if mark else line.body
         optional = mark in {"GUIDELINE", "OPTIONAL"} or _OPTIONAL.search(line.body) is not None
         entries.append(_Entry(group, line, text, optional=optional))

@@ -75,7 +75,7 @@ def _wrong_kind(kind: DocumentKind, source: Source, parts: Outline) -> Finding:
         DocumentKind.TEMPLATE: "fill in its placeholders",
     }.get(kind, "a protocol starts with `# PROTOCOL n: TITLE` and has a workflow")
     place = source.origin(line) if source.raw else Origin(source.file, 1)
-    return finding("GN0101", f"this is a {kind.value}, not a protocol", place, notes=(advice,))
+    return finding("GN0101", f"this is {kind.phrase}, not a protocol", place, notes=(advice,))
 
 
 def _read(

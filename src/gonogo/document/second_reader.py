@@ -53,30 +53,9 @@ _LOOKS: tuple[tuple[str, re.Pattern[str], frozenset[str]], ...] = (
         frozenset({"step", "gate"}),
     ),
 )
+_SHORTEST = 5
 _FALLBACK = frozenset({"homeless", "noted", "heading"})
-_QUICK = (
-    "alt",
-    "ALT",
-    "vidence",
-    "hreshold",
-    "oolean",
-    "riteria",
-    "aiver",
-    "ate",
-    "tep",
-    "hase",
-    "STEP",
-    "PHASE",
-    "GATE",
-    "[",
-    "EVIDENCE",
-    "THRESHOLD",
-    "BOOLEAN",
-    "CRITERIA",
-    "WAIVER",
-    "STOP",
-    "top",
-)
+_HINTS = ("halt", "evidence", "threshold", "boolean", "criteri", "waiver", "gate", "step", "phase", "[", "stop cond")
 
 
 def disagreements(
@@ -89,7 +68,10 @@ def disagreements(
     """
     found: list[Finding] = []
     for index, raw in enumerate(source.raw):
-        if not any(hint in raw for hint in _QUICK) or index in fence_of:
+        if index in fence_of or len(raw) < _SHORTEST:
+            continue
+        lowered = raw.lower()
+        if not any(hint in lowered for hint in _HINTS):
             continue
         what = _looks_like(raw)
         if what is None:
@@ -97,6 +79,8 @@ def disagreements(
         name, accepted = what
         claim = claims.of(index)
         if claim is not None and (claim[1] in accepted or claim[1] in _FALLBACK or claim[0] is LineClass.COMMENT):
+            continue
+        if claim == (LineClass.OBLIGATION, "content") and "bound" in accepted:
             continue
         if not excused(index, name):
             found.append(_finding(source, index, name, claim))
@@ -109,7 +93,7 @@ def _looks_like(raw: str) -> tuple[str, frozenset[str]] | None:
     for name, pattern, accepted in _LOOKS:
         if pattern.match(bare):
             return name, accepted
-    return None
+    return ("a halt", frozenset({"halt", "bound"})) if "[HALT]" in bare else None
 
 
 def _finding(source: Source, index: int, name: str, claim: tuple[LineClass, str] | None) -> Finding:

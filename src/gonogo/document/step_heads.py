@@ -33,7 +33,10 @@ def marked_title(rest: str) -> tuple[str, str]:
     if not rest.startswith("**"):
         return split_title(rest)
     remainder = rest[2:].lstrip(" :")
-    return split_title(remainder) if remainder.startswith("**") else (_clean(remainder), "")
+    if remainder.startswith("**"):
+        return split_title(remainder)
+    title = _clean(remainder)
+    return title, "" if remainder.rstrip().endswith(":") else title
 
 
 def _clean(text: str) -> str:

@@ -201,17 +201,18 @@ def _evidence(opener: Opener, source: Source) -> tuple[EvidenceRef, ...]:
 
 def _commands(opener: Opener, source: Source, infos: Mapping[int, str]) -> tuple[CommandRef, ...]:
     found: list[CommandRef] = []
-    for held in opener.fields:
+    for held, following in zip(opener.fields, [*opener.fields[1:], None], strict=False):
         if held.field in {Field.AUTOMATION, Field.SCRIPT}:
-            found.extend(_automation(held, source, infos))
+            expected = following.whole() if following is not None and following.field is Field.EXPECTED else ""
+            found.extend(_automation(held, source, infos, expected))
         elif held.field is Field.EXAMPLE:
             found.extend(_fenced(held.body, source, infos, example=True))
         found.extend(_scripts([held.line, *held.body], source))
     return tuple(found)
 
 
-def _automation(held: Held, source: Source, infos: Mapping[int, str]) -> Iterable[CommandRef]:
-    expected = _expected([*held.body, *held.after])
+def _automation(held: Held, source: Source, infos: Mapping[int, str], expected: str) -> Iterable[CommandRef]:
+    """The commands under a label; `expected` is what the line `*Expected Output:* ...` after them says (DOC-10)."""
     conditional = is_conditional(held.line.body)
     for text, line in ((held.text(), held.line), *held.entries()):
         for command in commands_in_text(text, line, source):
@@ -234,15 +235,6 @@ def _fenced(
 
 def _first_command(content: Sequence[Line]) -> str:
     return next((line.body for line in content if not line.body.startswith("#")), "")
-
-
-def _expected(lines: Iterable[Line]) -> str:
-    """The `*Expected Output:* ...` line under a command (DOC-10)."""
-    for line in lines:
-        text = line.body.lstrip("*_ ")
-        if line.layer is Layer.TEXT and text.lower().startswith("expected output"):
-            return text[len("expected output") :].lstrip("s:*_ ").strip()
-    return ""
 
 
 def _scripts(lines: Iterable[Line], source: Source) -> tuple[CommandRef, ...]:

@@ -148,11 +148,10 @@ def _damage(source: Source, outcome: object, written: str) -> tuple[Finding, ...
 
 
 def _place_of(source: Source, written: str, offset: int) -> Origin:
-    starts = _split(written)[0]
-    line = bisect_right(starts, offset) - 1
-    col = offset - starts[line]
-    at = source.byte_starts[line] + len(written[starts[line] : offset].encode())
-    return Origin(source.file, line + 1, col + 1, at, at + len(written[offset].encode()))
+    line = len(_LINE_END.findall(written, 0, offset))
+    begin = max(written.rfind("\n", 0, offset), written.rfind("\r", 0, offset)) + 1
+    at = source.byte_starts[line] + len(written[begin:offset].encode())
+    return Origin(source.file, line + 1, offset - begin + 1, at, at + len(written[offset].encode()))
 
 
 def _split(text: str) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -76,7 +76,8 @@ def _step(step: Opener, parent: Opener | None, source: Source, tree: Tree) -> It
     displaced = [held for held in step.fields if held.field in _BINDING and line not in tree.path(held.line.index)]
     if displaced:
         cause = _cause(step, displaced[0], tree)
-        yield _outside(cause, f"`{displaced[0].name}`", step, displaced, displaced[0].line.index, source)
+        worst = next((held for held in displaced if held.field is Field.HALT), displaced[0])
+        yield _outside(cause, f"`{worst.name}`", step, displaced, displaced[0].line.index, source)
 
 
 def _cause(step: Opener, first: Held, tree: Tree) -> int:

@@ -7,7 +7,7 @@ The halt or gate beside such a phrase stands; the phrase is never executed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _MOTION = (
@@ -152,7 +152,11 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ),
 )
 _BYPASS = tuple((frozenset(triggers.split()), re.compile(pattern, re.IGNORECASE)) for triggers, pattern in _PATTERNS)
-_TRIGGERS = frozenset().union(*(triggers for triggers, _ in _BYPASS))
+_BY_WORD: Mapping[str, tuple[int, ...]] = {
+    word: tuple(at for at, (triggers, _) in enumerate(_BYPASS) if word in triggers)
+    for word in frozenset[str]().union(*(triggers for triggers, _ in _BYPASS))
+}
+_TRIGGERS = frozenset(_BY_WORD)
 _WORDS = re.compile(r"[a-z]+|--")
 _DENIED = re.compile(
     r"\b(?:do not|don't|never|must not|may not|cannot|can't|should not|shall not|will not|no one may|nobody may|not"
@@ -176,14 +180,14 @@ class Phrase:
 
 def bypass_phrases(text: str) -> Iterator[Phrase]:
     """Every bypass phrase of `text`, leftmost first, overlapping ones once. A prohibition of one is none."""
-    words = frozenset(_WORDS.findall(text.lower()))
-    if words.isdisjoint(_TRIGGERS):
+    words = _TRIGGERS.intersection(_WORDS.findall(text.lower()))
+    if not words:
         return
+    candidates = {at for word in words for at in _BY_WORD[word]}
     found = sorted(
         (match.start(), match.end())
-        for triggers, pattern in _BYPASS
-        if not words.isdisjoint(triggers)
-        for match in pattern.finditer(text)
+        for at in candidates
+        for match in _BYPASS[at][1].finditer(text)
         if not _denied(text, match.start())
     )
     reached = -1
