@@ -26,9 +26,9 @@ CLOCK_ANOMALY: Final = "clock.anomaly"
 _LINE: Final = re.compile(
     rb'\{"actor":"(?P<actor>[^"\\\x00-\x20\x7f-\xff]{1,128})","data":(?P<data>\{.*\}),"prev":"(?P<prev>[0-9a-f]{64})",'
     rb'"seq":(?P<seq>0|[1-9][0-9]{0,18}),"ts":"(?P<ts>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z)",'
-    rb'"type":"(?P<type>[a-z_]+(?:\.[a-z_]+)+)","v":1\}\n',
+    rb'"type":"(?P<type>[a-z_]+(?:\.[a-z_]+)*)","v":1\}\n',
 )
-_TYPE: Final = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")
+_TYPE: Final = re.compile(r"[a-z_]+(?:\.[a-z_]+)*")
 _ACTOR: Final = re.compile(r"[a-z0-9][A-Za-z0-9._/@+-]{0,63}")
 
 
@@ -115,7 +115,7 @@ def next_entry(
     of the documented form.
     """
     if not _TYPE.fullmatch(type):
-        raise BadInput(f"{type!r} is not a type of entry", next_step="use small letters with a dot, like task.intended")
+        raise BadInput(f"{type!r} is not a type of entry", next_step="use small letters and dots, like task.intended")
     moment = time_of(time_text(ts))
     if previous is not None and moment < previous.ts:
         if moment < previous.ts - BACKWARD_TOLERANCE and type != CLOCK_ANOMALY:

@@ -32,7 +32,7 @@ SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,100}")
 DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 ENTRY = re.compile(
     rb'\{"actor":"[^"\\\x00-\x20\x7f-\xff]{1,128}","data":\{.*\},"prev":"([0-9a-f]{64})","seq":(0|[1-9][0-9]*),'
-    rb'"ts":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","type":"[a-z_]+(?:\.[a-z_]+)+","v":1\}\n'
+    rb'"ts":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","type":"[a-z_]+(?:\.[a-z_]+)*","v":1\}\n'
 )
 
 
@@ -387,6 +387,7 @@ class Package:
         space, at = "gonogo/seal/v1/%s" % self.seal["environment"], self.seal["created_at"]
         names = ["engine:" + engine["name"] for engine in self.policy["engines"]]
         signature = self.file("seal.json.sig")
+        device(signature)
         if not any(self.trust.signed(name, space, signature, payload, at) for name in names):
             no("no engine sealed it for %s" % self.seal["environment"])
         return "sealed for %s" % self.seal["environment"]
@@ -424,10 +425,22 @@ class Package:
         evidence = {path: sha(data) for path, data in self.files.items() if path.startswith("evidence/")}
         if listed != evidence:
             no("EVIDENCE.SHA256SUMS is not the list of the evidence")
+        self.check_manifest(kinds)
         claimed = [path for path in evidence if kinds.get(evidence[path]) == "claimed"]
         if claimed:
             no("%s is a claim, not evidence" % claimed[0])
         return "%d files" % len(here)
+
+    def check_manifest(self, kinds: dict[str, str]) -> None:
+        """The evidence manifest lists what was sealed and counts what is required."""
+        manifest = strict(self.file("evidence-manifest.json"), "evidence-manifest.json")
+        rows, coverage, missing = manifest["artifacts"], manifest["coverage"], set(manifest["missing"])
+        wanted = [(entry["seq"], entry["data"]["sha256"], entry["data"]["status"]) for entry in self.of("evidence.sealed")]
+        if [(row["sealed_seq"], row["sha256"], row["status"]) for row in rows] != [row for row in wanted if row[2] != "claimed"]:
+            no("the evidence manifest lists other artifacts than the log")
+        needed = {row["name"] for row in rows if row["required"]}
+        if (coverage["present"], coverage["required"]) != (len(needed - missing), len(needed | missing)) or needed & missing:
+            no("the evidence manifest counts wrongly")
 
     def check_gates(self) -> str:
         """Judgements say what the log says, and no pass stands on a clause that is none."""
