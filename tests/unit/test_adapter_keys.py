@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
 from gonogo.adapters.keys import FileEngineKey, sign_with_ssh_keygen
 from gonogo.errors import BadInput, Broken, GonogoError, Refused
 from gonogo.evidence.sshkeys import open_key, public_key
