@@ -34,6 +34,7 @@ from gonogo.protocol.model import (
     WaiverForbidden,
     all_steps,
 )
+from gonogo.protocol.rules.checking import lint
 from gonogo.protocol.threshold import Clause, Number, Ref, Word
 from gonogo.terms import Obligation, digest_of
 
@@ -139,6 +140,7 @@ def test_a_built_in_document_is_read_without_an_error_or_a_warning(name: str) ->
     assert reading.protocol is not None
     assert reading.protocol.slug == name
     assert reading.encoding == "utf-8"
+    assert heavy(lint(reading.protocol, bound=frozenset(binding(name).refs))) == []
 
 
 @pytest.mark.req("SHP-01")
