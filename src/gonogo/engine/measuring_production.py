@@ -45,7 +45,7 @@ from gonogo.run.asking import standing
 from gonogo.run.gate import SealedFile, Subject, judge
 from gonogo.run.judging import JudgeKind
 from gonogo.run.rolling import Rolling
-from gonogo.terms import Json, Severity, Verdict, digest_of
+from gonogo.terms import Json, Severity, Verdict, digest_of, worst
 
 PROOF = "rollback-verification-report.json"
 PROOF_AGE = timedelta(days=7)
@@ -65,11 +65,9 @@ def readiness(bench: Bench) -> Looked:
         return Looked(ok=False, detail=_locked(bench))
     package = handed.file("PRE-DEPLOYMENT-PACKAGE.zip")
     issues = _proof_issues(bench, handed)
-    items = [_item(bench, handed, name, issues) for name in dict.fromkeys(_handed_names(bench))]
-    items += [
-        ReadinessItem(f"gate {rule_id}", handed.plan.name, True, digest_of(rule_id.encode()), True, True, verdict, why)
-        for rule_id, verdict, why in _rejudged(bench, handed)
-    ]
+    verdicts = _rejudged(bench, handed)
+    names = dict.fromkeys((*_handed_names(bench), *verdicts))
+    items = [_with_verdict(_item(bench, handed, name), verdicts.get(name)) for name in names]
     plan_file = _rollback_plan(bench, handed)
     seen = ReadinessSeen(tuple(items), _authorisations(bench), _raw(plan_file), tuple(issues))
     body = readiness_body(seen)
@@ -97,7 +95,7 @@ def _handed_names(bench: Bench) -> list[str]:
     return [*wanted, PROOF, "rehearsal-report.json"]
 
 
-def _item(bench: Bench, handed: Handover, name: str, issues: list[str]) -> ReadinessItem:
+def _item(bench: Bench, handed: Handover, name: str) -> ReadinessItem:
     found = handed.file(name.rpartition("/")[2])
     if found is not None:
         try:
@@ -122,8 +120,9 @@ def _item(bench: Bench, handed: Handover, name: str, issues: list[str]) -> Readi
     return ReadinessItem(name, "upstream", True, None, False, False, None, "it is missing")
 
 
-def _rejudged(bench: Bench, handed: Handover) -> list[tuple[str, Verdict, str | None]]:
-    found: list[tuple[str, Verdict, str | None]] = []
+def _rejudged(bench: Bench, handed: Handover) -> dict[str, Verdict]:
+    """Every evidence file of the pre-deployment gates with the worst verdict of the gates that look at it, judged now."""
+    found: dict[str, Verdict] = {}
     for rule in handed.plan.gates.values():
         names = dict.fromkeys((*rule.evidence, *(clause.file for clause in rule.clauses)))
         files = {
@@ -131,10 +130,15 @@ def _rejudged(bench: Bench, handed: Handover) -> list[tuple[str, Verdict, str | 
             for name in names
             if (item := handed.state.evidence.get(name))
         }
-        judged = judge(rule, files, Subject(handed.run, bench.plan.release.digest), bench.now)
-        why = None if judged.verdict is Verdict.PASS else f"judged again it is {judged.verdict.word}"
-        found.append((rule.id, judged.verdict, why))
+        verdict = judge(rule, files, Subject(handed.run, bench.plan.release.digest), bench.now).verdict
+        found |= {name: worst((verdict, found.get(name, Verdict.PASS))) for name in names}
     return found
+
+
+def _with_verdict(item: ReadinessItem, verdict: Verdict | None) -> ReadinessItem:
+    if verdict is None or verdict is Verdict.PASS:
+        return replace(item, rejudged=verdict)
+    return replace(item, rejudged=verdict, issue=item.issue or f"its gate, judged again, is {verdict.word}")
 
 
 def _proof_issues(bench: Bench, handed: Handover) -> list[str]:

@@ -22,7 +22,16 @@ from gonogo.measure.checklist import (
 from gonogo.measure.figures import read_time
 from gonogo.measure.glob_rules import AcceptedDrift, ExpectedDifference, ParityRules, SeverityRule
 from gonogo.measure.header import RawFile
-from gonogo.measure.intake import ApprovalSeen, ArtifactSeen, FoundFile, IntakeSeen, StateSeen, gaps, intake_body
+from gonogo.measure.intake import (
+    PARITY_REPORT,
+    ApprovalSeen,
+    ArtifactSeen,
+    FoundFile,
+    IntakeSeen,
+    StateSeen,
+    gaps,
+    intake_body,
+)
 from gonogo.measure.licences import LicencePolicy, read_cyclonedx
 from gonogo.measure.operations import (
     DutySeen,
@@ -114,7 +123,11 @@ def _found(bench: Bench, name: str, path: str, earlier: Handover | None) -> Foun
 
 
 def _states(bench: Bench) -> tuple[StateSeen, ...]:
-    return tuple(StateSeen(stated, probe, _state_holds(bench, probe), bench.now) for probe, stated in bench.plan.states)
+    proven_later = {"parity": PARITY_REPORT}
+    return tuple(
+        StateSeen(stated, probe, _state_holds(bench, probe), bench.now, proven_later.get(probe))
+        for probe, stated in bench.plan.states
+    )
 
 
 def _state_holds(bench: Bench, probe: str) -> bool | None:
@@ -464,7 +477,7 @@ def checklist(bench: Bench) -> Looked:
     """The production checklist, from what the rehearsal taught (CHK-01..CHK-03)."""
     report = bench.body("rehearsal-report.json")
     seen = ChecklistSeen(
-        items_from_rehearsal(report, bench.plan.role),
+        items_from_rehearsal(report, bench.plan.role, bench.raw("rehearsal-report.json")[0]),
         (
             PlannedMessage("start of the rollout", "stakeholders", "announcements"),
             PlannedMessage("half of the traffic moved", "stakeholders", "announcements"),

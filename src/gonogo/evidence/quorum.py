@@ -61,8 +61,8 @@ def quorum(rule: DecisionRule, accepted: Sequence[Standing], facts: Mapping[str,
     counted = [item for item in signed if item.person not in {*objecting, *holding_back}]
     needed = tuple(required.role for required in rule.all_of if required.when is None or required.when.holds(facts))
     missing = [
-        *_missing_roles(needed, rule, counted, ring),
-        *_missing_people(rule, counted, ring),
+        *(places := _missing_roles(needed, rule, counted, ring)),
+        *_missing_people(rule, counted, ring, len(places)),
         *_missing_clients(rule, counted),
         *(f"the conditions of {person} to be met and signed again" for person in holding_back),
     ]
@@ -119,10 +119,11 @@ def _wanted(place: tuple[str, ...], rule: DecisionRule, ring: Ring, counted: Seq
     return " or ".join(place) + who
 
 
-def _missing_people(rule: DecisionRule, counted: Sequence[Standing], ring: Ring) -> list[str]:
+def _missing_people(rule: DecisionRule, counted: Sequence[Standing], ring: Ring, places: int) -> list[str]:
     people = {item.person for item in counted}
     lacking = rule.quorum - len(people)
-    if lacking <= 0:
+    if lacking <= places:
+        # Whoever takes the places that are named already makes up the number, too.
         return []
     able = sorted({person.handle for role in rule.roles for person in ring.holding(role)} - people)
     noun = "person" if lacking == 1 else "people"

@@ -178,7 +178,8 @@ def _in_stage(plan: Plan, state: RunState, stage: Stage, now: datetime) -> NextA
         if known is not None and known.outcome == "failed":
             return _failed(plan, state, stage, task, known)
         if known is None or known.outcome != "ok":
-            return _begin(plan, state, stage, task, now)
+            act = _begin(plan, state, stage, task, now)
+            return _ask_all(state, stage, act) if isinstance(act, AwaitPeople) else act
     lacking = [name for name in stage.evidence if name not in state.evidence]
     if lacking:
         detail = f"{stage.title}: its evidence was not written: {', '.join(lacking)}"
@@ -186,6 +187,16 @@ def _in_stage(plan: Plan, state: RunState, stage: Stage, now: datetime) -> NextA
     if stage.kind == "rollback" and state.rollback is not None and state.rollback.finished is None:
         return Record(RollbackFinished(True, _recovery(state, stage)))
     return None
+
+
+def _ask_all(state: RunState, stage: Stage, waiting: AwaitPeople) -> NextAct:
+    """Prerequisite approvals do not depend on each other: everybody is asked at once (PRE-01)."""
+    if stage.kind == "prerequisites":
+        attempt = attempt_of(state, stage)
+        for task in stage.tasks:
+            if isinstance(task.act, Decide) and round_of(state, task, attempt) is None:
+                return Ask(task, attempt)
+    return waiting
 
 
 def _recovery(state: RunState, stage: Stage) -> int:

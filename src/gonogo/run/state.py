@@ -28,7 +28,9 @@ from gonogo.run.events import Recorded
 from gonogo.run.rolling import Rolling, rolled
 from gonogo.terms import Digest, Json
 
-REPEATED_ON_RESUME = frozenset({"task_failed", "gate_failed", "evidence_missing", "no_go", "judge_hold", "approval_void"})
+REPEATED_ON_RESUME = frozenset(
+    {"task_failed", "gate_failed", "evidence_missing", "no_go", "judge_hold", "approval_void"}
+)
 
 
 @dataclass(frozen=True, slots=True)

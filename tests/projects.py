@@ -1,0 +1,284 @@
+"""Small whole projects for scenarios: people with keys, scripts that record every execution, two environments."""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gonogo.control.door import Door
+from gonogo.evidence.canonical import Tree
+from gonogo.evidence.signers import namespace
+from gonogo.evidence.sshkeys import public_key
+from gonogo.evidence.sshsig import sign
+from gonogo.evidence.statements import Answer, Signer, statement_bytes, statement_id
+from gonogo.run.state import Round
+from gonogo.terms import Person, RunId
+from tests.worlds_http import Place
+
+ROLES = {
+    "rm1": ("release_manager",),
+    "qe1": ("quality_engineer",),
+    "po1": ("product_owner",),
+    "sec1": ("security_compliance_lead", "security_lead"),
+    "sre1": ("sre_lead",),
+}
+REQUESTER = "dev1"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project on disk with the private keys of its people, and where its scripts record what they did."""
+
+    root: Path
+    keys: dict[str, Ed25519PrivateKey]
+    record: Path
+    staging: Place
+    production: Place
+
+    def door(self, **environ: str) -> Door:
+        """The project, opened anew."""
+        return Door.at(self.root, {**os.environ, "RECORD": str(self.record), **environ})
+
+    def executions(self, *purposes: str) -> list[str]:
+        """What the scripts really did, in their own record: `purpose environment release slot`."""
+        lines = self.record.read_text().splitlines() if self.record.exists() else []
+        return [line for line in lines if not purposes or line.split()[0] in purposes]
+
+    def sign(self, run: RunId, asked: Round, handle: str, **says: Tree) -> None:
+        """Sign an open round as a person, and record it."""
+        door = self.door()
+        _, request, _ = door.request(run, asked.name)
+        key = self.keys[handle]
+        line = public_line(key)
+        now = datetime.now(UTC)
+        roles = sorted(set(ROLES[handle]) & set(door.load(run).plan.decisions[asked.point].roles)) or sorted(
+            ROLES[handle]
+        )
+        signer = Signer(handle, handle, roles[0], public_key(line).fingerprint)
+        answer = Answer(
+            statement_id(now, os.urandom(10)), now.replace(microsecond=0), "ssh-keygen", says or default_says(asked)
+        )
+        statement = statement_bytes(request, signer, answer)
+        environment = door.load(run).plan.environment
+        signature = sign(key, statement, namespace(asked.kind, environment))
+        door.record(run, asked.name, statement, signature, Person(handle))
+
+    def sign_all(self, run: RunId) -> int:
+        """Let everybody who is needed sign every open round; how many signatures that took."""
+        made = 0
+        for asked in self.door().requests(run):
+            for handle in (name for name in SIGNERS[asked.point] if name not in {one.person for one in asked.answers}):
+                self.sign(run, asked, handle)
+                made += 1
+        return made
+
+
+SIGNERS = {
+    "audit_recommendation": ("qe1",),
+    "scope": ("po1",),
+    "staging_clearance": ("sec1",),
+    "readiness": ("rm1", "po1"),
+    "authorisation": ("po1",),
+    "monitoring_coverage": ("sre1",),
+    "security_signoff": ("sec1",),
+    "scope_confirmation": ("po1",),
+    "freeze": ("rm1", "sre1"),
+    "production": ("po1", "sre1"),
+}
+
+
+def default_says(asked: Round) -> dict[str, Tree]:
+    """What a person says who agrees."""
+    match asked.kind:
+        case "freeze-ack":
+            return {}
+        case "attestation":
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return {"answer": "yes", "observed_at": now, "reason_no_automation": "only a person knows"}
+        case _:
+            return {"decision": "go", "reason": "it is good"}
+
+
+def public_line(key: Ed25519PrivateKey) -> str:
+    """The public half in OpenSSH form."""
+    form = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return form.decode()
+
+
+def small_project(root: Path, staging: Place, production: Place, *, release: str = "v2") -> Project:
+    """Write a whole project below `root` for the two places; everything in it passes."""
+    keys = {handle: Ed25519PrivateKey.generate() for handle in ROLES}
+    _write(root / "config/release-approvers.yaml", _approvers(keys))
+    _write(root / "gonogo.yaml", _project_file(staging, production))
+    for name in ("staging", "production"):
+        _write(root / f"config/{name}.env", f"WORKERS=4\nNAME={name}\nTIMEOUT=30\n")
+    _write(root / "docs/runbook.md", "# Runbook\n\nCall somebody.\n")
+    for name in ("QUALITY-AUDIT-PACKAGE.zip", "INTEGRATION-EVIDENCE.zip", "UAT-CLOSURE-PACKAGE.zip"):
+        _write(root / f"upstream/{name}", f"{name} is here\n")
+    for name, text in SCRIPTS.items():
+        _write(root / f"scripts/{name}", text)
+        (root / f"scripts/{name}").chmod(0o755)
+    project = Project(root, keys, root.parent / f"{root.name}-record.txt", staging, production)
+    add_release(root, release)
+    return project
+
+
+def add_release(root: Path, version: str) -> None:
+    """A release with its artifact, manifest and parts list."""
+    artifact = f"releases/{version}/app.txt"
+    _write(root / artifact, f"the program {version}\n")
+    digest = sha256((root / artifact).read_bytes()).hexdigest()
+    manifest = {
+        "release": {"id": f"shop-{version}", "version": version},
+        "services": [
+            {
+                "name": "shop",
+                "artifact": artifact,
+                "digest": digest,
+                "version": version,
+                "owner": "rm1",
+                "rollback": "scripts/rollback_shop.sh",
+                "depends_on": [],
+            }
+        ],
+        "changes": [{"id": "C1", "title": "a change", "security_impact": "no"}],
+    }
+    _write(root / f"releases/{version}/release-manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    parts = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "components": [
+            {"type": "library", "name": "left-pad", "version": "1.0", "licenses": [{"license": {"id": "MIT"}}]}
+        ],
+    }
+    _write(root / f"releases/{version}/sbom.cdx.json", json.dumps(parts))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _approvers(keys: dict[str, Ed25519PrivateKey]) -> str:
+    people = "".join(
+        f'  - id: {handle}\n    roles: [{", ".join(ROLES[handle])}]\n    keys: ["{public_line(key)}"]\n'
+        for handle, key in keys.items()
+    )
+    return f"""schema: gonogo/approvers/1
+people:
+{people}decisions:
+  audit_recommendation: {{all_of: [quality_engineer]}}
+  scope: {{all_of: [product_owner]}}
+  staging_clearance: {{all_of: [security_compliance_lead]}}
+  readiness: {{all_of: [release_manager], any_of: [product_owner, quality_engineer], quorum: 2}}
+  authorisation: {{any_of: [sponsor, product_owner]}}
+  monitoring_coverage: {{all_of: [sre_lead]}}
+  security_signoff: {{all_of: [security_lead]}}
+  scope_confirmation: {{all_of: [product_owner]}}
+  production: {{any_of: [product_owner, sponsor], all_of: [sre_lead], quorum: 2}}
+  resume: {{all_of: [release_manager]}}
+freeze_stakeholders: [rm1, sre1]
+"""
+
+
+def _environment(name: str, place: Place) -> str:
+    return textwrap.indent(
+        f"""{name}:
+  url: {place.url("front")}
+  slots: {{blue: "{place.url("blue")}", green: "{place.url("green")}"}}
+  target:
+    kind: commands
+    observe: [cat, {place.root}/weights.json]
+    traffic: ["{{python}}", scripts/traffic.py, {place.root}/weights.json, "{{weights}}"]
+  metrics: {{kind: scrape}}
+  settings: [config/{name}.env]
+""",
+        "  ",
+    )
+
+
+def _project_file(staging: Place, production: Place) -> str:
+    return f"""schema: gonogo/project/1
+project: shop
+manifest: releases/{{release}}/release-manifest.json
+environments:
+{_environment("staging", staging)}{_environment("production", production)}
+commands:
+  deploy: {{run: [bash, scripts/deploy_shop.sh, "{{environment}}", "{{release}}"], timeout: 20s, secrets: [RECORD]}}
+  rollback: {{run: [bash, scripts/rollback_shop.sh, "{{environment}}", "{{release}}"], timeout: 20s, secrets: [RECORD]}}
+  tests: {{run: [bash, scripts/tests.sh], timeout: 20s}}
+  scan: {{run: [bash, scripts/scan.sh], timeout: 20s}}
+tests:
+  - {{name: smoke, command: tests, at_least: 2}}
+smoke:
+  - {{name: smoke, command: tests, at_least: 2}}
+scans:
+  - {{name: bandit, command: scan, report: bandit.json, format: bandit}}
+licences: {{sbom: "releases/{{release}}/sbom.cdx.json", allowed: [MIT]}}
+controls:
+  - {{id: CC8.1, standard: SOC 2, evidence: staging-test-results.json}}
+limits: {{rto: 30s}}
+rollout: {{steps: [5, 50, 100], hold: 600ms, tick: 100ms, patience: 10s}}
+health_window:
+  length: 500ms
+  tick: 100ms
+  objectives:
+    - {{metric: error_rate, at_most: 5%}}
+parity:
+  - {{path: /configuration/NAME, severity: none, weight: 0, expected: true}}
+artifacts:
+  QUALITY-AUDIT-PACKAGE.zip: {{path: upstream/QUALITY-AUDIT-PACKAGE.zip}}
+  INTEGRATION-EVIDENCE.zip: {{path: upstream/INTEGRATION-EVIDENCE.zip}}
+  UAT-CLOSURE-PACKAGE.zip: {{path: upstream/UAT-CLOSURE-PACKAGE.zip}}
+operations:
+  runbooks: [{{path: docs/runbook.md, service: shop}}]
+  on_call: [{{function: shop, primary: sre1, backup: rm1}}]
+  escalation: [{{level: 1, contact: "#shop"}}]
+"""
+
+
+SCRIPTS = {
+    "deploy_shop.sh": """#!/usr/bin/env bash
+set -euo pipefail
+echo "deploy $1 $2 $GONOGO_SLOT $GONOGO_FENCE" >> "$RECORD"
+root=$(dirname "$(sed -n "s|.*observe: \\[cat, \\(.*\\)/weights.json\\].*|\\1|p" gonogo.yaml | head -n1)")
+printf %s "$2" > "$root/$1/slots/$GONOGO_SLOT"
+echo "deployed $2 to $1"
+""",
+    "rollback_shop.sh": """#!/usr/bin/env bash
+set -euo pipefail
+echo "rollback $1 $2 $GONOGO_SLOT $GONOGO_FENCE" >> "$RECORD"
+root=$(dirname "$(sed -n "s|.*observe: \\[cat, \\(.*\\)/weights.json\\].*|\\1|p" gonogo.yaml | head -n1)")
+rm -f "$root/$1/slots/$GONOGO_SLOT"
+echo "rolled back $2 in $1"
+""",
+    "tests.sh": """#!/usr/bin/env bash
+set -euo pipefail
+cat > "$GONOGO_OUT/junit.xml" <<XML
+<testsuites><testsuite name="smoke" tests="2" failures="0" errors="0" skipped="0" time="0.1">
+<testcase classname="smoke" name="home" time="0.05"/><testcase classname="smoke" name="cart" time="0.05"/>
+</testsuite></testsuites>
+XML
+""",
+    "scan.sh": """#!/usr/bin/env bash
+set -euo pipefail
+cat > "$GONOGO_OUT/bandit.json" <<JSON
+{"errors": [], "generated_at": "2026-01-01T00:00:00Z", "metrics": {"_totals": {"loc": 10}, "app.py": {"loc": 10}}, "results": []}
+JSON
+""",
+    "traffic.py": """import os, sys
+path, weights = sys.argv[1], sys.argv[2]
+with open(path + ".new", "w") as file:
+    file.write('{"weights": ' + weights + "}")
+os.replace(path + ".new", path)
+print('{"weights": ' + weights + "}")
+""",
+}

@@ -1,0 +1,126 @@
+"""A small real HTTP world for whole releases: slots and a front on loopback, driven by files that scripts write.
+
+Each environment has a folder: `slots/<slot>` holds the version that runs there, `weights.json` what the front does,
+`faults.json` the share of failing requests of a version. Counters grow with time as if clients were asking steadily.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+SLOTS = ("blue", "green")
+RATE = 400.0
+
+
+class Place:
+    """One environment: its files, its counters, its addresses."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.servers: dict[str, ThreadingHTTPServer] = {}
+        self._guard = threading.Lock()
+        self._seen = time.monotonic()
+        self._counts = {slot: [0.0, 0.0] for slot in SLOTS}
+        (root / "slots").mkdir(parents=True)
+        (root / "slots" / "blue").write_text("v1")
+        (root / "weights.json").write_text(json.dumps({"weights": {"blue": 100, "green": 0}}))
+        (root / "faults.json").write_text("{}")
+
+    def url(self, name: str) -> str:
+        """Address of `front`, `blue` or `green`."""
+        return f"http://127.0.0.1:{self.servers[name].server_address[1]}"
+
+    def version(self, slot: str) -> str:
+        """The version that runs in a slot; empty for none."""
+        path = self.root / "slots" / slot
+        return path.read_text().strip() if path.exists() else ""
+
+    def weights(self) -> dict[str, int]:
+        """What the front does now."""
+        found: dict[str, int] = json.loads((self.root / "weights.json").read_text())["weights"]
+        return found
+
+    def front(self) -> str:
+        """The slot that answers at the front: the one with most weight."""
+        weights = self.weights()
+        return max(SLOTS, key=lambda slot: weights[slot])
+
+    def counters(self, slot: str) -> tuple[int, int]:
+        """Cumulative requests and errors of a slot, grown by the time that has passed."""
+        with self._guard:
+            now = time.monotonic()
+            passed, self._seen = now - self._seen, now
+            weights, faults = self.weights(), json.loads((self.root / "faults.json").read_text())
+            for name in SLOTS:
+                requests = RATE * passed * weights[name] / 100
+                self._counts[name][0] += requests
+                self._counts[name][1] += requests * faults.get(self.version(name), 0.0)
+            found = self._counts[slot]
+            return int(found[0]), int(found[1])
+
+
+def _handler(place: Place, name: str) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server asks for
+            slot = place.front() if name == "front" else name
+            version = place.version(slot)
+            if self.path == "/metrics":
+                requests, errors = place.counters(slot)
+                buckets = "".join(
+                    f'http_request_duration_seconds_bucket{{le="{bound}"}} {requests}\n'
+                    for bound in ("0.1", "1.0", "+Inf")
+                )
+                body = f'http_requests_total{{code="200"}} {requests - errors}\nhttp_requests_total{{code="500"}} {errors}\n{buckets}'
+                return self._answer(200 if version else 503, body, version)
+            return self._answer(200 if version else 503, "ok", version)
+
+        def _answer(self, status: int, body: str, version: str) -> None:
+            data = body.encode()
+            self.send_response(status)
+            if version:
+                self.send_header("x-version", version)
+            self.send_header("content-type", "text/plain")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    return Handler
+
+
+class Server(ThreadingHTTPServer):
+    """Ends at once."""
+
+    daemon_threads = True
+    block_on_close = False
+
+
+@contextmanager
+def place(root: Path) -> Iterator[Place]:
+    """An environment that answers on loopback until the block ends."""
+    found = Place(root)
+    threads = []
+    for name in ("front", *SLOTS):
+        server = Server(("127.0.0.1", 0), _handler(found, name))
+        found.servers[name] = server
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        threads.append(thread)
+    try:
+        yield found
+    finally:
+        for server in found.servers.values():
+            server.shutdown()
+            server.server_close()
+        for thread in threads:
+            thread.join()
