@@ -92,33 +92,47 @@ def targets(graph: Graph) -> Mapping[str, tuple[str, ...]]:
 
 def graph_of(plan: Plan) -> Graph:
     """Every state of `plan` and every way between them."""
-    forward = [_Piece.of(stage) for stage in plan.stages if stage.tasks]
-    rollback = _Piece.of(plan.rollback) if plan.rollback is not None and plan.rollback.tasks else None
-    closing = _Piece.of(plan.closing)
+    forward = _forward_pieces(plan)
+    rollback = _piece(plan.rollback, touched=True) if plan.rollback is not None and plan.rollback.tasks else None
+    closing = _piece(plan.closing, touched=False)
     origin = plan.closing.origin
-    edge = (State(START, "start", StateKind.EDGE, Effect.NONE, must=False, origin=origin),)
-    last = (State(END, "end", StateKind.EDGE, Effect.NONE, must=False, origin=origin),)
+    start = State(START, "start", StateKind.EDGE, Effect.NONE, must=False, origin=origin)
+    end = State(END, "end", StateKind.EDGE, Effect.NONE, must=False, origin=origin)
     pieces = [*forward, *([rollback] if rollback else []), closing]
-    states = tuple(state for piece in pieces for state in (*piece.states, piece.halt))
+    states = tuple(state for piece in pieces for state in (*piece.states, *piece.halts))
     edges = dict.fromkeys(
         (
-            *_forward(forward, closing),
+            *_onward(forward, closing),
             *(edge for piece in pieces for edge in _inside(piece)),
             *_resumes(forward),
-            *_backward(forward, rollback, closing),
+            *_away(forward, rollback, closing),
             Edge(closing.last, END, EdgeKind.NEXT),
         )
     )
-    return Graph((*edge, *states, *last), tuple(edges))
+    return Graph((start, *states, end), tuple(edges))
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A stage with its states; `halt` is where it stands still."""
+    """A stage with its states and where it stands still.
+
+    `calm` are the states before the first change of production, with their own halt: a run that stands still there has
+    nothing to take back. From that change on every state is touched. A resumed run that is touched may roll back from a
+    calm state too; that adds no way, since its change was reached before and rolls back from its own halt.
+    """
 
     stage: Stage
-    states: tuple[State, ...]
-    halt: State
+    calm: tuple[State, ...]
+    touched: tuple[State, ...]
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        return (*self.calm, *self.touched)
+
+    @property
+    def halts(self) -> tuple[State, ...]:
+        found = [self._halt("halted")] if self.calm else []
+        return (*found, *([self._halt("halted, touched")] if self.touched else []))
 
     @property
     def first(self) -> str:
@@ -128,11 +142,40 @@ class _Piece:
     def last(self) -> str:
         return self.states[-1].id
 
-    @classmethod
-    def of(cls, stage: Stage) -> _Piece:
-        states = tuple(_state(stage, task) for task in stage.tasks)
-        halt = State(f"{stage.id} (halted)", stage.title, StateKind.HALT, Effect.NONE, must=False, origin=stage.origin)
-        return cls(stage, states, halt)
+    def _halt(self, word: str) -> State:
+        name, origin = f"{self.stage.id} ({word})", self.stage.origin
+        return State(name, self.stage.title, StateKind.HALT, Effect.NONE, must=False, origin=origin)
+
+    def ways_out(self) -> Iterator[tuple[State, bool]]:
+        """Every state and halt with whether production may be touched there."""
+        for state in self.calm:
+            yield state, False
+        for state in self.touched:
+            yield state, True
+        for halt in self.halts:
+            yield halt, halt.id.endswith("touched)")
+
+    def halt_of(self, state: State) -> State:
+        """Where the stage stands still when `state` fails."""
+        return self.halts[0] if state in self.calm else self.halts[-1]
+
+
+def _forward_pieces(plan: Plan) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    touched = False
+    for stage in plan.stages:
+        if stage.tasks:
+            piece = _piece(stage, touched=touched)
+            touched = touched or bool(piece.touched)
+            pieces.append(piece)
+    return pieces
+
+
+def _piece(stage: Stage, *, touched: bool) -> _Piece:
+    states = tuple(_state(stage, task) for task in stage.tasks)
+    changes = (number for number, state in enumerate(states) if state.effect is Effect.PRODUCTION)
+    first = 0 if touched else next(changes, len(states))
+    return _Piece(stage, states[:first], states[first:])
 
 
 def _state(stage: Stage, task: Task) -> State:
@@ -165,7 +208,7 @@ def _effect(task: Task) -> Effect:
             return Effect.NONE
 
 
-def _forward(forward: Sequence[_Piece], closing: _Piece) -> Iterator[Edge]:
+def _onward(forward: Sequence[_Piece], closing: _Piece) -> Iterator[Edge]:
     yield Edge(START, forward[0].first if forward else closing.first, EdgeKind.NEXT)
     for one, other in pairwise([*forward, closing]):
         yield Edge(one.last, other.first, EdgeKind.NEXT)
@@ -180,35 +223,26 @@ def _inside(piece: _Piece) -> Iterator[Edge]:
     for state in piece.states:
         yield Edge(state.id, state.id, EdgeKind.RETRY)
         yield Edge(state.id, piece.first, EdgeKind.RETRY)
-        yield Edge(state.id, piece.halt.id, EdgeKind.FAIL)
-    yield Edge(piece.halt.id, piece.first, EdgeKind.RESUME)
+        yield Edge(state.id, piece.halt_of(state).id, EdgeKind.FAIL)
+    for halt in piece.halts:
+        yield Edge(halt.id, piece.first, EdgeKind.RESUME)
 
 
 def _resumes(forward: Sequence[_Piece]) -> Iterator[Edge]:
     """A halt may be lifted toward any earlier stage, whose work is then done again; never toward a later one."""
     for number, piece in enumerate(forward):
         for earlier in forward[:number]:
-            yield Edge(piece.halt.id, earlier.first, EdgeKind.RESUME)
+            for halt in piece.halts:
+                yield Edge(halt.id, earlier.first, EdgeKind.RESUME)
 
 
-def _backward(forward: Sequence[_Piece], rollback: _Piece | None, closing: _Piece) -> Iterator[Edge]:
+def _away(forward: Sequence[_Piece], rollback: _Piece | None, closing: _Piece) -> Iterator[Edge]:
     """Out of the way forward: by abort before production is touched, by the rollback from then on."""
-    touched = False
     for piece in forward:
-        before = touched
-        for state in piece.states:
-            touched = touched or state.effect is Effect.PRODUCTION
-            yield from _out(state.id, rollback if touched else None, closing)
-        yield from _out(piece.halt.id, rollback if touched else None, closing)
-        if touched and not before:
-            # The stage halted before its first effect: nothing is to be rolled back yet, the abort ends the run.
-            yield Edge(piece.halt.id, closing.first, EdgeKind.ABORT)
+        for state, touched in piece.ways_out():
+            if touched and rollback is not None:
+                yield Edge(state.id, rollback.first, EdgeKind.ROLLBACK)
+            else:
+                yield Edge(state.id, closing.first, EdgeKind.ABORT)
     if rollback is not None:
         yield Edge(rollback.last, closing.first, EdgeKind.NEXT)
-
-
-def _out(source: str, rollback: _Piece | None, closing: _Piece) -> Iterator[Edge]:
-    if rollback is not None:
-        yield Edge(source, rollback.first, EdgeKind.ROLLBACK)
-    else:
-        yield Edge(source, closing.first, EdgeKind.ABORT)
