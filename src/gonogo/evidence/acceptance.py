@@ -431,7 +431,9 @@ def _check_checkpoint(case: _Case) -> Declined | None:
     seen, log, scope = case.request.checkpoint, case.occasion.log, case.request.scope
     if seen.origin != f"{scope.site}/{scope.run_id}":
         return Declined("A15", f"the checkpoint is of another log, {seen.origin}", "fetch the request again")
-    if not 0 < seen.size <= len(log) or log[seen.size - 1].digest != seen.head:
+    requested = _issued(case)
+    most = requested.seq if requested is not None else 0
+    if not 0 < seen.size <= most or log[seen.size - 1].digest != seen.head:
         return Declined("A15", "the log that was signed is not the beginning of this log", _LOOK)
     root = prefix_roots((leaf_digest(entry.line) for entry in log[: seen.size]), (seen.size,))[seen.size]
     if base64.b64encode(root).decode() != seen.root:

@@ -2,9 +2,9 @@
 
 Usage: python3 -I verify.py PACKAGE [--trust DIR] [--no-anchor-needed] [--json]
 
-DIR holds what you got by another way than the package: policy.json, allowed_signers, revoked_keys, anchors/* (checkpoints).
-Without it the copies inside the package are used, and the best answer is 3. Exit: 0 verified, 2 refused, 3 consistent but
-incomplete, 1 failure of the verifier, 64 usage. The rules A1 to A17 bear the numbers of the documentation.
+DIR holds what you got by another way than the package: policy.json, allowed_signers, revoked_keys, and anchors/* with
+checkpoints. Without it the copies inside the package are used, and the best answer is 3. Exit: 0 verified, 2 refused,
+3 consistent but incomplete, 1 failure of the verifier, 64 usage. The rules A1 to A17 bear the documentation's numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import binascii
 import calendar
 import hashlib
 import json
-import os
 import re
 import struct
 import subprocess
@@ -24,16 +23,21 @@ import tempfile
 import time
 import zlib
 from decimal import Decimal
-from typing import Any, Callable, Iterable, NoReturn
+from pathlib import Path
+from typing import Any, Dict, Iterable, NoReturn, Tuple
 
 SEAL_FILES = {"seal.json", "seal.json.sig", "seal.dsse.json", "SHA256SUMS"}
 LOGGED = ("evidence/", "claims/", "gates/", "approvals/")
 SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,100}")
 DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
-ENTRY = re.compile(
+LINE = re.compile(
     rb'\{"actor":"[^"\\\x00-\x20\x7f-\xff]{1,128}","data":\{.*\},"prev":"([0-9a-f]{64})","seq":(0|[1-9][0-9]*),'
     rb'"ts":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","type":"[a-z_]+(?:\.[a-z_]+)*","v":1\}\n'
 )
+
+
+Entry = Dict[str, Any]
+Result = Tuple[str, bool, str]
 
 
 class Refused(Exception):
@@ -117,7 +121,7 @@ def unpacked(data: bytes) -> dict[str, bytes]:
         position, offset, name, content = member(data, position, offset, start)
         total += len(content)
         if name.lower() in folded:
-            no("two names are one file: %r" % name)
+            no(f"two names are one file: {name!r}")
         files[name] = content
         folded.add(name.lower())
     if position != end or offset != start or end != start + size or total > 16 << 30:
@@ -142,7 +146,7 @@ def ending(data: bytes) -> tuple[int, int, int, int]:
         if data[end:-22] != record + struct.pack("<IIQI", 0x07064B50, 0, end, 1):
             no("the zip64 records are not plain")
     if not 0 < count <= 200000:
-        no("the package has %d entries" % count)
+        no(f"the package has {count} entries")
     return count, size, start, end
 
 
@@ -155,21 +159,21 @@ def member(data: bytes, position: int, offset: int, start: int) -> tuple[int, in
     name = data[position + 46 : position + 46 + length].decode("ascii", "replace")
     plain = (0x02014B50, 0x314, 20, 0, method, 0, 0x21, crc, packed, size, length, 0, 0, 0, 0, 0o100644 << 16, offset)
     if head != plain or method not in (0, 8) or unsound(name):
-        no("the entry %r is not in the one plain form (byte %d)" % (name[:60], position))
+        no(f"the entry {name[:60]!r} is not in the one plain form (byte {position})")
     local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, method, 0, 0x21, crc, packed, size, length, 0)
     body = offset + 30 + length
     if data[offset:body] != local + name.encode() or body + packed > start:
-        no("the header of %r differs from its directory entry (byte %d)" % (name, offset))
+        no(f"the header of {name!r} differs from its directory entry (byte {offset})")
     if size > packed * (1100 if size < 1 << 20 else 200) or (method == 0 and size != packed):
-        no("%r would grow too much" % name)
+        no(f"{name!r} would grow too much")
     content = data[body : body + packed]
     if method == 8:
         engine = zlib.decompressobj(-15)
         content = engine.decompress(content, size + 1)
         if not engine.eof or engine.unused_data:
-            no("%r cannot be unpacked" % name)
+            no(f"{name!r} cannot be unpacked")
     if len(content) != size or zlib.crc32(content) != crc:
-        no("%r is damaged" % name)
+        no(f"{name!r} is damaged")
     return position + 46 + length, body + packed, name, content
 
 
@@ -186,19 +190,19 @@ def unsound(path: str) -> bool:
 def strict(data: bytes, name: str) -> Any:
     """The JSON in `data`: no repeated keys, no NaN, no floats."""
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, Any]]) -> Entry:
         if len({key for key, _ in pairs}) != len(pairs):
-            no("%s says a key twice" % name)
+            no(f"{name} says a key twice")
         return dict(pairs)
 
     def constant(word: str) -> NoReturn:
-        no("%s holds %s" % (name, word))
+        no(f"{name} holds {word}")
 
     try:
         text = data.decode("utf-8")
         return json.loads(text, object_pairs_hook=unique, parse_float=Decimal, parse_constant=constant)
     except (ValueError, RecursionError, ArithmeticError) as error:
-        raise Refused("%s cannot be read: %s" % (name, error)) from error
+        raise Refused(f"{name} cannot be read: {error}") from error
 
 
 def sums(data: bytes, name: str) -> dict[str, str]:
@@ -206,24 +210,24 @@ def sums(data: bytes, name: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in data.decode("ascii", "replace").splitlines():
         if not re.fullmatch(r"[0-9a-f]{64}  [!-~]+", line) or unsound(line[66:]):
-            no("%s has a line that is not digest and path" % name)
+            no(f"{name} has a line that is not digest and path")
         found[line[66:]] = line[:64]
-    if "".join("%s  %s\n" % (found[path], path) for path in sorted(found)).encode() != data:
-        no("%s is not sorted, or names a file twice" % name)
+    if "".join(f"{found[path]}  {path}\n" for path in sorted(found)).encode() != data:
+        no(f"{name} is not sorted, or names a file twice")
     return found
 
 
-def read_log(data: bytes) -> list[dict[str, Any]]:
+def read_log(data: bytes) -> list[Entry]:
     """The entries of the log; each has its own line under `line`."""
     before, entries, last = "0" * 64, [], b""
     for number, line in enumerate(data.splitlines(keepends=True)):
-        found = ENTRY.fullmatch(line)
+        found = LINE.fullmatch(line)
         if not found or found[1].decode() != before or int(found[2]) != number or found[3] < last:
-            no("entry %d of the log does not follow from the one before it" % number)
-        entry = strict(line, "entry %d" % number)
+            no(f"entry {number} of the log does not follow from the one before it")
+        entry = strict(line, f"entry {number}")
         text = json.dumps(entry, sort_keys=True, separators=(",", ":"), default=str)
         if text.encode() + b"\n" != line:
-            no("entry %d is not in the one plain form" % number)
+            no(f"entry {number} is not in the one plain form")
         entry["line"], last, before = line, found[3], sha(line)
         entries.append(entry)
     if not entries:
@@ -259,14 +263,11 @@ def moment(text: str) -> int:
 class Trust:
     """Policy, signers and anchors, from the verifier's own folder or from the package."""
 
-    def __init__(self, folder: str) -> None:
-        self.policy = strict(open_file(os.path.join(folder, "policy.json")), "policy.json")
-        self.signers = os.path.join(folder, "allowed_signers")
-        revoked = os.path.join(folder, "revoked_keys")
-        self.revoked = ["-r", revoked] if os.path.exists(revoked) else []
-        anchors = os.path.join(folder, "anchors")
-        names = sorted(os.listdir(anchors)) if os.path.isdir(anchors) else []
-        self.anchors = [open_file(os.path.join(anchors, name)) for name in names]
+    def __init__(self, folder: Path) -> None:
+        self.policy = strict((folder / "policy.json").read_bytes(), "policy.json")
+        self.signers, revoked = str(folder / "allowed_signers"), folder / "revoked_keys"
+        self.revoked = ["-r", str(revoked)] if revoked.exists() else []
+        self.anchors = [path.read_bytes() for path in sorted((folder / "anchors").glob("*"))]
         listed = [base64.b64decode(engine["key"].split()[1]) for engine in self.policy["engines"]]
         self.engines = [blob[-32:] for blob in listed if blob[4:15] == b"ssh-ed25519"]
 
@@ -276,15 +277,8 @@ class Trust:
             file.write(signature)
             file.flush()
             argv = ["ssh-keygen", "-Y", "verify", "-f", self.signers, "-I", who, "-n", space, "-s", file.name]
-            when = re.sub("[-:T]", "", at[:19]) + "Z"
-            argv += [*self.revoked, "-O", "verify-time=" + when]
+            argv += [*self.revoked, "-O", "verify-time=" + re.sub("[-:T]", "", at[:19]) + "Z"]
             return subprocess.run(argv, input=data, capture_output=True, check=False).returncode == 0
-
-
-def open_file(path: str) -> bytes:
-    """The bytes of a file."""
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def strings(data: bytes) -> list[bytes]:
@@ -297,7 +291,7 @@ def strings(data: bytes) -> list[bytes]:
     return found
 
 
-def device(signature: bytes) -> dict[str, Any]:
+def device(signature: bytes) -> Entry:
     """What a signature says about its device: type, flags, counter, application, origin (A1, strict armour)."""
     text = signature.decode("ascii", "replace")
     try:
@@ -312,7 +306,7 @@ def device(signature: bytes) -> dict[str, Any]:
     if blob[:10] != b"SSHSIG\0\0\0\1" or len(parts) != 5 or parts[2] or parts[3] not in (b"sha256", b"sha512"):
         no("a signature is not a plain SSH signature (A1)")
     key, inner = strings(parts[0]), strings(parts[4])
-    found: dict[str, Any] = {"type": inner[0].decode(), "flags": 0, "counter": 0, "key": sha(parts[0])}
+    found: Entry = {"type": inner[0].decode(), "flags": 0, "counter": 0, "key": sha(parts[0])}
     found["fingerprint"] = "SHA256:" + base64.b64encode(hashlib.sha256(parts[0]).digest()).decode().rstrip("=")
     if key[0].startswith(b"sk-"):
         place = 8 + len(inner[0]) + len(inner[1])
@@ -330,7 +324,7 @@ def device(signature: bytes) -> dict[str, Any]:
     return found
 
 
-def level_of(listed: dict[str, Any], said: dict[str, Any], policy: dict[str, Any]) -> int:
+def level_of(listed: Entry, said: Entry, policy: Entry) -> int:
     """What a signature proves: 0, 1 or 2 (A7)."""
     flags = said["flags"]
     if not flags & 1:
@@ -346,17 +340,17 @@ class Package:
 
     def __init__(self, files: dict[str, bytes], trust: Trust) -> None:
         self.files, self.trust, self.policy = files, trust, trust.policy
-        self.entries: list[dict[str, Any]] = []
-        self.seal: dict[str, Any] = {}
-        self.requests: dict[str, dict[str, Any]] = {}
-        self.accepted: dict[int, dict[str, Any]] = {}
+        self.entries: list[Entry] = []
+        self.seal: Entry = {}
+        self.requests: dict[str, Entry] = {}
+        self.accepted: dict[int, Entry] = {}
         self.notes: list[str] = []
 
     def file(self, path: str) -> bytes:
         """The bytes of a file that has to be here."""
-        return self.files[path] if path in self.files else no("%s is missing" % path)
+        return self.files[path] if path in self.files else no(f"{path} is missing")
 
-    def of(self, kind: str) -> list[dict[str, Any]]:
+    def of(self, kind: str) -> list[Entry]:
         """The log entries of a type."""
         return [entry for entry in self.entries if entry["type"] == kind]
 
@@ -368,8 +362,8 @@ class Package:
         changed = sorted(path for path in listed if path in self.files and sha(self.files[path]) != listed[path])
         for paths, what in ((missing, "missing"), (extra, "not listed"), (changed, "changed")):
             if paths:
-                no("%s is %s" % (paths[0], what))
-        return "%d listed, all here" % len(listed)
+                no(f"{paths[0]} is {what}")
+        return f"{len(listed)} listed, all here"
 
     def check_seal(self) -> str:
         """The list is sealed by an engine, twice."""
@@ -384,19 +378,19 @@ class Package:
         held = [base64.b64decode(item["sig"]) for item in outer["signatures"]]
         if not any(ed25519(key, raw, message) for key in self.trust.engines for raw in held):
             no("no engine signed the envelope")
-        space, at = "gonogo/seal/v1/%s" % self.seal["environment"], self.seal["created_at"]
+        space, at = "gonogo/seal/v1/{}".format(self.seal["environment"]), self.seal["created_at"]
         names = ["engine:" + engine["name"] for engine in self.policy["engines"]]
         signature = self.file("seal.json.sig")
         device(signature)
         if not any(self.trust.signed(name, space, signature, payload, at) for name in names):
-            no("no engine sealed it for %s" % self.seal["environment"])
-        return "sealed for %s" % self.seal["environment"]
+            no("no engine sealed it for {}".format(self.seal["environment"]))
+        return "sealed for {}".format(self.seal["environment"])
 
     def check_log(self) -> str:
         """The chain, and the seal and checkpoint over it."""
         self.entries = read_log(self.file("log/log.jsonl"))
         lines = [entry["line"] for entry in self.entries]
-        origin = "%s/%s" % (self.policy["site"], self.seal["run_id"])
+        origin = "{}/{}".format(self.policy["site"], self.seal["run_id"])
         wanted = {"origin": origin, "size": len(lines), "root": root_of(lines), "head": sha(lines[-1])}
         note = self.file("log/checkpoint")
         if self.seal["log"] != wanted or checkpoint(note) != (origin, len(lines), wanted["root"]):
@@ -407,7 +401,7 @@ class Package:
             no("the checkpoint is not signed by an engine")
         if moment(self.entries[-1]["ts"]) > time.time() + 600:
             no("the log ends in the future")
-        return "%d entries" % len(lines)
+        return f"{len(lines)} entries"
 
     def check_evidence(self) -> str:
         """Every file that the log names is here, and nothing else poses as one."""
@@ -419,7 +413,7 @@ class Package:
             wanted += [entry["data"]["statement_sha256"], entry["data"]["signature_sha256"]]
         here = [sha(data) for path, data in self.files.items() if path.startswith(LOGGED)]
         if sorted(wanted) != sorted(here):
-            no("files below %s are not exactly those of the log" % ", ".join(LOGGED))
+            no("files below {} are not exactly those of the log".format(", ".join(LOGGED)))
         kinds = {entry["data"]["sha256"]: entry["data"]["status"] for entry in self.of("evidence.sealed")}
         listed = sums(self.file("EVIDENCE.SHA256SUMS"), "EVIDENCE.SHA256SUMS")
         evidence = {path: sha(data) for path, data in self.files.items() if path.startswith("evidence/")}
@@ -428,18 +422,20 @@ class Package:
         self.check_manifest(kinds)
         claimed = [path for path in evidence if kinds.get(evidence[path]) == "claimed"]
         if claimed:
-            no("%s is a claim, not evidence" % claimed[0])
-        return "%d files" % len(here)
+            no(f"{claimed[0]} is a claim, not evidence")
+        return f"{len(here)} files"
 
     def check_manifest(self, kinds: dict[str, str]) -> None:
         """The evidence manifest lists what was sealed and counts what is required."""
         manifest = strict(self.file("evidence-manifest.json"), "evidence-manifest.json")
         rows, coverage, missing = manifest["artifacts"], manifest["coverage"], set(manifest["missing"])
-        wanted = [(entry["seq"], entry["data"]["sha256"], entry["data"]["status"]) for entry in self.of("evidence.sealed")]
-        if [(row["sealed_seq"], row["sha256"], row["status"]) for row in rows] != [row for row in wanted if row[2] != "claimed"]:
+        sealed = [(entry["seq"], entry["data"]["sha256"]) for entry in self.of("evidence.sealed")]
+        wanted = [pair for pair in sealed if kinds[pair[1]] != "claimed"]
+        if [(row["sealed_seq"], row["sha256"]) for row in rows] != wanted:
             no("the evidence manifest lists other artifacts than the log")
         needed = {row["name"] for row in rows if row["required"]}
-        if (coverage["present"], coverage["required"]) != (len(needed - missing), len(needed | missing)) or needed & missing:
+        counted = (coverage["present"], coverage["required"])
+        if counted != (len(needed), len(needed | missing)) or needed & missing:
             no("the evidence manifest counts wrongly")
 
     def check_gates(self) -> str:
@@ -453,25 +449,25 @@ class Package:
             if entry["type"] == "gate.judged":
                 body = strict(bodies[facts["judgement_sha256"]], facts["gate"])
                 if (body["gate"], body["verdict"]) != (facts["gate"], facts["verdict"]):
-                    no("the judgement of %s says another verdict" % facts["gate"])
+                    no("the judgement of {} says another verdict".format(facts["gate"]))
                 if any((row["name"], row["sha256"]) not in sealed for row in body["evidence"]):
-                    no("the judgement of %s stands on a file that was not sealed before" % facts["gate"])
+                    no("the judgement of {} stands on a file that was not sealed before".format(facts["gate"]))
                 failing = [row for row in body["clauses"] if row["result"] != "pass"] + body.get("lacking", [])
                 if body["verdict"] == "pass" and (failing or not (body["clauses"] or body["evidence"])):
-                    no("the gate %s passes although not every clause does" % facts["gate"])
-        return "%d judgements" % len(self.of("gate.judged"))
+                    no("the gate {} passes although not every clause does".format(facts["gate"]))
+        return f"{len(self.of('gate.judged'))} judgements"
 
     def check_protocol(self) -> str:
         """Document, lock, release and people are those of the run."""
         slug = self.seal["protocol"]["slug"]
         wanted = {
-            "protocol/%s.md" % slug: self.seal["protocol"]["source_sha256"],
-            "protocol/%s.gonogo.lock.json" % slug: self.seal["protocol"]["lock_sha256"],
+            f"protocol/{slug}.md": self.seal["protocol"]["source_sha256"],
+            f"protocol/{slug}.gonogo.lock.json": self.seal["protocol"]["lock_sha256"],
             "release/release-manifest.json": self.seal["release"]["digest"],
         }
         for path, digest in wanted.items():
             if sha(self.file(path)) != digest:
-                no("%s is not that of the seal" % path)
+                no(f"{path} is not that of the seal")
         pinned = {entry["data"]["approvers_sha256"] for entry in self.of("trust.pinned")}
         if pinned != {self.policy["source"]["sha256"]}:
             no("the run was bound to other people and rules than those of the trust files")
@@ -484,9 +480,9 @@ class Package:
     def check_statements(self) -> str:
         """Every recorded statement by the rules of acceptance, as of its record."""
         for entry in self.of("approval.requested"):
-            folder = "approvals/%s/" % entry["data"]["round"]
+            folder = "approvals/{}/".format(entry["data"]["round"])
             if sha(self.file(folder + "request.json")) != entry["data"]["request_sha256"]:
-                no("the request of %s is not the one that was asked with" % entry["data"]["round"])
+                no("the request of {} is not the one that was asked with".format(entry["data"]["round"]))
             request = strict(self.files[folder + "request.json"], folder + "request.json")
             request["asked"], request["sums"] = entry, self.file(folder + "EVIDENCE.SHA256SUMS")
             self.requests[entry["data"]["round"]] = request
@@ -496,33 +492,33 @@ class Package:
         for entry in self.of("approval.recorded"):
             facts = entry["data"]
             statement, signature = statements[facts["statement_sha256"]], signatures[facts["signature_sha256"]]
-            said = accepted(self, entry, statement, signature, entry)
-            self.accepted[entry["seq"]] = dict(said, statement=statement, signature=signature, entry=entry)
-            shown = "flags %02x, counter %d%s" % (
-                said["device"]["flags"],
-                said["device"]["counter"],
-                ", origin " + said["device"]["origin"] if "origin" in said["device"] else "",
-            )
-            self.notes.append("%s as %s: %s (%s)" % (facts["person"], facts["role"], said["decision"], shown))
-        return "%d signatures hold" % len(self.accepted)
+            said = Claim(self, entry, (statement, signature), entry).accepted()
+            self.accepted[entry["seq"]] = dict(said, signed=(statement, signature), entry=entry)
+            touch = said["device"]
+            shown = f"flags {touch['flags']:02x}, counter {touch['counter']} {touch.get('origin', '')}".rstrip()
+            self.notes.append(f"{facts['person']} as {facts['role']}: {said['decision']} ({shown})")
+        return f"{len(self.accepted)} signatures hold"
 
-    def check_round(self, folder: str, request: dict[str, Any]) -> None:
+    def check_round(self, folder: str, request: Entry) -> None:
         """What was shown and listed is what was signed."""
-        predicate, subjects = request["predicate"], {item["name"]: item["digest"]["sha256"] for item in request["subject"]}
+        predicate, subjects = (
+            request["predicate"],
+            {item["name"]: item["digest"]["sha256"] for item in request["subject"]},
+        )
         if predicate["shown_sha256"] != sha(self.file(folder + "shown.txt")):
-            no("%s showed another text than was signed" % folder)
+            no(f"{folder} showed another text than was signed")
         if subjects.get("EVIDENCE.SHA256SUMS") != sha(request["sums"]):
-            no("%s is about another evidence list (A11)" % folder)
+            no(f"{folder} is about another evidence list (A11)")
         listed = sums(self.files["EVIDENCE.SHA256SUMS"], "EVIDENCE.SHA256SUMS")
         if any(listed.get(path) != digest for path, digest in sums(request["sums"], folder).items()):
-            no("%s was about evidence with other bytes" % folder)
+            no(f"{folder} was about evidence with other bytes")
         scope, seal = predicate["scope"], self.seal
         found = (scope["run_id"], scope["release"]["digest"], scope["environment"], predicate["policy"]["sha256"])
         if found != (seal["run_id"], seal["release"]["digest"], seal["environment"], self.policy["source"]["sha256"]):
-            no("%s is about another run, release, environment or policy" % folder)
+            no(f"{folder} is about another run, release, environment or policy")
         protocol = {name: seal["protocol"][name] for name in ("slug", "source_sha256", "lock_sha256")}
         if predicate["protocol"] != protocol:
-            no("%s is about another protocol" % folder)
+            no(f"{folder} is about another protocol")
 
     def check_decisions(self) -> str:
         """Every approval that was used was complete at that instant; nothing was moved without one."""
@@ -530,7 +526,7 @@ class Package:
             request = self.requests.get(used["data"]["round"]) or no("a used round is not here")
             lacking = quorum(self, request, list(self.standing(used)))
             if lacking:
-                no("the round %s was used and not complete: %s (A17)" % (used["data"]["round"], lacking))
+                no("the round {} was used and not complete: {} (A17)".format(used["data"]["round"], lacking))
         first = min([entry["seq"] for entry in self.of("approval.consumed")] or [len(self.entries)])
         ours = {
             entry["data"]["task"]
@@ -539,20 +535,25 @@ class Package:
         }
         if any(entry["data"]["task"] in ours and entry["seq"] < first for entry in self.of("traffic.moved")):
             no("traffic was moved before any approval was used")
-        fits = {"released": ("go",), "ready": ("go", "pending"), "rolled_back": ("rolled_back",), "aborted": ("aborted", "no_go")}
+        fits = {
+            "released": ("go",),
+            "ready": ("go", "pending"),
+            "rolled_back": ("rolled_back",),
+            "aborted": ("aborted", "no_go"),
+        }
         for entry in self.of("run.closed"):
             if self.seal["decision"] not in fits.get(entry["data"]["outcome"], ()):
-                no("the seal says %s, the log %s" % (self.seal["decision"], entry["data"]["outcome"]))
-        return "%d used approvals were complete" % len(self.of("approval.consumed"))
+                no("the seal says {}, the log {}".format(self.seal["decision"], entry["data"]["outcome"]))
+        return f"{len(self.of('approval.consumed'))} used approvals were complete"
 
-    def standing(self, used: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def standing(self, used: Entry) -> Iterable[Entry]:
         """The statements of a round that still count at the instant of its use (A18)."""
         for seq, item in self.accepted.items():
             if seq < used["seq"] and item["entry"]["data"]["round"] == used["data"]["round"]:
                 try:
-                    yield accepted(self, item["entry"], item["statement"], item["signature"], used)
+                    yield Claim(self, item["entry"], item["signed"], used).accepted()
                 except Refused as reason:
-                    self.notes.append("no longer counted at its use: %s" % reason)
+                    self.notes.append(f"no longer counted at its use: {reason}")
 
     def check_anchors(self) -> str:
         """The log agrees with checkpoints kept elsewhere."""
@@ -563,7 +564,7 @@ class Package:
                 if size > len(lines) or root_of(lines[:size]) != root:
                     no("the log differs from what was anchored at entry %d" % size)
                 best = max(best, size)
-        return "intact, anchored up to entry %d of %d" % (best - 1, len(lines) - 1) if best else ""
+        return f"intact, anchored up to entry {best - 1} of {len(lines) - 1}" if best else ""
 
 
 SIGNED = "statement_id request_sha256 signer comment client signed_at"
@@ -577,159 +578,170 @@ ANSWERED = {
     "resume": "reason mitigation",
     "dissent": "reason",
 }
-UNRANKED = ("freeze-ack", "dissent")
 ALONE = {"all_of": [{"role": "release_manager"}], "any_of": [], "quorum": 1, "valid_for_s": 259200, "min_age_s": 0}
 ALONE.update(not_author=False, not_requester=True, distinct_people=True, unmapped_authors_block=True, allow_owner=False)
 ALONE.update(cli_at_least=0, min_assurance={})
 WITHOUT_RULE = ("rollback", "resume", "acceptance", "signoff", "retention", "dissent")
 
 
-def rule_of(policy: dict[str, Any], point: str, kind: str) -> dict[str, Any]:
+def rule_of(policy: Entry, point: str, kind: str) -> Entry:
     """The rule of a decision point; kinds that need no entry fall back to one release manager."""
     if kind == "freeze-ack":
         return dict(ALONE, not_requester=False)
     if point in policy["decisions"]:
-        return policy["decisions"][point]
+        found: Entry = policy["decisions"][point]
+        return found
     if point.startswith("attest-"):
         return dict(ALONE, all_of=[{"role": point[7:]}], not_author=True)
-    return ALONE if point.split("_")[0] in WITHOUT_RULE else no("no rule permits %s" % point)
+    return ALONE if point.partition("_")[0] in WITHOUT_RULE else no(f"no rule permits {point}")
 
 
-def accepted(
-    package: Package, entry: dict[str, Any], statement: bytes, signature: bytes, instant: dict[str, Any]
-) -> dict[str, Any]:
-    """Judge a statement at `instant`, its own record or the entry of its use, by A1 to A16."""
-    facts, policy = entry["data"], package.policy
-    request = package.requests.get(facts["round"]) or no("a statement without request (A12)")
-    asked, kind = request["predicate"], request["predicateType"].split(":")[3]
-    said, space = device(signature), "gonogo/%s/v1/%s" % (kind, asked["scope"]["environment"])
-    for who in (facts["person"], "role:" + facts["role"]):
-        if not package.trust.signed(who, space, signature, statement, entry["ts"]):
-            no("the signature does not hold for %s in %s (A2, A3, A5)" % (who, space))
-    tree = strict(statement, "the statement of %s" % facts["person"])
-    predicate, rule = tree["predicate"], rule_of(policy, asked["decision_point"], kind)
-    allowed = set(asked) | set(SIGNED.split()) | set(ANSWERED[kind].split())
-    if set(predicate) - allowed or set(tree) != {"_type", "subject", "predicateType", "predicate"}:
-        no("the statement of %s has unknown fields (A4)" % facts["person"])
-    outer = {name: request[name] for name in ("_type", "subject", "predicateType")}
-    repeated = {name: predicate.get(name) for name in asked}
-    changed = repr([repeated[name] for name in sorted(asked)]) != repr([asked[name] for name in sorted(asked)])
-    if changed or outer != {name: tree[name] for name in outer} or predicate["request_sha256"] != facts_digest(request):
-        no("the statement of %s changes the request (A10)" % facts["person"])
-    signer = predicate["signer"]
-    if [signer["person"], signer["role"], signer["fingerprint"]] != [facts["person"], facts["role"], said["fingerprint"]]:
-        no("entry %d records another signer than signed (A5)" % entry["seq"])
-    check_signer(policy, rule, kind, signer, said, asked)
-    check_counter(package, entry, said)
-    check_moment(package, entry, predicate, rule, instant)
-    decision = decision_of(kind, predicate)
-    if decision != facts["decision"]:
-        no("entry %d records another decision than was signed" % entry["seq"])
-    return {"person": signer["person"], "role": signer["role"], "decision": decision, "device": said}
+class Claim:
+    """A recorded statement, judged at `instant`: at its own record, or at the entry of its use."""
+
+    def __init__(self, package: Package, entry: Entry, signed: tuple[bytes, bytes], instant: Entry) -> None:
+        self.package, self.policy, self.entry, self.instant = package, package.policy, entry, instant
+        self.statement, self.signature = signed
+        self.facts, self.name = entry["data"], f"the statement of {entry['data']['person']}"
+        self.request = package.requests.get(self.facts["round"]) or no("a statement without request (A12)")
+        self.asked, self.kind = self.request["predicate"], kind_of(self.request)
+        self.rule = rule_of(self.policy, self.asked["decision_point"], self.kind)
+        self.ranked = self.kind not in ("freeze-ack", "dissent")
+
+    def accepted(self) -> Entry:
+        """Who says what; refuses where a rule does not hold."""
+        said = device(self.signature)
+        space = f"gonogo/{self.kind}/v1/{self.asked['scope']['environment']}"
+        for who in (self.facts["person"], "role:" + self.facts["role"]):
+            if not self.package.trust.signed(who, space, self.signature, self.statement, self.entry["ts"]):
+                no(f"the signature does not hold for {who} in {space} (A2, A3, A5)")
+        predicate = self.check_words()
+        found = {"person": self.facts["person"], "role": self.facts["role"], "device": said}
+        found["decision"] = decision_of(self.kind, predicate)
+        signer = dict(predicate["signer"], decision=found["decision"])
+        if any(signer[name] != self.facts[name] for name in ("person", "role", "fingerprint", "decision")):
+            no(f"entry {self.entry['seq']} records something else than was signed (A5)")
+        self.check_person(said)
+        self.check_device(said)
+        self.check_independence()
+        self.check_round()
+        self.check_time(predicate)
+        self.check_evidence()
+        return found
+
+    def check_words(self) -> Entry:
+        """A4 and A10: known fields, and the request repeated unchanged."""
+        tree = strict(self.statement, self.name)
+        predicate: Entry = tree["predicate"]
+        allowed = set(self.asked) | set(SIGNED.split()) | set(ANSWERED[self.kind].split())
+        if set(predicate) - allowed or set(tree) != {"_type", "subject", "predicateType", "predicate"}:
+            no(f"{self.name} has unknown fields (A4)")
+        same = [tree[name] == self.request[name] for name in ("_type", "subject", "predicateType")]
+        same += [repr(predicate.get(name)) == repr(self.asked[name]) for name in self.asked]
+        if not all(same) or predicate["request_sha256"] != self.request["asked"]["data"]["request_sha256"]:
+            no(f"{self.name} changes the request (A10)")
+        return predicate
+
+    def check_person(self, said: Entry) -> None:
+        """A5, A6, A7: a listed person, role and key; and what the signature proves."""
+        who, role, policy = self.facts["person"], self.facts["role"], self.policy
+        person = next((one for one in policy["people"] if one["id"] == who), None) or no(f"{who} is not listed (A6)")
+        keys = [key for key in person["keys"] if key["fingerprint"] == said["fingerprint"] == self.facts["fingerprint"]]
+        if not keys or role not in person["roles"]:
+            no(f"{who} is not listed with this key and role (A5)")
+        if self.kind == "freeze-ack" and who not in policy["freeze_stakeholders"]:
+            no(f"{who} is no stakeholder (A5)")
+        if self.ranked and role not in [need["role"] for need in self.rule["all_of"]] + self.rule["any_of"]:
+            no(f"a {role} does not decide this (A5)")
+        needed = self.rule["min_assurance"].get(self.asked["scope"]["environment"], "H0")
+        if self.ranked and level_of(keys[0], said, policy) < int(needed[1]):
+            no(f"the signature of {who} proves too little (A7)")
+
+    def check_device(self, said: Entry) -> None:
+        """A8, A9: where a device is bound to, and that its counter grows."""
+        if "application" not in said:
+            return
+        web = self.policy["web"]
+        plain = "origin" not in said and said["application"].startswith("ssh:")
+        if not plain and (said.get("origin") not in web["origins"] or said["application"] not in web["rp_ids"]):
+            no(f"the device of {self.facts['person']} is bound elsewhere (A8)")
+        before = self.package.entries[: self.entry["seq"]]
+        same = [other["data"] for other in before if other["data"].get("fingerprint") == said["fingerprint"]]
+        highest = max([facts["counter"] for facts in same] or [-1])
+        if said["counter"] < highest or (said["counter"] == highest and highest):
+            no("the counter of a device stood still (A9)")
+
+    def check_independence(self) -> None:
+        """A16: not their own change, not their own request."""
+        who, authors, rule = self.facts["person"], self.asked["change_authors"], self.rule
+        asking = [self.asked["requested_by"], self.package.entries[0]["data"].get("requested_by")]
+        unknown = rule["unmapped_authors_block"] and any(author.startswith("unmapped:") for author in authors)
+        if self.ranked and rule["not_author"] and (who in authors or unknown):
+            no(f"{who} made changes, or nobody knows who did (A16)")
+        if self.ranked and rule["not_requester"] and who in asking:
+            no(f"{who} asked for it (A16)")
+        if self.ranked and not rule["allow_owner"] and who == self.asked.get("requester_owner"):
+            no(f"{who} owns the agent that asked for it (A16)")
+
+    def check_round(self) -> None:
+        """A12, A15: asked once, in this log, and still open."""
+        entries, asked, seen = self.package.entries, self.request["asked"], self.asked["checkpoint"]
+        asking = self.package.of("approval.requested")
+        if [other for other in asking if other["data"]["challenge"] == self.asked["challenge"]] != [asked]:
+            no("the challenge was not issued once (A12)")
+        for other in entries[asked["seq"] : self.instant["seq"]]:
+            ended = other["type"] in ("approval.voided", "approval.expired", "approval.consumed")
+            if other["type"] == "run.closed" or (ended and other["data"].get("round") == self.facts["round"]):
+                no("the round was over (A12)")
+        lines = [other["line"] for other in entries[: seen["size"]]]
+        if not 0 < seen["size"] <= asked["seq"] or sha(lines[-1]) != seen["head"] or root_of(lines) != seen["root"]:
+            no("the log that was signed is not this one (A15)")
+
+    def check_time(self, predicate: Entry) -> None:
+        """A13, A14: in time, by the log."""
+        now, begin, end = (
+            moment(text) for text in (self.instant["ts"], self.asked["not_before"], self.asked["expires_at"])
+        )
+        if not begin <= now < end or end > moment(self.asked["requested_at"]) + self.rule["valid_for_s"]:
+            no("outside of the time of the request (A13)")
+        if abs(moment(predicate["signed_at"]) - moment(self.entry["ts"])) > 600:
+            no("signed at another time than recorded (A13)")
+        if now - moment(self.request["asked"]["ts"]) < self.rule["min_age_s"]:
+            no("answered too early (A14)")
+
+    def check_evidence(self) -> None:
+        """A11: nothing was kept from the approvers, and nothing they saw was measured again."""
+        current: dict[str, str] = {}
+        asked, listed = self.request["asked"]["seq"], set(sums(self.request["sums"], "evidence list").values())
+        for other in self.package.entries[: self.instant["seq"]]:
+            facts = other["data"]
+            if other["type"] != "evidence.sealed" or facts["status"] == "claimed":
+                continue
+            if other["seq"] > asked and current.get(facts["name"]) in listed - {facts["sha256"]}:
+                no(f"{facts['name']} was measured again after the request (A11)")
+            if other["seq"] < asked:
+                current[facts["name"]] = facts["sha256"]
+        if set(current.values()) - listed:
+            no("evidence was kept from the approvers (A11)")
 
 
-def facts_digest(request: dict[str, Any]) -> str:
-    """The digest of a request, as the log says it."""
-    return str(request["asked"]["data"]["request_sha256"])
+def kind_of(request: Entry) -> str:
+    """The kind of statement that a request asks for."""
+    return str(request["predicateType"].split(":")[3])
 
 
-def decision_of(kind: str, predicate: dict[str, Any]) -> str:
+def decision_of(kind: str, predicate: Entry) -> str:
     """What a statement decides."""
     if kind == "approval" and predicate["decision"] == "go" and predicate.get("conditions"):
         return "withheld"
-    words = {"approved": "go", "rejected": "no_go", "yes": "go", "no": "no_go"}
+    words = {"approved": "go", "rejected": "no_go", "yes": "go", "no": "no_go", "go": "go", "no_go": "no_go"}
     said = predicate.get("decision") or predicate.get("answer") or ("stated" if kind == "dissent" else "go")
-    return str(words.get(said, said if said in ("go", "no_go") else "stated"))
+    return words.get(said, "stated")
 
 
-def check_signer(
-    policy: dict[str, Any],
-    rule: dict[str, Any],
-    kind: str,
-    signer: dict[str, Any],
-    said: dict[str, Any],
-    asked: dict[str, Any],
-) -> None:
-    """A5 to A8 and A16: person, role, level, device, independence."""
-    who = signer["person"]
-    person = next((one for one in policy["people"] if one["id"] == who), None) or no("%s is not listed (A6)" % who)
-    listed = next((key for key in person["keys"] if key["fingerprint"] == said["fingerprint"]), None)
-    if listed is None or signer["role"] not in person["roles"]:
-        no("%s is not listed with this key and role (A5)" % who)
-    if kind == "freeze-ack" and who not in policy["freeze_stakeholders"]:
-        no("%s is no stakeholder (A5)" % who)
-    if "application" in said:
-        plain = "origin" not in said and said["application"].startswith("ssh:")
-        page = said.get("origin") in policy["web"]["origins"] and said["application"] in policy["web"]["rp_ids"]
-        if not (plain or page):
-            no("the device of %s is bound elsewhere (A8)" % who)
-    if kind in UNRANKED:
-        return
-    if signer["role"] not in [need["role"] for need in rule["all_of"]] + rule["any_of"]:
-        no("a %s does not decide this (A5)" % signer["role"])
-    if level_of(listed, said, policy) < int(rule["min_assurance"].get(asked["scope"]["environment"], "H0")[1]):
-        no("the signature of %s proves too little (A7)" % who)
-    authors, unknown = asked["change_authors"], rule["unmapped_authors_block"]
-    if rule["not_author"] and (who in authors or (unknown and any(one.startswith("unmapped:") for one in authors))):
-        no("%s made changes, or nobody knows who did (A16)" % who)
-    if (rule["not_requester"] and who == asked["requested_by"]) or (
-        not rule["allow_owner"] and who == asked.get("requester_owner")
-    ):
-        no("%s asked for it (A16)" % who)
-
-
-def check_counter(package: Package, entry: dict[str, Any], said: dict[str, Any]) -> None:
-    """A9: the counter of a device grows."""
-    before = [
-        other["data"]["counter"]
-        for other in package.of("approval.recorded")
-        if other["seq"] < entry["seq"] and other["data"]["fingerprint"] == said["fingerprint"]
-    ]
-    if "application" in said and before and said["counter"] <= max(before) and (said["counter"] or max(before)):
-        no("the counter of a device stood still (A9)")
-
-
-def check_moment(
-    package: Package, entry: dict[str, Any], predicate: dict[str, Any], rule: dict[str, Any], instant: dict[str, Any]
-) -> None:
-    """A11 to A16: the log around the statement."""
-    request = package.requests[entry["data"]["round"]]
-    asked, log = request["asked"], package.entries[: instant["seq"]]
-    issued = [other for other in package.of("approval.requested") if other["data"]["challenge"] == predicate["challenge"]]
-    if issued != [asked]:
-        no("the challenge was not issued once (A12)")
-    for other in log[asked["seq"] :]:
-        ended = other["type"] in ("approval.voided", "approval.expired", "approval.consumed")
-        if other["type"] == "run.closed" or (ended and other["data"].get("round") == entry["data"]["round"]):
-            no("the round was over (A12)")
-    now, begin, end = moment(instant["ts"]), moment(predicate["not_before"]), moment(predicate["expires_at"])
-    if not begin <= now < end or end > moment(predicate["requested_at"]) + rule["valid_for_s"]:
-        no("outside of the time of the request (A13)")
-    if abs(moment(predicate["signed_at"]) - moment(entry["ts"])) > 600 or now - moment(asked["ts"]) < rule["min_age_s"]:
-        no("signed at another time, or too early (A13, A14)")
-    seen = predicate["checkpoint"]
-    lines = [other["line"] for other in package.entries[: seen["size"]]]
-    if not 0 < seen["size"] <= asked["seq"] or sha(lines[-1]) != seen["head"] or root_of(lines) != seen["root"]:
-        no("the log that was signed is not this one (A15)")
-    opener = package.entries[0]["data"].get("requested_by")
-    if rule["not_requester"] and opener == entry["data"]["person"] and entry["data"]["kind"] not in UNRANKED:
-        no("%s opened the run (A16)" % opener)
-    current: dict[str, str] = {}
-    listed = set(sums(request["sums"], "evidence list").values())
-    for other in log:
-        facts = other["data"]
-        if other["type"] == "evidence.sealed" and facts["status"] != "claimed":
-            if other["seq"] > asked["seq"] and current.get(facts["name"]) in listed - {facts["sha256"]}:
-                no("%s was measured again after the request (A11)" % facts["name"])
-            if other["seq"] < asked["seq"]:
-                current[facts["name"]] = facts["sha256"]
-    if set(current.values()) - listed:
-        no("evidence was kept from the approvers (A11)")
-
-
-def quorum(package: Package, request: dict[str, Any], voices: list[dict[str, Any]]) -> str:
+def quorum(package: Package, request: Entry, voices: list[Entry]) -> str:
     """What a round lacks; empty when it is complete (A17)."""
-    kind = request["predicateType"].split(":")[3]
+    kind = kind_of(request)
     if kind == "freeze-ack":
         people = {voice["person"] for voice in voices}
         return ", ".join(one for one in package.policy["freeze_stakeholders"] if one not in people)
@@ -754,7 +766,7 @@ def quorum(package: Package, request: dict[str, Any], voices: list[dict[str, Any
     return "" if go and enough and not held else "people"
 
 
-def seated(places: list[set[str]], voices: list[dict[str, Any]], taken: set[str], *, distinct: bool) -> bool:
+def seated(places: list[set[str]], voices: list[Entry], taken: set[str], *, distinct: bool) -> bool:
     """Whether every place is filled, by different people where that is asked for."""
     if not places:
         return True
@@ -762,35 +774,24 @@ def seated(places: list[set[str]], voices: list[dict[str, Any]], taken: set[str]
     return any(seated(places[1:], voices, taken | {person}, distinct=distinct) for person in able)
 
 
-def verified(package: Package) -> list[tuple[str, bool, str]]:
+def verified(package: Package) -> list[Result]:
     """Run the checks in order, up to the first that refuses."""
-    checks: list[tuple[str, Callable[[], str]]] = [
-        ("files", package.check_files),
-        ("seal", package.check_seal),
-        ("log", package.check_log),
-        ("evidence", package.check_evidence),
-        ("gates", package.check_gates),
-        ("protocol", package.check_protocol),
-        ("statements", package.check_statements),
-        ("decisions", package.check_decisions),
-        ("anchors", package.check_anchors),
-    ]
-    results = []
-    for name, check in checks:
+    results: list[Result] = []
+    for name in ("files", "seal", "log", "evidence", "gates", "protocol", "statements", "decisions", "anchors"):
         try:
-            results.append((name, True, check()))
+            results.append((name, True, getattr(package, "check_" + name)()))
         except Refused as reason:
             return [*results, (name, False, str(reason))]
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            return [*results, (name, False, "malformed: %r" % error)]
+            return [*results, (name, False, f"malformed: {error!r}")]
     return results
 
 
 def main(argv: list[str]) -> int:
     """Verify and print; gives the exit code."""
     parser = argparse.ArgumentParser(description="Verify a gonogo package.")
-    parser.add_argument("package")
-    parser.add_argument("--trust", help="folder with policy.json, allowed_signers, revoked_keys, anchors/")
+    parser.add_argument("package", type=Path)
+    parser.add_argument("--trust", type=Path, help="folder with policy.json, allowed_signers, revoked_keys, anchors/")
     parser.add_argument("--no-anchor-needed", action="store_true")
     parser.add_argument("--json", action="store_true")
     try:
@@ -800,24 +801,25 @@ def main(argv: list[str]) -> int:
     notes: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         try:
-            files = unpacked(open_file(options.package))
+            files = unpacked(options.package.read_bytes())
             for name in ("policy.json", "allowed_signers", "revoked_keys"):
-                if options.trust is None:
-                    with open(os.path.join(folder, name), "wb") as file:
-                        file.write(files.get("trust/" + name, b""))
-            package = Package(files, Trust(options.trust or folder))
-            results, notes = [("zip", True, "%d files" % len(files)), *verified(package)], package.notes
+                (Path(folder) / name).write_bytes(files.get("trust/" + name, b""))
+            package = Package(files, Trust(options.trust or Path(folder)))
+            results, notes = [("zip", True, f"{len(files)} files"), *verified(package)], package.notes
         except Refused as reason:
             results = [("zip", False, str(reason))]
+        except OSError as error:
+            print(f"the verifier cannot read: {error}", file=sys.stderr)
+            return 1
     return report(options, results, notes)
 
 
-def report(options: argparse.Namespace, results: list[tuple[str, bool, str]], notes: list[str]) -> int:
+def report(options: argparse.Namespace, results: list[Result], notes: list[str]) -> int:
     """Print the verdict and every check; gives the exit code."""
     failed = [result for result in results if not result[1]]
-    code, verdict = 0, "VERIFIED: %s" % (results[-1][2] or "consistent; no anchor asked for")
+    code, verdict = 0, f"VERIFIED: {results[-1][2] or 'consistent; no anchor asked for'}"
     if failed:
-        code, verdict = 2, "REFUSED: %s: %s" % (failed[0][0], failed[0][2])
+        code, verdict = 2, f"REFUSED: {failed[0][0]}: {failed[0][2]}"
     elif options.trust is None:
         code, verdict = 3, "CONSISTENT, judged by the people that the package itself names"
     elif not results[-1][2] and not options.no_anchor_needed:
@@ -828,9 +830,9 @@ def report(options: argparse.Namespace, results: list[tuple[str, bool, str]], no
         return code
     print(verdict)
     for name, ok, detail in results:
-        print("  %-4s  %-11s %s" % ("ok" if ok else "FAIL", name, detail))
+        print(f"  {'ok' if ok else 'FAIL':<4}  {name:<11} {detail}")
     for note in notes:
-        print("        %s" % note)
+        print(f"        {note}")
     return code
 
 
