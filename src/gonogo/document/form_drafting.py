@@ -14,6 +14,7 @@ from gonogo.document.extracts import is_shell_fence, paths_in
 from gonogo.document.form import Form, FormError, FormEvidence, FormExchange, FormGate, FormHook, FormPhase, FormStep
 from gonogo.document.form_fields import Text
 from gonogo.document.remarks import Remarks
+from gonogo.document.step_heads import bare_title, is_conditional
 from gonogo.document.vocabulary import slug_of
 from gonogo.protocol.artifacts import base_name, is_file
 from gonogo.protocol.change import sense
@@ -41,9 +42,12 @@ from gonogo.terms import Obligation
 
 _DASH = "\u2013"
 _APPROVAL = re.compile(r"\bapprov|\bsign(ed|-?off)\b|\bauthori[sz]|\bconsent", re.IGNORECASE)
-_ROLE = re.compile(r"\Ayou are (?:an? |the )?", re.IGNORECASE)
+_ROLE = re.compile(r"\Ayou are (?:an? |the )?(?P<role>[^.,]+)[.,]?(?P<rest>.*)\Z", re.IGNORECASE)
+_NUMBER = re.compile(r"\d{1,4}[A-Za-z]?\b|\b[A-Z]{2}\d{0,2}\b")
+_PHASE_NUMBER = re.compile(r"\d{1,3}[A-Za-z]?\Z")
 _MISSION = re.compile(r"\Ayour mission is (?:to )?", re.IGNORECASE)
 _GUARD = re.compile(r"\A\W*\[CRITICAL\]\W*")
+_OPENS = re.compile(r"[-+*>#|`~<]|\d+[.)]\s*\W*\*\*|\W*\[|[\w /-]{1,40}:")
 _SLUG = re.compile(r"\d*[a-z]?-?[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 
 
@@ -57,17 +61,17 @@ class Drafted:
 
 def draft(form: Form) -> Drafted:
     """What the document of `form` has to say; places are those of the form."""
-    phases = tuple(_phase(phase, form.hooks) for phase in form.phases)
+    phases = tuple(_phase(phase, position, form.hooks) for position, phase in enumerate(form.phases, start=1))
     bound = {command.text for phase in phases for command in (*phase.commands, *_step_commands(phase))}
-    hooks = tuple(_command(hook) for hook in form.hooks if hook.command.text not in bound)
+    hooks = tuple(c for hook in form.hooks for c in _commands(hook) if c.text not in bound)
     protocol = Protocol(
         slug=slug_of(form.name.text),
         title=" ".join(form.name.text.upper().split()),
-        number=form.number.text,
+        number=_number(form.number.text),
         tag=_tag(form.domain.text),
         brand="",
         purpose=form.purpose.text,
-        role=_ROLE.sub("", form.role.text).strip(" .*"),
+        role=_role(form)[0],
         mission=_mission(form)[0].rstrip("."),
         guardrails=tuple(
             Message(_GUARD.sub("", _flat(text)).replace("**", ""), text.origin) for text in form.guardrails
@@ -97,6 +101,12 @@ def reference(protocol: Text) -> str:
     return "-".join(part for part in (number_of(protocol.text), words_of(protocol.text)) if part)
 
 
+def _number(text: str) -> str:
+    """`11` of `11` or `Protocol 11`; display text only."""
+    found = _NUMBER.search(text)
+    return found[0] if found else ""
+
+
 def _notes(form: Form) -> tuple[Note, ...]:
     """What the form says besides: one section that explains and binds nothing."""
     if not form.remarks:
@@ -105,9 +115,16 @@ def _notes(form: Form) -> tuple[Note, ...]:
     return (Note("REFLECTION & LEARNING", text, form.remarks[0][1].origin),)
 
 
+def _role(form: Form) -> tuple[str, str]:
+    """Who carries the protocol out, and what the role's text says besides, which belongs to the mission."""
+    found = _ROLE.match(_flat(form.role).replace("**", ""))
+    return (found["role"].strip(" ."), found["rest"].strip()) if found else (_flat(form.role).strip(" ."), "")
+
+
 def _mission(form: Form) -> tuple[str, str]:
     """The first sentence, and all that follows."""
-    words = _MISSION.sub("", _flat(form.mission))
+    told = " ".join(part for part in (_flat(form.mission), _role(form)[1]) if part)
+    words = _MISSION.sub("", told)
     end = re.search(r"\.\s", words)
     return (words, "") if end is None else (words[: end.start()], words[end.end() :])
 
@@ -143,21 +160,26 @@ def _prerequisites(entry: FormExchange) -> Iterator[Prerequisite]:
         yield StateRequired(words, optional=False, origin=entry.usage.origin)
 
 
-def _phase(phase: FormPhase, hooks: Sequence[FormHook]) -> Phase:
+def _phase(phase: FormPhase, position: int, hooks: Sequence[FormHook]) -> Phase:
     identity = slug_of(phase.title.text)
     steps = tuple(_step(step, identity, phase.evidence, (*phase.hooks, *hooks)) for step in phase.steps)
     owned = {reference_.path for step in steps for reference_ in step.evidence}
     bound = {command.text for step in steps for command in step.commands}
     notes = [Note("objective", phase.objective.text, phase.objective.origin)] if phase.objective else []
-    evidence = [found for entry in phase.evidence for found in _evidence(entry)]
-    notes += [Note("text", entry.item.text, entry.item.origin) for entry in phase.evidence if not any(_evidence(entry))]
+    evidence = {found.path: found for entry in phase.evidence for found in _evidence(entry)}
+    # What names no file is kept as a sentence; it is no evidence that anything could look at (GN0302).
+    notes += [
+        Note("text", " → ".join(text.text for text in (entry.item, entry.location) if text), entry.item.origin)
+        for entry in phase.evidence
+        if not _evidence(entry)
+    ]
     return Phase(
         id=identity,
-        title=" ".join(phase.title.text.split()),
-        number=phase.number,
+        title=_flat(phase.title).rstrip(": "),
+        number=phase.number if _PHASE_NUMBER.match(phase.number) else str(position),
         steps=_twins(steps),
-        evidence=tuple(found for found in evidence if found.path not in owned),
-        commands=tuple(_command(hook) for hook in phase.hooks if hook.command.text not in bound),
+        evidence=tuple(found for path, found in evidence.items() if path not in owned),
+        commands=tuple(c for hook in phase.hooks for c in _commands(hook) if c.text not in bound),
         notes=tuple(notes),
         origin=phase.origin,
     )
@@ -183,12 +205,15 @@ def _step_commands(phase: Phase) -> tuple[CommandRef, ...]:
 
 def _step(step: FormStep, phase: str, evidence: Sequence[FormEvidence], hooks: Sequence[FormHook]) -> Step:
     told = " ".join(text.text for text in (*step.instructions, *step.communication))
+    title = _flat(step.title).rstrip(": ")
+    conditional = is_conditional(title)
+    title = bare_title(title) if conditional else title
     kept = [found for entry in evidence for found in _evidence(entry) if found.name and found.name in told]
     own = [EvidenceRef(_name(path), path, text.origin) for text in step.evidence for path in paths_in(text.text)]
     spoken = [text for text in step.evidence if not paths_in(text.text)]
     return Step(
-        id=f"{phase}/{slug_of(step.title.text)}",
-        title=" ".join(step.title.text.split()),
+        id=f"{phase}/{slug_of(title)}",
+        title=title,
         obligation=Obligation.GUIDELINE if step.obligation == "GUIDELINE" else Obligation.MUST,
         stated=bool(step.obligation),
         action=_action(step.instructions),
@@ -198,18 +223,20 @@ def _step(step: FormStep, phase: str, evidence: Sequence[FormEvidence], hooks: S
         ),
         evidence=tuple({found.path: found for found in (*own, *kept)}.values()),
         says=tuple(Message(text.text, text.origin) for text in step.communication),
-        commands=tuple(_command(hook) for hook in hooks if _names(hook.trigger.text, step.title.text)),
+        commands=tuple(c for hook in hooks if _names(hook.trigger.text, step.title.text) for c in _commands(hook)),
         checks=(),
         notes=tuple(Note("evidence kept", text.text, text.origin) for text in spoken),
         substeps=(),
-        conditional=False,
+        conditional=conditional,
         origin=step.origin,
     )
 
 
 def _action(instructions: Sequence[Text]) -> str:
     if len(instructions) == 1:
-        return instructions[0].text
+        lines = _lines(instructions[0])
+        # A later line that looks like a label, a mark or a heading would open a part of its own.
+        return " ".join(lines) if any(_OPENS.match(line) for line in lines[1:]) else "\n".join(lines)
     return "\n".join(f"- {' '.join(text.text.split())}" for text in instructions)
 
 
@@ -230,9 +257,15 @@ def _name(path: str) -> str:
     return base_name(path) + ("/" if path.endswith("/") else "")
 
 
-def _command(hook: FormHook) -> CommandRef:
+def _commands(hook: FormHook) -> tuple[CommandRef, ...]:
+    """The command lines of a hook, continuations joined and comments left out; the last one has the outcome."""
+    joined = re.sub(r"\\\s*\n\s*", "", hook.command.text)
+    lines = [" ".join(line.split()) for line in joined.split("\n") if line.strip() and not line.strip().startswith("#")]
     conditional = bool(hook.conditional_on)
-    return CommandRef(" ".join(hook.command.text.split()), hook.command.origin, conditional, hook.expected.text)
+    return tuple(
+        CommandRef(line, hook.command.origin, conditional, hook.expected.text if number == len(lines) else "")
+        for number, line in enumerate(lines, start=1)
+    )
 
 
 def _gate(gate: FormGate, position: int) -> Gate:
@@ -298,16 +331,15 @@ def _item(text: Text) -> str:
 
 def _remarks(form: Form) -> Remarks:
     hooks = (*form.hooks, *(hook for phase in form.phases for hook in phase.hooks))
-    entries = [entry for phase in form.phases for entry in phase.evidence]
+    told: dict[str, tuple[str, ...]] = {}
+    for entry in (entry for phase in form.phases for entry in phase.evidence):
+        if not is_file(base_name(entry.item.text)):
+            for found in _evidence(entry):
+                told[found.path] = (*told.get(found.path, ()), _flat(entry.item))
     return Remarks(
         mission=_mission(form)[1],
-        commands={" ".join(hook.command.text.split()): _hook_words(hook) for hook in hooks},
-        evidence={
-            found.path: " ".join(entry.item.text.split())
-            for entry in entries
-            for found in _evidence(entry)
-            if not is_file(base_name(entry.item.text))
-        },
+        commands={command.text: _hook_words(hook) for hook in hooks for command in _commands(hook)[:1]},
+        evidence=told,
         before={
             **{p.template.text: p.context.text for p in form.prompts if p.context},
             **{_error(error).text: error.name.text for error in form.errors if error.template},

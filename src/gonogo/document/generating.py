@@ -9,16 +9,17 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gonogo.document.form import Form
-from gonogo.document.form_drafting import Drafted, draft, reference
+from gonogo.document.form_drafting import draft, reference
 from gonogo.document.form_reading import read_form
 from gonogo.document.generating_sidecar import sidecar_skeleton
 from gonogo.document.reading import read_document
 from gonogo.document.writing import write_protocol
 from gonogo.findings import Finding, Level, forbids
 from gonogo.protocol.change import sense
+from gonogo.protocol.halt_grammar import parse_halt
 from gonogo.protocol.layers import analyse
 from gonogo.protocol.model import (
     ApprovalRequired,
@@ -60,34 +61,43 @@ def generate(data: bytes, file: str, scripts: frozenset[str] | None = None) -> G
         return Generated(None, None, "", "", reading.findings)
     form = reading.form
     drafted = draft(form)
+    wanted = _binding(drafted.protocol)
     markdown = write_protocol(drafted.protocol, drafted.remarks)
     read = read_document(markdown.encode(), f"{drafted.protocol.slug}.md")
     asked = [*reading.findings, *_scripts(form, scripts), *_conflicts(form), *_omissions(form)]
     if read.protocol is None:
         asked += [_own(finding, drafted.protocol) for finding in read.findings if finding.level is Level.ERROR]
-        return Generated(None, drafted.protocol, "", "", tuple(asked))
-    asked += [*_lost(drafted, read.protocol), *_ambiguous(drafted.protocol, read.protocol)]
-    return Generated(
-        read.protocol, drafted.protocol, markdown, sidecar_skeleton(read.protocol, drafted.remarks), tuple(asked)
-    )
+        return Generated(None, wanted, "", "", tuple(asked))
+    asked += [*_lost(wanted, read.protocol), *_ambiguous(wanted, read.protocol)]
+    return Generated(read.protocol, wanted, markdown, sidecar_skeleton(read.protocol, drafted.remarks), tuple(asked))
 
 
 def _own(finding: Finding, wanted: Protocol) -> Finding:
     return Finding(finding.code, finding.level, f"form: {finding.message}", wanted.origin, notes=finding.notes)
 
 
-def _lost(drafted: Drafted, read: Protocol) -> Iterator[Finding]:
+def _binding(drafted: Protocol) -> Protocol:
+    """The draft without sentences that say that there is no halt: they stand in the document and bind nothing."""
+
+    def stops(step: Step) -> Step:
+        return replace(step, halts=tuple(halt for halt in step.halts if parse_halt(halt.text, halt.origin)))
+
+    phases = (replace(phase, steps=tuple(map(stops, phase.steps))) for phase in drafted.phases)
+    return replace(drafted, phases=tuple(phases))
+
+
+def _lost(wanted: Protocol, read: Protocol) -> Iterator[Finding]:
     """Whatever the form says and the read model does not: the generator may never lose or change a word."""
-    for part in analyse(read, drafted.protocol).parts:
+    for part in analyse(read, wanted).parts:
         for item in part.missing:
             message = f"form: {part.name} cannot be written so that it reads back: {item}"
-            yield Finding("GN0901", Level.ERROR, message, drafted.protocol.origin, notes=(_PLAINLY,))
-    was, now = _texts(drafted.protocol), _texts(read)
-    for name, wanted in was.items():
-        for text in wanted:
+            yield Finding("GN0901", Level.ERROR, message, wanted.origin, notes=(_PLAINLY,))
+    was, now = _texts(wanted), _texts(read)
+    for name, texts in was.items():
+        for text in texts:
             if text not in now[name]:
                 message = f"form: {name} cannot be written so that it reads back: {text}"
-                yield Finding("GN0901", Level.ERROR, message, drafted.protocol.origin, notes=(_PLAINLY,))
+                yield Finding("GN0901", Level.ERROR, message, wanted.origin, notes=(_PLAINLY,))
 
 
 def _texts(protocol: Protocol) -> dict[str, list[str]]:

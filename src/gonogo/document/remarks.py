@@ -17,7 +17,7 @@ class Remarks:
     """
 
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    evidence: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     before: Mapping[str, str] = field(default_factory=dict)
     mission: str = ""
     after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

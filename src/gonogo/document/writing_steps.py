@@ -27,8 +27,8 @@ def write_phase(phase: Phase, position: int, gates: Iterable[Gate], remarks: Rem
     if phase.evidence:
         lines.append("**Evidence Collection:**")
         for reference in phase.evidence:
-            what = remarks.evidence.get(reference.path, "")
-            lines.append(f"- {what} → `{reference.path}`" if what else f"- `{reference.path}`")
+            told = [f"- {what} → `{reference.path}`" for what in remarks.evidence.get(reference.path, ())]
+            lines += told or [f"- `{reference.path}`"]
         lines.append("")
     for gate in gates:
         lines += [
