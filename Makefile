@@ -1,0 +1,45 @@
+# Few verbs. Everything lives in .venv inside this checkout; nothing outside is changed (apart from `make debian` as root).
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+WORKERS ?= 2
+N ?= 200
+
+.PHONY: setup demo test test-full test-crash check bench docs lock debian clean
+
+setup:
+	@python3 tools/setup_env.py
+
+demo: setup
+	@$(PY) -m gonogo demo
+
+test: setup debian
+	@$(PYTEST) -n $(WORKERS) --dist loadfile
+
+test-full: setup debian
+	@$(PYTEST) -n $(WORKERS) --dist loadfile -m "slow or not slow"
+
+test-crash: setup
+	@GONOGO_RANDOM_KILLS=$(N) $(PYTEST) tests/crashes -m "slow or not slow"
+
+check: setup
+	@$(PY) -m ruff check src tools
+	@$(PY) -m ruff format --check src tools
+	@$(PY) -m mypy
+	@$(PYTEST) tests/unit/test_house.py
+
+bench: setup
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done
+
+docs: setup
+	@$(PYTEST) tests/unit/test_docs.py
+
+# Real programs that some tests need: installed in CI (as root) only; elsewhere such a test says what to install.
+debian:
+	@if [ "$$CI" = "true" ] && [ "$$(id -u)" = "0" ] && command -v apt-get >/dev/null; then sh tools/debian_packages.sh; fi
+
+lock:
+	@$(PY) -m uv pip compile pyproject.toml --group dev --all-extras --universal --generate-hashes --no-header --no-annotate \
+	  --python-version 3.11 --no-emit-package gonogo -o requirements-dev.txt
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache demo-run build dist

@@ -1,0 +1,358 @@
+"""The house: floors, cycles and budgets, measured on the code as it stands (docs/decisions/0001-the-house.md)."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import median, quantiles
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SRC = ROOT / "src" / "gonogo"
+
+FLOORS = (
+    ("errors", "findings", "terms"),
+    ("protocol",),
+    ("document", "evidence"),
+    ("measure",),
+    ("plan",),
+    ("run",),
+    ("reports",),
+    ("ports",),
+    ("adapters", "engine"),
+    ("control",),
+    ("demo",),
+    ("cli",),
+    ("__main__",),
+)
+PURE = ("terms", "errors", "findings", "protocol", "document", "evidence", "measure", "plan", "run", "reports")
+FORBIDDEN_WORDS = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "service", "services", "types", "constants"}
+FIELD_TERMS = {"ServiceInScope", "ServiceDeployed", "ServicesSeen", "ServiceProbe", "Service"}
+"""A *service* is what is released (F24): these classes are about one, none of them is one."""
+CARRIED = {"library/verify.py"}
+"""Files that are shipped inside packages and stand alone; their own tests hold them."""
+MOST_BROAD_EXCEPTS = 3
+
+
+@dataclass(frozen=True)
+class Module:
+    """A source file with its tree."""
+
+    path: Path
+    tree: ast.Module
+    lines: int
+
+    @property
+    def name(self) -> str:
+        return str(self.path.relative_to(SRC))
+
+    @property
+    def room(self) -> str:
+        return self.path.relative_to(SRC).parts[0].removesuffix(".py")
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    found = []
+    for path in sorted(SRC.rglob("*.py")):
+        if str(path.relative_to(SRC)) in CARRIED:
+            continue
+        text = path.read_text(encoding="utf-8")
+        found.append(Module(path, ast.parse(text), text.count("\n")))
+    return tuple(found)
+
+
+def floor_of(room: str) -> int:
+    return next(index for index, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def imports(module: Module) -> Iterator[tuple[ast.stmt, str]]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "gonogo":
+            parts = node.module.split(".")
+            for alias in node.names:
+                yield node, ".".join((*parts[1:], alias.name) if len(parts) == 1 else parts[1:])
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "gonogo":
+                    yield node, alias.name.removeprefix("gonogo").strip(".")
+
+
+def functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = node.body
+    first = body[0]
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    body = body[1:] if documented else body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def complexity(node: ast.AST) -> int:
+    """McCabe's number: one, and one for each decision; an arm of a `match` over a union is a row of a table."""
+    count = 1
+    for child in ast.walk(node):
+        if isinstance(child, ast.If | ast.For | ast.AsyncFor | ast.While | ast.ExceptHandler):
+            count += 1
+        elif isinstance(child, ast.match_case) and child.guard is not None:
+            count += 1
+    return count
+
+
+def nesting(node: ast.AST) -> int:
+    inner = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
+
+    def depth(statement: ast.AST, level: int) -> int:
+        deepest = level
+        for child in ast.iter_child_nodes(statement):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            elif_branch = isinstance(statement, ast.If) and isinstance(child, ast.If) and child in statement.orelse and len(statement.orelse) == 1
+            deeper = level + (1 if isinstance(child, inner) and not elif_branch else 0)
+            deepest = max(deepest, depth(child, deeper))
+        return deepest
+
+    return depth(node, 0)
+
+
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    found = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return len([item for item in found if item.arg not in {"self", "cls"}])
+
+
+def decorated(node: ast.ClassDef, name: str) -> ast.expr | None:
+    for item in node.decorator_list:
+        target = item.func if isinstance(item, ast.Call) else item
+        if (isinstance(target, ast.Name) and target.id == name) or (isinstance(target, ast.Attribute) and target.attr == name):
+            return item
+    return None
+
+
+def test_every_room_has_its_floor() -> None:
+    rooms = {module.room for module in modules()} - {"__init__", "library"}
+    assert rooms <= {room for floor in FLOORS for room in floor}
+
+
+def test_an_import_goes_only_to_a_floor_above() -> None:
+    wrong = []
+    for module in modules():
+        if module.room in {"__init__", "library"}:
+            continue
+        for node, target in imports(module):
+            room = target.split(".")[0]
+            if room and room != module.room and floor_of(room) >= floor_of(module.room):
+                wrong.append(f"{module.name}:{node.lineno} imports {target}")
+    assert wrong == []
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    known = {module.name.removesuffix(".py").replace("/", ".") for module in modules()}
+    graph: dict[str, set[str]] = {}
+    for module in modules():
+        name = module.name.removesuffix(".py").replace("/", ".")
+        for _, target in imports(module):
+            parts = target.split(".")
+            full = next((".".join(parts[:size]) for size in range(len(parts), 0, -1) if ".".join(parts[:size]) in known), "")
+            if full and full != name:
+                graph.setdefault(name, set()).add(full)
+    cycles = []
+    for start in graph:
+        seen, todo = set(), list(graph[start])
+        while todo:
+            following = todo.pop()
+            if following == start:
+                cycles.append(start)
+                break
+            if following not in seen:
+                seen.add(following)
+                todo.extend(graph.get(following, ()))
+    assert cycles == []
+
+
+def test_imports_stand_at_the_top_and_none_is_for_type_checking_only() -> None:
+    wrong = []
+    for module in modules():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                wrong.append(f"{module.name}:{node.lineno} TYPE_CHECKING")
+        for function in functions(module):
+            wrong += [
+                f"{module.name}:{node.lineno} imports inside {function.name}"
+                for node in ast.walk(function)
+                if isinstance(node, ast.Import | ast.ImportFrom)
+            ]
+    assert wrong == []
+
+
+def test_a_room_begins_with_a_docstring_and_nothing_else() -> None:
+    wrong = []
+    for module in modules():
+        if module.path.name == "__init__.py":
+            only = len(module.tree.body) == 1 and ast.get_docstring(module.tree)
+            wrong += [] if only else [module.name]
+    assert wrong == []
+
+
+def test_names_say_what_things_hold() -> None:
+    wrong = []
+    for module in modules():
+        words = set(re.split(r"[_/.]", module.name.removesuffix(".py")))
+        wrong += [module.name] if words & FORBIDDEN_WORDS else []
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ClassDef) and node.name not in FIELD_TERMS:
+                parts = {part.lower() for part in re.findall(r"[A-Z][a-z]*", node.name)}
+                wrong += [f"{module.name}: {node.name}"] if parts & FORBIDDEN_WORDS else []
+    assert wrong == []
+
+
+def test_functions_are_short() -> None:
+    sizes = [(code_lines(node), f"{module.name}:{node.lineno} {node.name}") for module in modules() for node in functions(module)]
+    assert [place for size, place in sizes if size > 50] == []
+    assert quantiles([size for size, _ in sizes], n=100)[94] <= 30
+
+
+def test_functions_are_simple() -> None:
+    wrong = [
+        f"{module.name}:{node.lineno} {node.name}: {complexity(node)}"
+        for module in modules()
+        for node in functions(module)
+        if complexity(node) > 12
+    ]
+    assert wrong == []
+
+
+def test_functions_are_not_deeply_nested() -> None:
+    wrong = [
+        f"{module.name}:{node.lineno} {node.name}: {nesting(node)}"
+        for module in modules()
+        for node in functions(module)
+        if nesting(node) > 4
+    ]
+    assert wrong == []
+
+
+def test_functions_take_few_parameters() -> None:
+    counts = [(parameters(node), f"{module.name}:{node.lineno} {node.name}") for module in modules() for node in functions(module)]
+    assert [place for count, place in counts if count > 7] == []
+    assert quantiles([count for count, _ in counts], n=100)[94] <= 4
+
+
+def test_files_are_short() -> None:
+    sizes = [(module.lines, module.name) for module in modules() if module.path.name != "__init__.py"]
+    assert [f"{name}: {lines}" for lines, name in sizes if lines > 500] == []
+    assert median(lines for lines, _ in sizes) <= 150
+
+
+def test_everything_public_is_documented() -> None:
+    wrong = []
+    for module in modules():
+        wrong += [] if ast.get_docstring(module.tree) else [module.name]
+        for node in module.tree.body:
+            public = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_")
+            if public and not ast.get_docstring(node):
+                wrong.append(f"{module.name}: {node.name}")
+            for child in node.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_") else ():
+                named = isinstance(child, ast.FunctionDef) and not child.name.startswith("_")
+                if named and not ast.get_docstring(child):
+                    wrong.append(f"{module.name}: {node.name}.{child.name}")
+    assert wrong == []
+
+
+def test_everything_is_annotated() -> None:
+    wrong = []
+    for module in modules():
+        for node in functions(module):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            bare = [item.arg for item in arguments if item.annotation is None and item.arg not in {"self", "cls"}]
+            if bare or node.returns is None:
+                wrong.append(f"{module.name}:{node.lineno} {node.name}")
+    assert wrong == []
+
+
+def test_values_of_the_pure_floors_are_frozen() -> None:
+    wrong = []
+    for module in modules():
+        if module.room not in PURE:
+            continue
+        for node in ast.walk(module.tree):
+            found = decorated(node, "dataclass") if isinstance(node, ast.ClassDef) else None
+            if found is not None and "frozen=True" not in ast.unparse(found) and node.name not in COLLECTORS:
+                wrong.append(f"{module.name}: {node.name}")
+    assert wrong == []
+
+
+COLLECTORS = {"Findings", "Builder", "Notes"}
+"""Accumulators that live inside one pure function call and never leave it."""
+
+
+def test_broad_excepts_are_few() -> None:
+    found = [
+        f"{module.name}:{node.lineno}"
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
+    ]
+    assert len(found) <= MOST_BROAD_EXCEPTS, found
+
+
+def test_every_exception_of_ours_has_one_root() -> None:
+    known = {"GonogoError"}
+    classes = [node for module in modules() for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    grown = True
+    while grown:
+        more = {node.name for node in classes if any(isinstance(item, ast.Name) and item.id in known for item in node.bases)}
+        grown = not more <= known
+        known |= more
+    wrong = [
+        node.name
+        for node in classes
+        if node.name not in known and not node.name.startswith("_")
+        for item in node.bases
+        if isinstance(item, ast.Name) and item.id.endswith(("Exception", "Error"))
+    ]
+    assert wrong == []
+
+
+def test_nothing_pure_touches_the_world() -> None:
+    outside = {"os", "subprocess", "socket", "sqlite3", "time", "random", "secrets", "shutil", "tempfile", "urllib3", "pathlib", "io"}
+    wrong = []
+    for module in modules():
+        if module.room not in PURE:
+            continue
+        for node in ast.walk(module.tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            wrong += [f"{module.name}:{node.lineno} imports {name}" for name in names if name.split(".")[0] in outside and module.name not in ALLOWED_IO]
+    assert wrong == []
+
+
+ALLOWED_IO = {"evidence/package.py", "evidence/package_reading.py", "evidence/verifying.py", "measure/load_reports.py"}
+"""They write to and read from a file object that they are given; they open nothing. `load_reports` reads CSV from text in memory."""
+
+
+@pytest.mark.parametrize("word", ["mock", "monkeypatch"])
+def test_tests_bring_in_memory_worlds_instead_of_mocks(word: str) -> None:
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if path.name != "test_house.py"]
+    uses = sum(len(re.findall(rf"\b{word}\b", path.read_text(encoding="utf-8"), re.IGNORECASE)) for path in files)
+    tests = sum(path.read_text(encoding="utf-8").count("\ndef test_") for path in files)
+    assert uses * 20 < tests
+
+
+def test_nothing_names_the_machine_it_was_made_on() -> None:
+    wrong = []
+    for path in (ROOT / "src", ROOT / "tests", ROOT / "docs", ROOT / "tools", ROOT / "benchmarks"):
+        for file in path.rglob("*"):
+            if file.suffix in {".py", ".md", ".yaml", ".sh", ".svg", ".txt"} and file.name != "test_house.py":
+                text = file.read_text(encoding="utf-8", errors="replace")
+                wrong += [str(file)] if re.search(r"/work/(main|shared)|\.\./shared|\.library/", text) else []
+    assert wrong == []

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Installs the Debian packages that tests with real components need. Only in CI, only as root, only what is missing.
+set -eu
+need=""
+command -v haproxy >/dev/null || need="$need haproxy"
+command -v ssh-keygen >/dev/null || need="$need openssh-client"
+command -v unzip >/dev/null || need="$need unzip"
+command -v jq >/dev/null || need="$need jq"
+command -v openssl >/dev/null || need="$need openssl"
+[ -z "$need" ] && exit 0
+# No installed program may start a server by itself.
+if [ ! -e /usr/sbin/policy-rc.d ]; then printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d; fi
+apt-get update -qq >/dev/null
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $need >/dev/null
+echo "installed:$need"
