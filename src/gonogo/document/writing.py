@@ -17,6 +17,7 @@ from gonogo.document.writing_steps import write_command, write_phase
 from gonogo.protocol.model import (
     ApprovalRequired,
     ArtifactRequired,
+    CommandRef,
     Exchange,
     Message,
     Note,
@@ -183,16 +184,27 @@ def _automation(protocol: Protocol, remarks: Remarks) -> Lines:
     lines: Lines = []
     for number, hook in enumerate(protocol.hooks, start=1):
         lines += [*write_command(hook, remarks, f"Command {number}"), ""]
-    placed = [(phase.title, command) for phase in protocol.phases for command in phase.commands]
-    if placed:
-        lines.append("Commands that stand with their phases:")
-    for title, command in placed:
-        expected = f", writes {one_line(command.expected_output)}" if command.expected_output else ""
-        lines.append(f"- {one_line(title)}: {one_line(command.text)}{expected}")
+    lines += _placed(protocol, remarks)
     for note in protocol.notes:
         if _is_fence(note):
             lines += ["", *fenced(0, note.text.split("\n"), "" if note.label == "text" else note.label)]
     return [*lines, ""]
+
+
+def _placed(protocol: Protocol, remarks: Remarks) -> Lines:
+    """The commands that stand with their phases and steps, listed once more for those who look for them here."""
+    owners: list[tuple[str, CommandRef]] = []
+    for phase in protocol.phases:
+        steps = [step for top in phase.steps for step in (top, *top.substeps)]
+        owners += [(step.title, command) for step in steps for command in step.commands if not command.example]
+        owners += [(phase.title, command) for command in phase.commands if not command.example]
+    lines = ["Commands that stand with their phases and steps:"] if owners else []
+    for title, command in owners:
+        words = [one_line(command.text), *remarks.commands.get(command.text, ())]
+        if command.expected_output:
+            words.append(f"Writes {_DASH} {one_line(command.expected_output)}")
+        lines.append(f"- {one_line(title)}: {'; '.join(words)}")
+    return lines
 
 
 def _handoff(protocol: Protocol) -> Lines:
