@@ -75,7 +75,7 @@ class Client:
     writer: asyncio.StreamWriter
 
 
-class Refusal(Exception):  # noqa: N818 - an answer to a client, never shown to users
+class Refusal(GonogoError):
     """The request gets this answer, and its connection ends."""
 
     def __init__(self, status: int, why: str) -> None:

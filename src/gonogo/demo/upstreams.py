@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from gonogo.demo.addresses import Address
 from gonogo.demo.wire import MOST_HEAD
+from gonogo.errors import GonogoError
 
 CONNECT_SECONDS = 1.0
 MOST_IDLE = 64
 
 
-class Unreachable(Exception):  # noqa: N818 - says what an upstream is; handled inside the proxy, never shown
+class Unreachable(GonogoError):
     """No connection came about; nothing was sent."""
 
 

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from gonogo.errors import GonogoError
+
 MOST_HEAD = 1 << 16
 BLOCK = 1 << 16
 MOST_CHUNK_DIGITS = 15
@@ -22,7 +24,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n\Z")
 _NEVER_PASSED_ON = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade", "expect"})
 
 
-class WireFault(Exception):  # noqa: N818 - a fault of the peer, never shown to users: the proxy answers it with a status
+class WireFault(GonogoError):
     """The peer sent something that is no unambiguous HTTP/1.1 message, or cut one short."""
 
 

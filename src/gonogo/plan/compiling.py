@@ -28,6 +28,7 @@ from gonogo.protocol.model import ApprovalRequired, ArtifactRequired, Gate, Halt
 from gonogo.terms import Digest, Obligation, digest_of
 
 NOWHERE = Digest("0" * 64)
+DEFAULT_BRAND = "GONOGO"
 
 Kind = TypeVar("Kind")
 
@@ -135,7 +136,7 @@ class Builder:
             slug=self.protocol.slug,
             title=self.protocol.title,
             number=self.protocol.number,
-            brand=self.protocol.brand,
+            brand=self.protocol.brand or DEFAULT_BRAND,
             role=self.sidecar.role,
             mission=self.protocol.mission,
             guardrails=tuple(message.text for message in self.protocol.guardrails),
