@@ -18,7 +18,7 @@ from gonogo.document.nodes import Kind, Opener
 from gonogo.document.outline import Outline, Part
 from gonogo.document.prerequisites import prerequisites_of
 from gonogo.document.scanning import Scan
-from gonogo.document.steps import Naming, halts_of, phases_of
+from gonogo.document.steps import Bench, Naming, halts_of, phases_of
 from gonogo.document.talk import Talk, talk_of
 from gonogo.document.text import Source
 from gonogo.document.vocabulary import NOTE_SECTIONS, STEP_MARKS, Section
@@ -113,7 +113,7 @@ def _of(parts: Outline, kind: Section) -> Iterator[Part]:
 
 
 def _workflows(source: Source, scanned: Scan, parts: Outline, claims: Claims, infos: Mapping[int, str]) -> _Work:
-    naming = Naming(scanned)
+    bench = Bench(source, Naming(scanned), infos)
     work = _Work()
     for part in _of(parts, Section.WORKFLOW):
         if part.heading is None:
@@ -121,7 +121,7 @@ def _workflows(source: Source, scanned: Scan, parts: Outline, claims: Claims, in
         top = Opener(Kind.WORKFLOW, part.heading, part.name)
         walk = Attribution(source, part.lines, claims, top)
         walk.run()
-        phases = phases_of(top, source, naming, infos)
+        phases = phases_of(top, bench)
         gates = [
             gate_from(opener, source, phase=phase.id)
             for phase, owner in zip(phases, top.children, strict=True)
@@ -214,14 +214,17 @@ def _guardrails(lines: Sequence[Line], source: Source, claims: Claims) -> Iterat
         if line.layer is not Layer.TEXT or (mark != "CRITICAL" and not _GUARD.match(line.body)):
             continue
         words = [rest if mark else line.body]
-        while at < len(lines) and not (
-            lines[at].gap or lines[at].item or lines[at].level or lines[at].layer is not Layer.TEXT
-        ):
+        while at < len(lines) and _goes_on(lines[at]):
             words.append(lines[at].body)
             claims.take(lines[at], LineClass.OBLIGATION, "guardrail")
             at += 1
         claims.take(line, LineClass.OBLIGATION, "guardrail")
         yield Message(plain(" ".join(words)).strip(" :`"), source.origin(line.index, line.col))
+
+
+def _goes_on(line: Line) -> bool:
+    """Whether `line` continues the paragraph above it."""
+    return line.layer is Layer.TEXT and not (line.gap or line.item or line.level or line.rule)
 
 
 def _purpose(parts: Outline) -> str:

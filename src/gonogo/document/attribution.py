@@ -182,13 +182,21 @@ class Attribution:
         followed = self._followed_by_fields(line)
         bold = "**" in line.body[:4] or line.body.rstrip(": ").endswith("**")
         restart = line.number == "1" and self.held is not None and self._has_steps()
+        structured = self.shapes.get(self.phase.line.index if self.phase else -1, False)
         if self.step is not None and line.indent > self.step.line.indent:
-            return bold and followed and self._continues_steps(line)
+            return (bold or not structured) and self._continues_steps(line) and not self._continues_list(line)
         if restart or self.block is not None:
             return followed and self._continues_steps(line)
         if bold or followed:
             return True
-        return not self.shapes.get(self.phase.line.index if self.phase else -1, False)
+        return not structured
+
+    def _continues_list(self, line: Line) -> bool:
+        """Whether the item goes on a list that an item of the step started, and not the list of the steps."""
+        held = [*self.held.body, *self.held.after] if self.held is not None else []
+        loose = self.step.loose if self.step is not None else []
+        before = next((other.number for other in reversed([*loose, *held]) if other.number), "")
+        return before.isdigit() and line.number.isdigit() and int(line.number) == int(before) + 1
 
     def _has_steps(self) -> bool:
         return self.phase is not None and bool(self.phase.children)

@@ -11,8 +11,10 @@ from gonogo.document.text import Source
 from gonogo.protocol.model import CommandRef, EvidenceRef, Message
 
 _EXTENSIONS = (
-    "json|jsonl|md|markdown|log|txt|csv|tsv|ya?ml|zip|tar|gz|tgz|pdf|html?|xml|png|jpe?g|svg|gif|sh|py|js|ts|sql|xlsx?|docx?"
-    r"|pptx?|diff|patch|sarif|toml|ini|cfg|conf|env|lock|sig|asc|pem|sha256|ndjson|ipynb|mmd|puml|drawio|feature|har|pcap"
+    "json|jsonl|md|markdown|log|txt|csv|tsv|ya?ml|zip|tar|gz|tgz|pdf|html?|xml|png|jpe?g|svg|gif|sh|py|js|ts|sql|xlsx?"
+    r"|docx?"
+    r"|pptx?|diff|patch|sarif|toml|ini|cfg|conf|env|lock|sig|asc|pem|sha256|ndjson|ipynb|mmd|puml"
+    r"|drawio|feature|har|pcap"
 )
 _TICKS = re.compile(r"`([^`]+)`")
 _TICKED_PATH = re.compile(r"^[\w.{}$*@~/:+<>\[\]-]+$")
@@ -24,7 +26,8 @@ _DIRECTORY = re.compile(r"(?<![\w`/.])(\.?[\w.-]+(?:/[\w.{}$*-]+)*/)(?![\w{*])")
 _ARROW = re.compile(r"\s*(?:→|->|=>|⟶)\s*")
 _SCRIPT = re.compile(r"\{SCRIPT:\s*([^{}]+?)\s*\}")
 _COMMAND_WORD = re.compile(
-    r"^(?:\$\s+)?(?:sudo\s+)?(?:[A-Z_]+=\S+\s+)*(?:(?:python3?|bash|sh|node|npm|npx|make|pytest|docker|kubectl|helm|terraform|git|curl"
+    r"^(?:\$\s+)?(?:sudo\s+)?(?:[A-Z_]+=\S+\s+)*(?:(?:python3?|bash|sh|node|npm|npx|make|pytest"
+    r"|docker|kubectl|helm|terraform|git|curl"
     r"|ansible(?:-playbook)?|go|cargo|java|mvn|gradle)\b|(?:\./|scripts?/|@apply))",
     re.IGNORECASE,
 )
@@ -191,7 +194,7 @@ def commands_in_fence(
 
 def is_shell_fence(info: str, content: str) -> bool:
     """Whether a fence holds commands: by its info string, or, without one, by its first word."""
-    language = info.split()[0] if info else ""
+    language = info.split(maxsplit=1)[0] if info else ""
     if language in {"bash", "sh", "shell", "console", "zsh", "powershell", "cmd"}:
         return True
     return not language and _COMMAND_WORD.match(content.strip()) is not None

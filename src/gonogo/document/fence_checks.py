@@ -19,7 +19,8 @@ _GRAMMAR = re.compile(
     r"^\s*(?:#{2,4}\s+(?:[\d.]+\s+)?(?:step|phase|gate)\s+\d"
     r"|#{2}\s+(?:[\dA-Z.]{1,4}\s+)?(?:QUALITY GATES|.*WORKFLOW|HANDOFF|PREREQUISITES|AUTOMATION HOOKS)"
     r"|(?:\d+[.)]|[-*+])\s+\**\s*`?\[(?:MUST|GUIDELINE|STRICT|CRITICAL)\]"
-    r"|(?:[-*+]\s+)?\*\*(?:halt(?: conditions?)?|evidence(?: collection| link)?|criteria|pass (?:threshold|criteria)|threshold"
+    r"|(?:[-*+]\s+)?\*\*(?:halt(?: conditions?)?|evidence(?: collection| link)?|criteria"
+    r"|pass (?:threshold|criteria)|threshold"
     r"|boolean check|waiver|failure handling|action|quality gate)\b[^*]{0,60}(?:\*\*|:))",
     re.IGNORECASE,
 )

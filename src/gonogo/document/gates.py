@@ -24,7 +24,8 @@ _FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 _ROLES = re.compile(
-    r"\b(?:requires?|needs?|with|by|from|only by|granted by|approved by|approval (?:of|from|by))\s+(?P<roles>[A-Z][^.;]*?)"
+    r"\b(?:requires?|needs?|with|by|from|only by|granted by|approved by|approval (?:of|from"
+    r"|by))\s+(?P<roles>[A-Z][^.;]*?)"
     r"(?=\s+(?:approval|approvals|sign-?off|consent|authori[sz]ation|and documented|with\b)|[.;]|$)"
 )
 _NEEDS = re.compile(r"\bwith\s+(?P<needs>(?:a |an )?[a-z][^.;]*?)(?=\s+in\s+|[.;]|$)")

@@ -1,4 +1,4 @@
-"""What headings and bold heads say: titles, phases, dotted steps, gates (compiler section 4; DOC-02, DOC-09, DOC-11)."""
+"""What headings and bold heads say: titles, phases, dotted steps, gates (section 4; DOC-02, DOC-09, DOC-11)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _PHASE = re.compile(
     re.IGNORECASE,
 )
 _GATE = re.compile(
-    r"^(?:\d+(?:\.\d+)*\.?\s+)?(?:quality\s+)?gate\s*(?P<number>\d{1,3}[A-Za-z]?(?:\.\d+)?)?\s*[:–—-]\s*(?P<name>\S.*)$",
+    r"^(?:\d+(?:\.\d+)*\.?\s+)?(?:quality\s+)?gate\s*"
+    r"(?P<number>\d{1,3}[A-Za-z]?(?:\.\d+)?)?\s*[:–—-]\s*(?P<name>\S.*)$",
     re.IGNORECASE,
 )
 _GATE_KIND = re.compile(

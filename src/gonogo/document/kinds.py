@@ -75,7 +75,7 @@ def _marked_titles(outline: Outline) -> Sequence[str]:
 def _is_slot_title(heading: str, name: str) -> bool:
     """A title that is a placeholder, or whose number is one (`# PROTOCOL {n}: {TITLE}`)."""
     slot = _SLOT.search(heading)
-    return slot is not None and (slot.group() in name or not name.strip()) or "{" in heading
+    return (slot is not None and (slot.group() in name or not name.strip())) or "{" in heading
 
 
 def _mostly_slots(titles: Sequence[str]) -> bool:

@@ -20,8 +20,10 @@ from gonogo.protocol.rules.bypass import bypass_phrases
 _TICKS = re.compile(r"`[^`]*`")
 _HTML = re.compile(r"</?[A-Za-z][\w-]*(?:\s[^<>]*)?/?>")
 _LEFTOVER = re.compile(
-    r"\bUnknown Protocol\b|\[(?:TBD|TODO|Define [^\]]*|Insert [^\]]*|Describe [^\]]*|Specify [^\]]*|Enter [^\]]*|Fill [^\]]*"
-    r"|Add [^\]]*|Your [^\]]*|Action description|Outcome [^\]]*|Error type[^\]]*|Email/Slack/Meeting|Description|Placeholder)\]"
+    r"\bUnknown Protocol\b|\[(?:TBD|TODO|Define [^\]]*|Insert [^\]]*|Describe [^\]]*|Specify [^\]]*"
+    r"|Enter [^\]]*|Fill [^\]]*"
+    r"|Add [^\]]*|Your [^\]]*|Action description|Outcome [^\]]*|Error type[^\]]*|Email/Slack/Meeting"
+    r"|Description|Placeholder)\]"
     r"|\bPHASE X\b|\bKnown issues: None\b|\bLast execution: \d|✅ Exists|\bTODO\b|\bLorem ipsum\b",
     re.IGNORECASE,
 )

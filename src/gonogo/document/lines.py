@@ -174,7 +174,7 @@ def _unstarred(value: str) -> str:
 
 
 def mark_of(body: str) -> tuple[str, str]:
-    """The mark that `body` starts with (`**`[MUST]` T:**`, `[STRICT] T`, ...) and the text after it; ("", body) without."""
+    """The mark that `body` starts with (`[STRICT] T`, in ticks, in stars) and the text after it; ("", body) without."""
     if "[" not in body[:16]:
         return "", body
     match = _MARK.match(body)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 RUN = re.compile(r"[^\x00-\x7f]+")
 
+_UNUSUAL = re.compile("[\u0250-\u036f\u0530-\u07ff]")
 _UNDEFINED_IN_1252 = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 
 
@@ -53,11 +54,16 @@ class Doubtful:
 
 
 def turned(run: str, page: Mapping[str, int]) -> str | None:
-    """`run` read through the bytes of `page` as UTF-8, or None where that is impossible."""
+    """`run` read through the bytes of `page` as UTF-8, or None where that is impossible or gives no usual character.
+
+    A clean text can hold two neighbours, such as a no-break space and `≤`, whose bytes happen to be UTF-8. They turn
+    into phonetic, combining or right-to-left letters, which no repaired symbol ever was: that is chance and not damage.
+    """
     try:
-        return bytes([page[char] for char in run]).decode("utf-8")
+        result = bytes([page[char] for char in run]).decode("utf-8")
     except (KeyError, UnicodeDecodeError):
         return None
+    return None if _UNUSUAL.search(result) else result
 
 
 def mend(text: str) -> Sound | Mended | Doubtful:

@@ -14,7 +14,8 @@ from gonogo.protocol.codes import finding
 from gonogo.protocol.model import ArtifactRequired, Exchange, Protocol
 
 _SCRIPT = re.compile(
-    r"\b(?:validate_gate|validate_prerequisites|validate_protocol|verify_protocol|run_protocol|aggregate_evidence|generate_artifacts"
+    r"\b(?:validate_gate|validate_prerequisites|validate_protocol|verify_protocol|run_protocol"
+    r"|aggregate_evidence|generate_artifacts"
     r"|protocol)_(?P<number>\d{1,3})(?=[_.*\b])"
 )
 _PATH = re.compile(r"(?:\.artifacts/protocol-|\bprotocol-|protocol_gates/)(?P<number>\d{1,3})(?=[/.\-])")

@@ -33,7 +33,7 @@ class Front:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A section: its heading line (None before the first), its bare name, its kind and its lines without the heading."""
+    """A section: its heading line (None before the first), bare name, kind, and its lines without the heading."""
 
     kind: Section
     name: str

@@ -15,7 +15,10 @@ from gonogo.document.text import Source, odd_space
 from gonogo.findings import Finding
 from gonogo.protocol.codes import finding
 
-_NOISE = " \t\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200c\u200d\u202f\u205f\u3000\ufeff-*+`•·"
+_NOISE = (
+    " \t\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+    "\u200a\u200b\u200c\u200d\u202f\u205f\u3000\ufeff-*+`•·"
+)
 _SPACES = re.compile(r"[\s\u200b-\u200d\u2060\ufeff]+")
 _TAIL = r"\s*(?:\([^()]*\))?\s*\**\s*:"
 

@@ -1,4 +1,4 @@
-"""Heads of steps and sub-steps: titles, marks, dotted numbers, and whether a phase has steps at all (DOC-05, DOC-07)."""
+"""Heads of steps and sub-steps: titles, marks, dotted numbers, whether a phase has steps at all (DOC-05, DOC-07)."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ def phase_shape(lines: Sequence[Line]) -> Mapping[int, bool]:
         if head is not None and not head.dotted:
             current = line.index
             shapes.setdefault(current, False)
-        elif head is not None:
-            shapes[current] = True
-        elif line.number and _structured(line, texts[position + 1] if position + 1 < len(texts) else None):
+        elif head is not None or (
+            line.number and _structured(line, texts[position + 1] if position + 1 < len(texts) else None)
+        ):
             shapes[current] = True
     return shapes
 

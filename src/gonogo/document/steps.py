@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from gonogo.document.extracts import (
     commands_in_fence,
@@ -47,17 +48,17 @@ class Naming:
 
     def __init__(self, scan: Scan) -> None:
         self._pins = scan.pins
+        self._given: dict[str, int] = {}
         self._comments = {line.index for line in scan.lines if line.layer is Layer.COMMENT}
 
-    def name(self, line: Line, title: str, parent: str, taken: set[str]) -> str:
-        """The identifier of what `line` opens, unlike any in `taken`, which grows."""
+    def name(self, line: Line, title: str, parent: str) -> str:
+        """The identifier of what `line` opens, unlike any that was given before."""
         slug = self._pinned(line.index) or slug_of(title) or "untitled"
-        full = f"{parent}/{slug}" if parent else slug
-        twin, count = full, 1
-        while twin in taken:
-            count += 1
-            twin = f"{full}-{count}"
-        taken.add(twin)
+        full = twin = f"{parent}/{slug}" if parent else slug
+        while twin in self._given:
+            self._given[full] += 1
+            twin = f"{full}-{self._given[full]}"
+        self._given[twin] = 1
         return twin
 
     def _pinned(self, line: int) -> str:
@@ -67,43 +68,41 @@ class Naming:
         return self._pins.get(above, "") if above in self._comments else ""
 
 
-def phases_of(workflow: Opener, source: Source, naming: Naming, infos: Mapping[int, str]) -> tuple[Phase, ...]:
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every opener is turned into a value with: the text, the names, the info strings of fences by first line."""
+
+    source: Source
+    naming: Naming
+    infos: Mapping[int, str]
+
+
+def phases_of(workflow: Opener, bench: Bench) -> tuple[Phase, ...]:
     """The phases of a workflow opener, with their steps."""
-    taken: set[str] = set()
-    return tuple(_phase(opener, source, naming, taken, infos) for opener in workflow.children)
+    return tuple(_phase(opener, bench) for opener in workflow.children)
 
 
-def _phase(opener: Opener, source: Source, naming: Naming, taken: set[str], infos: Mapping[int, str]) -> Phase:
-    identity = naming.name(opener.line, opener.title, "", taken)
-    names: set[str] = set()
-    steps = tuple(_step(child, source, naming, identity, names, infos) for child in opener.children)
+def _phase(opener: Opener, bench: Bench) -> Phase:
+    identity = bench.naming.name(opener.line, opener.title, "")
     return Phase(
         id=identity,
         title=opener.title,
         number=opener.number,
-        steps=steps,
-        evidence=_evidence(opener, source),
-        commands=(*_commands(opener, source, infos), *_scripts(opener.loose, source)),
-        notes=_notes(opener, source),
-        origin=source.origin(opener.line.index, opener.line.col),
-        halts=halts_of(opener, source),
+        steps=tuple(_step(child, bench, identity) for child in opener.children),
+        evidence=_evidence(opener, bench.source),
+        commands=(*_commands(opener, bench), *_scripts(opener.loose, bench.source)),
+        notes=_notes(opener, bench.source),
+        origin=bench.source.origin(opener.line.index, opener.line.col),
+        halts=halts_of(opener, bench.source),
     )
 
 
-def _step(
-    opener: Opener,
-    source: Source,
-    naming: Naming,
-    parent: str,
-    taken: set[str],
-    infos: Mapping[int, str],
-    inherited: Obligation | None = None,
-) -> Step:
+def _step(opener: Opener, bench: Bench, parent: str, inherited: Obligation | None = None) -> Step:
     title = bare_title(opener.title) if is_conditional(opener.title) else opener.title
-    identity = naming.name(opener.line, title, parent, taken)
+    identity = bench.naming.name(opener.line, title, parent)
     mark = opener.mark or _mark_in_action(opener)
     obligation = _obligation(mark, inherited)
-    names: set[str] = set()
+    source = bench.source
     return Step(
         id=identity,
         title=title,
@@ -113,10 +112,10 @@ def _step(
         halts=halts_of(opener, source),
         evidence=_evidence(opener, source),
         says=tuple(message for held in _of(opener, Field.SAYS) for message in messages_of(held, source)),
-        commands=(*_commands(opener, source, infos), *_scripts([opener.line, *opener.loose], source)),
+        commands=(*_commands(opener, bench), *_scripts([opener.line, *opener.loose], source)),
         checks=tuple(held.whole() for held in _of(opener, Field.VALIDATION)),
         notes=_notes(opener, source),
-        substeps=tuple(_step(child, source, naming, identity, names, infos, obligation) for child in opener.children),
+        substeps=tuple(_step(child, bench, identity, obligation) for child in opener.children),
         conditional=is_conditional(opener.title),
         origin=source.origin(opener.line.index, opener.line.col),
     )
@@ -199,38 +198,36 @@ def _evidence(opener: Opener, source: Source) -> tuple[EvidenceRef, ...]:
     return tuple(found.values())
 
 
-def _commands(opener: Opener, source: Source, infos: Mapping[int, str]) -> tuple[CommandRef, ...]:
+def _commands(opener: Opener, bench: Bench) -> tuple[CommandRef, ...]:
     found: list[CommandRef] = []
     for held, following in zip(opener.fields, [*opener.fields[1:], None], strict=False):
         if held.field in {Field.AUTOMATION, Field.SCRIPT}:
             expected = following.whole() if following is not None and following.field is Field.EXPECTED else ""
-            found.extend(_automation(held, source, infos, expected))
+            found.extend(_automation(held, bench, expected))
         elif held.field is Field.EXAMPLE:
-            found.extend(_fenced(held.body, source, infos, example=True))
-        found.extend(_scripts([held.line, *held.body], source))
+            found.extend(_fenced(held.body, bench, example=True))
+        found.extend(_scripts([held.line, *held.body], bench.source))
     return tuple(found)
 
 
-def _automation(held: Held, source: Source, infos: Mapping[int, str], expected: str) -> Iterable[CommandRef]:
+def _automation(held: Held, bench: Bench, expected: str) -> Iterable[CommandRef]:
     """The commands under a label; `expected` is what the line `*Expected Output:* ...` after them says (DOC-10)."""
     conditional = is_conditional(held.line.body)
     for text, line in ((held.text(), held.line), *held.entries()):
-        for command in commands_in_text(text, line, source):
+        for command in commands_in_text(text, line, bench.source):
             if "{SCRIPT" not in text:
                 yield CommandRef(command.text, command.origin, conditional, expected)
-    for command in _fenced([*held.body, *held.after], source, infos):
+    for command in _fenced([*held.body, *held.after], bench):
         yield CommandRef(command.text, command.origin, conditional, expected)
 
 
-def _fenced(
-    lines: Sequence[Line], source: Source, infos: Mapping[int, str], *, example: bool = False
-) -> Iterable[CommandRef]:
+def _fenced(lines: Sequence[Line], bench: Bench, *, example: bool = False) -> Iterable[CommandRef]:
     for run in runs(lines):
         if run[0].layer is not Layer.FENCE:
             continue
         content = fence_content(run)
-        if content and is_shell_fence(infos.get(run[0].fence, ""), _first_command(content)):
-            yield from commands_in_fence(run, source, example=example)
+        if content and is_shell_fence(bench.infos.get(run[0].fence, ""), _first_command(content)):
+            yield from commands_in_fence(run, bench.source, example=example)
 
 
 def _first_command(content: Sequence[Line]) -> str:

@@ -1,4 +1,4 @@
-"""Bytes of a document as text with places: strict UTF-8, limits, line ends, repair of damage (compiler sections 2, 9, 13).
+"""Bytes of a document as text with places: strict UTF-8, limits, line ends, repair of damage (sections 2, 9, 13).
 
 Every place that is reported later is a place in the *original* bytes, although the text that is read may be a repaired
 one. Lines end at LF, CRLF and CR only: other characters that some tools treat as line ends would let two readers
@@ -23,7 +23,7 @@ MOST_LINES = 64 * 1024
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-_NORMAL = {ord(char): " " for char in "\u00a0\u1680\u202f\u205f\u3000"} | {code: " " for code in range(0x2000, 0x200B)}
+_NORMAL = {ord(char): " " for char in "\u00a0\u1680\u202f\u205f\u3000"} | dict.fromkeys(range(8192, 8203), " ")
 _JOINER = "\u200d"
 _EMOJI_START = 0x2190
 
@@ -193,10 +193,8 @@ def _column(repaired: str, written: str, col: int) -> int:
 
 
 def _odd(text: str) -> bool:
-    return (
-        not text.isascii()
-        and (_HIDDEN.search(text) is not None or _ODD_SPACE.search(text) is not None)
-        or (text.isascii() and _HIDDEN.search(text) is not None)
+    return (not text.isascii() and (_HIDDEN.search(text) is not None or _ODD_SPACE.search(text) is not None)) or (
+        text.isascii() and _HIDDEN.search(text) is not None
     )
 
 

@@ -1,4 +1,4 @@
-"""The closed vocabulary of protocol documents: names of sections, labels and marks (compiler section 4; DOC-05, DOC-06).
+"""The closed vocabulary of protocol documents: names of sections, labels and marks (section 4; DOC-05, DOC-06).
 
 Both readers take their words from here, and nothing else is shared between them.
 """
@@ -72,8 +72,10 @@ _SECTION_NAMES = (
     (Section.STAKEHOLDERS, r"stakeholder"),
     (
         Section.WORKFLOW,
-        r"\bworkflow( steps| phases)?$|^execution (steps|phases|process)$"
-        r"|^the .*process$|^protocol for .*execution$|^protocol (steps|phases|execution)$",
+        (
+            r"\bworkflow( steps| phases)?$|^execution (steps|phases|process)$"
+            r"|^the .*process$|^protocol for .*execution$|^protocol (steps|phases|execution)$"
+        ),
     ),
     (Section.INTEGRATION, r"integration points?|^integrations?$"),
     (Section.GATES, r"\bgates?\b"),

@@ -1,7 +1,7 @@
 """One comparison: metric, operator, limit, unit, scope (compiler section 6; DOC-13, DOC-14).
 
 Every shape of the grammar is one function that gives the comparison or None; the first that fits wins. Numbers are
-decimals; a percentage keeps that it was written so. A metric name has to hold a letter and no `and`, comma or semicolon.
+decimals; a percentage keeps that it was written so. A metric name holds a letter and no `and`, comma or semicolon.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ _OPS: tuple[tuple[str, Op], ...] = (
         Op.GE,
     ),
     (
-        r"<=|=<|≤|⩽|\bat most\b|\bno (?:more|greater|higher) than\b|\bnot more than\b|\bup to\b|\b(?:a )?maximum(?: of)?\b|\bwithin\b",
+        (
+            r"<=|=<|≤|⩽|\bat most\b|\bno (?:more|greater|higher) than\b|\bnot more than\b|\bup to\b"
+            r"|\b(?:a )?maximum(?: of)?\b|\bwithin\b"
+        ),
         Op.LE,
     ),
     (r"!=|≠|<>|\bnot equal to\b|\bis not\b", Op.NE),
@@ -70,24 +73,28 @@ _REF = re.compile(
     r"(?:\.[a-z_]+)?(?P<tail>(?: (?:tolerances?|targets?|limits?|thresholds?|budgets?|bounds?|window|objective))?)\b"
 )
 _NAMED_LIMIT = re.compile(
-    r"(?P<ref>(?:the |agreed |defined |documented )?(?:[a-z]+ )?(?:targets?|limits?|budgets?|baselines?|tolerances?|objectives?))\b",
+    r"(?P<ref>(?:the |agreed |defined |documented )?(?:[a-z]+ )?(?:targets?|limits?|budgets?"
+    r"|baselines?|tolerances?|objectives?))\b",
     re.IGNORECASE,
 )
 _SCOPE = re.compile(
-    r"(?:of|across|for|in|from|before|after|prior to|within|on|per|over|during|at|by|throughout|since|to|between|against|under)\b"
+    r"(?:of|across|for|in|from|before|after|prior to|within|on|per|over|during|at|by|throughout|since"
+    r"|to|between|against|under)\b"
     r"\s+\S.*$",
     re.IGNORECASE,
 )
 _STATUS_WORDS = (
-    r"pass|passed|passing|fail|failed|success|successful|succeeded|approved|complete|completed|true|false|green|red|ready"
+    r"pass|passed|passing|fail|failed|success|successful|succeeded|approved|complete|completed|true"
+    r"|false|green|red|ready"
     r"|ok|none|low|medium|high|critical|signed|verified|valid|active|enabled|disabled|open|closed|granted|clean|yes|no"
 )
 _STATUS = re.compile(
-    rf"^(?P<metric>\S.*?)\s+(?:is|are|reads|marked(?: as)?|reports?|returns?|set to|shows?)\s+[\"'“]?(?P<word>{_STATUS_WORDS})"
+    rf"^(?P<metric>\S.*?)\s+(?:is|are|reads|marked(?: as)?|reports?|returns?|set to"
+    rf"|shows?)\s+[\"'“]?(?P<word>{_STATUS_WORDS})"
     r"[\"'”]?(?P<rest>\s.*)?$",
     re.IGNORECASE,
 )
-_COLON = re.compile(rf"^(?P<metric>[A-Za-z][\w .-]*?)\s*:\s*[\"'“]?(?P<word>{_STATUS_WORDS})[\"'”]?$", re.IGNORECASE)
+_COLON = re.compile(rf"^(?P<metric>[A-Za-z][\w .-]*?)\s*:\s*[\"'“]?(?P<word>{_STATUS_WORDS})[\"'”]?$", re.I)
 _LOUD = re.compile(r"^(?P<metric>[A-Za-z].*?)\s+(?P<word>PASS|PASSED|GREEN|APPROVED|READY|SUCCESS)$")
 _COUNT = re.compile(r"^(?P<zero>0|zero|no)\s+(?P<metric>[A-Za-z].*)$", re.IGNORECASE)
 _NOT_COUNT = re.compile(
@@ -98,17 +105,20 @@ _PERCENT_OF = re.compile(
     re.IGNORECASE,
 )
 _METRIC_PERCENT = re.compile(
-    r"^(?P<metric>[A-Za-z].*?)\s+(?:at\s+|is\s+|are\s+)?(?P<num>\d+(?:\.\d+)?)\s*%\s*(?P<verb>[A-Za-z]+)?(?P<rest>\s.*)?$"
+    r"^(?P<metric>[A-Za-z].*?)\s+(?:at\s+|is\s+"
+    r"|are\s+)?(?P<num>\d+(?:\.\d+)?)\s*%\s*(?P<verb>[A-Za-z]+)?(?P<rest>\s.*)?$"
 )
 _N_OF_M = re.compile(r"^(?P<part>\d+)\s*/\s*(?P<whole>\d+)\s+(?P<metric>[A-Za-z].*)$")
 _RANGE = re.compile(
-    r"^(?P<metric>[A-Za-z].*?)\s*(?:∈\s*\[|\bbetween\b\s+|\bin\s+\[|=\s*(?=[\d.]+\s*%?\s*[–—]))\s*(?P<low>[\d.]+\s*[%A-Za-z]*)\s*"
+    r"^(?P<metric>[A-Za-z].*?)\s*(?:∈\s*\[|\bbetween\b\s+|\bin\s+\["
+    r"|=\s*(?=[\d.]+\s*%?\s*[–—]))\s*(?P<low>[\d.]+\s*[%A-Za-z]*)\s*"
     r"(?:,|–|—|\band\b|\bto\b)\s*(?P<high>[\d.]+\s*[%A-Za-z]*)\]?(?P<rest>\s.*)?$",
     re.IGNORECASE,
 )
 _PATH = re.compile(
     r"^(?:(?P<file>[\w{}$./-]+\.(?:json|ya?ml|md|log|txt|csv|xml|html))\s*(?:[:→]|->)?\s+(?:field\s+)?)?"
-    r"(?P<path>[A-Za-z_][\w-]*(?:\[\w*\])?(?:\.[A-Za-z_][\w-]*(?:\[\w*\])?)*)\s*(?P<op>==|=|!=|≠|>=|<=|≥|≤|>|<|:|\bis\b|\bequals\b)\s*(?P<literal>\S.*)$",
+    r"(?P<path>[A-Za-z_][\w-]*(?:\[\w*\])?(?:\.[A-Za-z_][\w-]*(?:\[\w*\])?)*)\s*(?P<op>==|=|!=|≠|>="
+    r"|<=|≥|≤|>|<|:|\bis\b|\bequals\b)\s*(?P<literal>\S.*)$",
     re.IGNORECASE,
 )
 _PATH_OPS = {

@@ -23,21 +23,31 @@ _VERBS: tuple[tuple[HaltEffect, re.Pattern[str]], ...] = tuple(
     for effect, pattern in (
         (
             HaltEffect.HOLD,
-            r"(await|wait (for|until|on)|hold\b|(pause|stop|halt|suspend|block)( \w+){0,4} (until|pending)\b"
-            r"|pause for\b|requires? (\w+[\s/-]){0,5}(approval|confirmation|sign-?off|acknowledge?ment|authori[sz]ation)"
-            r"|(delay|defer|postpone|withhold)\b|(do not|don't|never|cannot|must not|may not) .*\b(without|until|unless|before)\b)",
+            (
+                r"(await|wait (for|until|on)|hold\b|(pause|stop|halt|suspend|block)( \w+){0,4} (until|pending)\b"
+                r"|pause for\b|requires? (\w+[\s/-]){0,5}(approval|confirmation|sign-?off"
+                r"|acknowledge?ment|authori[sz]ation)"
+                r"|(delay|defer|postpone|withhold)\b|(do not|don't|never|cannot|must not"
+                r"|may not) .*\b(without|until|unless|before)\b)"
+            ),
         ),
         (
             HaltEffect.ROLLBACK,
-            r"((trigger|initiate|execute|perform|start|begin|invoke|run|automatic)( an| the)?( immediate| automatic| full)?"
-            r"( \w+)? rollback|roll(ing)? ?back\b)",
+            (
+                r"((trigger|initiate|execute|perform|start|begin|invoke|run|automatic)( an"
+                r"| the)?( immediate| automatic| full)?"
+                r"( \w+)? rollback|roll(ing)? ?back\b)"
+            ),
         ),
         (HaltEffect.ESCALATE, r"escalate\b"),
         (HaltEffect.PAUSE, r"pause\b"),
         (
             HaltEffect.STOP,
-            r"(stop|halt|abort|suspend|block|cancel|terminate)\b|(do not|don't|never|cannot|must not|may not)"
-            r" (continue|proceed|start|begin|deploy|release|advance|promote|relight|move|go|execute|run|merge|hand)\b",
+            (
+                r"(stop|halt|abort|suspend|block|cancel|terminate)\b|(do not|don't|never|cannot|must not|may not)"
+                r" (continue|proceed|start|begin|deploy|release|advance|promote|relight|move"
+                r"|go|execute|run|merge|hand)\b"
+            ),
         ),
     )
 )
@@ -55,8 +65,10 @@ _PREDICATES: tuple[tuple[Predicate, re.Pattern[str]], ...] = tuple(
         (Predicate.CHECKSUM_INVALID, r"\b(checksum|hash|digest|signature)s?\b.*\b(invalid|mismatch|differ|wrong|fail)"),
         (
             Predicate.APPROVAL_MISSING,
-            r"\b(approval|sign-?off|consent|authori[sz]ation|acknowledge?ment)s?\b.*"
-            r"\b(missing|withheld|absent|denied|not|incomplete|expired|declined|lacking|rejected)",
+            (
+                r"\b(approval|sign-?off|consent|authori[sz]ation|acknowledge?ment)s?\b.*"
+                r"\b(missing|withheld|absent|denied|not|incomplete|expired|declined|lacking|rejected)"
+            ),
         ),
         (Predicate.BOUND_EXCEEDED, r"\b(exceed|above|over|below|under|beyond|breach)"),
         (Predicate.CHECK_FAILED, r"\b(tests?|checks?|suites?|validations?|probes?|scans?)\b.*\bfail"),
@@ -67,8 +79,10 @@ _PREDICATES: tuple[tuple[Predicate, re.Pattern[str]], ...] = tuple(
         (Predicate.ARTIFACT_MISSING, r"\b(missing|expired|outdated|stale|absent|not found|unavailable|incomplete)\b"),
         (
             Predicate.FINDINGS_PRESENT,
-            r"\b(drift|findings?|vulnerabilit(y|ies)|issues?|errors?)\b.*"
-            r"\b(exists?|present|identified|detected|found|occurs?|encountered|remain|open)",
+            (
+                r"\b(drift|findings?|vulnerabilit(y|ies)|issues?|errors?)\b.*"
+                r"\b(exists?|present|identified|detected|found|occurs?|encountered|remain|open)"
+            ),
         ),
     )
 )

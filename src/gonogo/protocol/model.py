@@ -119,7 +119,8 @@ class Step:
 class Phase:
     """A phase of the workflow, in document order.
 
-    `halts` hold for the whole phase: a halt written before its first step, and the halting branches of its decision tree.
+    `halts` hold for the whole phase: a halt written before its first step, and the halting branches of its decision
+    tree.
     """
 
     id: str

@@ -22,7 +22,8 @@ _SEPARATOR = re.compile(r";\s*|\.\s+(?=[A-Z0-9`])|\s+\|\s+")
 _BRACKETS = re.compile(r"\s*\(([^()]*)\)")
 _ESCAPE = re.compile(r"(?:^|,?\s+)(?:or|unless|except(?: when| if| where)?|otherwise)\s+(?P<text>.+)$", re.IGNORECASE)
 _ESCAPE_WORD = re.compile(
-    r"\b(waive|exception|exempt|overr|approv|sign|accept|document|justif|mitigat|defer|risk|bypass|skip|permission|ticket"
+    r"\b(waive|exception|exempt|overr|approv|sign|accept|document|justif|mitigat|defer|risk|bypass"
+    r"|skip|permission|ticket"
     r"|consent|agree|plan)",
     re.IGNORECASE,
 )

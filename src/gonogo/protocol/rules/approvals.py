@@ -13,7 +13,8 @@ _CHAT = re.compile(r"\(\s*(?:yes|y)\s*/\s*(?:no|n)\s*\)", re.IGNORECASE)
 _ASKS = re.compile(r"\b(approv\w*|proceed|deploy\w*|go/no-go|permission|release|launch|sign-?off)\b", re.IGNORECASE)
 _SIGNED = re.compile(r"\bsign(?:ed|ature|atures)\b", re.IGNORECASE)
 _BY = re.compile(
-    r"\b(?:signed by|approved by|approval (?:of|from|by)|by|from|sign-?off (?:of|from|by))\s+(?:the\s+)?(?P<who>[A-Z][\w /-]+)"
+    r"\b(?:signed by|approved by|approval (?:of|from|by)|by|from|sign-?off (?:of|from"
+    r"|by))\s+(?:the\s+)?(?P<who>[A-Z][\w /-]+)"
 )
 
 

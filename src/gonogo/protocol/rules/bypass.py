@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _MOTION = (
-    "proceed proceeding continue continuing go going carry carrying move moving advance deploy release ship launch promote"
+    "proceed proceeding continue continuing go going carry carrying move moving advance deploy release ship launch"
+    " promote"
     " merge relight"
 )
 _GO = (
-    r"(?:proceed(?:ing)?|continu(?:e|ing)|go(?:ing)? (?:on|ahead)|carry(?:ing)? on|mov(?:e|ing) (?:on|forward|ahead)|advance"
+    r"(?:proceed(?:ing)?|continu(?:e|ing)|go(?:ing)? (?:on|ahead)|carry(?:ing)? on|mov(?:e|ing) (?:on"
+    r"|forward|ahead)|advance"
     r"|deploy|release|ship|launch|promote|merge|relight)"
 )
 _GATE = (
@@ -36,13 +38,18 @@ _KIND = (
 _PATTERNS: tuple[tuple[str, str], ...] = (
     (
         _MOTION,
-        rf"\b{_GO}\s+(?:tentatively|provisionally|conditionally|anyway|regardless|at (?:your|our|own) (?:own )?risk"
-        r"|optimistically|for now|unconditionally|nonetheless|nevertheless|manually without)\b",
+        (
+            rf"\b{_GO}\s+(?:tentatively|provisionally|conditionally|anyway|regardless|at (?:your|our|own) (?:own )?risk"
+            r"|optimistically|for now|unconditionally|nonetheless|nevertheless|manually without)\b"
+        ),
     ),
     (
         _MOTION,
-        rf"\b{_GO}\s+(?:with|despite|notwithstanding|in spite of|under){_ANY}\s+(?:some\s+)?(?:(?:known|open|unresolved"
-        rf"|existing|remaining|outstanding|accepted|minor|partial)\s+)*(?:{_FAIL}|risks?)\b",
+        (
+            rf"\b{_GO}\s+(?:with|despite|notwithstanding|in spite of"
+            rf"|under){_ANY}\s+(?:some\s+)?(?:(?:known|open|unresolved"
+            rf"|existing|remaining|outstanding|accepted|minor|partial)\s+)*(?:{_FAIL}|risks?)\b"
+        ),
     ),
     (
         _MOTION,
@@ -50,57 +57,87 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (
         _MOTION,
-        rf"\b{_GO}\b[^.;]{{0,30}}\bwithout\s+(?:waiting|(?:the\s+|an?\s+|any\s+|formal\s+|recorded\s+|explicit\s+)*"
-        r"(?:approvals?|sign-?offs?|evidence|review|validation|tests?|checks?|confirmation|gates?|manifest|signature))\b",
+        (
+            rf"\b{_GO}\b[^.;]{{0,30}}\bwithout\s+(?:waiting|(?:the\s+|an?\s+|any\s+|formal\s+|recorded\s+|explicit\s+)*"
+            r"(?:approvals?|sign-?offs?|evidence|review|validation|tests?|checks?|confirmation|gates?"
+            r"|manifest|signature))\b"
+        ),
     ),
     (
-        "skip skipping bypass bypassing ignore ignoring disregard circumvent omit disable disabling suppress override overriding"
-        " turn switch silence relax relaxing loosen waive work",
-        r"\b(?:skip|skipping|bypass(?:ing)?|ignore|ignoring|disregard|circumvent|omit|disable|disabling|suppress|override"
-        r"|overriding|work around|turn off|switch off|silence|relax|relaxing|loosen|waive)"
-        rf"{_ANY}{_KIND}\s+{_THING}\b",
+        (
+            "skip skipping bypass bypassing ignore ignoring disregard circumvent omit disable disabling suppress"
+            " override overriding"
+            " turn switch silence relax relaxing loosen waive work"
+        ),
+        (
+            r"\b(?:skip|skipping|bypass(?:ing)?|ignore|ignoring|disregard|circumvent|omit|disable"
+            r"|disabling|suppress|override"
+            r"|overriding|work around|turn off|switch off|silence|relax|relaxing|loosen|waive)"
+            rf"{_ANY}{_KIND}\s+{_THING}\b"
+        ),
     ),
     ("--", r"--(?:strict|verify|checks?|gates?|validate|fail-fast|require-[a-z-]+)[= ](?:false|no|off|0)\b"),
     (
         "--",
-        r"--(?:no-(?:strict|verify|check|checks|gates?|validate|validation|approval|wait)|skip-[a-z-]+|ignore-[a-z-]+|force"
-        r"|bypass[a-z-]*|allow-failures?|continue-on-error|soft-fail|yolo)\b",
+        (
+            r"--(?:no-(?:strict|verify|check|checks|gates?|validate|validation|approval|wait)"
+            r"|skip-[a-z-]+|ignore-[a-z-]+|force"
+            r"|bypass[a-z-]*|allow-failures?|continue-on-error|soft-fail|yolo)\b"
+        ),
     ),
     (
         "--",
-        r"--(?:quality-gates|gates|mode|strictness)[= ](?:relaxed|lenient|advisory|off|none|warn(?:ing)?|permissive|soft)\b",
+        (
+            r"--(?:quality-gates|gates|mode|strictness)[= ](?:relaxed|lenient|advisory|off|none"
+            r"|warn(?:ing)?|permissive|soft)\b"
+        ),
     ),
     ("--", r"\b(?:run|re-?run|execute|retry|invoke)(?:ning)?\s+(?:it\s+|the (?:command|script)\s+)?without\s+`?--"),
     (
         "continue true set exit fail false",
-        r"\bcontinue[_-]on[_-]error\s*[:=]\s*true\b|\|\|\s*true\b|\bset \+e\b|\bexit 0\s+(?:anyway|regardless)"
-        r"|\bfail[_-]open\b|\bfail[_-]fast\s*[:=]\s*false\b",
+        (
+            r"\bcontinue[_-]on[_-]error\s*[:=]\s*true\b|\|\|\s*true\b|\bset \+e\b|\bexit 0\s+(?:anyway|regardless)"
+            r"|\bfail[_-]open\b|\bfail[_-]fast\s*[:=]\s*false\b"
+        ),
     ),
     (
         "mark treat count consider record report regard set",
-        r"\b(?:mark|treat|count|consider|record|report|regard|set)\s+(?:it\s+|them\s+|this\s+|the\s+)?(?:[\w`-]+\s+){0,4}?"
-        r"(?:as\s+|to\s+)(?:`?(?:pass|passed|passing|green|ok|success(?:ful)?|completed?|approved|done|satisfied|met)`?)\s+"
-        r"(?:anyway|regardless|even|despite|without|manually|if|when|until|for now|by default)\b",
+        (
+            r"\b(?:mark|treat|count|consider|record|report|regard|set)\s+(?:it\s+|them\s+|this\s+"
+            r"|the\s+)?(?:[\w`-]+\s+){0,4}?"
+            r"(?:as\s+|to\s+)(?:`?(?:pass|passed|passing|green|ok|success(?:ful)?|completed?|approved"
+            r"|done|satisfied|met)`?)\s+"
+            r"(?:anyway|regardless|even|despite|without|manually|if|when|until|for now|by default)\b"
+        ),
     ),
     (
         "assume presume",
-        r"\b(?:assume|presume)\s+(?:it\s+|the\s+|that\s+|all\s+)?(?:[\w-]+\s+){0,5}?"
-        r"(?:pass(?:es|ed)?|success|approv(?:al|ed)|granted|ok|green)\b",
+        (
+            r"\b(?:assume|presume)\s+(?:it\s+|the\s+|that\s+|all\s+)?(?:[\w-]+\s+){0,5}?"
+            r"(?:pass(?:es|ed)?|success|approv(?:al|ed)|granted|ok|green)\b"
+        ),
     ),
     (
         "ignored skipped bypassed waived overridden disregarded tolerated omitted",
-        rf"\b(?:failures?|errors?|findings?|drift|{_GATE})\s+(?:can|may|could|should|are to|will)\s+be\s+(?:\w+\s+)?"
-        r"(?:ignored|skipped|bypassed|waived|overridden|disregarded|tolerated|omitted)\b",
+        (
+            rf"\b(?:failures?|errors?|findings?|drift|{_GATE})\s+(?:can|may|could|should|are to|will)"
+            r"\s+be\s+(?:\w+\s+)?"
+            r"(?:ignored|skipped|bypassed|waived|overridden|disregarded|tolerated|omitted)\b"
+        ),
     ),
     (
         "ok okay fine acceptable allowed permitted safe possible",
-        r"\b(?:ok(?:ay)?|fine|acceptable|allowed|permitted|safe|possible)\s+to\s+"
-        r"(?:skip|ignore|bypass|proceed|continue|omit|override|go on)\b",
+        (
+            r"\b(?:ok(?:ay)?|fine|acceptable|allowed|permitted|safe|possible)\s+to\s+"
+            r"(?:skip|ignore|bypass|proceed|continue|omit|override|go on)\b"
+        ),
     ),
     (
         "emergency emergencies urgent time pressed delayed needed hurry",
-        r"\b(?:in (?:an )?emergenc(?:y|ies)|if (?:urgent|time is short|time runs out|pressed|delayed|needed)"
-        rf"|when (?:urgent|in a hurry)|under time pressure)[^.;]{{0,60}}\b(?:{_GO}|skip|bypass|ignore|without)\b",
+        (
+            r"\b(?:in (?:an )?emergenc(?:y|ies)|if (?:urgent|time is short|time runs out|pressed|delayed|needed)"
+            rf"|when (?:urgent|in a hurry)|under time pressure)[^.;]{{0,60}}\b(?:{_GO}|skip|bypass|ignore|without)\b"
+        ),
     ),
     (
         "auto automatically autoapprove",
@@ -112,43 +149,66 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (
         "optional required needed necessary unnecessary",
-        rf"\b(?:evidence|review|signature|{_GATE})\s+(?:is|are)\s+"
-        r"(?:optional|not (?:strictly )?(?:required|needed|necessary)|unnecessary)\b(?=\s*(?:if|when|for|in|under|here|\.|$))",
+        (
+            rf"\b(?:evidence|review|signature|{_GATE})\s+(?:is|are)\s+"
+            r"(?:optional|not (?:strictly )?(?:required|needed|necessary)|unnecessary)\b(?=\s*(?:if|when"
+            r"|for|in|under|here|\.|$))"
+        ),
     ),
     (
         "later afterward afterwards retroactively after",
-        r"\b(?:approvals?|sign-?offs?|evidence|signatures?|reviews?|documentation|validations?|tests?)\s+(?:can|may|will|could)\s+"
-        r"(?:follow|come|be (?:obtained|collected|added|provided|recorded|supplied|done|given|completed))\s+"
-        r"(?:later|afterwards?|retroactively|after (?:the )?(?:fact|deployment|release))\b",
+        (
+            r"\b(?:approvals?|sign-?offs?|evidence|signatures?|reviews?|documentation|validations?"
+            r"|tests?)\s+(?:can|may|will|could)\s+"
+            r"(?:follow|come|be (?:obtained|collected|added|provided|recorded|supplied|done|given|completed))\s+"
+            r"(?:later|afterwards?|retroactively|after (?:the )?(?:fact|deployment|release))\b"
+        ),
     ),
     (
         "lower reduce relax weaken loosen raise",
-        r"\b(?:lower|reduce|relax|weaken|loosen|raise)\s+(?:the\s+)?(?:thresholds?|limits?|bar|tolerances?|criteria)\b[^.;]{0,30}"
-        r"\b(?:until|so that|to (?:pass|let)|if|when|as needed|temporarily|to get)\b",
+        (
+            r"\b(?:lower|reduce|relax|weaken|loosen|raise)\s+(?:the\s+)?(?:thresholds?|limits?|bar"
+            r"|tolerances?|criteria)\b[^.;]{0,30}"
+            r"\b(?:until|so that|to (?:pass|let)|if|when|as needed|temporarily|to get)\b"
+        ),
     ),
     (
         "downgrade demote convert turn",
-        r"\b(?:downgrade|demote|convert|turn)\s+(?:the\s+|all\s+|any\s+)?(?:\w+\s+){0,3}?(?:failures?|errors?|findings?|halts?"
-        r"|blockers?)\s+(?:in)?to\s+(?:an?\s+)?(?:warnings?|info|notes?|non-?blocking)\b",
+        (
+            r"\b(?:downgrade|demote|convert|turn)\s+(?:the\s+|all\s+|any\s+)?(?:\w+\s+){0,3}?(?:failures?"
+            r"|errors?|findings?|halts?"
+            r"|blockers?)\s+(?:in)?to\s+(?:an?\s+)?(?:warnings?|info|notes?|non-?blocking)\b"
+        ),
     ),
     (
         "treat consider",
-        r"\b(?:treat|consider)\s+(?:the\s+|all\s+|any\s+)?(?:\w+\s+){0,3}?(?:failures?|errors?|findings?|halts?|blockers?|drift)"
-        r"\s+as\s+(?:an?\s+)?(?:warnings?|info(?:rmational)?|notes?|non-?blocking|advisory|acceptable|success|passed|expected)\b",
+        (
+            r"\b(?:treat|consider)\s+(?:the\s+|all\s+|any\s+)?(?:\w+\s+){0,3}?(?:failures?|errors?"
+            r"|findings?|halts?|blockers?|drift)"
+            r"\s+as\s+(?:an?\s+)?(?:warnings?|info(?:rmational)?|notes?|non-?blocking|advisory|acceptable"
+            r"|success|passed|expected)\b"
+        ),
     ),
     (
         "stop halt block",
-        rf"\b(?:does|do|need|should) not (?:need to )?(?:stop|halt|block)\b[^.;]{{0,40}}\b(?:on|if|when|for)\b[^.;]{{0,30}}\b{_FAIL}\b",
+        (
+            rf"\b(?:does|do|need|should) not (?:need to )?(?:stop|halt|block)\b[^.;]{{0,40}}\b(?:on|if"
+            rf"|when|for)\b[^.;]{{0,30}}\b{_FAIL}\b"
+        ),
     ),
     (
         "warn log note document notify",
-        r"\b(?:warn|log|note|document|notify)[^.;]{0,40}\b(?:and|then|but)\s+"
-        r"(?:proceed|continue|go on|carry on|move on|go ahead)\b",
+        (
+            r"\b(?:warn|log|note|document|notify)[^.;]{0,40}\b(?:and|then|but)\s+"
+            r"(?:proceed|continue|go on|carry on|move on|go ahead)\b"
+        ),
     ),
     (
         "if when should",
-        rf"\b(?:if|when|should)\b[^.;→]{{0,60}}\b{_FAIL}\b[^.;→]{{0,40}}(?:→|,|then|:)\s*(?:just\s+|simply\s+)?"
-        r"(?:proceed|continue|go on|carry on|move on|go ahead|deploy|release|ship)\b",
+        (
+            rf"\b(?:if|when|should)\b[^.;→]{{0,60}}\b{_FAIL}\b[^.;→]{{0,40}}(?:→|,|then|:)\s*(?:just\s+|simply\s+)?"
+            r"(?:proceed|continue|go on|carry on|move on|go ahead|deploy|release|ship)\b"
+        ),
     ),
 )
 _BYPASS = tuple((frozenset(triggers.split()), re.compile(pattern, re.IGNORECASE)) for triggers, pattern in _PATTERNS)

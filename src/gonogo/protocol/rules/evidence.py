@@ -98,7 +98,7 @@ def _offers(gate: Gate) -> Iterator[Finding]:
 
 
 def _stem(name: str) -> str:
-    return name.split(".")[0].replace("_", "-").lower()
+    return name.split(".", maxsplit=1)[0].replace("_", "-").lower()
 
 
 def _unused(protocol: Protocol) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set as AbstractSet
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from gonogo.findings import Finding, Label
 from gonogo.protocol.codes import finding
@@ -16,9 +17,9 @@ _COMPARING = frozenset({Op.GE, Op.LE, Op.GT, Op.LT})
 
 
 def gate_findings(protocol: Protocol, bound: AbstractSet[str], attested: AbstractSet[str]) -> Iterator[Finding]:
-    """Rules on each gate. `bound` are names of limits and orders that are bound, `attested` texts that somebody attests."""
+    """Rules on each gate. `bound` are limits and orders that are bound, `attested` texts that somebody attests."""
     for gate in protocol.gates:
-        if not gate.thresholds and not gate.booleans and not attested.intersection(gate.manual):
+        if not gate.thresholds and not gate.booleans and attested.isdisjoint(gate.manual):
             message = f"gate `{gate.name}` has no measurable threshold and no named attestation"
             yield finding("GN0303", message, gate.origins[0], notes=("add: - **Pass Threshold**: metric ≥ limit",))
         yield from _unbound(gate, bound, attested)

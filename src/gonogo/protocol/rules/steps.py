@@ -11,7 +11,8 @@ from gonogo.protocol.model import Halt, Phase, Protocol, Step
 from gonogo.terms import Obligation
 
 _NAMED = re.compile(
-    r"\b(approv\w*|sign\w*|consent\w*|authori[sz]\w*)\b|\bby (?:the )?[A-Z]|\b(?:[A-Z][a-z]+ )*(?:Manager|Lead|Officer|Owner"
+    r"\b(approv\w*|sign\w*|consent\w*|authori[sz]\w*)\b|\bby (?:the )?[A-Z]"
+    r"|\b(?:[A-Z][a-z]+ )*(?:Manager|Lead|Officer|Owner"
     r"|Master|Engineer|Director|Architect|Keeper|Pilot)\b|\b(?:CISO|CTO|CEO|SRE|QA)\b"
 )
 
