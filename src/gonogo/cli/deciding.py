@@ -5,15 +5,18 @@ The signature is made by `ssh-keygen` with the person's own key or agent; gonogo
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from gonogo.adapters.keys import sign_with_ssh_keygen
-from gonogo.cli.shared_options import actor_of, door_at, json_option, project_option, run_named
+from gonogo.cli.saying import say, say_json, tell
+from gonogo.cli.shared_options import door_at, json_option, needed_run_argument, project_option, run_named
+from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.evidence.canonical import Tree
@@ -23,6 +26,7 @@ from gonogo.evidence.statements import Answer, Signer, statement_bytes, statemen
 from gonogo.run.state import Round
 from gonogo.terms import Person, RunId
 
+point_argument = click.argument("point", default="")
 key_option = click.option(
     "--key",
     type=click.Path(path_type=Path),
@@ -34,9 +38,46 @@ comment_option = click.option("--comment", default="", help="Free text; stored, 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask again after showing what is signed.")
 
 
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """How a person signs: the key file, the role, and words of their own."""
+
+    key: Path
+    role: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is signed, and how the person is asked."""
+
+    folder: Path
+    run: str
+    point: str
+    kind: Kind
+    yes: bool
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApproveOptions:
+    """What `gonogo approve` takes."""
+
+    run: str
+    point: str
+    key: Path
+    no_go: bool
+    reason: str
+    role: str
+    comment: str
+    yes: bool
+    folder: Path
+    as_json: bool
+
+
 @click.command()
-@click.argument("run")
-@click.argument("point", default="")
+@needed_run_argument
+@point_argument
 @key_option
 @click.option("--no-go", is_flag=True, help="Decide no-go; one no-go stops the run.")
 @click.option("--reason", default="", help="Why. Needed for a no-go.")
@@ -45,41 +86,64 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask again after sh
 @yes_option
 @project_option
 @json_option
-def approve(  # noqa: PLR0913 - one parameter an option, as click hands them over
-    run: str,
-    point: str,
-    key: Path,
-    no_go: bool,
-    reason: str,
-    role: str,
-    comment: str,
-    yes: bool,
-    folder: Path,
-    as_json: bool,  # noqa: FBT001 - click's
-) -> int:
+@taking(ApproveOptions)
+def approve(options: ApproveOptions) -> int:
     """Sign a go (or no-go) at a decision POINT of RUN."""
-    if no_go and not reason:
+    if options.no_go and not options.reason:
         raise WrongUsage("a no-go needs a reason", next_step="say why with --reason TEXT")
-    says: dict[str, Tree] = {"decision": "no_go" if no_go else "go", "reason": reason or "all gates so far have passed"}
-    return _decide(folder, run, point, Kind.APPROVAL, key, says, role, comment, yes=yes, as_json=as_json)
+    decision = "no_go" if options.no_go else "go"
+    asked = Question(options.folder, options.run, options.point, Kind.APPROVAL, options.yes, options.as_json)
+    hand = Hand(options.key, options.role, options.comment)
+    return _decide(asked, hand, {"decision": decision, "reason": options.reason or "all gates so far have passed"})
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgeOptions:
+    """What `gonogo acknowledge` takes."""
+
+    run: str
+    key: Path
+    role: str
+    comment: str
+    yes: bool
+    folder: Path
+    as_json: bool
 
 
 @click.command()
-@click.argument("run")
+@needed_run_argument
 @key_option
 @role_option
 @comment_option
 @yes_option
 @project_option
 @json_option
-def acknowledge(run: str, key: Path, role: str, comment: str, yes: bool, folder: Path, as_json: bool) -> int:  # noqa: FBT001, PLR0913 - click's
+@taking(AcknowledgeOptions)
+def acknowledge(options: AcknowledgeOptions) -> int:
     """Acknowledge the change freeze of RUN."""
-    return _decide(folder, run, "freeze", Kind.FREEZE_ACK, key, {}, role, comment, yes=yes, as_json=as_json)
+    asked = Question(options.folder, options.run, "freeze", Kind.FREEZE_ACK, options.yes, options.as_json)
+    return _decide(asked, Hand(options.key, options.role, options.comment), {})
+
+
+@dataclass(frozen=True, slots=True)
+class AttestOptions:
+    """What `gonogo attest` takes."""
+
+    run: str
+    point: str
+    key: Path
+    answer: str
+    why_by_hand: str
+    role: str
+    comment: str
+    yes: bool
+    folder: Path
+    as_json: bool
 
 
 @click.command()
-@click.argument("run")
-@click.argument("point", default="")
+@needed_run_argument
+@point_argument
 @key_option
 @click.option("--answer", type=click.Choice(["yes", "no"]), default="yes", help="What you state.")
 @click.option("--why-by-hand", default="only a person can state this", help="Why no machine measured it.")
@@ -88,74 +152,48 @@ def acknowledge(run: str, key: Path, role: str, comment: str, yes: bool, folder:
 @yes_option
 @project_option
 @json_option
-def attest(  # noqa: PLR0913 - one parameter an option, as click hands them over
-    run: str,
-    point: str,
-    key: Path,
-    answer: str,
-    why_by_hand: str,
-    role: str,
-    comment: str,
-    yes: bool,
-    folder: Path,
-    as_json: bool,  # noqa: FBT001 - click's
-) -> int:
+@taking(AttestOptions)
+def attest(options: AttestOptions) -> int:
     """State for RUN a fact that only a person can state, such as the scope of the release."""
     observed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    says: dict[str, Tree] = {"answer": answer, "observed_at": observed, "reason_no_automation": why_by_hand}
-    return _decide(folder, run, point, Kind.ATTESTATION, key, says, role, comment, yes=yes, as_json=as_json)
+    asked = Question(options.folder, options.run, options.point, Kind.ATTESTATION, options.yes, options.as_json)
+    says = {"answer": options.answer, "observed_at": observed, "reason_no_automation": options.why_by_hand}
+    return _decide(asked, Hand(options.key, options.role, options.comment), says)
 
 
-def _decide(  # noqa: PLR0913 - everything a signature is made of
-    folder: Path,
-    run_name: str,
-    point: str,
-    kind: Kind,
-    key: Path,
-    says: dict[str, Tree],
-    role: str,
-    comment: str,
-    *,
-    yes: bool,
-    as_json: bool,
-) -> int:
-    door = door_at(folder)
-    run = run_named(door, run_name)
-    asked = _round(door, run, point, kind)
+def _decide(question: Question, hand: Hand, says: Mapping[str, Tree]) -> int:
+    door = door_at(question.folder)
+    run = run_named(door, question.run)
+    asked = _round(door, run, question)
     _, request, shown = door.request(run, asked.name)
-    click.echo(shown.decode("utf-8", "replace"), err=True)
-    if not yes and os.isatty(0) and not click.confirm("sign this?", err=True):
+    tell(shown.decode("utf-8", "replace"))
+    if not question.yes and os.isatty(0) and not click.confirm("sign this?", err=True):
         raise Refused("not signed", next_step="nothing was recorded; the request stays open")
-    recorded = sign_and_record(door, run, asked, request, key, says, role, comment)
-    if as_json:
-        click.echo(
-            json.dumps(
-                {"run": run, "round": asked.name, "person": recorded[0], "role": recorded[1], "decision": recorded[2]}
-            )
-        )
+    person, role, decision = sign_and_record(door, run, asked, request, hand, says)
+    if question.as_json:
+        say_json({"run": run, "round": asked.name, "person": person, "role": role, "decision": decision})
     else:
-        click.echo(f"recorded: {recorded[0]} ({recorded[1]}) says {recorded[2]} at `{asked.point}` of {run}")
+        say(f"recorded: {person} ({role}) says {decision} at `{asked.point}` of {run}")
+        say(f"  next: gonogo resume {run}")
     return 0
 
 
-def sign_and_record(  # noqa: PLR0913 - everything a signature is made of
-    door: Door, run: RunId, asked: Round, request: bytes, key: Path, says: dict[str, Tree], role: str, comment: str
+def sign_and_record(
+    door: Door, run: RunId, asked: Round, request: bytes, hand: Hand, says: Mapping[str, Tree]
 ) -> tuple[str, str, str]:
     """Let the person sign the statement for a round, and record it; (person, role, decision)."""
-    ring = door.world.ring()
-    signer = _signer(ring, door, run, asked, key, role)
+    signer = _signer(door.world.ring(), door, run, asked, hand)
     now = datetime.now(UTC)
-    answer = Answer(statement_id(now, os.urandom(10)), now.replace(microsecond=0), "cli", says, comment)
-    statement = statement_bytes(request, signer, answer)
+    given = Answer(statement_id(now, os.urandom(10)), now.replace(microsecond=0), "cli", says, hand.comment)
+    statement = statement_bytes(request, signer, given)
     environment = door.load(run).plan.environment
-    signature = sign_with_ssh_keygen(
-        statement, namespace(asked.kind, environment), key, words=lambda text: click.echo(text, err=True)
-    )
+    signature = sign_with_ssh_keygen(statement, namespace(asked.kind, environment), hand.key, words=tell)
     found = door.record(run, asked.name, statement, signature, Person(signer.person))
     return found.person, found.role, found.decision
 
 
-def _round(door: Door, run: RunId, point: str, kind: Kind) -> Round:
+def _round(door: Door, run: RunId, question: Question) -> Round:
+    kind, point = question.kind, question.point
     waiting = [item for item in door.requests(run) if item.kind == kind.value]
     if point:
         waiting = [item for item in waiting if point in {item.point, item.name}]
@@ -170,18 +208,18 @@ def _round(door: Door, run: RunId, point: str, kind: Kind) -> Round:
     raise WrongUsage(f"{run} asks for more than one {kind.value}", next_step=f"name the point: {points}")
 
 
-def _signer(ring: Ring, door: Door, run: RunId, asked: Round, key: Path, role: str) -> Signer:
-    public = _public(key)
+def _signer(ring: Ring, door: Door, run: RunId, asked: Round, hand: Hand) -> Signer:
+    public = _public(hand.key)
     person = ring.owner_of(public)
     if person is None:
         listed = ", ".join(sorted(item.handle for item in ring.people))
         raise Refused(
-            f"{key} ({public.fingerprint}) is no listed key",
+            f"{hand.key} ({public.fingerprint}) is no listed key",
             next_step=f"list it in {door.workspace.project.approvers}; listed people: {listed}",
         )
     rule = door.load(run).plan.decisions[asked.point]
     fitting = sorted(person.roles & rule.roles) if rule.roles else sorted(person.roles)
-    chosen = role or (fitting[0] if fitting else sorted(person.roles)[0] if person.roles else "nobody")
+    chosen = hand.role or next(iter((*fitting, *sorted(person.roles))), "nobody")
     return Signer(person.handle, person.name or person.handle, chosen, public.fingerprint)
 
 
@@ -193,11 +231,3 @@ def _public(key: Path) -> PublicKey:
         raise BadInput(
             f"the public half {path} cannot be read", next_step=f"ssh-keygen -y -f {key} > {path}"
         ) from error
-
-
-def listed_person(handle: str) -> Person:
-    """The person of a handle, for acts that need no signature."""
-    found = actor_of(handle)
-    if not isinstance(found, Person):
-        raise WrongUsage(f"`{handle}` is no person", next_step="only people decide")
-    return found

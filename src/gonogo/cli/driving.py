@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-import click
-
 from gonogo.cli.progress import Progress
+from gonogo.cli.saying import say, say_json
 from gonogo.control.door import Door
 from gonogo.control.viewing import as_json as view_json
 from gonogo.control.viewing import text_of, view
@@ -25,15 +22,15 @@ def drive(door: Door, run: RunId, *, patient: bool, as_json: bool) -> int:
     stopped = door.drive(run, patient=patient, listener=progress.heard)
     seen = view(door.world, door.load(run))
     if as_json:
-        click.echo(json.dumps(view_json(seen), indent=1, ensure_ascii=False))
+        say_json(view_json(seen))
     else:
-        click.echo(_sentence(run, stopped))
+        say(_sentence(run, stopped))
         if seen.halt:
-            click.echo(f"  why: {seen.halt}")
+            say(f"  why: {seen.halt}")
         for waiting in seen.waiting:
-            click.echo(f"  waiting at `{waiting.point}` for {'; '.join(waiting.missing)}")
+            say(f"  waiting at `{waiting.point}` for {'; '.join(waiting.missing)}")
         if seen.next_step:
-            click.echo(f"  next: {seen.next_step}")
+            say(f"  next: {seen.next_step}")
     return _code(stopped)
 
 

@@ -7,13 +7,18 @@ cheap. This module holds the only `except` for gonogo's own errors.
 from __future__ import annotations
 
 import importlib
-import json
+import io
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import click
+from click.shell_completion import CompletionItem
 
-from gonogo.errors import GonogoError, WrongUsage
+from gonogo.cli.saying import error_body, say_json, tell
+from gonogo.cli.version import version
+from gonogo.errors import Broken, GonogoError, WrongUsage
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("gonogo.cli.starting", "Write gonogo.yaml and the files around it."),
@@ -29,15 +34,37 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "abort": ("gonogo.cli.stopping", "End a run; touched production is rolled back first."),
     "explain": ("gonogo.cli.explaining", "Explain a code of a finding, or a gate of a run."),
     "report": ("gonogo.cli.reporting", "Print the report of a run."),
-    "verify": ("gonogo.cli.verifying", "Verify an evidence package offline."),
+    "verify": ("gonogo.cli.verifying", "Verify an evidence package offline, or a run of this project."),
     "demo": ("gonogo.cli.demonstrating", "Show a whole release, a bad one, and every refusal, on real parts."),
     "completion": ("gonogo.cli.completing", "Print the shell completion script."),
 }
 
 EXIT_CODES = """\b
-exit codes: 0 GO or done · 1 something broke · 2 NO-GO, a definite negative answer · 3 waiting for people, or
-inconclusive · 4 rolled back · 64 wrong usage
+exit codes:
+  0   GO, or done
+  1   something broke
+  2   NO-GO: a definite negative answer
+  3   waiting for people, or inconclusive
+  4   rolled back
+  64  wrong usage
 """
+
+
+def _without_colour(ctx: click.Context, _param: click.Parameter, value: object) -> None:
+    if value or os.environ.get("NO_COLOR"):
+        ctx.color = False
+
+
+def no_colour_option() -> click.Option:
+    """`--no-color`, which every command has; NO_COLOR in the environment means the same."""
+    return click.Option(
+        ["--no-color"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_without_colour,
+        help="No colours; also where NO_COLOR is set.",
+    )
 
 
 class LazyGroup(click.Group):
@@ -52,12 +79,21 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
-        return command if isinstance(command, click.Command) else None
+        if not isinstance(command, click.Command):
+            return None
+        if not any(param.name == "no_color" for param in command.params):
+            command.params.append(no_colour_option())
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Names with one line each, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names that begin so, without importing any, and the group's own options."""
+        named = [CompletionItem(name, help=line) for name, (_, line) in COMMANDS.items() if name.startswith(incomplete)]
+        return named + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -72,16 +108,18 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+def _version(ctx: click.Context, _param: click.Parameter, value: object) -> None:
     if not value or ctx.resilient_parsing:
         return
-    metadata = importlib.import_module("importlib.metadata")
-    click.echo(f"gonogo {metadata.version('gonogo')}")
+    click.echo(f"gonogo {version()}")
     ctx.exit()
 
 
 @click.group(
-    cls=LazyGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=LazyGroup,
+    epilog=EXIT_CODES,
+    params=[no_colour_option()],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
     "--version", is_flag=True, callback=_version, expose_value=False, is_eager=True, help="Print the version."
@@ -91,34 +129,50 @@ def gonogo() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Entry point; exits with the code of the kind of error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Entry point; exits with the code of the kind of answer."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A letter that the locale cannot write must not end a release with a traceback.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(answer(list(sys.argv[1:] if argv is None else argv)))
+
+
+def answer(arguments: list[str]) -> int:
+    """Run one command line and give its exit code; every error is told in one place and in one form."""
     try:
-        code = gonogo.main(arguments, standalone_mode=False)
+        code = gonogo.main(arguments, prog_name="gonogo", standalone_mode=False)
     except GonogoError as error:
-        sys.exit(_failed(error, arguments))
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        return _failed(error, arguments)
+    except click.ClickException as error:
+        return _failed(_wrong_usage(error), arguments)
     except click.Abort:
-        click.echo("stopped", err=True)
-        sys.exit(1)
-    except click.UsageError as error:
-        error.show()
-        sys.exit(64)
-    except BrokenPipeError:
-        sys.exit(1)
-    except KeyboardInterrupt:
-        click.echo("stopped; nothing is lost: `gonogo resume RUN` goes on", err=True)
-        sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
+        return _failed(GonogoError("stopped", next_step="nothing is lost: `gonogo resume` goes on"), arguments)
+    except OSError as error:
+        where = str(error.filename or "")
+        advice = "look at the disk and the rights of this path, then start the command again"
+        return _failed(Broken(f"{error.strerror or error}", where=where, next_step=advice), arguments)
+    return code if isinstance(code, int) else 0
+
+
+def _wrong_usage(error: click.ClickException) -> WrongUsage:
+    message = error.format_message().rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "gonogo"
+    return WrongUsage(message[:1].lower() + message[1:], next_step=f"`{path} --help` shows what it takes")
 
 
 def _failed(error: GonogoError, arguments: Sequence[str]) -> int:
-    if "--json" in arguments:
-        body = {"error": error.what, "where": error.where or None, "next": error.next_step or None}
-        click.echo(json.dumps(body | {"exit_code": error.exit_code}, ensure_ascii=False))
-    click.echo(f"gonogo: {error}", err=True)
+    if wants_json(arguments):
+        say_json(error_body(error))
+    tell(f"gonogo: {error}")
     return error.exit_code
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for JSON on stdout, also where it cannot be understood as a whole."""
+    if {"--json", "--format=json"} & set(arguments):
+        return True
+    return ("--format", "json") in pairwise(arguments)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-import click
-
+from gonogo.cli.saying import tell
 from gonogo.plan.model import Plan, stage_of, task_of
 from gonogo.run import events as happened
 from gonogo.run.events import Recorded
@@ -50,7 +49,7 @@ class Progress:
             case happened.GateJudged():
                 return (
                     f"    {'✓' if event.verdict == 'pass' else '✗'} gate {event.verdict.upper()}",
-                    _colour(event.verdict == "pass"),
+                    _colour(good=event.verdict == "pass"),
                 )
             case happened.DecisionRequested():
                 return (
@@ -58,7 +57,7 @@ class Progress:
                     "yellow",
                 )
             case happened.DecisionRecorded():
-                return (f"    ✓ {event.person} ({event.role}): {event.decision}", _colour(event.decision != "no_go"))
+                return (f"    ✓ {event.person} ({event.role}): {event.decision}", _colour(good=event.decision != "no_go"))
             case happened.DecisionRefused():
                 return (
                     f"    ✗ refused: a statement in the name of {event.person or 'nobody'} (rule {event.rule})",
@@ -72,7 +71,7 @@ class Progress:
             case happened.TrafficMoved():
                 return (f"    → new version gets {event.percent} % of the traffic", "cyan")
             case happened.RolloutJudged():
-                return (f"    judge: {event.answer.upper()} {self._text(event.detail)}", _colour(event.answer == "go"))
+                return (f"    judge: {event.answer.upper()} {self._text(event.detail)}", _colour(good=event.answer == "go"))
             case happened.RollbackBegun():
                 return (f"  ROLLING BACK ({event.trigger}: {event.cause})", "red")
             case happened.RollbackFinished():
@@ -102,12 +101,9 @@ class Progress:
     def _say(self, text: str, colour: str = "", *, bold: bool = False) -> None:
         if self._quiet:
             return
-        plain = "".join(
-            letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text
-        )
-        click.secho(plain, err=True, fg=colour or None, bold=bold)
+        tell(text, colour, bold=bold)
         sys.stderr.flush()
 
 
-def _colour(good: bool) -> str:  # noqa: FBT001 - one fact in, one colour out
+def _colour(*, good: bool) -> str:
     return "green" if good else "red"

@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from gonogo.cli.driving import drive
-from gonogo.cli.shared_options import actor_of, actor_option, door_at, json_option, project_option
+from gonogo.cli.planning import show_plan
+from gonogo.cli.shared_options import (
+    actor_of,
+    actor_option,
+    door_at,
+    json_option,
+    project_option,
+    protocol_argument,
+    release_option,
+)
+from gonogo.cli.taking import taking
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What `gonogo run` takes."""
+
+    protocol: str
+    release: str
+    wait: bool
+    dry_run: bool
+    who: str
+    folder: Path
+    as_json: bool
 
 
 @click.command()
-@click.argument("protocol")
-@click.option("--release", required=True, help="The version to release; names the release manifest.")
+@protocol_argument
+@release_option
 @click.option("--wait", is_flag=True, help="Stay while people are awaited, and go on as soon as they have signed.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing; the same as `gonogo plan`.")
 @actor_option
 @project_option
 @json_option
-@click.pass_context
-def run(  # noqa: PLR0913 - one parameter an option, as click hands them over
-    ctx: click.Context,
-    protocol: str,
-    release: str,
-    wait: bool,
-    dry_run: bool,
-    who: str,
-    folder: Path,
-    as_json: bool,  # noqa: FBT001 - click's
-) -> int:
+@taking(RunOptions)
+def run(options: RunOptions) -> int:
     """Open a run of PROTOCOL for a release and drive it until it is over, halts, or waits for people."""
-    if dry_run:
-        from gonogo.cli.planning import plan
-
-        return int(ctx.invoke(plan, protocol=protocol, release=release, folder=folder, as_json=as_json) or 0)
-    door = door_at(folder)
-    opened = door.open(protocol, release, actor_of(who))
-    if as_json:
-        click.echo(json.dumps({"run": opened.run}))
-    return drive(door, opened.run, patient=wait, as_json=as_json)
+    if options.dry_run:
+        return show_plan(options.folder, options.protocol, options.release, as_json=options.as_json)
+    door = door_at(options.folder)
+    opened = door.open(options.protocol, options.release, actor_of(options.who))
+    return drive(door, opened.run, patient=options.wait, as_json=options.as_json)

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+from gonogo.cli.saying import tell
 from gonogo.control.door import Door
-from gonogo.control.sources import find_root
-from gonogo.errors import BadInput, WrongUsage
+from gonogo.control.sources import BUILTIN_PROTOCOLS, find_root, open_workspace
+from gonogo.errors import BadInput, GonogoError, WrongUsage
 from gonogo.evidence.signers import HANDLE
 from gonogo.terms import Actor, Agent, Person, Pipeline, RunId
 
-Function = TypeVar("Function", bound=Callable[..., object])
+
+def _runs(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return _beginning(door_at(_folder(ctx)).runs, incomplete)
+
+
+def _protocols(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def names() -> Iterable[str]:
+        declared = open_workspace(find_root(_folder(ctx).absolute())).project.protocols
+        return (*BUILTIN_PROTOCOLS, *(name for name in declared if name not in BUILTIN_PROTOCOLS))
+
+    return _beginning(names, incomplete)
+
+
+def _folder(ctx: click.Context) -> Path:
+    found = ctx.params.get("folder")
+    return found if isinstance(found, Path) else Path()
+
 
 project_option = click.option(
     "-C",
@@ -30,16 +47,23 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 actor_option = click.option(
     "--as", "who", default="", help="Who acts: a handle, agent:NAME or pipeline:NAME. Default: you."
 )
-run_argument = click.argument("run", default="")
+release_option = click.option("--release", required=True, help="The version to release; names the release manifest.")
+protocol_argument = click.argument("protocol", shell_complete=_protocols)
+run_argument = click.argument("run", default="", shell_complete=_runs)
+needed_run_argument = click.argument("run", shell_complete=_runs)
+
+
+def _beginning(names: Callable[[], Iterable[str]], incomplete: str) -> list[CompletionItem]:
+    try:
+        return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+    except GonogoError:
+        # Whoever presses TAB outside a project wants no error text in the middle of the line.
+        return []
 
 
 def door_at(folder: Path) -> Door:
     """The project that a command is about."""
-    return Door.at(find_root(folder.absolute()), dict(os.environ), _report)
-
-
-def _report(text: str) -> None:
-    click.echo(text, err=True)
+    return Door.at(find_root(folder.absolute()), dict(os.environ), tell)
 
 
 def actor_of(who: str) -> Actor:
@@ -57,10 +81,11 @@ def actor_of(who: str) -> Actor:
         return actor_of(os.environ["GONOGO_ACTOR"])
     if os.environ.get("GITHUB_ACTIONS") or os.environ.get("GITLAB_CI"):
         return Pipeline("ci")
-    return _person(_login())
+    return _person(login())
 
 
-def _login() -> str:
+def login() -> str:
+    """The name of the user who is logged in; BadInput where nobody knows it."""
     try:
         return getpass.getuser().lower()
     except (KeyError, OSError) as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from gonogo.cli.deciding import comment_option, role_option, sign_and_record
+from gonogo.cli.deciding import Hand, comment_option, role_option, sign_and_record
 from gonogo.cli.driving import drive
+from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import (
     actor_of,
     actor_option,
@@ -17,42 +19,96 @@ from gonogo.cli.shared_options import (
     run_argument,
     run_named,
 )
+from gonogo.cli.taking import taking
+from gonogo.control.door import Door
 from gonogo.errors import Refused, WrongUsage
 from gonogo.run.state import Halted
+from gonogo.terms import RunId
 
-UNSIGNED = "RUN is halted"
+reason_option = click.option("--reason", required=True, help="Why; shown to everybody who looks at the run.")
+
+
+@dataclass(frozen=True, slots=True)
+class HaltOptions:
+    """What `gonogo halt` takes."""
+
+    run: str
+    reason: str
+    who: str
+    folder: Path
+    as_json: bool
 
 
 @click.command()
 @run_argument
-@click.option("--reason", required=True, help="Why; shown to everybody who looks at the run.")
+@reason_option
 @actor_option
 @project_option
-def halt(run: str, reason: str, who: str, folder: Path) -> int:
+@json_option
+@taking(HaltOptions)
+def halt(options: HaltOptions) -> int:
     """Stop RUN before its next act. What runs now ends by itself; going on needs a signature."""
-    door = door_at(folder)
-    name = run_named(door, run)
-    door.halt(name, reason, actor_of(who))
-    click.echo(f"{name} is halted; going on: gonogo resume {name} --key YOUR-KEY --reason TEXT")
+    door = door_at(options.folder)
+    name = run_named(door, options.run)
+    door.halt(name, options.reason, actor_of(options.who))
+    following = f"gonogo resume {name} --key YOUR-KEY --reason TEXT"
+    if options.as_json:
+        say_json({"run": name, "halted": True, "next": following})
+    else:
+        say(f"{name} is halted; going on: {following}")
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class AbortOptions:
+    """What `gonogo abort` takes."""
+
+    run: str
+    reason: str
+    no_drive: bool
+    who: str
+    folder: Path
+    as_json: bool
+
+
 @click.command()
 @run_argument
-@click.option("--reason", required=True, help="Why; shown to everybody who looks at the run.")
+@reason_option
 @click.option("--no-drive", is_flag=True, help="Only record the abort; another engine drives the run.")
 @actor_option
 @project_option
 @json_option
-def abort(run: str, reason: str, no_drive: bool, who: str, folder: Path, as_json: bool) -> int:  # noqa: FBT001, PLR0913 - click's
+@taking(AbortOptions)
+def abort(options: AbortOptions) -> int:
     """End RUN. Production that was touched is rolled back first; an abort wins over everything."""
-    door = door_at(folder)
-    name = run_named(door, run)
-    door.abort(name, reason, actor_of(who))
-    if no_drive:
-        click.echo(f"{name} is being aborted")
-        return 0
-    return drive(door, name, patient=False, as_json=as_json)
+    door = door_at(options.folder)
+    name = run_named(door, options.run)
+    door.abort(name, options.reason, actor_of(options.who))
+    if not options.no_drive:
+        return drive(door, name, patient=False, as_json=options.as_json)
+    following = f"gonogo resume {name}"
+    if options.as_json:
+        say_json({"run": name, "aborting": True, "next": following})
+    else:
+        say(f"{name} is being aborted; where no engine drives it: {following}")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOptions:
+    """What `gonogo resume` takes."""
+
+    run: str
+    key: Path | None
+    reason: str
+    mitigation: str
+    stage: str
+    wait: bool
+    role: str
+    comment: str
+    who: str
+    folder: Path
+    as_json: bool
 
 
 @click.command()
@@ -67,38 +123,30 @@ def abort(run: str, reason: str, no_drive: bool, who: str, folder: Path, as_json
 @actor_option
 @project_option
 @json_option
-def resume(  # noqa: PLR0913 - one parameter an option, as click hands them over
-    run: str,
-    key: Path | None,
-    reason: str,
-    mitigation: str,
-    stage: str,
-    wait: bool,
-    role: str,
-    comment: str,
-    who: str,
-    folder: Path,
-    as_json: bool,  # noqa: FBT001 - click's
-) -> int:
+@taking(ResumeOptions)
+def resume(options: ResumeOptions) -> int:
     """Drive RUN on from where its ledger ends; lift its halt, if it is halted, with a signature."""
-    door = door_at(folder)
-    name = run_named(door, run)
+    door = door_at(options.folder)
+    name = run_named(door, options.run)
     halted = door.load(name).state.halted
     if halted is not None:
-        _lift(door, name, halted, key, reason, mitigation or reason, stage, role, comment, who)
-    elif key or stage:
+        _lift(door, name, halted, options)
+    elif options.key or options.stage:
         raise WrongUsage(f"{name} is not halted", next_step=f"gonogo resume {name}")
-    return drive(door, name, patient=wait, as_json=as_json)
+    return drive(door, name, patient=options.wait, as_json=options.as_json)
 
 
-def _lift(door, name, halted: Halted, key, reason, mitigation, stage, role, comment, who) -> None:  # type: ignore[no-untyped-def]
-    if key is None or not reason:
+def _lift(door: Door, name: RunId, halted: Halted, options: ResumeOptions) -> None:
+    if options.key is None or not options.reason:
         raise Refused(
             f"{name} is halted ({halted.cause}); only a signature lifts that",
             next_step=f"gonogo resume {name} --key YOUR-KEY --reason TEXT",
         )
-    asked_name = door.ask_resume(name, stage, actor_of(who))
+    actor = actor_of(options.who)
+    asked_name = door.ask_resume(name, options.stage, actor)
     asked, request, shown = door.request(name, asked_name)
-    click.echo(shown.decode("utf-8", "replace"), err=True)
-    sign_and_record(door, name, asked, request, key, {"reason": reason, "mitigation": mitigation}, role, comment)
-    door.lift(name, asked_name, actor_of(who))
+    tell(shown.decode("utf-8", "replace"))
+    hand = Hand(options.key, options.role, options.comment)
+    says = {"reason": options.reason, "mitigation": options.mitigation or options.reason}
+    sign_and_record(door, name, asked, request, hand, says)
+    door.lift(name, asked_name, actor)

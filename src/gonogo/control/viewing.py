@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,8 +41,27 @@ class StageView:
 
 
 @dataclass(frozen=True, slots=True)
+class GateView:
+    """A gate with its last verdict, or `not judged`."""
+
+    id: str
+    name: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """Evidence on file."""
+
+    name: str
+    sha256: str
+    status: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
-    """Where a run is: its steps, whom it waits for, why it halted, what it measured."""
+    """Where a run is: its steps, whom it waits for, why it halted, what it measured (RGD-01, RGD-06)."""
 
     run: RunId
     protocol: str
@@ -57,6 +77,11 @@ class RunView:
     opened_at: datetime | None
     outcome: str
     edited: tuple[str, ...]
+    role: str
+    mission: str
+    guardrails: tuple[str, ...]
+    gates: tuple[GateView, ...]
+    evidence: tuple[FileView, ...]
 
 
 def view(world: World, opened: Opened) -> RunView:
@@ -80,7 +105,18 @@ def view(world: World, opened: Opened) -> RunView:
         opened_at=state.opened_at,
         outcome=state.outcome,
         edited=tuple(str(item) for item in _edited(world, opened)),
+        role=plan.role,
+        mission=plan.mission,
+        guardrails=plan.guardrails,
+        gates=tuple(_gates(opened)),
+        evidence=tuple(FileView(item.name, item.digest, item.status, item.stage) for item in state.evidence.values()),
     )
+
+
+def _gates(opened: Opened) -> Iterator[GateView]:
+    for rule in opened.plan.gates.values():
+        judged = opened.state.judgements.get(rule.id)
+        yield GateView(rule.id, rule.name, judged.verdict if judged else "not judged")
 
 
 def _status(run: RunId, act: object) -> tuple[str, str]:
@@ -90,11 +126,22 @@ def _status(run: RunId, act: object) -> tuple[str, str]:
         case Parked():
             return "halted", f"gonogo resume {run} --key YOUR-KEY --reason TEXT, or gonogo abort {run}"
         case AwaitPeople(round=asked):
-            return "waiting for people", f"gonogo approve {run} {asked.point} --key YOUR-KEY"
+            return "waiting for people", signing_command(run, asked.kind, asked.point)
         case WaitUntil():
             return "running", ""
         case _:
             return "open", f"gonogo resume {run}"
+
+
+def signing_command(run: RunId, kind: str, point: str) -> str:
+    """The command line with which a person answers a round."""
+    match kind:
+        case "freeze-ack":
+            return f"gonogo acknowledge {run} --key YOUR-KEY"
+        case "attestation":
+            return f"gonogo attest {run} {point} --key YOUR-KEY"
+        case _:
+            return f"gonogo approve {run} {point} --key YOUR-KEY"
 
 
 def _stages(opened: Opened) -> tuple[StageView, ...]:
@@ -177,6 +224,9 @@ def as_json(seen: RunView) -> dict[str, Json]:
         "halt": seen.halt or None,
         "next": seen.next_step or None,
         "traffic_percent": seen.traffic,
+        "role": seen.role,
+        "mission": seen.mission,
+        "guardrails": list(seen.guardrails),
         "edited": list(seen.edited),
         "waiting": [
             {
@@ -186,11 +236,24 @@ def as_json(seen: RunView) -> dict[str, Json]:
                 "missing": list(item.missing),
                 "signed": list(item.signed),
                 "expires_at": item.expires_at,
+                "next": signing_command(seen.run, item.kind, item.point),
             }
             for item in seen.waiting
         ],
+        "gates": [{"id": item.id, "name": item.name, "verdict": item.verdict} for item in seen.gates],
+        "evidence": [
+            {"name": item.name, "sha256": item.sha256, "status": item.status, "stage": item.stage}
+            for item in seen.evidence
+        ],
         "stages": [
-            {"id": item.id, "title": item.title, "kind": item.kind, "state": item.state, "attempt": item.attempt}
+            {
+                "id": item.id,
+                "title": item.title,
+                "kind": item.kind,
+                "phase": item.phase,
+                "state": item.state,
+                "attempt": item.attempt,
+            }
             for item in seen.stages
         ],
     }

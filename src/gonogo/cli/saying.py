@@ -1,0 +1,40 @@
+"""What goes to stdout and stderr: results on stdout, words on stderr; foreign text never reaches the terminal raw."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from gonogo.errors import GonogoError
+from gonogo.terms import Json
+
+
+def say(text: str = "", colour: str = "", *, bold: bool = False) -> None:
+    """Print a line of a result on stdout, for people."""
+    click.secho(printable(text), fg=colour or None, bold=bold)
+
+
+def tell(text: str, colour: str = "", *, bold: bool = False) -> None:
+    """Print words about what happens on stderr."""
+    click.secho(printable(text), err=True, fg=colour or None, bold=bold)
+
+
+def say_json(value: Json) -> None:
+    """Print the one JSON document of a command on stdout. ASCII only, so that no locale can break it."""
+    click.echo(json.dumps(value, indent=1))
+
+
+def printable(text: str) -> str:
+    """`text` with everything but line feeds that could steer a terminal replaced."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def error_body(error: GonogoError) -> dict[str, Json]:
+    """An error as the JSON document of a command that failed."""
+    return {
+        "error": error.what,
+        "where": error.where or None,
+        "next": error.next_step or None,
+        "exit_code": error.exit_code,
+    }
