@@ -40,7 +40,7 @@ def mutated(seed: int) -> str:
             case 2:
                 lines[at] = lines[at].replace("**", "", 1)
             case _:
-                lines.insert(at, chance.choice(["", chance.choice(lines)]))
+                lines.insert(at, "")
     return "\n".join(lines)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from importlib.resources import files
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from gonogo.document.reading import read_document
 from gonogo.findings import Level, Origin
 from gonogo.protocol.artifacts import follow
-from gonogo.protocol.model import ArtifactRequired, Exchange, Handoff, Protocol
+from gonogo.protocol.model import ArtifactRequired, Exchange, Handoff, Protocol, all_steps
 from gonogo.protocol.references import Ambiguous, Named, Outside, number_of, resolve, words_of
 from gonogo.reports.drawing import draw_protocol
 from gonogo.reports.graph import mermaid, protocol_mermaid, protocol_svg, set_mermaid, set_svg
@@ -138,6 +140,18 @@ def test_drawings_are_well_formed_xml_without_outside_references() -> None:
         root = ET.fromstring(text)  # noqa: S314  our own output
         assert root.tag.endswith("svg")
         assert not re.search(r"(href|src)=|<script|url\((?!#)", text)
+
+
+@pytest.mark.parametrize("name", ["pre-deployment", "production-deployment", "deployment-automation"])
+def test_a_built_in_protocol_is_drawn_with_every_step_and_gate(name: str) -> None:
+    data = files("gonogo.library").joinpath(f"{name}.md").read_bytes()
+    read = read_document(data, f"{name}.md").protocol
+    assert read is not None
+    drawn = {box.id for box in draw_protocol(read).boxes}
+    assert {step.id for step in all_steps(read) if not step.substeps} <= drawn
+    assert {f"gate/{gate.id}" for gate in read.gates} <= drawn
+    assert ET.fromstring(protocol_svg(read)).tag.endswith("svg")  # noqa: S314  our own output
+    assert protocol_mermaid(read).count("subgraph") == len(read.phases) + 2
 
 
 def test_a_set_is_drawn_with_its_artifacts() -> None:
