@@ -29,7 +29,7 @@ from gonogo.evidence.signers import (
 )
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.wire import BadSignature
-from gonogo.terms import digest_of
+from gonogo.terms import Digest, digest_of
 
 SCHEMA: Final = "gonogo/policy/1"
 
@@ -44,8 +44,14 @@ _RULE: Final = names(
 )
 
 
-def policy_bytes(ring: Ring, allowed_signers: bytes, revoked_keys: bytes) -> bytes:
-    """The bytes of `policy.json` for `ring` and the two files that were made from it."""
+POLICY_NAMESPACE: Final = "gonogo/policy/v1"
+"""What admins sign the next version for."""
+
+
+def policy_bytes(
+    ring: Ring, allowed_signers: bytes, revoked_keys: bytes, previous_sha256: Digest | None = None
+) -> bytes:
+    """The bytes of `policy.json` for `ring` and the two files that were made from it; the first has no previous one."""
     fields: dict[str, Tree] = {
         "schema": SCHEMA,
         "version": ring.version,
@@ -68,6 +74,8 @@ def policy_bytes(ring: Ring, allowed_signers: bytes, revoked_keys: bytes) -> byt
         "allowed_signers_sha256": digest_of(allowed_signers),
         "revoked_keys_sha256": digest_of(revoked_keys),
     }
+    if previous_sha256 is not None:
+        fields["previous_sha256"] = previous_sha256
     if ring.expires is not None:
         fields["expires"] = moment_text(ring.expires)
     return write_json(fields)
@@ -75,7 +83,7 @@ def policy_bytes(ring: Ring, allowed_signers: bytes, revoked_keys: bytes) -> byt
 
 def read_policy(data: bytes, *, name: str = "policy.json") -> Ring:
     """The ring in `data`; its `digest` is that of the approvers file. Raises BadInput for anything but a sound one."""
-    top = closed(read_object(data, name=name), name, _TOP, names("expires"))
+    top = closed(read_object(data, name=name), name, _TOP, names("expires previous_sha256"))
     if top.text("schema") != SCHEMA:
         top.refuse("schema", f"is not {SCHEMA}")
     admins = top.part("admins", names("people threshold"))

@@ -265,6 +265,9 @@ def _line(person: ListedPerson, listed: ListedKey, ring: Ring, environments: lis
     names = [namespace(kind, env) for kind in Kind for env in environments if listed.signs_for(env)]
     if person.handle in ring.admins:
         names.append("gonogo/policy/v1")
+    rule = ring.rule("retention")
+    if rule is not None and person.roles & rule.roles:
+        names.append("gonogo/retention/v1")
     revocation = ring.revocation(listed.key)
     ends = [
         moment for moment in (listed.until, revocation.effective_from if revocation else None) if moment is not None

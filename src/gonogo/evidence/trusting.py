@@ -1,0 +1,216 @@
+"""Trust files: made from the approvers file, compared with it, linted, and carried from version to version.
+
+`config/release-approvers.yaml` is what people edit; everything in `.gonogo/trust/` is generated and checked byte for
+byte (CFG-02, CFG-04, F41). A new version counts when enough admins of the version before signed it; an older one never does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from gonogo.evidence.canonical import read_object
+from gonogo.evidence.policy import POLICY_NAMESPACE, policy_bytes, read_policy
+from gonogo.evidence.quorum import quorum
+from gonogo.evidence.showing import confusable
+from gonogo.evidence.signers import (
+    HANDLE,
+    Assurance,
+    DecisionRule,
+    ListedPerson,
+    Ring,
+    allowed_signers,
+    is_security_key,
+    revoked_keys,
+)
+from gonogo.evidence.sshsig import BadSignature, verify
+from gonogo.findings import Finding, Level, Origin
+from gonogo.terms import Digest, digest_of
+
+APPROVERS: Final = "config/release-approvers.yaml"
+POLICY: Final = "policy.json"
+SIGNERS: Final = "allowed_signers"
+REVOKED: Final = "revoked_keys"
+MACHINES: Final = re.compile(r"(?:agent|engine|pipeline|bot|ci|service|svc)(?:[._-].*)?")
+
+_SIGNER_LINE: Final = re.compile(r'(\S+) (?:([^"\s]*(?:"[^"]*"[^"\s]*)*) )?(\S+) (\S+)')
+
+
+def trust_files(ring: Ring, environments: Iterable[str], previous_sha256: Digest | None = None) -> Mapping[str, bytes]:
+    """The generated files by name: policy.json, allowed_signers, revoked_keys."""
+    signers, revoked = allowed_signers(ring, environments), revoked_keys(ring)
+    return {
+        POLICY: policy_bytes(ring, signers, revoked, previous_sha256),
+        SIGNERS: signers,
+        REVOKED: revoked,
+    }
+
+
+def differing(generated: Mapping[str, bytes], stored: Mapping[str, bytes]) -> tuple[Finding, ...]:
+    """TL01, TL02, TL03: what is stored is exactly what is generated, and every line is narrow."""
+    found = [
+        _error("TL01", f"{name} is not what the approvers file gives; write it again with: gonogo trust build", name)
+        for name, data in generated.items()
+        if stored.get(name) != data
+    ]
+    lines = stored.get(SIGNERS, b"").decode("utf-8", "replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        match = _SIGNER_LINE.match(line)
+        principals, options = (match[1], match[2] or "") if match else (line, "")
+        if any(mark in principals + options for mark in "*?!"):
+            found.append(_error("TL02", "a line admits more than it names (`*`, `?` or `!`)", SIGNERS, number))
+        if "namespaces=" not in options:
+            found.append(_error("TL03", "a line without namespaces signs for everything", SIGNERS, number))
+        if "cert-authority" in options:
+            found.append(_error("TL10", "certificate authorities are not accepted", SIGNERS, number))
+    return tuple(found)
+
+
+def lint(ring: Ring, now: datetime, attested: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
+    """The rules TL04 to TL15 over a ring. `attested` are the fingerprints whose hardware attestation was verified."""
+    return (
+        *_keys(ring, attested),
+        *_handles(ring),
+        *(finding for point, rule in ring.decisions.items() for finding in _decision(point, rule, ring)),
+        *_admins(ring, now),
+    )
+
+
+def _error(code: str, message: str, file: str = APPROVERS, line: int = 1) -> Finding:
+    return Finding(code, Level.ERROR, message, Origin(file, line))
+
+
+def _warning(code: str, message: str) -> Finding:
+    return Finding(code, Level.WARNING, message, Origin(APPROVERS, 1))
+
+
+def _keys(ring: Ring, attested: frozenset[str]) -> list[Finding]:
+    found = []
+    owners: dict[bytes, str] = {engine.key.blob: f"engine:{engine.name}" for engine in ring.engines}
+    for person in ring.people:
+        for listed in person.keys:
+            owner = owners.setdefault(listed.key.blob, person.handle)
+            if owner != person.handle:
+                code = "TL05" if owner.startswith("engine:") else "TL04"
+                found.append(_error(code, f"{owner} and {person.handle} have one key, {listed.key.fingerprint}"))
+            hardware = is_security_key(listed.key) and listed.key.fingerprint in attested
+            if listed.assurance > Assurance.H0 and not hardware:
+                what = f"a key of {person.handle} claims {listed.assurance.name} without a verified attestation"
+                found.append(_error("TL06", what))
+            application = listed.key.application
+            if application and not application.startswith("ssh:") and application not in ring.web.rp_ids:
+                found.append(_error("TL07", f"a key of {person.handle} is bound to {application}"))
+    return found
+
+
+def _handles(ring: Ring) -> list[Finding]:
+    found = []
+    handles = frozenset(person.handle for person in ring.people)
+    for person in ring.people:
+        twin = confusable(person.handle, handles)
+        if not HANDLE.fullmatch(person.handle):
+            found.append(_error("TL08", f"{person.handle!r} is not a handle of small ASCII letters and digits"))
+        elif twin > person.handle:
+            found.append(_error("TL08", f"{person.handle} and {twin} can be taken for each other"))
+        if MACHINES.fullmatch(person.handle):
+            found.append(_error("TL05", f"{person.handle} is named like a machine; only people decide"))
+    unknown = sorted({*ring.freeze_stakeholders, *ring.admins} - handles)
+    return found + [_error("TL12", f"{handle} is named as stakeholder or admin and not listed") for handle in unknown]
+
+
+@dataclass(frozen=True, slots=True)
+class _Willing:
+    """Somebody who would sign in a role, for trying whether a rule can be met."""
+
+    person: str
+    role: str
+    decision: str = "go"
+    in_browser: bool = False
+
+
+def _can_be_met(rule: DecisionRule, ring: Ring, people: Iterable[ListedPerson]) -> bool:
+    voices = [_Willing(person.handle, role) for person in people for role in person.roles]
+    return quorum(rule, voices, {}, ring).met
+
+
+def _decision(point: str, rule: DecisionRule, ring: Ring) -> list[Finding]:
+    empty = sorted(role for role in rule.roles if not ring.holding(role))
+    found = [_warning("TL12", f"decision {point}: nobody is a {role}") for role in empty]
+    if not _can_be_met(rule, ring, ring.people):
+        return [*found, _error("TL11", f"decision {point} cannot be met by the people listed")]
+    alone = [
+        one.handle
+        for one in ring.people
+        if not _can_be_met(rule, ring, [other for other in ring.people if other is not one])
+    ]
+    if rule.not_author and alone:
+        who = ", ".join(alone)
+        found.append(_warning("TL11", f"decision {point} cannot be met when {who} made a change or is away"))
+    if point == "production" and rule.asks_for("production") < Assurance.H1:
+        what = "decision production takes plain keys: they prove possession, not that a person was there"
+        found.append(_warning("TL13", what))
+    return found
+
+
+def _admins(ring: Ring, now: datetime) -> list[Finding]:
+    found = []
+    if ring.admins and not 1 <= ring.admin_threshold <= len(ring.admins):
+        found.append(_error("TL14", f"{ring.admin_threshold} of {len(ring.admins)} admins can never sign"))
+    elif len(ring.admins) > 1 and ring.admin_threshold == 1:
+        found.append(_warning("TL14", "one admin alone can change who may sign"))
+    if ring.expires is not None and ring.expires <= now:
+        found.append(_error("TL15", f"the approvers file expired at {ring.expires:%Y-%m-%d}"))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class NextPolicy:
+    """A new version of the policy with the signatures of admins, by handle."""
+
+    data: bytes
+    signatures: Mapping[str, bytes]
+
+
+def version_problems(current: bytes, coming: NextPolicy, now: datetime) -> tuple[Finding, ...]:
+    """TL15: why `coming` does not follow `current`; empty when it does. Admins of the version before decide."""
+    before, after = read_policy(current), read_policy(coming.data)
+    found = []
+    if after.version != before.version + 1:
+        found.append(_error("TL15", f"version {after.version} does not follow version {before.version}", POLICY))
+    said = read_object(coming.data, name=POLICY).get("previous_sha256")
+    if said != digest_of(current):
+        found.append(_error("TL15", "previous_sha256 is not the digest of the version before", POLICY))
+    if after.expires is not None and after.expires <= now:
+        found.append(_error("TL15", "the new version has expired already", POLICY))
+    signed = {handle for handle, signature in coming.signatures.items() if _signed(before, handle, signature, coming)}
+    if len(signed) < max(1, before.admin_threshold):
+        what = f"signed by {len(signed)} of {max(1, before.admin_threshold)} admins ({', '.join(before.admins)})"
+        found.append(_error("TL15", what, POLICY))
+    return tuple(found)
+
+
+def _signed(before: Ring, handle: str, signature: bytes, coming: NextPolicy) -> bool:
+    person = before.person(handle)
+    if person is None or handle not in before.admins:
+        return False
+    try:
+        key = verify(signature, coming.data, POLICY_NAMESPACE)
+    except BadSignature:
+        return False
+    return any(listed.key.blob == key.blob and before.revocation(key) is None for listed in person.keys)
+
+
+def narrowed(pinned: Ring, latest: Ring) -> Ring:
+    """The ring of a run in which later removals and revocations act at once, and nothing else changes (III.6)."""
+    still = {person.handle: {listed.key.blob for listed in person.keys} for person in latest.people}
+    people = tuple(
+        replace(person, keys=tuple(listed for listed in person.keys if listed.key.blob in still[person.handle]))
+        for person in pinned.people
+        if person.handle in still
+    )
+    known = {item.fingerprint for item in pinned.revoked}
+    revoked = (*pinned.revoked, *(item for item in latest.revoked if item.fingerprint not in known))
+    return replace(pinned, people=people, revoked=revoked)
