@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -304,12 +305,45 @@ def test_death_while_the_tables_are_made_leaves_a_journal_that_can_be_made(tmp_p
     assert journal_with_run(path).runs() == (RUN,)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_write_access_is_broken_with_the_remedy(tmp_path: Path) -> None:
-    (tmp_path / "state").mkdir(mode=0o500)
-    with pytest.raises(Broken, match="Permission denied") as broken:
-        journal_with_run(tmp_path / "state" / "journal.db")
-    assert "access" in broken.value.next_step
+NOBODY = 65534
+"""chmod does nothing for root, so the child becomes somebody else first and says so loudly if it still may write (FI-01)."""
+
+DENIED = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.errors import Broken
+from gonogo.ports import Draft
+from gonogo.terms import Engine, RunId
+if os.geteuid() == 0:
+    os.setgid(%(nobody)d)
+    os.setuid(%(nobody)d)
+if os.access(sys.argv[1], os.W_OK):
+    sys.exit("this user may write after all; the test shows nothing")
+try:
+    SqliteJournal(Path(sys.argv[1]) / "journal.db").open_run(
+        RunId("r"), [Draft("run.opened", {})], actor=Engine("local"), now=datetime.now(UTC)
+    )
+except Broken as error:
+    print(error)
+else:
+    sys.exit("a journal was made in a folder without write access")
+"""
+
+
+@pytest.mark.req("FI-01")
+def test_a_folder_without_write_access_is_broken_with_the_remedy() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        state = Path(folder) / "state"
+        Path(folder).chmod(0o755)
+        state.mkdir(mode=0o555)
+        ended = subprocess.run(
+            [sys.executable, "-c", DENIED % {"nobody": NOBODY}, str(state)], check=False, capture_output=True, text=True
+        )
+    assert ended.returncode == 0, ended.stderr
+    assert "Permission denied" in ended.stdout
+    assert "access" in ended.stdout.partition("next:")[2]
 
 
 def queries_of_one_append(journal: SqliteJournal, head: int) -> int:
