@@ -14,12 +14,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gonogo.control.door import Door
-from gonogo.evidence.canonical import Tree
+from gonogo.control.viewing import RunView, view
+from gonogo.engine.driver import Stopped
+from gonogo.evidence.canonical import Tree, read_object
+from gonogo.evidence.ledger import check_chain
 from gonogo.evidence.signers import namespace
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.sshsig import sign
 from gonogo.evidence.statements import Answer, Signer, statement_bytes, statement_id
-from gonogo.run.state import Round
+from gonogo.run.machine import AwaitPeople
+from gonogo.run.state import Round, RunState
 from gonogo.terms import Person, RunId
 from tests.worlds_http import Place
 
@@ -31,6 +35,7 @@ ROLES = {
     "sre1": ("sre_lead",),
 }
 REQUESTER = "dev1"
+MOST_ROUNDS = 12
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,77 @@ class Project:
         """What the scripts really did, in their own record: `purpose environment release slot`."""
         lines = self.record.read_text().splitlines() if self.record.exists() else []
         return [line for line in lines if not purposes or line.split()[0] in purposes]
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace text in a file of the project; the old text has to be there."""
+        file = self.root / path
+        text = file.read_text(encoding="utf-8")
+        assert old in text, f"{path} does not hold {old!r}"
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
+        """Write a file of the project."""
+        _write(self.root / path, text)
+        (self.root / path).chmod(mode)
+
+    def begin(self, protocol: str, release: str = "v2") -> RunId:
+        """Open a run as the requester."""
+        return self.door().open(protocol, release, Person(REQUESTER)).run
+
+    def go_on(self, run: RunId) -> Stopped:
+        """Drive a run and let everybody sign, until nobody is awaited any more."""
+        for _ in range(MOST_ROUNDS):
+            stopped = self.door().drive(run, patient=False, listener=lambda state, entry: None)
+            if not isinstance(stopped, AwaitPeople):
+                return stopped
+            assert self.sign_all(run), f"nobody can sign {stopped.round.point}: {stopped.missing}"
+        raise AssertionError(f"{run} asks for people again and again")
+
+    def go_until(self, run: RunId, point: str) -> AwaitPeople:
+        """Drive a run and let everybody sign, until the decision point `point` is open and nobody answered it."""
+        for _ in range(MOST_ROUNDS):
+            stopped = self.door().drive(run, patient=False, listener=lambda state, entry: None)
+            assert isinstance(stopped, AwaitPeople), f"{run} stopped before `{point}`: {self.view(run).halt}"
+            if stopped.round.point == point:
+                return stopped
+            self.sign_all(run)
+        raise AssertionError(f"{run} never asks at {point}")
+
+    def release(self, protocol: str, release: str = "v2") -> RunId:
+        """Open a run and take it as far as it goes."""
+        run = self.begin(protocol, release)
+        self.go_on(run)
+        return run
+
+    def lift(self, run: RunId, stage: str = "", handle: str = "rm1") -> None:
+        """Lift the halt of a run by a signature."""
+        name = self.door().ask_resume(run, stage, Person(handle))
+        asked, _, _ = self.door().request(run, name)
+        self.sign(run, asked, handle, reason="the cause is repaired", mitigation="repaired and checked")
+        self.door().lift(run, name, Person(handle))
+
+    def state(self, run: RunId) -> RunState:
+        """The state of a run, folded anew from its ledger."""
+        return self.door().load(run).state
+
+    def view(self, run: RunId) -> RunView:
+        """What a surface shows of a run."""
+        door = self.door()
+        return view(door.world, door.load(run))
+
+    def evidence(self, run: RunId, name: str) -> dict[str, Tree]:
+        """Current evidence of a run as JSON, from the vault."""
+        door = self.door()
+        digest = door.load(run).state.evidence[name].digest
+        return dict(read_object(door.world.vault.read(digest), name=name, limit=1 << 24))
+
+    def chain_problems(self, run: RunId) -> tuple[str, ...]:
+        """What is wrong with the hash chain of a run; nothing where it is whole."""
+        return check_chain(entry.line for entry in self.door().world.journal.entries(run))
+
+    def began(self, run: RunId) -> set[str]:
+        """The stages in which a task of the run has begun or ended."""
+        return {name.rpartition("#")[0] for name in self.state(run).tasks}
 
     def sign(self, run: RunId, asked: Round, handle: str, **says: Tree) -> None:
         """Sign an open round as a person, and record it."""
@@ -81,6 +157,14 @@ class Project:
         return made
 
 
+UPSTREAM = (
+    "QUALITY-AUDIT-PACKAGE.zip",
+    "INTEGRATION-EVIDENCE.zip",
+    "UAT-CLOSURE-PACKAGE.zip",
+    "audit-report.json",
+    "test-coverage.json",
+    "security-scan-results.json",
+)
 SIGNERS = {
     "audit_recommendation": ("qe1",),
     "scope": ("po1",),
@@ -121,7 +205,7 @@ def small_project(root: Path, staging: Place, production: Place, *, release: str
     for name in ("staging", "production"):
         _write(root / f"config/{name}.env", f"WORKERS=4\nNAME={name}\nTIMEOUT=30\n")
     _write(root / "docs/runbook.md", "# Runbook\n\nCall somebody.\n")
-    for name in ("QUALITY-AUDIT-PACKAGE.zip", "INTEGRATION-EVIDENCE.zip", "UAT-CLOSURE-PACKAGE.zip"):
+    for name in UPSTREAM:
         _write(root / f"upstream/{name}", f"{name} is here\n")
     for name, text in SCRIPTS.items():
         _write(root / f"scripts/{name}", text)
@@ -205,6 +289,10 @@ def _environment(name: str, place: Place) -> str:
     )
 
 
+def _upstream() -> str:
+    return "".join(f"  {name}: {{path: upstream/{name}}}\n" for name in UPSTREAM)
+
+
 def _project_file(staging: Place, production: Place) -> str:
     return f"""schema: gonogo/project/1
 project: shop
@@ -235,10 +323,7 @@ health_window:
 parity:
   - {{path: /configuration/NAME, severity: none, weight: 0, expected: true}}
 artifacts:
-  QUALITY-AUDIT-PACKAGE.zip: {{path: upstream/QUALITY-AUDIT-PACKAGE.zip}}
-  INTEGRATION-EVIDENCE.zip: {{path: upstream/INTEGRATION-EVIDENCE.zip}}
-  UAT-CLOSURE-PACKAGE.zip: {{path: upstream/UAT-CLOSURE-PACKAGE.zip}}
-operations:
+{_upstream()}operations:
   runbooks: [{{path: docs/runbook.md, service: shop}}]
   on_call: [{{function: shop, primary: sre1, backup: rm1}}]
   escalation: [{{level: 1, contact: "#shop"}}]

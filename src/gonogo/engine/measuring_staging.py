@@ -56,6 +56,7 @@ from gonogo.plan.reading import duration_of
 from gonogo.run.state import Evidence
 from gonogo.terms import Digest, Secret, Severity, digest_of
 
+PRODUCTION_DEPLOYMENT = "production-deployment"
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "INTEGRATION-EVIDENCE.zip": ("integration-evidence-bundle.zip",),
     "UAT-CLOSURE-PACKAGE.zip": ("uat-approval-record.json", "uat-signoff.json"),
@@ -168,8 +169,16 @@ def prerequisites(bench: Bench) -> Looked:
             "authorises_production": False,
         },
     )
-    detail = "prerequisites are missing:\n" + "\n".join(f"  - {line}" for line in lacking) if lacking else ""
-    return Looked(ok=not lacking, files=(report,), detail=detail)
+    return Looked(ok=not lacking, files=(report,), detail=_missing(bench, lacking) if lacking else "")
+
+
+def _missing(bench: Bench, lacking: list[str]) -> str:
+    lines = ["prerequisites are missing:", *(f"  - {line}" for line in lacking)]
+    if bench.plan.name == PRODUCTION_DEPLOYMENT and handover(bench) is None:
+        lines.append(f"  next: gonogo run pre-deployment --release {bench.plan.release.version}")
+    else:
+        lines.append(f"  next: provide what is listed, then lift the halt: gonogo resume {bench.run}")
+    return "\n".join(lines)
 
 
 def _is_open_state(bench: Bench, name: str) -> bool:

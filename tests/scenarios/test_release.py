@@ -1,0 +1,245 @@
+"""Whole releases on real HTTP, with real scripts, real traffic moves and real signatures: the good one and the bad one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gonogo.control.door import Door
+from gonogo.errors import Refused, Tampered
+from gonogo.evidence.signers import EngineKey
+from gonogo.evidence.sshkeys import public_key
+from gonogo.evidence.verifying import TrustFiles, Verification, verify_package
+from gonogo.run.machine import Over, Parked
+from gonogo.terms import Person, RunId
+from tests.projects import REQUESTER, Project, small_project
+from tests.worlds_http import place
+
+PRE, PRODUCTION, SMALL = "pre-deployment", "production-deployment", "deployment-automation"
+
+
+@contextmanager
+def project_at(root: Path) -> Iterator[Project]:
+    with place(root / "world" / "staging") as staging, place(root / "world" / "production") as production:
+        yield small_project(root / "project", staging, production)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with project_at(tmp_path) as found:
+        yield found
+
+
+@dataclass(frozen=True)
+class Released:
+    project: Project
+    before: RunId
+    run: RunId
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
+    with project_at(tmp_path_factory.mktemp("good")) as found:
+        yield Released(found, found.release(PRE), found.release(PRODUCTION))
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
+    with project_at(tmp_path_factory.mktemp("bad")) as found:
+        (found.production.root / "faults.json").write_text(json.dumps({"v2": 0.15}))
+        yield Released(found, found.release(PRE), found.release(PRODUCTION))
+
+
+def trust_of(door: Door) -> TrustFiles:
+    engine = EngineKey("local", public_key(door.world.key.public_line()))
+    return TrustFiles(replace(door.world.ring(), engines=(engine,)))
+
+
+def package(project: Project, run: RunId, kind: str) -> bytes:
+    door = project.door()
+    return door.world.vault.read(door.load(run).state.packages[kind].sha256, limit=1 << 30)
+
+
+def verified(project: Project, data: bytes) -> Verification:
+    return verify_package(data, trust_of(project.door()), datetime.now(UTC), anchor_needed=False)
+
+
+@pytest.mark.req("PRE-01", "ROL-01", "GAT-01")
+def test_a_good_release_goes_through_both_protocols_and_ends_released(good: Released) -> None:
+    assert good.project.state(good.before).outcome == "ready"
+    assert good.project.state(good.run).outcome == "released"
+    assert good.project.production.weights() == {"blue": 0, "green": 100}
+    assert good.project.production.version(good.project.production.front()) == "v2"
+
+
+def test_each_script_of_a_good_release_ran_exactly_as_often_as_the_plan_says(good: Released) -> None:
+    done = [line.rpartition(" ")[0] for line in good.project.executions()]
+    assert done == [
+        "deploy staging v2 green",
+        "rollback staging v2 green",
+        "deploy staging v2 green",
+        "deploy production v2 green",
+    ]
+
+
+def test_every_gate_of_a_released_run_was_judged_and_passed(good: Released) -> None:
+    for run in (good.before, good.run):
+        plan, state = (loaded := good.project.door().load(run)).plan, loaded.state
+        assert set(state.judgements) == set(plan.gates)
+        assert {item.verdict for item in state.judgements.values()} == {"pass"}
+
+
+@pytest.mark.req("ARB-01", "ARB-03")
+def test_a_bad_release_is_rolled_back_in_the_canary_and_never_released(bad: Released) -> None:
+    state = bad.project.state(bad.run)
+    assert state.outcome == "rolled_back"
+    assert state.rollback is not None
+    assert state.rollback.trigger == "judge"
+    assert state.rollback.verified
+    assert "post-deployment-validation" not in state.judgements
+    assert bad.project.production.weights() == {"blue": 100, "green": 0}
+    assert bad.project.production.version("green") == ""
+    assert bad.project.production.version("blue") == "v1"
+
+
+def test_the_rollback_of_a_bad_release_ran_once_and_under_a_newer_fence(bad: Released) -> None:
+    deployed, rolled_back = (bad.project.executions(word)[-1].split() for word in ("deploy", "rollback"))
+    assert [line for line in bad.project.executions("rollback") if " production " in line] == [" ".join(rolled_back)]
+    assert int(rolled_back[-1]) > int(deployed[-1])
+
+
+def test_the_report_of_a_bad_release_says_rolled_back_and_why(bad: Released) -> None:
+    text = (bad.project.root / ".artifacts/deployment/RUN-REPORT.md").read_text()
+    assert "**rolled back**" in text
+    assert "judge" in text
+    body = bad.project.evidence(bad.run, "production-deployment-report.json")
+    assert body["deployment"]["status"] == "rolled_back"
+
+
+@pytest.mark.req("ARC-07", "EVS-12")
+@pytest.mark.parametrize("kind", ["readiness", "handoff", "deployment"])
+@pytest.mark.parametrize("which", ["good", "bad"])
+def test_every_package_verifies_by_itself_with_the_trust_files(
+    which: str, kind: str, request: pytest.FixtureRequest
+) -> None:
+    found: Released = request.getfixturevalue(which)
+    run = found.run if kind == "deployment" else found.before
+    answer = verified(found.project, package(found.project, run, kind))
+    assert answer.exit_code == 0, str(answer)
+
+
+@pytest.mark.req("EVS-16")
+def test_a_package_with_one_flipped_byte_is_refused_wherever_the_byte_lies(good: Released) -> None:
+    data = package(good.project, good.run, "deployment")
+    for share in (0.1, 0.5, 0.9):
+        at = int(len(data) * share)
+        changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        assert verified(good.project, changed).exit_code == 2, f"byte {at} of {len(data)}"
+
+
+def test_the_ledgers_of_both_runs_are_whole(good: Released, bad: Released) -> None:
+    for found in (good, bad):
+        for run in (found.before, found.run):
+            assert found.project.chain_problems(run) == ()
+
+
+@pytest.mark.req("RDY-01")
+def test_production_stays_locked_without_a_pre_deployment_run_of_these_very_bytes(project: Project) -> None:
+    run = project.release(PRODUCTION)
+    state = project.state(run)
+    assert state.halted is not None
+    assert not state.touched
+    assert project.executions() == []
+    assert "PRE-DEPLOYMENT-PACKAGE.zip: missing" in project.view(run).halt
+    assert "next: gonogo run pre-deployment --release v2" in project.view(run).halt
+
+
+@pytest.mark.req("PAR-04", "PAR-08")
+def test_drift_halts_and_a_signed_resume_goes_on_with_a_new_attempt(project: Project) -> None:
+    project.edit("config/production.env", "WORKERS=4", "WORKERS=8")
+    run = project.begin(PRE)
+    assert isinstance(project.go_on(run), Parked)
+    assert "WORKERS" in project.view(run).halt
+    assert project.executions() == []
+    stage = project.state(run).halted.resume_at
+    project.edit("config/production.env", "WORKERS=8", "WORKERS=4")
+    project.lift(run)
+    assert project.state(run).attempts[stage] == 2
+    assert project.go_on(run) == Over("ready")
+    assert project.evidence(run, "staging-parity-report.json")["attempt"] == 2
+
+
+@pytest.mark.req("PAR-05")
+def test_a_halted_run_that_nobody_lifted_stays_where_it_is(project: Project) -> None:
+    project.edit("config/production.env", "WORKERS=4", "WORKERS=8")
+    run = project.release(PRE)
+    before = project.state(run)
+    project.edit("config/production.env", "WORKERS=8", "WORKERS=4")
+    assert isinstance(project.go_on(run), Parked)
+    assert project.state(run) == before
+
+
+@pytest.mark.req("APR-05")
+def test_a_no_go_stops_the_next_try_before_anything_is_touched(bad: Released) -> None:
+    project, before = bad.project, bad.project.executions()
+    run = project.begin(PRODUCTION)
+    asked = project.go_until(run, "production").round
+    project.sign(run, asked, "po1", decision="no_go", reason="it failed once")
+    assert isinstance(project.go_on(run), Parked)
+    assert "po1" in project.view(run).halt
+    assert "no-go" in project.view(run).halt
+    assert not project.state(run).touched
+    assert project.executions() == before
+    assert project.production.weights() == {"blue": 100, "green": 0}
+
+
+@pytest.mark.req("WVR-06")
+def test_the_requester_cannot_approve_the_own_release(project: Project) -> None:
+    run = project.door().open(PRE, "v2", Person("po1")).run
+    project.door().drive(run, patient=False, listener=lambda state, entry: None)
+    asked = next(item for item in project.door().requests(run) if item.point == "scope")
+    with pytest.raises(Refused, match=r"rule A16") as caught:
+        project.sign(run, asked, "po1")
+    assert caught.value.next_step
+    assert not [item for item in project.state(run).rounds[asked.name].answers]
+
+
+@pytest.mark.req("C2")
+def test_a_view_that_was_edited_by_hand_is_refused_before_anybody_signs(project: Project) -> None:
+    run = project.begin(PRE)
+    asked = project.go_until(run, "readiness").round
+    view = project.root / ".artifacts/pre-deployment/staging-test-results.json"
+    view.write_text(view.read_text().replace('"failed":0', '"failed":1') + " ")
+    with pytest.raises(Tampered, match=r"staging-test-results\.json was edited by hand") as caught:
+        project.sign(run, asked, "rm1")
+    assert "delete" in caught.value.next_step
+    view.unlink()
+    project.door().drive(run, patient=False, listener=lambda state, entry: None)
+    assert project.go_on(run) == Over("ready")
+
+
+@pytest.mark.req("SHP-10")
+def test_the_small_pipeline_releases_a_good_build(project: Project) -> None:
+    run = project.release(SMALL)
+    assert project.state(run).outcome == "released", project.view(run).halt
+    assert project.production.weights() == {"blue": 0, "green": 100}
+    assert verified(project, package(project, run, "deployment")).exit_code == 0
+
+
+@pytest.mark.req("SHP-10")
+def test_the_small_pipeline_rolls_a_bad_build_back(project: Project) -> None:
+    (project.production.root / "faults.json").write_text(json.dumps({"v2": 0.3}))
+    run = project.release(SMALL)
+    assert project.state(run).outcome == "rolled_back", project.view(run).halt
+    assert project.production.weights() == {"blue": 100, "green": 0}
+    assert verified(project, package(project, run, "deployment")).exit_code == 0
+
+
+def test_opening_a_run_takes_the_requester_from_the_actor_who_asked(good: Released) -> None:
+    assert good.project.state(good.run).opened.requested_by == REQUESTER
