@@ -56,7 +56,11 @@ class Fields:
 
     def moment(self, name: str) -> datetime:
         """A time in UTC, to the second."""
-        return moment_of(self.text(name, _TIME))
+        text = self.text(name, _TIME)
+        try:
+            return moment_of(text)
+        except BadInput as error:
+            self.refuse(name, f"cannot be: {error.what}")
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of texts; absent is empty."""

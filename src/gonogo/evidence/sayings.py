@@ -240,6 +240,12 @@ def _approval(fields: Fields) -> ApprovalSaying:
 
 
 def _waiver_asked(fields: Fields) -> tuple[Fields, tuple[WaivedClause, ...]]:
+    fields.digest("judgement_sha256")
+    for name in ("waiver_id", "gate"):
+        fields.text(name, _WORD)
+    for name in ("justification", "risk_owner"):
+        if not fields.text(name).strip():
+            fields.refuse(name, "is empty")
     if fields.integer("max_uses") != 1:
         fields.refuse("max_uses", "is not 1: a waiver is used once")
     clauses = tuple(

@@ -1,7 +1,7 @@
 """Trust files: made from the approvers file, compared with it, linted, and carried from version to version.
 
 `config/release-approvers.yaml` is what people edit; everything in `.gonogo/trust/` is generated and checked byte for
-byte (CFG-02, CFG-04, F41). A new version counts when enough admins of the version before signed it; an older one never does.
+byte (CFG-02, CFG-04, F41). A new version counts when enough admins of the version before signed it; an older one never.
 """
 
 from __future__ import annotations
