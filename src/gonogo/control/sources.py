@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from gonogo.adapters.project_files import ProjectFiles
 from gonogo.errors import BadInput, WrongUsage
-from gonogo.findings import Finding, Level, Origin, forbids
+from gonogo.findings import Finding, Level
 from gonogo.plan.bindings import read_project
 from gonogo.plan.compiling import Compilation, Source, Sources, compile_plan
 from gonogo.plan.project import Project
@@ -116,80 +115,19 @@ def manifest_path(project: Project, release: str) -> str:
 
 def compile_for(workspace: Workspace, name: str, release: str) -> Compilation:
     """Compile a protocol for a release; nothing is written and nothing is run."""
-    document, sidecar = protocol_sources(workspace, name)
     manifest = manifest_path(workspace.project, release)
+    return compile_with(workspace, name, Source(manifest, workspace.files.read(manifest)))
+
+
+def compile_with(workspace: Workspace, name: str, manifest: Source) -> Compilation:
+    """Compile a protocol for the release that `manifest` describes; nothing is written and nothing is run."""
+    document, sidecar = protocol_sources(workspace, name)
     sources = Sources(
         document=document,
         sidecar=sidecar,
         project=workspace.project_source,
-        manifest=Source(manifest, workspace.files.read(manifest)),
+        manifest=manifest,
         approvers=Source(workspace.project.approvers, workspace.files.read(workspace.project.approvers)),
         scripts=script_digests(workspace),
     )
     return compile_plan(sources)
-
-
-def check_workspace(workspace: Workspace, release: str | None) -> tuple[Finding, ...]:
-    """Everything that is missing or wrong before a run: configuration, documents, scripts, files (CFG-09, CFG-11)."""
-    found: list[Finding] = [*_scripts(workspace), *_files(workspace)]
-    names = tuple(workspace.project.protocols) or BUILTIN_PROTOCOLS[:2]
-    for name in names:
-        if release is None:
-            break
-        try:
-            found.extend(compile_for(workspace, name, release).findings)
-        except (BadInput, WrongUsage) as error:
-            found.append(Finding("GN1005", Level.ERROR, error.what, _origin(error.where), notes=_note(error.next_step)))
-    if release is None:
-        found.extend(workspace.findings)
-    return tuple(dict.fromkeys(found))
-
-
-def _note(text: str) -> tuple[str, ...]:
-    return (text,) if text else ()
-
-
-def _origin(where: str) -> Origin:
-    path, _, line = where.partition(":")
-    return Origin(path or PROJECT_FILE, int(line.partition(":")[0]) if line[:1].isdigit() else 1)
-
-
-def _scripts(workspace: Workspace) -> list[Finding]:
-    found = []
-    for command in workspace.project.commands.values():
-        for argument in command.run:
-            looks_like_file = "/" in argument and "{" not in argument and not argument.startswith(("-", "/", "http"))
-            if not looks_like_file:
-                continue
-            seen = workspace.files.see(argument)
-            if seen.digest is None:
-                message = f"`commands.{command.name}` names {argument}, which {_absent(seen.why, argument)}"
-                note = f"write the script, or correct `commands.{command.name}.run`"
-                found.append(Finding("GN0602", Level.ERROR, message, command.origin, notes=(note,)))
-            elif command.run[0] == argument and not (workspace.root / argument).stat().st_mode & 0o111:
-                message = f"`commands.{command.name}` starts {argument}, which is not executable"
-                found.append(Finding("GN0602", Level.ERROR, message, command.origin, notes=(f"chmod +x {argument}",)))
-    return found
-
-
-def _absent(why: str, path: str) -> str:
-    return why.removeprefix(f"{path} ") or "cannot be read"
-
-
-def _files(workspace: Workspace) -> list[Finding]:
-    wanted: Mapping[str, Origin] = {
-        path: environment.origin
-        for environment in workspace.project.environments.values()
-        for path in environment.settings
-    }
-    found = []
-    for path, origin in wanted.items():
-        seen = workspace.files.see(path)
-        if seen.digest is None:
-            found.append(Finding("GN1005", Level.ERROR, f"settings file {seen.why or path}", origin))
-    return found
-
-
-def sound(findings: tuple[Finding, ...]) -> bool:
-    """Whether a run could begin."""
-    return not forbids(findings)

@@ -66,12 +66,13 @@ def _stage(found: Planned, stage: PlannedStage) -> Iterator[str]:
 
 def _more(found: Planned, act: PlannedAct) -> Iterator[str]:
     if act.gate:
-        yield from _gate(found.gates[act.gate])
+        yield from gate_lines(found.gates[act.gate])
     if act.point:
         yield from _decision(found.decisions[act.point])
 
 
-def _gate(gate: PlannedGate) -> Iterator[str]:
+def gate_lines(gate: PlannedGate) -> Iterator[str]:
+    """A gate before it is judged: its clauses, their limits, and what follows where it does not pass."""
     for clause in gate.clauses:
         set_by = "" if clause.limit_from == clause.origin else f", from {clause.limit_from}"
         yield f"{INDENT}{clause.text}   limit {clause.limit}{set_by}   ({clause.origin})"
@@ -109,7 +110,7 @@ def planned_json(found: Planned) -> dict[str, Json]:
         "rollback": _stage_json(found.rollback) if found.rollback else None,
         "rollback_triggers": list(found.triggers),
         "closing": _stage_json(found.closing),
-        "gates": [_gate_json(gate) for gate in found.gates.values()],
+        "gates": [gate_json(gate) for gate in found.gates.values()],
         "decisions": [dataclasses.asdict(decision) for decision in found.decisions.values()],
         "next_protocol": found.next_protocol or None,
     }
@@ -141,7 +142,8 @@ def _act_json(act: PlannedAct) -> dict[str, Json]:
     }
 
 
-def _gate_json(gate: PlannedGate) -> dict[str, Json]:
+def gate_json(gate: PlannedGate) -> dict[str, Json]:
+    """A gate before it is judged, for programs."""
     return {
         "id": gate.id,
         "name": gate.name,

@@ -1,0 +1,126 @@
+"""`gonogo explain`: a code of a finding, or the last judgement of a gate, clause by clause (GAT-03, GAT-06, INT-11)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gonogo.cli.saying import say, say_json
+from gonogo.cli.shared_options import door_at, json_option, project_option, run_named
+from gonogo.cli.taking import taking
+from gonogo.control.door import Door
+from gonogo.control.opening import Opened
+from gonogo.control.viewing import view
+from gonogo.errors import BadInput, WrongUsage
+from gonogo.evidence.canonical import read_object
+from gonogo.plan.model import GateRule, Judge
+from gonogo.protocol.codes_binding import EVERY_CODE, waivable
+from gonogo.reports.judged_text import judged_lines
+from gonogo.reports.model_json import model_json
+from gonogo.reports.planned import planned
+from gonogo.reports.planned_text import gate_json, gate_lines
+from gonogo.terms import Json
+
+_CODE = re.compile(r"(?i)gn\d+")
+COLOURS = {"pass": "green", "inconclusive": "yellow", "error": "red", "fail": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainOptions:
+    """What `gonogo explain` takes."""
+
+    subject: str
+    gate: str
+    folder: Path
+    as_json: bool
+
+
+@click.command()
+@click.argument("subject", metavar="CODE|RUN")
+@click.argument("gate", default="")
+@project_option
+@json_option
+@taking(ExplainOptions)
+def explain(options: ExplainOptions) -> int:
+    """Explain a finding's CODE, or the last judgement of GATE in RUN (without GATE: each that did not pass)."""
+    if _CODE.fullmatch(options.subject) and not options.gate:
+        return _explain_code(options.subject.upper(), as_json=options.as_json)
+    door = door_at(options.folder)
+    opened = door.load(run_named(door, options.subject))
+    rules = (_named(opened, options.gate),) if options.gate else _troubled(opened)
+    if options.as_json:
+        say_json({"run": opened.run, "gates": [_body(door, opened, rule) for rule in rules]})
+        return 0
+    halt = view(door.world, opened).halt
+    if halt and not options.gate:
+        say(f"{opened.run} is halted: {halt}", "red")
+    for rule in rules:
+        for text, verdict in _lines(door, opened, rule):
+            say(text, COLOURS.get(verdict, ""))
+    if not rules:
+        names = ", ".join(opened.plan.gates)
+        say(f"every gate of {opened.run} that was judged passed; name one to see it: {names}")
+    return 0
+
+
+def _explain_code(code: str, *, as_json: bool) -> int:
+    entry = EVERY_CODE.get(code)
+    if entry is None:
+        near = ", ".join(sorted(EVERY_CODE, key=lambda known: abs(int(known[2:]) - int(code[2:])))[:3])
+        raise WrongUsage(f"there is no code {code}", next_step=f"the nearest ones are {near}")
+    if as_json:
+        say_json({**_plain(model_json(entry)), "waivable": waivable(entry)})
+        return 0
+    say(f"{entry.code}   {entry.level.name.lower()}   {entry.title}", bold=True)
+    say(f"  why:    {entry.why}")
+    say(f"  wrong:  {entry.bad}")
+    say(f"  right:  {entry.good}")
+    waiver = "a signature can waive it" if waivable(entry) else "nothing can waive it"
+    say(f"  repair: {entry.fix.value}; {waiver}")
+    return 0
+
+
+def _plain(body: Json) -> dict[str, Json]:
+    return {str(key): item for key, item in body.items() if key != "is"} if isinstance(body, dict) else {}
+
+
+def _named(opened: Opened, name: str) -> GateRule:
+    gates = opened.plan.gates
+    if name in gates:
+        return gates[name]
+    wanted = name.lower()
+    matching = [rule for rule in gates.values() if wanted in rule.id.lower() or wanted in rule.name.lower()]
+    if len(matching) == 1:
+        return matching[0]
+    what = f"`{name}` could be {', '.join(rule.id for rule in matching)}" if matching else f"there is no gate `{name}`"
+    raise BadInput(what, next_step=f"gates of {opened.run}: {', '.join(gates)}")
+
+
+def _troubled(opened: Opened) -> tuple[GateRule, ...]:
+    judgements = opened.state.judgements
+    gates = opened.plan.gates
+    return tuple(gates[name] for name, judged in judgements.items() if judged.verdict != "pass" and name in gates)
+
+
+def _body(door: Door, opened: Opened, rule: GateRule) -> Json:
+    judged = opened.state.judgements.get(rule.id)
+    if judged is None:
+        return {**gate_json(planned(opened.plan).gates[rule.id]), "verdict": None}
+    return model_json(read_object(door.world.vault.read(judged.digest), name=f"gate-{rule.id}.json"))
+
+
+def _lines(door: Door, opened: Opened, rule: GateRule) -> Iterator[tuple[str, str]]:
+    judged = opened.state.judgements.get(rule.id)
+    if judged is not None:
+        body = read_object(door.world.vault.read(judged.digest), name=f"gate-{rule.id}.json")
+        yield from judged_lines(body)
+        yield f"  judgement   sha256 {judged.digest}", ""
+        return
+    stages = [stage.title for stage in opened.plan.stages if any(task.act == Judge(rule.id) for task in stage.tasks)]
+    yield f"{rule.name} ({rule.id}) has not been judged in this attempt; it is the step `{', '.join(stages)}`", ""
+    for text in gate_lines(planned(opened.plan).gates[rule.id]):
+        yield f"  {text.strip()}", ""

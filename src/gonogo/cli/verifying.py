@@ -1,0 +1,75 @@
+"""`gonogo verify`: a package offline, without its store; or a run of this project (ARC-07, EVS-16, REV-03)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from gonogo.adapters.given_files import open_given
+from gonogo.cli.saying import say, say_json, tell
+from gonogo.cli.shared_options import door_at, json_option, project_option, run_named
+from gonogo.cli.taking import taking
+from gonogo.control.verifying import read_trust, verify_run
+from gonogo.errors import WrongUsage
+from gonogo.evidence.verifying import REFUSED, VERIFIED, Verification, verify_package
+from gonogo.terms import Json
+
+COLOURS = {VERIFIED: "green", REFUSED: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What `gonogo verify` takes."""
+
+    subject: str
+    trust: Path | None
+    anchored: bool
+    folder: Path
+    as_json: bool
+
+
+@click.command()
+@click.argument("subject", metavar="PACKAGE.zip|RUN")
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path),
+    help="Who may sign: an approvers file, or a folder with it and anchors/. Not the copy in the package.",
+)
+@click.option(
+    "--anchored/--no-anchor-needed",
+    default=True,
+    help="Whether the end of the log has to be confirmed by a checkpoint kept elsewhere. Default: it has to.",
+)
+@project_option
+@json_option
+@taking(VerifyOptions)
+def verify(options: VerifyOptions) -> int:
+    """Verify a sealed package, or RUN of this project. Exit 0 verified, 2 refused, 3 consistent but incomplete."""
+    path = Path(options.subject)
+    now = datetime.now(UTC)
+    if path.suffix == ".zip" or path.is_file():
+        trust = read_trust(options.trust) if options.trust else None
+        with open_given(path) as file:
+            found = verify_package(file, trust, now, anchor_needed=options.anchored)
+    elif options.trust:
+        raise WrongUsage("--trust is for packages", next_step="a run of this project is verified by its own ledger")
+    else:
+        door = door_at(options.folder)
+        found = verify_run(door, run_named(door, options.subject), now)
+    _print(found, options)
+    return found.exit_code
+
+
+def _print(found: Verification, options: VerifyOptions) -> None:
+    if options.as_json:
+        checks: list[Json] = [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in found.checks]
+        say_json({"verdict": found.verdict, "exit_code": found.exit_code, "checks": checks})
+        return
+    say(found.verdict, COLOURS.get(found.exit_code, "yellow"), bold=True)
+    for check in found.checks:
+        say(f"  {'ok  ' if check.ok else 'FAIL'}  {check.name:<11} {check.detail}", "" if check.ok else "red")
+    if options.trust is None and found.exit_code not in {VERIFIED, REFUSED}:
+        tell("next: gonogo verify PACKAGE.zip --trust config/release-approvers.yaml (from your own checkout)")

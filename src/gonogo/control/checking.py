@@ -1,0 +1,192 @@
+"""Everything that is missing or wrong in a project, before anything runs (CFG-09, CFG-10, CFG-11, PRE-01).
+
+Only looks: nothing is started, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+from gonogo.control.sources import (
+    BUILTIN_PROTOCOLS,
+    LIBRARY,
+    Workspace,
+    compile_for,
+    compile_with,
+    manifest_path,
+)
+from gonogo.errors import BadInput, WrongUsage
+from gonogo.findings import Finding, Level, Origin
+from gonogo.plan.compiling import Source
+from gonogo.plan.project import CommandBinding
+from gonogo.plan.release import read_release
+
+MARK: Final = "EDIT-ME"
+_MARKED: Final = re.compile(rf"{MARK}\b:?[ \t]*(.*)")
+_UNKNOWN_RELEASE: Final = (
+    b'{"release":{"id":"unknown","version":"unknown"},"services":[{"artifact":"unknown","digest":"'
+    + b"0" * 64
+    + b'","name":"unknown","version":"unknown"}]}'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found, with the bytes of the files that findings point into."""
+
+    findings: tuple[Finding, ...]
+    sources: Mapping[str, bytes]
+
+
+def check_project(workspace: Workspace, release: str | None, environ: Mapping[str, str]) -> Checked:
+    """Check a project; without `release` everything but the release itself."""
+    found = [
+        *workspace.findings,
+        *_unfilled(workspace),
+        *_protocols(workspace, release),
+        *_scripts(workspace),
+        *_files(workspace, release or ""),
+        *(_release(workspace, release) if release else ()),
+        *_machine(workspace, environ),
+    ]
+    unique = tuple(dict.fromkeys(found))
+    return Checked(unique, _sources(workspace, unique))
+
+
+def _sources(workspace: Workspace, findings: tuple[Finding, ...]) -> dict[str, bytes]:
+    folder = resources.files(LIBRARY)
+    found = {}
+    for name in {finding.primary.file for finding in findings}:
+        builtin = folder.joinpath(name) if "/" not in name else None
+        seen = workspace.files.see(name)
+        if seen.digest is not None:
+            found[name] = workspace.files.read(name)
+        elif builtin is not None and builtin.is_file():
+            found[name] = builtin.read_bytes()
+    return found
+
+
+def _protocols(workspace: Workspace, release: str | None) -> Iterator[Finding]:
+    for name in tuple(workspace.project.protocols) or BUILTIN_PROTOCOLS[:2]:
+        try:
+            if release is None:
+                compiled = compile_with(workspace, name, Source("release-manifest.json", _UNKNOWN_RELEASE))
+            else:
+                compiled = compile_for(workspace, name, release)
+            yield from compiled.findings
+        except (BadInput, WrongUsage) as error:
+            yield _unreadable(error)
+
+
+def _unreadable(error: BadInput | WrongUsage) -> Finding:
+    path, _, line = error.where.partition(":")
+    number = line.partition(":")[0]
+    origin = Origin(path or "gonogo.yaml", int(number) if number.isdigit() else 1)
+    return Finding("GN1005", Level.ERROR, error.what, origin, notes=_notes(error.next_step))
+
+
+def _notes(text: str) -> tuple[str, ...]:
+    return (text,) if text else ()
+
+
+def _unfilled(workspace: Workspace) -> Iterator[Finding]:
+    project = workspace.project
+    scripts = (path for command in project.commands.values() for path in _named_files(command))
+    settings = (path for environment in project.environments.values() for path in environment.settings)
+    runbooks = (runbook.path for runbook in project.operations.runbooks)
+    for path in dict.fromkeys((workspace.project_source.name, project.approvers, *settings, *scripts, *runbooks)):
+        if workspace.files.see(path).digest is not None:
+            text = workspace.files.read(path).decode("utf-8", "replace")
+            yield from _marks(path, text)
+
+
+def _marks(path: str, text: str) -> Iterator[Finding]:
+    for number, line in enumerate(text.splitlines(), 1):
+        found = _MARKED.search(line)
+        if found:
+            what = found[1].strip(" \"'`") or "write what belongs here"
+            message = f"still the template's: {what}"
+            note = f"write it, and take the word {MARK} away"
+            yield Finding("GN1006", Level.ERROR, message, Origin(path, number, found.start() + 1), notes=(note,))
+
+
+def _named_files(command: CommandBinding) -> Iterator[str]:
+    for argument in command.run:
+        if "/" in argument and "{" not in argument and not argument.startswith(("-", "/", "http")):
+            yield argument
+
+
+def _scripts(workspace: Workspace) -> Iterator[Finding]:
+    for command in workspace.project.commands.values():
+        for argument in _named_files(command):
+            seen = workspace.files.see(argument)
+            if seen.digest is None and not (workspace.root / argument).is_dir():
+                message = f"`commands.{command.name}` names {argument}, which {_absent(seen.why, argument)}"
+                note = f"write the script, or correct `commands.{command.name}.run`"
+                yield Finding("GN0602", Level.ERROR, message, command.origin, notes=(note,))
+            elif command.run[0] == argument and not (workspace.root / argument).stat().st_mode & 0o111:
+                message = f"`commands.{command.name}` starts {argument}, which is not executable"
+                yield Finding("GN0602", Level.ERROR, message, command.origin, notes=(f"chmod +x {argument}",))
+
+
+def _absent(why: str, path: str) -> str:
+    return why.removeprefix(f"{path} ") or "cannot be read"
+
+
+def _files(workspace: Workspace, release: str) -> Iterator[Finding]:
+    project = workspace.project
+    wanted: dict[str, tuple[str, Origin]] = {}
+    for environment in project.environments.values():
+        wanted |= {path: ("settings file", environment.origin) for path in environment.settings}
+    for artifact in project.artifacts.values():
+        if artifact.optional is None:
+            wanted[artifact.path] = (f"artifact {artifact.name}", artifact.origin)
+    for runbook in project.operations.runbooks:
+        wanted[runbook.path] = (f"runbook of {runbook.service}", project.origin)
+    if project.licences is not None and (release or "{release}" not in project.licences.sbom):
+        sbom = project.licences.sbom.replace("{release}", release)
+        wanted[sbom] = ("parts list", project.licences.origin)
+    for path, (what, origin) in wanted.items():
+        seen = workspace.files.see(path)
+        if seen.digest is None:
+            message = f"the {what} {path} {_absent(seen.why, path)}"
+            yield Finding("GN1007", Level.ERROR, message, origin, notes=("put it there, or correct the path",))
+
+
+def _release(workspace: Workspace, release: str) -> Iterator[Finding]:
+    path = manifest_path(workspace.project, release)
+    origin = Origin(path, 1)
+    try:
+        manifest = read_release(workspace.files.read(path), path)
+    except BadInput:
+        # Compiling has reported it already.
+        return
+    if manifest.version != release:
+        message = f"the manifest is about version `{manifest.version}`, not `{release}`"
+        yield Finding("GN1007", Level.ERROR, message, origin, notes=("correct the manifest or --release",))
+    for item in manifest.services:
+        seen = workspace.files.see(item.artifact)
+        if seen.digest is None:
+            message = f"the artifact of {item.name}, {item.artifact}, {_absent(seen.why, item.artifact)}"
+            yield Finding("GN1007", Level.ERROR, message, origin, notes=("build it, or correct the manifest",))
+        elif seen.digest != item.digest:
+            message = f"{item.artifact} has the digest {seen.digest[:16]}…, the manifest says {item.digest[:16]}…"
+            yield Finding("GN1007", Level.ERROR, message, origin, notes=("build it again, or correct the manifest",))
+
+
+def _machine(workspace: Workspace, environ: Mapping[str, str]) -> Iterator[Finding]:
+    for command in workspace.project.commands.values():
+        program = command.run[0] if command.run else ""
+        if program and "/" not in program and "{" not in program and not shutil.which(program, path=environ.get("PATH")):
+            message = f"`commands.{command.name}` needs {program}, which is not installed here"
+            yield Finding("GN1008", Level.WARNING, message, command.origin)
+        for name in command.secrets:
+            if not environ.get(name):
+                message = f"`commands.{command.name}` needs the secret {name}, which is not set here"
+                note = f"export {name} in the environment of `gonogo run`"
+                yield Finding("GN1008", Level.WARNING, message, command.origin, notes=(note,))

@@ -1,0 +1,109 @@
+"""Verifying from outside and inside: a package by trust files, a run of this project by its ledger (EVS-16, REV-03).
+
+A package is judged by the people in the trust files, never by those that it names itself. A run is judged by its own
+chain: every entry follows from the one before, every file that it names is stored with that digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from gonogo.adapters.given_files import given_bytes
+from gonogo.control.door import Door
+from gonogo.control.opening import Opened
+from gonogo.control.sources import require_sound
+from gonogo.control.viewing import view
+from gonogo.errors import BadInput, GonogoError
+from gonogo.evidence.ledger import check_chain
+from gonogo.evidence.packing import wanted
+from gonogo.evidence.policy import read_policy
+from gonogo.evidence.signers import EngineKey, Ring
+from gonogo.evidence.sshkeys import public_key
+from gonogo.evidence.verifying import REFUSED, VERIFIED, Check, TrustFiles, Verification, verify_package
+from gonogo.plan.approvers import read_approvers
+from gonogo.terms import Digest, RunId
+
+RINGS = ("policy.json", "release-approvers.yaml", "config/release-approvers.yaml")
+ANCHORS = "anchors"
+MOST_PACKAGE = 1 << 30
+
+
+def read_trust(path: Path) -> TrustFiles:
+    """People, rules and anchors from an approvers file, a policy file, or a folder with one of them and `anchors/`."""
+    if not path.is_dir():
+        return TrustFiles(_ring(path))
+    for name in RINGS:
+        if (path / name).is_file():
+            folder = path / ANCHORS
+            anchors = sorted(folder.iterdir()) if folder.is_dir() else []
+            return TrustFiles(_ring(path / name), tuple(given_bytes(anchor) for anchor in anchors))
+    raise BadInput(
+        "the folder holds no people to trust", where=str(path), next_step=f"put one of {', '.join(RINGS)} there"
+    )
+
+
+def _ring(path: Path) -> Ring:
+    data = given_bytes(path)
+    if path.suffix == ".json":
+        return read_policy(data, name=str(path))
+    reading = read_approvers(data, str(path))
+    require_sound(reading.findings)
+    return reading.ring
+
+
+def verify_run(door: Door, run: RunId, now: datetime) -> Verification:
+    """Verify a run in the store: chain, stored files, plan, views, and every package that it sealed."""
+    checks = list(_checks(door, run, now))
+    failed = [check for check in checks if not check.ok]
+    if failed:
+        return Verification(f"REFUSED: {failed[0].name}: {failed[0].detail}", REFUSED, tuple(checks))
+    return Verification(f"VERIFIED: {run} is what was recorded", VERIFIED, tuple(checks))
+
+
+def _checks(door: Door, run: RunId, now: datetime) -> Iterator[Check]:
+    try:
+        entries = door.world.journal.entries(run)
+    except GonogoError as error:
+        yield Check("log", ok=False, detail=error.what)
+        return
+    problems = check_chain(entry.line for entry in entries)
+    yield Check("log", ok=not problems, detail="; ".join(problems[:3]) or f"{len(entries)} entries, chain whole")
+    try:
+        lost = tuple(_lost(door, sorted(wanted(entries))))
+        opened = door.load(run)
+    except GonogoError as error:
+        yield Check("plan", ok=False, detail=error.what)
+        return
+    stored = f"{len(wanted(entries))} stored files, each with its digest"
+    yield Check("files", ok=not lost, detail="; ".join(lost[:3]) or stored)
+    yield Check("plan", ok=True, detail=f"compiles to sha256 {opened.plan.digest}")
+    edited = view(door.world, opened).edited
+    yield Check("views", ok=not edited, detail="; ".join(edited[:3]) or "none was edited by hand")
+    yield from _packages(door, opened, now)
+
+
+def _lost(door: Door, digests: list[Digest]) -> Iterator[str]:
+    for digest in digests:
+        try:
+            door.world.vault.read(digest, limit=MOST_PACKAGE)
+        except GonogoError as error:
+            yield error.what
+
+
+def _packages(door: Door, opened: Opened, now: datetime) -> Iterator[Check]:
+    if not opened.state.packages:
+        return
+    key = public_key(door.world.key.public_line())
+    ring = opened.plan.ring
+    if all(engine.key.blob != key.blob for engine in ring.engines):
+        ring = replace(ring, engines=(*ring.engines, EngineKey("local", key)))
+    for sealed in opened.state.packages.values():
+        try:
+            data = door.world.vault.read(sealed.sha256, limit=MOST_PACKAGE)
+            found = verify_package(data, TrustFiles(ring), now, anchor_needed=False)
+            yield Check(sealed.name, ok=found.exit_code == VERIFIED, detail=found.verdict)
+        except GonogoError as error:
+            yield Check(sealed.name, ok=False, detail=error.what)
