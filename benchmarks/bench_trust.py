@@ -26,7 +26,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from gonogo.evidence.canonical import read_json, write_json
+from gonogo.evidence.canonical import Tree, read_json, write_json
 from gonogo.evidence.ledger import Entry, check_chain, next_entry
 from gonogo.evidence.manifest import read_sums, write_sums
 from gonogo.evidence.merkle import leaf_digest, root_of
@@ -146,7 +146,9 @@ def large_files(size: int) -> list[Figure]:
 
 
 def documents() -> list[Figure]:
-    tree = {"artifacts": [{"name": f"n{number}", "size": number, "paths": [f"p/{number}"]} for number in range(5000)]}
+    tree: Tree = {
+        "artifacts": [{"name": f"n{number}", "size": number, "paths": [f"p/{number}"]} for number in range(5000)]
+    }
     data = write_json(tree)
     reading = best(lambda: read_json(data, name="x.json", limit=64 << 20))
     return [Figure("strict reading of 5,000 manifest rows", reading, "s", 0.25)]

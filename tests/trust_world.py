@@ -82,8 +82,8 @@ RELEASE = write_json(
 )
 APPROVERS = digest_of(b"the approvers file")
 PARAMETERS = digest_of(b"parameters")
-GO: Mapping[str, Tree] = {"decision": "go", "reason": "measured and read"}
-NO_GO: Mapping[str, Tree] = {"decision": "no_go", "reason": "the error budget is spent"}
+GO: dict[str, Tree] = {"decision": "go", "reason": "measured and read"}
+NO_GO: dict[str, Tree] = {"decision": "no_go", "reason": "the error budget is spent"}
 
 
 def private_key(name: str) -> ed25519.Ed25519PrivateKey:

@@ -85,8 +85,9 @@ def resummed(files: dict[str, Content]) -> None:
     """Make both lists fit the files again."""
     held = {path: data for path, data in files.items() if isinstance(data, bytes)}
     digests = {path: digest_of(data) for path, data in held.items()}
-    files["EVIDENCE.SHA256SUMS"] = write_sums({path: digests[path] for path in digests if path.startswith("evidence/")})
-    digests["EVIDENCE.SHA256SUMS"] = digest_of(files["EVIDENCE.SHA256SUMS"])
+    listed = write_sums({path: digests[path] for path in digests if path.startswith("evidence/")})
+    files["EVIDENCE.SHA256SUMS"] = listed
+    digests["EVIDENCE.SHA256SUMS"] = digest_of(listed)
     own = {"SHA256SUMS", "seal.json", "seal.json.sig", "seal.dsse.json"}
     files["SHA256SUMS"] = write_sums({path: digests[path] for path in digests if path not in own})
 

@@ -102,7 +102,7 @@ def test_a4_a_statement_with_other_fields_is_declined(
 ) -> None:
     run, asked = ask()
     tree = dict(read_object(run.statement(asked, "sre1", "sre_lead"), name="s"))
-    statement = write_json(tree | {"predicate": change(dict(tree["predicate"]))})  # type: ignore[arg-type, call-overload, dict-item]  # a tree of unknown shape
+    statement = write_json(tree | {"predicate": change(dict(tree["predicate"]))})  # type: ignore[arg-type]  # a tree of unknown shape
     declined(run.judged(asked, statement, run.sign(statement, "sre1")), "A4")
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from gonogo.errors import BadInput
-from gonogo.evidence.canonical import Found, Missing, read_json, resolve_pointer, write_json, write_line
+from gonogo.evidence.canonical import Found, Missing, Tree, read_json, resolve_pointer, write_json, write_line
 
 
 def test_a_file_has_sorted_keys_indent_one_and_one_line_feed() -> None:
@@ -21,7 +21,7 @@ def test_a_log_line_has_no_blanks_and_only_ascii() -> None:
 
 
 def test_a_file_equals_what_the_standard_library_writes_where_both_can() -> None:
-    value = {"z": [1, [], {}, None, True], "a": {"q": '"\\\n\x00'}}
+    value: Tree = {"z": [1, [], {}, None, True], "a": {"q": '"\\\n\x00'}}
     assert write_json(value).decode() == json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -96,7 +96,7 @@ def test_brackets_inside_text_are_not_nesting() -> None:
 
 
 def test_a_pointer_finds_members_and_items() -> None:
-    tree = {"a/b": {"m~n": [10, 20]}, "": 7}
+    tree: Tree = {"a/b": {"m~n": [10, 20]}, "": 7}
     assert resolve_pointer(tree, "") == Found(tree)
     assert resolve_pointer(tree, "/a~1b/m~0n/1") == Found(20)
     assert resolve_pointer(tree, "/") == Found(7)

@@ -562,7 +562,7 @@ class Package:
             origin, size, root = checkpoint(data)
             if origin == self.seal["log"]["origin"]:
                 if size > len(lines) or root_of(lines[:size]) != root:
-                    no("the log differs from what was anchored at entry %d" % size)
+                    no(f"the log differs from what was anchored at entry {size}")
                 best = max(best, size)
         return f"intact, anchored up to entry {best - 1} of {len(lines) - 1}" if best else ""
 

@@ -1,0 +1,119 @@
+"""What the rules of acceptance look at, and what they answer (REV-08, APR-02)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from gonogo.evidence.ledger import Entry
+from gonogo.evidence.sayings import ApprovalSaying
+from gonogo.evidence.signers import Assurance, DecisionRule, ListedKey, ListedPerson, Ring, is_security_key
+from gonogo.evidence.sshsig import WEBAUTHN, Signed
+from gonogo.evidence.statements import Request, Statement
+from gonogo.terms import Decision
+
+CLOCK_SKEW: Final = timedelta(minutes=10)
+FREEZE_RULE: Final = DecisionRule(not_author=False, not_requester=False)
+"""The rule of an acknowledgement of the change freeze: every listed stakeholder, whoever they are (FRZ-04)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked: the bytes of `request.json` and of the evidence list of its round."""
+
+    request: bytes
+    evidence_list: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """When a statement is judged: the log, the wall clock, and the entry of its record where it has one already."""
+
+    log: Sequence[Entry]
+    now: datetime
+    recorded: Entry | None = None
+
+    @property
+    def moment(self) -> datetime:
+        """The later of the wall clock and the last entry: setting a clock back revives nothing."""
+        return max(self.now, self.log[-1].ts) if self.log else self.now
+
+    @property
+    def recorded_at(self) -> datetime:
+        """The time that counts for key and clock: that of the record, or now."""
+        return self.recorded.ts if self.recorded is not None else self.moment
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A statement that counts. It cannot be made but by `accept`'s checks."""
+
+    statement: Statement
+    signed: Signed
+    level: Assurance
+    signature: bytes
+
+    @property
+    def person(self) -> str:
+        """Who signed."""
+        return self.statement.signer.person
+
+    @property
+    def role(self) -> str:
+        """As what they signed."""
+        return self.statement.signer.role
+
+    @property
+    def in_browser(self) -> bool:
+        """Whether it was signed with a passkey on a page."""
+        return self.signed.algorithm == WEBAUTHN
+
+    @property
+    def decision(self) -> str:
+        """`go`, `no_go`, `withheld` (a go with open conditions) or `stated` (nothing is decided)."""
+        match self.statement.saying:
+            case ApprovalSaying(decision=Decision.GO, conditions=conditions) if conditions:
+                return "withheld"
+            case _:
+                said = self.statement.decision
+                return said.value if said is not None else "stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """A statement that does not count: the rule it failed, why, and what to do."""
+
+    rule: str
+    reason: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.rule})\n  next: {self.next_step}"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that the rules look at."""
+
+    statement: Statement
+    request: Request
+    signed: Signed
+    signature: bytes
+    person: ListedPerson
+    listed: ListedKey
+    evidence_list: bytes
+    ring: Ring
+    rule: DecisionRule
+    occasion: Occasion
+
+
+def level_of(listed: ListedKey, signed: Signed, ring: Ring) -> Assurance:
+    """What a signature proves: the lower of what the key is listed for and what its flags show."""
+    touch = signed.touch
+    if touch is None or not touch.present or not is_security_key(signed.key):
+        return Assurance.H0
+    if touch.backup_eligible:
+        return min(listed.assurance, ring.web.synced_passkeys, Assurance.H1)
+    return min(listed.assurance, Assurance.H2 if touch.verified else Assurance.H1)
