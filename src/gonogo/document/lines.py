@@ -149,7 +149,7 @@ def label_of(line: Line) -> Label | None:
         field = LABELS.get(name)
     if ":" not in close and (field is None or _runs_on(match["rest"])):
         return None
-    rest = match["rest"]
+    rest = match["rest"].lstrip()
     return Label(name, field, bold, _unstarred(rest), line.col + len(line.body) - len(rest))
 
 

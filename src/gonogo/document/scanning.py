@@ -53,6 +53,7 @@ class _Scanner:
         self.gap = False
 
     def run(self) -> Scan:
+        """All lines, in order."""
         at = 0
         while at < len(self.texts):
             text = self.texts[at]

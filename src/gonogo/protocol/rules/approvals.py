@@ -35,7 +35,8 @@ def approval_findings(protocol: Protocol) -> Iterator[Finding]:
     role = " ".join(protocol.role.lower().split())
     if role:
         for text, origin in _approvers(protocol):
-            if " ".join(text.lower().split()).removeprefix("the ") == role:
+            who = " ".join(text.lower().split()).removeprefix("the ")
+            if who == role or who.startswith(f"{role} "):
                 problem = f"the executor's own role `{protocol.role}` is asked to approve"
                 yield finding("GN0404", problem, origin, notes=("name another role",))
 
