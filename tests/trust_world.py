@@ -87,8 +87,11 @@ NO_GO: dict[str, Tree] = {"decision": "no_go", "reason": "the error budget is sp
 
 
 def private_key(name: str) -> ed25519.Ed25519PrivateKey:
-    """The key of somebody in this world, always the same."""
-    return ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
+    """The key of somebody in this world, always the same.
+
+    The salt gives the engine a key whose base64 holds `+`, the sign that also parts the fields of a vkey.
+    """
+    return ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"129 {name}".encode()).digest())
 
 
 def ssh_key(key: ed25519.Ed25519PrivateKey) -> PublicKey:

@@ -27,10 +27,10 @@ good() { ssh-keygen -Y verify -f "$T" -I "$1" -n "$2" -s "$3" ${R:+-r "$R"} -O v
 good "$who" "gonogo/seal/v1/$E" seal.json.sig "$(date -u +%Y%m%d%H%M%SZ)" seal.json || no "the seal is wrong"
 grep -q "\"sha256\": \"$(hash < SHA256SUMS)\"" seal.json || no "the seal is about another list"
 printf '%s\n' "$V" | grep -qE '^[^ +]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$' || no "the log key is not a vkey"
-{ printf '\060\052\060\005\006\003\053\145\160\003\041\000'; printf %s "${V##*+}" | base64 -d | tail -c32; } > "$W/e.der"
+{ printf '\060\052\060\005\006\003\053\145\160\003\041\000'; printf %s "${V#*+*+}" | base64 -d | tail -c32; } > "$W/e.der"
 signed() { openssl pkeyutl -verify -pubin -keyform DER -inkey "$W/e.der" -rawin -in "$1" -sigfile "$2" > /dev/null 2>&1; }
 sed '/^$/,$d' log/checkpoint > "$W/note"
-grep "^— ${V%+*+*} " log/checkpoint | awk '{print $3}' | base64 -d | tail -c64 > "$W/note.sig"
+grep "^— ${V%%+*} " log/checkpoint | awk '{print $3}' | base64 -d | tail -c64 > "$W/note.sig"
 signed "$W/note" "$W/note.sig" || no "the checkpoint is not signed by the log's key"
 sed -n 's/^ "payload": "\(.*\)",$/\1/p' seal.dsse.json | base64 -d | cmp -s - seal.json || no "the envelope holds another seal"
 sed -n 's/^   "sig": "\(.*\)"$/\1/p' seal.dsse.json | base64 -d > "$W/d.sig"
