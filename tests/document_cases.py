@@ -14,6 +14,7 @@ CASES = Path(__file__).parent / "cases" / "documents"
 PROTOCOLS = (
     "d2_generated.md",
     "d3_plain.md",
+    "d4_reflective.md",
     "d5_reasoned.md",
     "d6_nested.md",
     "d7_appended.md",
@@ -22,7 +23,7 @@ PROTOCOLS = (
     "odd_strict.md",
     "rule.md",
 )
-CLEAN = ("d2_generated.md", "d3_plain.md", "d5_reasoned.md", "odd_columns.md", "rule.md")
+CLEAN = ("d2_generated.md", "d3_plain.md", "d4_reflective.md", "d5_reasoned.md", "odd_columns.md", "rule.md")
 NEGATIVES = (
     "negative_form.yaml",
     "negative_generator.md",

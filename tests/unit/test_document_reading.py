@@ -35,6 +35,7 @@ COUNTS = {
     # phases, steps, sub-steps, MUST (stated), GUIDELINE, unmarked, halts of steps, gates, prerequisites
     "d2_generated.md": (2, 5, 0, 2, 1, 2, 2, 2, 0),
     "d3_plain.md": (2, 5, 0, 4, 1, 0, 4, 2, 7),
+    "d4_reflective.md": (1, 2, 0, 2, 0, 0, 2, 1, 0),
     "d5_reasoned.md": (2, 3, 0, 2, 1, 0, 2, 2, 3),
     "d6_nested.md": (1, 2, 3, 5, 0, 0, 3, 2, 3),
     "d7_appended.md": (2, 2, 0, 2, 0, 0, 2, 2, 0),

@@ -124,6 +124,17 @@ def test_t6_a_bypass_phrase_is_found_wherever_it_is_inserted(phrase: str) -> Non
 
 
 @pytest.mark.req("DOC-26")
+@pytest.mark.parametrize("name", ["d2_generated.md", "d6_nested.md", "rule.md"])
+def test_t6_a_bypass_phrase_on_a_line_of_its_own_is_found_at_every_place(name: str) -> None:
+    lines = text_of(name).split("\n")
+    begin = next(at for at, line in enumerate(lines) if line.startswith("## "))
+    for at in range(begin + 1, len(lines), 2):
+        phrase = BYPASSES[at % len(BYPASSES)]
+        found = codes(read("\n".join([*lines[:at], f"- {phrase}", *lines[at:]])))
+        assert found["GN0401"] + found["GN0405"] > 0, (at, phrase)
+
+
+@pytest.mark.req("DOC-26")
 @pytest.mark.parametrize(
     "sentence",
     [

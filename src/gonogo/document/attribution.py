@@ -79,7 +79,10 @@ class Attribution:
         head = phase_of(line.body)
         if head is not None:
             if self._heads_step(line, head.dotted, head.word):
-                self._open_step(line, head.title or f"{head.word} {head.number}", head.number, "", "")
+                mark, rest = mark_of(head.title)
+                title = marked_title(rest)[0] if mark in STEP_MARKS else head.title
+                kept = mark if mark in STEP_MARKS else ""
+                self._open_step(line, title or f"{head.word.title()} {head.number}", head.number, kept, "")
             else:
                 self._open_phase(line, head.title or f"{head.word.title()} {head.number}", head.number)
             return

@@ -14,6 +14,7 @@ from gonogo.protocol.model import Exchange
 
 _INPUT = re.compile(r"\binputs?\b(?: from)?|\bupstream\b|\breceives?\b|\bconsumes?\b", re.IGNORECASE)
 _OUTPUT = re.compile(r"\boutputs?\b(?: to)?|\bdownstream\b|\bprovides?\b|\bproduces?\b", re.IGNORECASE)
+_REFERENCE = re.compile(r"^\**protocol \d", re.IGNORECASE)
 _PROTOCOL = re.compile(
     r"^(?P<who>(?:protocols?\s+[\w/]+|[^:`]{2,60}?)(?:\s*\([^()]*\))?)\s*:\s*(?P<what>.*)$", re.IGNORECASE
 )
@@ -39,7 +40,7 @@ def exchanges_of(
             claims.take(line, LineClass.STRUCTURE, "heading")
             continue
         nested = parent is not None and line.indent > parent.indent
-        if side and line.item and not nested:
+        if side and not nested and (line.item or _REFERENCE.match(line.body)):
             sides[side].append(_exchange(line, source))
             parent = line
             claims.take(line, LineClass.OBLIGATION, "exchange")
@@ -54,7 +55,7 @@ def _side_heading(line: Line) -> str | None:
         name = bare_name(line.body)
     else:
         label = label_of(line) if not line.item else None
-        if label is None or label.value or not label.bold:
+        if label is None or label.value or not label.bold or _REFERENCE.match(label.name):
             return None
         name = label.name
     if _INPUT.search(name):

@@ -11,7 +11,7 @@ from gonogo.document.text import Source
 from gonogo.protocol.model import CommandRef, EvidenceRef, Message
 
 _EXTENSIONS = (
-    "json|jsonl|md|markdown|log|txt|csv|tsv|ya?ml|zip|tar|gz|tgz|pdf|html?|xml|png|jpe?g|svg|gif|sh|py|js|ts|sql|xlsx?"
+    "json|jsonl|md|markdown|log|txt|csv|tsv|ya?ml|zip|tar|gz|tgz|pdf|html?|xml|png|jpe?g|svg|gif|sh|py|sql|xlsx?"
     r"|docx?"
     r"|pptx?|diff|patch|sarif|toml|ini|cfg|conf|env|lock|sig|asc|pem|sha256|ndjson|ipynb|mmd|puml"
     r"|drawio|feature|har|pcap"

@@ -55,7 +55,7 @@ def line_findings(source: Source, outline: Outline, claims: Claims, tree: Tree) 
 
 
 def _sections(part: Part, source: Source) -> Iterator[Finding]:
-    if part.heading is not None and part.kind is Section.UNKNOWN:
+    if part.heading is not None and part.heading.level > 1 and part.kind is Section.UNKNOWN:
         message = f"section `{part.name}` carries no meaning; its text is kept as notes"
         yield finding("GN0110", message, source.origin(part.heading.index))
     if part.kind is Section.WORKFLOW:

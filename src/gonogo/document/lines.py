@@ -25,6 +25,7 @@ _MARK = re.compile(rf"[^\w\[]*`?\[(?P<mark>{'|'.join(MARKS)})\]`?(?P<rest>.*)$")
 _LABEL = re.compile(
     r"[*_]{0,3}\s*(?P<name>[^*`:|\[\]_][^*`:|\[\]]{0,60})(?P<close>[*_]{0,3}\s*:[*_]{0,3}|\*\*)(?P<rest>.*)$"
 )
+_SYMBOLS = re.compile(r"^[^\w\s*_`\[\]|>\"'(){}<#:.-]+\s*")
 _COMMENT = re.compile(r"<!--.*?-->")
 _BRACKETS = re.compile(r"\s*\([^()]*\)$")
 
@@ -134,11 +135,12 @@ def label_of(line: Line) -> Label | None:
     """The label that the line's body starts with, if any (`**X:**`, `**X**:`, `X:`, with damaged stars)."""
     if ":" not in line.body and "**" not in line.body:
         return None
-    match = _LABEL.match(line.body)
+    body = _SYMBOLS.sub("", line.body)
+    match = _LABEL.match(body)
     if match is None:
         return None
     close = match["close"]
-    bold = line.body.startswith(("*", "_")) or "*" in close
+    bold = body.startswith(("*", "_")) or "*" in close
     if not bold and match["rest"][:1].strip():
         return None
     written = match["name"].strip()

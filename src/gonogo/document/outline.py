@@ -56,7 +56,8 @@ def outline(source: Source, scanned: Scan) -> Outline:
     """Cut the lines into preamble and sections; find the title."""
     front = _front(source)
     lines = [line for line in scanned.lines if line.index >= front.end]
-    heading = next((line for line in lines if line.level == 1), None)
+    firsts = [line for line in lines if line.level == 1]
+    heading = next((line for line in firsts if title_of(line.body) is not None), firsts[0] if firsts else None)
     title = None if heading is None else title_of(heading.body)
     has_workflow = any(line.level in {1, 2} and _kind(line) is Section.WORKFLOW for line in lines)
     parts: list[Part] = []

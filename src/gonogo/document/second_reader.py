@@ -19,6 +19,7 @@ _NOISE = (
     " \t\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
     "\u200a\u200b\u200c\u200d\u202f\u205f\u3000\ufeff-*+`•·"
 )
+_LEADING = re.compile(r"^[^\w\[#]+")
 _SPACES = re.compile(r"[\s\u200b-\u200d\u2060\ufeff]+")
 _TAIL = r"\s*(?:\([^()]*\))?\s*\**\s*:"
 
@@ -92,7 +93,7 @@ def disagreements(
 
 def _looks_like(raw: str) -> tuple[str, frozenset[str]] | None:
     text = _SPACES.sub(" ", raw.replace("**", "").replace("`", ""))
-    bare = text.strip(_NOISE)
+    bare = _LEADING.sub("", text.strip(_NOISE))
     for name, pattern, accepted in _LOOKS:
         if pattern.match(bare):
             return name, accepted

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from gonogo.document.headings import phase_of
 from gonogo.document.lines import Layer, Line, label_of, mark_of
-from gonogo.document.vocabulary import LABELS, NOTE_TITLES, STEP_FIELDS, STEP_MARKS, Field
+from gonogo.document.vocabulary import LABELS, NOTE_TITLES, STEP_FIELDS, STEP_MARKS
 
-_DOTTED = re.compile(r"^(?P<stars>\*{0,2})\s*(?P<number>\d{1,3}(?:\.\d{1,3}){1,3})\.?\s+(?P<rest>\S.*)$")
+_DOTTED = re.compile(r"^(?P<stars>\*{0,2})\s*(?P<number>\d{1,3}(?:\.\d{1,3}){1,3})[.:)]?\s+(?P<rest>\S.*)$")
 _CONDITIONAL = re.compile(r"\(\s*(conditional|if needed|optional)\s*\)|\bconditional\b", re.IGNORECASE)
 _AUTOMATION = re.compile(r"^automation\s*[–—:-]\s*", re.IGNORECASE)
 
@@ -28,9 +28,10 @@ def split_title(text: str) -> tuple[str, str]:
 
 
 def marked_title(rest: str) -> tuple[str, str]:
-    """Title and following text after a mark. Where only the mark is in bold, the whole line is the title."""
+    """Title and following text after a mark. Where only the mark is in bold, the whole line is title and action."""
     rest = rest.strip(" `")
-    if not rest.startswith("**"):
+    closes_mark = rest.startswith("**") and not rest[2:3].strip(" :")
+    if not closes_mark:
         return split_title(rest)
     remainder = rest[2:].lstrip(" :")
     if remainder.startswith("**"):
@@ -50,7 +51,7 @@ def is_step_title(title: str) -> bool:
     if not lowered:
         return False
     first = lowered.split(":")[0].strip()
-    return lowered not in NOTE_TITLES and first not in NOTE_TITLES and LABELS.get(first) in {None, Field.ACTION}
+    return lowered not in NOTE_TITLES and first not in NOTE_TITLES and first not in LABELS
 
 
 def is_conditional(title: str) -> bool:

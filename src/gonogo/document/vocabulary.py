@@ -125,72 +125,41 @@ class Field(enum.Enum):
     EXPECTED = "expected output"
 
 
-_LABELS: Mapping[Field, tuple[str, ...]] = {
-    Field.ACTION: ("action", "actions", "instruction", "instructions"),
-    Field.SAYS: ("communication", "communications", "communication template", "announcement", "announce"),
-    Field.HALT: ("halt condition", "halt conditions", "halt", "halts", "halt if", "stop condition", "stop conditions"),
-    Field.EVIDENCE: (
-        "evidence",
-        "evidence file",
-        "evidence files",
-        "evidence artifact",
-        "evidence artifacts",
-        "evidence link",
-        "evidence links",
-        "evidence required",
-        "required evidence",
-    ),
-    Field.EVIDENCE_LIST: ("evidence collection", "phase evidence", "evidence collected", "step evidence"),
-    Field.EXAMPLE: ("example", "examples"),
-    Field.VALIDATION: ("validation", "validations", "verification", "validate", "check", "checks"),
-    Field.AUTOMATION: ("automation", "automation command", "automation commands", "command", "commands"),
-    Field.DECISION: ("decision", "decision tree", "decision logic"),
-    Field.REASONING: ("reasoning", "reasoning block", "reasoning process"),
-    Field.PROBLEM: ("problem-solving", "problem solving", "problem-solving logic"),
-    Field.PROMPT: ("validation prompt", "validation prompts", "confirmation prompt"),
-    Field.NOTE: (
-        "input",
-        "inputs",
-        "output",
-        "outputs",
-        "owner",
-        "duration",
-        "error handling",
-        "root cause",
-        "solution",
-        "recovery steps",
-        "recovery",
-        "note",
-        "notes",
-        "rationale",
-        "objective",
-        "goal",
-        "context",
-        "description",
-        "timing",
-        "tools",
-        "usage",
-        "risk",
-        "risks",
-        "dependencies",
-        "responsible",
-        "why",
-    ),
-    Field.CRITERIA: ("criteria", "criterion", "pass criteria", "success criteria", "acceptance criteria"),
-    Field.THRESHOLD: ("pass threshold", "pass thresholds", "threshold", "thresholds"),
-    Field.BOOLEAN: ("boolean check", "boolean checks"),
-    Field.METRICS: ("metric", "metrics"),
-    Field.FAILURE: ("failure handling", "fail action", "failure action", "on failure", "if failed"),
-    Field.ROLLBACK: ("rollback",),
-    Field.NOTIFY: ("notification", "notifications", "notify"),
-    Field.WAIVER: ("waiver", "waivers"),
-    Field.TYPE: ("type", "gate type"),
-    Field.PURPOSE: ("purpose",),
-    Field.SCRIPT: ("script", "scripts"),
-    Field.CONFIG: ("config", "configuration", "ci integration", "ci/cd integration", "ci"),
-    Field.EXPECTED: ("expected output", "expected outputs"),
+_LABELS: Mapping[Field, str] = {
+    Field.ACTION: "action|actions|action steps|instruction|instructions",
+    Field.SAYS: "communication|communications|communication template|announcement|announce",
+    Field.HALT: "halt condition|halt conditions|halt|halts|halt if|halt when|halt trigger|halt triggers|halting condition"
+    "|stop condition|stop conditions",
+    Field.EVIDENCE: "evidence|evidence file|evidence files|evidence artifact|evidence artifacts|evidence link"
+    "|evidence links|evidence required|required evidence|evidence output|evidence location|supporting evidence",
+    Field.EVIDENCE_LIST: "evidence collection|phase evidence|evidence collected|step evidence",
+    Field.EXAMPLE: "example|examples",
+    Field.VALIDATION: "validation|validations|verification|validate|check|checks",
+    Field.AUTOMATION: "automation|automation command|automation commands|automation script|automation scripts"
+    "|automation hook|automation hooks|command|commands",
+    Field.DECISION: "decision|decision tree|decision logic",
+    Field.REASONING: "reasoning|reasoning block|reasoning process",
+    Field.PROBLEM: "problem-solving|problem solving|problem-solving logic",
+    Field.PROMPT: "validation prompt|validation prompts|confirmation prompt",
+    Field.NOTE: "input|inputs|output|outputs|owner|duration|error handling|root cause|solution|recovery steps|recovery"
+    "|note|notes|rationale|objective|goal|context|description|timing|tools|usage|risk|risks|dependencies|responsible|why",
+    Field.CRITERIA: "criteria|criterion|pass criteria|success criteria|acceptance criteria|gate criteria",
+    Field.THRESHOLD: "pass threshold|pass thresholds|threshold|thresholds|success threshold|minimum threshold",
+    Field.BOOLEAN: "boolean check|boolean checks",
+    Field.METRICS: "metric|metrics",
+    Field.FAILURE: "failure handling|fail action|failure action|on failure|on fail|if failed|failure response",
+    Field.ROLLBACK: "rollback",
+    Field.NOTIFY: "notification|notifications|notify",
+    Field.WAIVER: "waiver|waivers",
+    Field.TYPE: "type|gate type",
+    Field.PURPOSE: "purpose",
+    Field.SCRIPT: "script|scripts|validation script",
+    Field.CONFIG: "config|configuration|ci integration|ci/cd integration|ci",
+    Field.EXPECTED: "expected output|expected outputs",
 }
-LABELS: Mapping[str, Field] = MappingProxyType({name: field for field, names in _LABELS.items() for name in names})
+LABELS: Mapping[str, Field] = MappingProxyType(
+    {name: field for field, names in _LABELS.items() for name in names.split("|")}
+)
 """Every known label, in lower case, with the field that it introduces."""
 
 GATE_FIELDS = frozenset(
@@ -322,7 +291,7 @@ META_WORDS = frozenset(
 )
 """Labels of a meta-cognitive block."""
 
-_NUMBERING = re.compile(r"^(?:\d+(?:\.\d+)*\.?|[A-Z]{2}\.)\s+")
+_NUMBERING = re.compile(r"^(?:\d+[A-Za-z]?(?:\.\d+)*\.?|[A-Z]{2}\.)\s+")
 _SUFFIX = re.compile(r"\s*\([^()]*\)\s*$")
 
 
