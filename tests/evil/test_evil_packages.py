@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -141,3 +142,24 @@ def test_names_of_attacks_are_unique() -> None:
 
 def test_an_attack_says_which_check_sees_it() -> None:
     assert all(isinstance(attack, Attack) and (attack.checks or attack.exit_code == 3) for attack in ATTACKS)
+
+
+def test_the_stand_alone_verifier_is_python_3_8_and_imports_the_standard_library_only() -> None:
+    tree = ast.parse(Path(library("verify.py")).read_text(), feature_version=(3, 8))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
+    newer = {"removeprefix", "removesuffix", "is_relative_to", "pairwise", "batched"}
+    assert not {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & newer
+
+
+def test_the_stand_alone_verifier_says_when_it_cannot_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify.main([]) == 64
+    assert verify.main([str(tmp_path / "nothing.zip")]) == 1
+    (tmp_path / "p.zip").write_bytes(packed(whole_run()))
+    assert verify.main([str(tmp_path / "p.zip"), "--json"]) == 3
+    assert '"exit_code": 3' in capsys.readouterr().out
+
+
+def test_the_shell_verifier_has_at_most_sixty_lines() -> None:
+    assert len(Path(library("verify.sh")).read_text().splitlines()) <= 60
