@@ -1,4 +1,4 @@
-"""Files that somebody names on the command line: documents, packages, trust files. Read once, never followed as text."""
+"""Files that somebody names on the command line: documents, packages, trust files. What cannot be read is BadInput."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.evidence.canonical import Tree
-from gonogo.evidence.signers import Kind, Ring, namespace
+from gonogo.evidence.signers import Kind, namespace
 from gonogo.evidence.sshkeys import PublicKey, public_key
 from gonogo.evidence.statements import Answer, Signer, statement_bytes, statement_id
 from gonogo.run.state import Round
@@ -45,6 +45,15 @@ class Hand:
     key: Path
     role: str
     comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An open round of a run, with the request whose bytes go into the statement."""
+
+    run: RunId
+    round: Round
+    request: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +178,7 @@ def _decide(question: Question, hand: Hand, says: Mapping[str, Tree]) -> int:
     tell(shown.decode("utf-8", "replace"))
     if not question.yes and os.isatty(0) and not click.confirm("sign this?", err=True):
         raise Refused("not signed", next_step="nothing was recorded; the request stays open")
-    person, role, decision = sign_and_record(door, run, asked, request, hand, says)
+    person, role, decision = sign_and_record(door, Asked(run, asked, request), hand, says)
     if question.as_json:
         say_json({"run": run, "round": asked.name, "person": person, "role": role, "decision": decision})
     else:
@@ -178,17 +187,15 @@ def _decide(question: Question, hand: Hand, says: Mapping[str, Tree]) -> int:
     return 0
 
 
-def sign_and_record(
-    door: Door, run: RunId, asked: Round, request: bytes, hand: Hand, says: Mapping[str, Tree]
-) -> tuple[str, str, str]:
+def sign_and_record(door: Door, asked: Asked, hand: Hand, says: Mapping[str, Tree]) -> tuple[str, str, str]:
     """Let the person sign the statement for a round, and record it; (person, role, decision)."""
-    signer = _signer(door.world.ring(), door, run, asked, hand)
+    signer = _signer(door, asked, hand)
     now = datetime.now(UTC)
     given = Answer(statement_id(now, os.urandom(10)), now.replace(microsecond=0), "cli", says, hand.comment)
-    statement = statement_bytes(request, signer, given)
-    environment = door.load(run).plan.environment
-    signature = sign_with_ssh_keygen(statement, namespace(asked.kind, environment), hand.key, words=tell)
-    found = door.record(run, asked.name, statement, signature, Person(signer.person))
+    statement = statement_bytes(asked.request, signer, given)
+    environment = door.load(asked.run).plan.environment
+    signature = sign_with_ssh_keygen(statement, namespace(asked.round.kind, environment), hand.key, words=tell)
+    found = door.record(asked.run, asked.round.name, statement, signature, Person(signer.person))
     return found.person, found.role, found.decision
 
 
@@ -208,7 +215,8 @@ def _round(door: Door, run: RunId, question: Question) -> Round:
     raise WrongUsage(f"{run} asks for more than one {kind.value}", next_step=f"name the point: {points}")
 
 
-def _signer(ring: Ring, door: Door, run: RunId, asked: Round, hand: Hand) -> Signer:
+def _signer(door: Door, asked: Asked, hand: Hand) -> Signer:
+    ring = door.world.ring()
     public = _public(hand.key)
     person = ring.owner_of(public)
     if person is None:
@@ -217,7 +225,7 @@ def _signer(ring: Ring, door: Door, run: RunId, asked: Round, hand: Hand) -> Sig
             f"{hand.key} ({public.fingerprint}) is no listed key",
             next_step=f"list it in {door.workspace.project.approvers}; listed people: {listed}",
         )
-    rule = door.load(run).plan.decisions[asked.point]
+    rule = door.load(asked.run).plan.decisions[asked.round.point]
     fitting = sorted(person.roles & rule.roles) if rule.roles else sorted(person.roles)
     chosen = hand.role or next(iter((*fitting, *sorted(person.roles))), "nobody")
     return Signer(person.handle, person.name or person.handle, chosen, public.fingerprint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def _list(door: Door, options: StatusOptions) -> int:
     elif not rows:
         say("no run yet; gonogo run pre-deployment --release VERSION")
     for row in () if options.as_json else rows:
-        say(f"{row['run']}   {row['release']}   {row['status']}   since {row['opened_at']}", _colour(str(row["status"])))
+        words = f"{row['run']}   {row['release']}   {row['status']}   since {row['opened_at']}"
+        say(words, _colour(str(row["status"])))
         if row["next"]:
             say(f"    next: {row['next']}")
     return 0
@@ -92,7 +94,8 @@ def _row(door: Door, run: RunId) -> dict[str, Json]:
         seen = view(door.world, door.load(run))
     except GonogoError as error:
         # A run that cannot be read must not hide the others.
-        return {"run": run, "release": "", "status": f"unusable: {error.what}", "opened_at": "", "next": error.next_step}
+        what = f"unusable: {error.what}"
+        return {"run": run, "release": "", "status": what, "opened_at": "", "next": error.next_step or None}
     opened = time_text(seen.opened_at) if seen.opened_at else ""
     return {
         "run": run,
@@ -138,8 +141,14 @@ def _steps(seen: RunView) -> Iterator[tuple[str, str]]:
     for stage in seen.stages:
         if stage.phase != phase:
             phase = stage.phase
-            yield (f"  phase {phase}" if phase else "  around the workflow" if seen.stages[0] is not stage else "  start"), ""
+            yield f"  {_part(stage)}", ""
         yield _step(stage)
+
+
+def _part(stage: StageView) -> str:
+    if stage.phase:
+        return f"phase {stage.phase}"
+    return "before the start" if stage.kind == "prerequisites" else "after the phases"
 
 
 def _step(stage: StageView) -> tuple[str, str]:
@@ -161,10 +170,12 @@ def _watch(door: Door, run: RunId, options: StatusOptions) -> int:
     console = Console(no_color=click.get_current_context().color is False or None, highlight=False)
     seen = view(door.world, door.load(run))
     with Live(_drawn(seen, options), console=console, auto_refresh=False) as live:
-        while not seen.outcome:
-            time.sleep(options.every)
-            seen = view(door.world, door.load(run))
-            live.update(_drawn(seen, options), refresh=True)
+        # Whoever looks may go away: ctrl-c ends the looking and nothing else.
+        with suppress(KeyboardInterrupt):
+            while not seen.outcome:
+                time.sleep(options.every)
+                seen = view(door.world, door.load(run))
+                live.update(_drawn(seen, options), refresh=True)
     return code_of(seen) if options.exit_code else 0
 
 

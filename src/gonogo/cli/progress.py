@@ -6,17 +6,21 @@ import sys
 from collections.abc import Callable
 
 from gonogo.cli.saying import tell
-from gonogo.plan.model import Plan, stage_of, task_of
+from gonogo.plan.model import Plan, all_stages, stage_of, task_of
 from gonogo.run import events as happened
 from gonogo.run.events import Recorded
 from gonogo.run.state import RunState
 from gonogo.terms import Digest, RunId
+
+FIRST_EVENTS = 3
+"""What opening a run records: opened, people pinned, plan bound."""
 
 
 class Progress:
     """Prints events to stderr as they come; colours only on a terminal, and not where NO_COLOR is set."""
 
     def __init__(self, plan: Plan, text: Callable[[Digest | None], str], *, quiet: bool) -> None:
+        """Tell about a run of `plan`; `text` gives the texts that events name by digest, `quiet` tells nothing."""
         self._plan = plan
         self._text = text
         self._quiet = quiet
@@ -29,16 +33,16 @@ class Progress:
         self._say(f"  role: {plan.role}")
         for sentence in plan.guardrails:
             self._say(f"  guardrail: {sentence}")
-        if state.seq > 3:
+        if state.seq >= FIRST_EVENTS:
             self._say("  going on where the ledger ends")
 
-    def heard(self, state: RunState, entry: Recorded) -> None:
+    def heard(self, _state: RunState, entry: Recorded) -> None:
         """Print one event, if it is worth a line."""
-        line = self._line(state, entry.event)
+        line = self._line(entry.event)
         if line:
             self._say(*line)
 
-    def _line(self, state: RunState, event: happened.Event) -> tuple[str, str] | None:
+    def _line(self, event: happened.Event) -> tuple[str, str] | None:
         match event:
             case happened.TaskIntended():
                 self._heading(event.task)
@@ -47,31 +51,39 @@ class Progress:
                 self._heading(event.task)
                 return self._finished(event)
             case happened.GateJudged():
+                self._announce(f"gate/{event.gate}")
                 return (
                     f"    {'✓' if event.verdict == 'pass' else '✗'} gate {event.verdict.upper()}",
                     _colour(good=event.verdict == "pass"),
                 )
             case happened.DecisionRequested():
+                self._heading(event.task)
                 return (
                     f"    ? {task_of(self._plan, event.task).title}: waiting for signatures ({event.round})",
                     "yellow",
                 )
             case happened.DecisionRecorded():
-                return (f"    ✓ {event.person} ({event.role}): {event.decision}", _colour(good=event.decision != "no_go"))
+                return (
+                    f"    ✓ {event.person} ({event.role}): {event.decision}",
+                    _colour(good=event.decision != "no_go"),
+                )
             case happened.DecisionRefused():
                 return (
                     f"    ✗ refused: a statement in the name of {event.person or 'nobody'} (rule {event.rule})",
                     "red",
                 )
             case _:
-                return self._course(state, event)
+                return self._course(event)
 
-    def _course(self, state: RunState, event: happened.Event) -> tuple[str, str] | None:
+    def _course(self, event: happened.Event) -> tuple[str, str] | None:
         match event:
             case happened.TrafficMoved():
                 return (f"    → new version gets {event.percent} % of the traffic", "cyan")
             case happened.RolloutJudged():
-                return (f"    judge: {event.answer.upper()} {self._text(event.detail)}", _colour(good=event.answer == "go"))
+                return (
+                    f"    judge: {event.answer.upper()} {self._text(event.detail)}",
+                    _colour(good=event.answer == "go"),
+                )
             case happened.RollbackBegun():
                 return (f"  ROLLING BACK ({event.trigger}: {event.cause})", "red")
             case happened.RollbackFinished():
@@ -92,9 +104,12 @@ class Progress:
         return f"    ✗ {title}\n      {self._text(event.detail)}", "red"
 
     def _heading(self, task: str) -> None:
-        stage = stage_of(self._plan, task)
-        if stage.id != self._stage:
-            self._stage = stage.id
+        self._announce(stage_of(self._plan, task).id)
+
+    def _announce(self, name: str) -> None:
+        stage = next((found for found in all_stages(self._plan) if found.id == name), None)
+        if stage is not None and name != self._stage:
+            self._stage = name
             phase = f"phase {stage.phase}  " if stage.phase else ""
             self._say(f"  {phase}{stage.title}", bold=True)
 

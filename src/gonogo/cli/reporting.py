@@ -41,7 +41,9 @@ class Report:
 
 @click.command()
 @run_argument
-@click.option("--format", "form", type=click.Choice(["md", "json"]), default="md", show_default=True, help="How to print.")
+@click.option(
+    "--format", "form", type=click.Choice(["md", "json"]), default="md", show_default=True, help="How to print."
+)
 @project_option
 @json_option
 @taking(ReportOptions)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gonogo.cli.deciding import Hand, comment_option, role_option, sign_and_record
+from gonogo.cli.deciding import Asked, Hand, comment_option, role_option, sign_and_record
 from gonogo.cli.driving import drive
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import (
@@ -148,5 +148,5 @@ def _lift(door: Door, name: RunId, halted: Halted, options: ResumeOptions) -> No
     tell(shown.decode("utf-8", "replace"))
     hand = Hand(options.key, options.role, options.comment)
     says = {"reason": options.reason, "mitigation": options.mitigation or options.reason}
-    sign_and_record(door, name, asked, request, hand, says)
+    sign_and_record(door, Asked(name, asked, request), hand, says)
     door.lift(name, asked_name, actor)

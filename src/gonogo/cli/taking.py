@@ -1,4 +1,4 @@
-"""From click's keyword arguments to one frozen value per command: what a command takes is a type, not a long signature."""
+"""From click's keyword arguments to one frozen value a command: what it takes is a type, not a long signature."""
 
 from __future__ import annotations
 

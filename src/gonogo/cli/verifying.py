@@ -71,5 +71,20 @@ def _print(found: Verification, options: VerifyOptions) -> None:
     say(found.verdict, COLOURS.get(found.exit_code, "yellow"), bold=True)
     for check in found.checks:
         say(f"  {'ok  ' if check.ok else 'FAIL'}  {check.name:<11} {check.detail}", "" if check.ok else "red")
-    if options.trust is None and found.exit_code not in {VERIFIED, REFUSED}:
-        tell("next: gonogo verify PACKAGE.zip --trust config/release-approvers.yaml (from your own checkout)")
+    advice = _advice(found, options)
+    if advice:
+        tell(f"next: {advice}")
+
+
+def _advice(found: Verification, options: VerifyOptions) -> str:
+    failed = next((check.name for check in found.checks if not check.ok), "")
+    if found.exit_code == VERIFIED:
+        return ""
+    if options.trust is None and found.exit_code != REFUSED:
+        return f"gonogo verify {options.subject} --trust config/release-approvers.yaml, from your own checkout"
+    if failed == "seal":
+        listed = options.trust or "the package"
+        return f"no engine that {listed} lists sealed it; where you know the engine, list its key under `engines`"
+    if found.exit_code == REFUSED:
+        return "do not rely on it; ask for the package again, and compare with `gonogo verify RUN` where it was made"
+    return "keep a checkpoint of the log elsewhere (anchors/), or say --no-anchor-needed"

@@ -23,11 +23,10 @@ from gonogo.control.sources import (
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.findings import Finding, Level, Origin
 from gonogo.plan.compiling import Source
-from gonogo.plan.project import CommandBinding
 from gonogo.plan.release import read_release
 
 MARK: Final = "EDIT-ME"
-_MARKED: Final = re.compile(rf"{MARK}\b:?[ \t]*(.*)")
+_MARKED: Final = re.compile(rf"{MARK}:[ \t]*(.*)")
 _UNKNOWN_RELEASE: Final = (
     b'{"release":{"id":"unknown","version":"unknown"},"services":[{"artifact":"unknown","digest":"'
     + b"0" * 64
@@ -96,7 +95,7 @@ def _notes(text: str) -> tuple[str, ...]:
 
 def _unfilled(workspace: Workspace) -> Iterator[Finding]:
     project = workspace.project
-    scripts = (path for command in project.commands.values() for path in _named_files(command))
+    scripts = (path for _, argv, _ in _programs(workspace) for path in _named_files(argv))
     settings = (path for environment in project.environments.values() for path in environment.settings)
     runbooks = (runbook.path for runbook in project.operations.runbooks)
     for path in dict.fromkeys((workspace.project_source.name, project.approvers, *settings, *scripts, *runbooks)):
@@ -115,23 +114,34 @@ def _marks(path: str, text: str) -> Iterator[Finding]:
             yield Finding("GN1006", Level.ERROR, message, Origin(path, number, found.start() + 1), notes=(note,))
 
 
-def _named_files(command: CommandBinding) -> Iterator[str]:
-    for argument in command.run:
+def _programs(workspace: Workspace) -> Iterator[tuple[str, tuple[str, ...], Origin]]:
+    for command in workspace.project.commands.values():
+        yield f"commands.{command.name}", command.run, command.origin
+    for environment in workspace.project.environments.values():
+        for key, argv in environment.target.lists.items():
+            yield f"environments.{environment.name}.target.{key}", argv, environment.origin
+        if environment.metrics is not None and environment.metrics.run:
+            yield f"environments.{environment.name}.metrics.run", environment.metrics.run, environment.origin
+
+
+def _named_files(argv: tuple[str, ...]) -> Iterator[str]:
+    for argument in argv:
         if "/" in argument and "{" not in argument and not argument.startswith(("-", "/", "http")):
             yield argument
 
 
 def _scripts(workspace: Workspace) -> Iterator[Finding]:
-    for command in workspace.project.commands.values():
-        for argument in _named_files(command):
+    for name, argv, origin in _programs(workspace):
+        for argument in _named_files(argv):
             seen = workspace.files.see(argument)
-            if seen.digest is None and not (workspace.root / argument).is_dir():
-                message = f"`commands.{command.name}` names {argument}, which {_absent(seen.why, argument)}"
-                note = f"write the script, or correct `commands.{command.name}.run`"
-                yield Finding("GN0602", Level.ERROR, message, command.origin, notes=(note,))
-            elif command.run[0] == argument and not (workspace.root / argument).stat().st_mode & 0o111:
-                message = f"`commands.{command.name}` starts {argument}, which is not executable"
-                yield Finding("GN0602", Level.ERROR, message, command.origin, notes=(f"chmod +x {argument}",))
+            path = workspace.root / argument
+            if seen.digest is None and not path.is_dir():
+                message = f"`{name}` names {argument}, which {_absent(seen.why, argument)}"
+                note = f"write the script, or correct `{name}`"
+                yield Finding("GN0602", Level.ERROR, message, origin, notes=(note,))
+            elif argv[0] == argument and not path.stat().st_mode & 0o111:
+                message = f"`{name}` starts {argument}, which is not executable"
+                yield Finding("GN0602", Level.ERROR, message, origin, notes=(f"chmod +x {argument}",))
 
 
 def _absent(why: str, path: str) -> str:
@@ -142,7 +152,7 @@ def _files(workspace: Workspace, release: str) -> Iterator[Finding]:
     project = workspace.project
     wanted: dict[str, tuple[str, Origin]] = {}
     for environment in project.environments.values():
-        wanted |= {path: ("settings file", environment.origin) for path in environment.settings}
+        wanted |= dict.fromkeys(environment.settings, ("settings file", environment.origin))
     for artifact in project.artifacts.values():
         if artifact.optional is None:
             wanted[artifact.path] = (f"artifact {artifact.name}", artifact.origin)
@@ -154,7 +164,7 @@ def _files(workspace: Workspace, release: str) -> Iterator[Finding]:
     for path, (what, origin) in wanted.items():
         seen = workspace.files.see(path)
         if seen.digest is None:
-            message = f"the {what} {path} {_absent(seen.why, path)}"
+            message = f"{path} ({what}) {_absent(seen.why, path)}"
             yield Finding("GN1007", Level.ERROR, message, origin, notes=("put it there, or correct the path",))
 
 
@@ -180,11 +190,17 @@ def _release(workspace: Workspace, release: str) -> Iterator[Finding]:
 
 
 def _machine(workspace: Workspace, environ: Mapping[str, str]) -> Iterator[Finding]:
+    for name, argv, origin in _programs(workspace):
+        program = next(iter(argv), "")
+        if (
+            program
+            and "/" not in program
+            and "{" not in program
+            and not shutil.which(program, path=environ.get("PATH"))
+        ):
+            message = f"`{name}` needs {program}, which is not installed here"
+            yield Finding("GN1008", Level.WARNING, message, origin)
     for command in workspace.project.commands.values():
-        program = command.run[0] if command.run else ""
-        if program and "/" not in program and "{" not in program and not shutil.which(program, path=environ.get("PATH")):
-            message = f"`commands.{command.name}` needs {program}, which is not installed here"
-            yield Finding("GN1008", Level.WARNING, message, command.origin)
         for name in command.secrets:
             if not environ.get(name):
                 message = f"`commands.{command.name}` needs the secret {name}, which is not set here"

@@ -103,5 +103,5 @@ EVERY_CODE: Mapping[str, Code] = MappingProxyType({**CODES, **{code.code: code f
 
 
 def waivable(code: Code) -> bool:
-    """Whether a signature can waive a finding; what a project leaves out or gets wrong has to be written down instead."""
+    """Whether a signature can waive a finding; what a project leaves out has to be written down instead."""
     return code.waivable and code not in _BINDING

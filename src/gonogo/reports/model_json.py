@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 
 from gonogo.findings import Origin
@@ -24,7 +25,7 @@ def model_json(value: object) -> Json:
             return f"{value:f}"
         case Mapping():
             return {str(key): model_json(item) for key, item in value.items()}
-        case Set():
+        case AbstractSet():
             return sorted((model_json(item) for item in value), key=str)
         case Sequence():
             return [model_json(item) for item in value]

@@ -226,17 +226,12 @@ def _gate(rule: GateRule) -> PlannedGate:
 
 def _clause(clause: BoundClause) -> PlannedClause:
     limit = f"{clause.op.value} {clause.limit.value}{' s' if clause.unit == 'duration' else ''}"
-    return PlannedClause(
-        clause.text, limit, clause.limit_from, f"{clause.file}{clause.pointer}", str(clause.origin)
-    )
+    return PlannedClause(clause.text, limit, clause.limit_from, f"{clause.file}{clause.pointer}", str(clause.origin))
 
 
 def _decisions(plan: Plan) -> dict[str, PlannedDecision]:
     kinds = {
-        task.act.point: task.act.kind
-        for stage in plan.stages
-        for task in stage.tasks
-        if isinstance(task.act, Decide)
+        task.act.point: task.act.kind for stage in plan.stages for task in stage.tasks if isinstance(task.act, Decide)
     }
     return {point: _decision(plan, point, kind) for point, kind in kinds.items()}
 

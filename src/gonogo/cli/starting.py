@@ -1,0 +1,100 @@
+"""`gonogo init`: gonogo.yaml and the files around it, for one service that is deployed by scripts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from gonogo.cli.saying import say, say_json, tell
+from gonogo.cli.shared_options import json_option, login, project_option
+from gonogo.cli.taking import taking
+from gonogo.control.beginning import Beginning, Written, begin, engine_line, first_files, found_keys
+from gonogo.control.sources import LIBRARY
+from gonogo.errors import BadInput, WrongUsage
+from gonogo.evidence.signers import HANDLE
+from gonogo.plan.bindings import NAME
+
+COLOURS = {"written": "green", "replaced": "green", "completed": "green", "kept": "yellow"}
+NEXT = (
+    "gonogo check                                names every line that is yours to write",
+    "bash scripts/manifest_{service}.sh VERSION ARTIFACT   writes the release manifest",
+    "gonogo check --release VERSION",
+    "gonogo plan pre-deployment --release VERSION",
+    "gonogo run pre-deployment --release VERSION",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InitOptions:
+    """What `gonogo init` takes."""
+
+    service: str
+    dry_run: bool
+    force: bool
+    example: bool
+    example_people: bool
+    folder: Path
+    as_json: bool
+
+
+@click.command()
+@click.option("--service", default="", help="Name of the service. Default: the folder's name.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
+@click.option("--force", is_flag=True, help="Also renew files that an earlier init wrote and nobody edited since.")
+@click.option("--example", is_flag=True, help="Only print the annotated example of gonogo.yaml, with every key.")
+@click.option("--example-people", is_flag=True, help="Only print the annotated example of the approvers file.")
+@project_option
+@json_option
+@taking(InitOptions)
+def init(options: InitOptions) -> int:
+    """Write gonogo.yaml, the approvers file, scripts and a smoke test; a file that is there stays as it is."""
+    if options.example or options.example_people:
+        return _example("gonogo.example.yaml" if options.example else "release-approvers.example.yaml", options)
+    root = options.folder.absolute()
+    if not root.is_dir():
+        raise BadInput("there is no such folder", where=str(root), next_step=f"mkdir -p {root}")
+    service = _service(options.service, root)
+    person = login()
+    if not HANDLE.fullmatch(person):
+        raise BadInput(f"`{person}` is no handle", next_step="start this as a user with a plain name")
+    about = Beginning(service, person, found_keys(Path.home() / ".ssh"), engine_line(root, dry_run=options.dry_run))
+    done = begin(root, first_files(about), force=options.force, dry_run=options.dry_run)
+    _print(done, service, options)
+    return 0
+
+
+def _service(given: str, root: Path) -> str:
+    name = given or re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-")[:32].rstrip("-")
+    if not re.fullmatch(NAME, name):
+        raise WrongUsage(
+            f"`{name}` is no name of a service", next_step="1 to 32 lower-case letters, digits, hyphens: --service NAME"
+        )
+    return name
+
+
+def _example(name: str, options: InitOptions) -> int:
+    text = resources.files(LIBRARY).joinpath(name).read_text(encoding="utf-8")
+    if options.as_json:
+        say_json({"name": name, "text": text})
+    else:
+        say(text.rstrip("\n"))
+    return 0
+
+
+def _print(done: tuple[Written, ...], service: str, options: InitOptions) -> None:
+    following = [line.replace("{service}", service) for line in NEXT]
+    if options.as_json:
+        files = [{"path": item.path, "state": item.word} for item in done]
+        say_json({"service": service, "dry_run": options.dry_run, "files": [*files], "next": [*following]})
+        return
+    for item in done:
+        say(f"{item.word:<11}{item.path}", COLOURS.get(item.word, ""))
+    if options.dry_run:
+        tell("nothing was written (--dry-run)")
+    tell("next:")
+    for line in following:
+        tell(f"  {line}")

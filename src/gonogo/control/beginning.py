@@ -1,0 +1,161 @@
+"""The first files of a project: what `gonogo init` writes, and what it leaves alone (CMD-00, CFG-04, CFG-11).
+
+A file that is there and was not written by `init`, or that somebody has edited since, is never overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from gonogo.adapters.durable import make_folder, read_small, write_file
+from gonogo.adapters.keys import FileEngineKey
+from gonogo.control.assembling import STATE_FOLDER, VIEWS_FOLDER
+from gonogo.control.checking import MARK
+from gonogo.errors import BadInput, GonogoError
+from gonogo.evidence.canonical import Tree, read_object, write_json
+from gonogo.evidence.sshkeys import PublicKey, public_key
+
+TEMPLATES: Final = "gonogo.library"
+RECORD: Final = f"{STATE_FOLDER}/init.json"
+IGNORED: Final = (f"{STATE_FOLDER}/", f"{VIEWS_FOLDER}/")
+MOST_KEYS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Whom and what the first files are about. `engine` is the public key of the engine here."""
+
+    service: str
+    person: str
+    keys: tuple[PublicKey, ...]
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFile:
+    """A file of a new project."""
+
+    path: str
+    data: bytes
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a file: `written`, `replaced`, `unchanged`, `kept` as it was, or `completed` (.gitignore)."""
+
+    path: str
+    word: str
+
+
+def found_keys(folder: Path) -> tuple[PublicKey, ...]:
+    """The usable public keys in `folder` (~/.ssh), by file name; what is no key that can sign is passed over."""
+    found: dict[bytes, PublicKey] = {}
+    for path in sorted(folder.glob("*.pub"))[:MOST_KEYS]:
+        try:
+            key = public_key((read_small(path) or b"").decode("utf-8", "replace").strip())
+        except GonogoError:
+            # Certificates, DSA keys and links: nothing that the person could sign with here.
+            continue
+        found.setdefault(key.blob, key)
+    return tuple(found.values())
+
+
+def engine_line(root: Path, *, dry_run: bool) -> str:
+    """The public key of the engine of this project; it is made now, but not in a dry run."""
+    path = root / STATE_FOLDER / "keys" / "engine"
+    if dry_run and not path.exists():
+        return "(made when this is written)"
+    return FileEngineKey(path).public_line()
+
+
+def first_files(about: Beginning) -> tuple[FirstFile, ...]:
+    """Every file of a new project, with names filled in."""
+    name = about.service
+    keys = "".join(f"\n      - {key.line}" for key in about.keys)
+    words = {
+        "SERVICE": name,
+        "PERSON": about.person,
+        "ENGINE": about.engine,
+        "KEYS": keys or f" []  # {MARK}: your public key, the line in ~/.ssh/id_ed25519.pub (ssh-keygen -t ed25519)",
+    }
+    plain = {
+        "gonogo.yaml": "gonogo.yaml",
+        "config/release-approvers.yaml": "release-approvers.yaml",
+        f"tests/smoke_{name}.py": "smoke.py",
+        f"docs/runbook-{name}.md": "runbook.md",
+    }
+    programs = {f"scripts/{verb}_{name}.sh": f"{verb}.sh" for verb in ("deploy", "rollback", "traffic", "manifest")}
+    settings = tuple(
+        FirstFile(f"config/{place}.env", _filled("settings.env", words | {"ENVIRONMENT": place}))
+        for place in ("staging", "production")
+    )
+    return (
+        *(FirstFile(path, _filled(template, words)) for path, template in plain.items()),
+        *settings,
+        *(FirstFile(path, _filled(template, words), 0o755) for path, template in programs.items()),
+    )
+
+
+def _filled(template: str, words: Mapping[str, str]) -> bytes:
+    text = resources.files(TEMPLATES).joinpath("templates", template).read_text(encoding="utf-8")
+    for word, value in words.items():
+        text = text.replace(f"@{word}@", value)
+    return text.encode()
+
+
+def begin(root: Path, files: Sequence[FirstFile], *, force: bool, dry_run: bool) -> tuple[Written, ...]:
+    """Write `files` below `root`, and say what became of each; `force` renews those that nobody edited since."""
+    known = _known(root)
+    found = []
+    for file in files:
+        word = _word(root / file.path, file, known, force=force)
+        found.append(Written(file.path, word))
+        if not dry_run and word in {"written", "replaced"}:
+            make_folder((root / file.path).parent, 0o755)
+            write_file(root / file.path, file.data, file.mode)
+            known[file.path] = hashlib.sha256(file.data).hexdigest()
+    found.append(Written(".gitignore", _ignore(root, dry_run=dry_run)))
+    if not dry_run:
+        make_folder(root / STATE_FOLDER)
+        record: dict[str, Tree] = {"schema": "gonogo/init/1", "files": dict(known)}
+        write_file(root / RECORD, write_json(record))
+    return tuple(found)
+
+
+def _word(path: Path, file: FirstFile, known: Mapping[str, str], *, force: bool) -> str:
+    present = read_small(path)
+    if present is None:
+        return "written"
+    if present == file.data:
+        return "unchanged"
+    ours = known.get(file.path) == hashlib.sha256(present).hexdigest()
+    return "replaced" if ours and force else "kept"
+
+
+def _known(root: Path) -> dict[str, str]:
+    data = read_small(root / RECORD)
+    if data is None:
+        return {}
+    files = read_object(data, name=RECORD).get("files")
+    if not isinstance(files, Mapping):
+        raise BadInput("does not say which files were written", where=RECORD, next_step=f"delete {RECORD}")
+    return {path: str(digest) for path, digest in files.items()}
+
+
+def _ignore(root: Path, *, dry_run: bool) -> str:
+    path = root / ".gitignore"
+    present = (read_small(path) or b"").decode("utf-8", "replace")
+    lines = {line.strip() for line in present.splitlines()}
+    missing = [line for line in IGNORED if not lines & {line, line.rstrip("/"), f"/{line}"}]
+    if not missing:
+        return "unchanged"
+    if not dry_run:
+        lead = "" if not present or present.endswith("\n") else "\n"
+        write_file(path, (present + lead + "".join(f"{line}\n" for line in missing)).encode(), 0o644)
+    return "completed" if present else "written"
