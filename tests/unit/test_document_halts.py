@@ -33,7 +33,7 @@ HERE = Origin("lamp.md", 1)
         ("Pause for approval", "hold"),
         ("Await the nod of the second keeper", "hold"),
         ("Wait for slack water", "hold"),
-        ("Do not continue without recorded approval.", "hold"),
+        ("Do not go on without a recorded yes.", "hold"),
         ("Do not strike the lamp until the horn sounds", "hold"),
         ("Delay handoff until the book is signed", "hold"),
         ("Require written approval of the master", "hold"),
@@ -85,7 +85,7 @@ def test_none_of_is_a_sentence_and_not_the_word_none() -> None:
         ("Stop if panes break unless the master signs", "panes break unless the master signs", "the master signs"),
         ("Pause until the horn is heard", "until the horn is heard", None),
         ("Await the nod of the second keeper before slackening", "the nod of the second keeper", None),
-        ("Do not continue without recorded approval.", "without recorded approval", None),
+        ("Do not go on without a recorded yes.", "without a recorded yes", None),
     ],
 )
 def test_condition_and_what_would_lift_it_are_kept_apart(text: str, condition: str, lifted: str | None) -> None:

@@ -138,7 +138,7 @@ def test_t6_a_bypass_phrase_on_a_line_of_its_own_is_found_at_every_place(name: s
 @pytest.mark.parametrize(
     "sentence",
     [
-        "Do not continue without recorded approval.",
+        "Do not go on without a recorded yes.",
         "Never proceed with known drift.",
         "The keeper must not skip the gate.",
         "Stop if any check fails.",

@@ -139,7 +139,7 @@ _BYPASS = (
         "an approval that is no approval",
         "The executor's own role, or an answer in a chat, cannot approve; an approval is signed by somebody else.",
         "> Approve relighting? (yes/no)",
-        "* **Halt condition:** Do not continue without recorded approval.",
+        "* **Halt condition:** Do not go on without a recorded yes.",
     ),
     Code(
         "GN0405",
