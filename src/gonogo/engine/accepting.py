@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gonogo.engine.bench import World
+from gonogo.engine.crash_points import STATEMENT_RECORDED, STATEMENT_VERIFIED
 from gonogo.errors import GonogoError, Refused
 from gonogo.evidence.acceptance import FREEZE_RULE, Accepted, Asked, Declined, Occasion, accept
 from gonogo.evidence.ledger import Entry
@@ -70,10 +71,11 @@ def record_statement(
         level=found.level.name,
         flags=touch.flags if touch else 0,
         counter=touch.counter if touch else 0,
+        in_browser=found.in_browser,
     )
-    world.crash("CP-16 verified, not recorded")
+    world.crash(STATEMENT_VERIFIED)
     _append(world, run, entries, actor, [event])
-    world.crash("CP-16 recorded, not answered")
+    world.crash(STATEMENT_RECORDED)
     return found
 
 

@@ -9,12 +9,23 @@ import platform
 from collections.abc import Mapping
 
 from gonogo.engine.bench import Bench
-from gonogo.engine.commanding import Outcome, argv_digest, command_spec, outcome_of
+from gonogo.engine.commanding import Outcome, command_spec, outcome_of
+from gonogo.engine.crash_points import (
+    BEFORE_INTENT,
+    COMMAND_RUNNING,
+    INTENT_COMMITTED,
+    LEASE_TAKEN,
+    MOVED,
+    MOVE_INTENDED,
+    RESULT_OPEN,
+    RESULT_RECORDED,
+    RESULT_THERE,
+)
 from gonogo.engine.using import verified_for_use
 from gonogo.engine.writing import append, blob, write
 from gonogo.errors import GonogoError, Refused
 from gonogo.plan.model import Decide, Effect, Execute, Roll, Route
-from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, NeverStarted, Running
+from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, NeverStarted, Running, argv_digest
 from gonogo.run.events import (
     DecisionVoided,
     Event,
@@ -51,30 +62,31 @@ def _execute(bench: Bench, act: Perform, command: Execute) -> None:
         return
     environment = command.environment if command.effect is not Effect.NONE else ""
     try:
-        spec = _intend(bench, act, environment, argv_digest(spec), spec)
+        spec = _intend(bench, act, environment, argv_digest(spec.argv), spec)
     except Refused as error:
         _void(bench, str(error))
         return
-    bench.world.crash("CP-03 intent committed")
+    bench.world.crash(INTENT_COMMITTED)
     try:
         bench.world.commands.start(key, spec)
     except GonogoError as error:
         fail_after_intent(bench, act.start, str(error))
         return
-    bench.world.crash("CP-06 command running")
+    bench.world.crash(COMMAND_RUNNING)
     finish(bench, key, act.start)
 
 
 def _intend(bench: Bench, act: Perform, environment: str, argv: Digest, spec: CommandSpec | None) -> CommandSpec:
-    bench.world.crash("CP-01 before the intent")
+    bench.world.crash(BEFORE_INTENT)
     now = bench.world.clock.now()
     consumed = verified_for_use(bench, now) if bench.task.consumes else ()
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=now) as tx:
         fence = tx.take_lease(environment) if environment else 0
-        bench.world.crash("CP-02 lease taken, intent not committed")
+        bench.world.crash(LEASE_TAKEN)
         write(tx, consumed)
         host = platform.node()
-        write(tx, [TaskIntended(bench.task.id, act.attempt, act.start, environment, fence, host, argv, act.step)])
+        effect = bench.plan.project.environments[environment].kind if environment else "none"
+        write(tx, [TaskIntended(bench.task.id, act.attempt, act.start, environment, fence, host, argv, act.step, effect)])
     found = spec or CommandSpec((), bench.world.files.root(), {}, {}, 0.0)
     return CommandSpec(found.argv, found.cwd, found.env, found.secrets, found.timeout, fence)
 
@@ -99,7 +111,7 @@ def _void(bench: Bench, why: str) -> None:
 def finish(bench: Bench, key: EffectKey, start: int) -> None:
     """Wait for a started command and record what it came to."""
     ended = _wait(bench, key)
-    bench.world.crash("CP-08 result there, not recorded")
+    bench.world.crash(RESULT_THERE)
     if isinstance(ended, Ended):
         record(bench, start, outcome_of(bench, key, ended))
         return
@@ -124,7 +136,7 @@ def record(bench: Bench, start: int, outcome: Outcome, before: tuple[Event, ...]
     detail = blob(bench, outcome.detail)
     done = TaskFinished(bench.task.id, bench.attempt, start, word, outcome.facts, detail)
     append_latest(bench, (*events, done))
-    bench.world.crash("CP-10 result recorded")
+    bench.world.crash(RESULT_RECORDED)
 
 
 def _step_evidence(bench: Bench, outcome: Outcome) -> list[Event]:
@@ -146,7 +158,7 @@ def append_latest(bench: Bench, events: tuple[Event, ...]) -> None:
     """Append after whatever the ledger's head is now: outcomes are facts and are recorded even after a halt came between."""
     seq = max((entry.seq for entry in bench.world.journal.entries(bench.run, bench.state.seq)), default=bench.state.seq)
     with bench.world.journal.write(bench.run, seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
-        bench.world.crash("CP-09 result not committed")
+        bench.world.crash(RESULT_OPEN)
         write(tx, events)
 
 
@@ -177,13 +189,13 @@ def _move(bench: Bench, act: Perform, environment: str) -> None:
         return
     told = digest_of(repr(sorted(weights.items())).encode())
     fence = _intend(bench, act, environment, told, None).fence
-    bench.world.crash("CP-04 move intended")
+    bench.world.crash(MOVE_INTENDED)
     try:
         seen = bench.world.targets[environment].move(weights, fence)
     except GonogoError as error:
         fail_after_intent(bench, act.start, f"{bench.task.title}: {error}")
         return
-    bench.world.crash("CP-07 moved, not recorded")
+    bench.world.crash(MOVED)
     if seen.readable and dict(seen.weights) != weights:
         text = f"{bench.task.title}: asked for {weights}, the proxy says {dict(seen.weights)}"
         fail_after_intent(bench, act.start, text)

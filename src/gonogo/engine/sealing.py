@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib import metadata, resources
 
 from gonogo.engine.bench import Bench, Produced
+from gonogo.engine.crash_points import PACKAGE_BUILT
 from gonogo.engine.writing import append, show
 from gonogo.evidence.artifacts import ArtifactNote, Exchanged, Lineage
 from gonogo.evidence.ledger import Entry
@@ -32,7 +33,7 @@ from gonogo.evidence.signers import Ring, allowed_signers, revoked_keys
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.wire import strings
 from gonogo.plan.digest import plan_bytes
-from gonogo.plan.model import Seal
+from gonogo.plan.model import Seal, Stage
 from gonogo.run.events import CheckpointMade, Event, PackageSealed, PlanBound, TaskFinished, recorded
 from gonogo.run.machine import outcome_of
 from gonogo.terms import Digest, digest_of
@@ -69,7 +70,7 @@ def seal_package(bench: Bench) -> None:
     out = io.BytesIO()
     size = write_package(with_seal(members, payload, environment, signatures), out)
     data = out.getvalue()
-    bench.world.crash("CP-12 package built, not recorded")
+    bench.world.crash(PACKAGE_BUILT)
     digest = bench.world.vault.put(data)
     name = NAMES[kind]
     checkpoint = checkpoint_of(ring.site, bench.run, entries)
@@ -152,14 +153,14 @@ def _tool() -> Tool:
 
 def _lineage(bench: Bench) -> Lineage:
     plan = bench.plan
-    required = {name for stage in plan.stages for name in stage.evidence} & set(bench.state.evidence)
+    required = {name for stage in plan.stages for name in stage.evidence if _reached(bench, stage)}
     gates = {name: rule.id for rule in plan.gates.values() for name in rule.evidence}
     consumers: dict[str, list[str]] = {}
     for name, protocol in plan.outputs:
         consumers.setdefault(name, []).append(protocol)
     notes = {
         name: ArtifactNote(required=name in required, gate=gates.get(name), consumers=tuple(consumers.get(name, ())))
-        for name in bench.state.evidence
+        for name in {*bench.state.evidence, *required}
     }
     upstream = tuple(
         Exchanged(source, name, digest)
@@ -168,6 +169,11 @@ def _lineage(bench: Bench) -> Lineage:
     )
     downstream = tuple(Exchanged(protocol, name) for name, protocol in plan.outputs)
     return Lineage(notes, upstream, downstream)
+
+
+def _reached(bench: Bench, stage: Stage) -> bool:
+    """Whether the run has come to this step: what later steps will write is not lacking yet."""
+    return any(task.id in bench.state.tasks for task in stage.tasks)
 
 
 def _upstream_digest(bench: Bench, name: str) -> Digest | None:

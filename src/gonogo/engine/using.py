@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gonogo.engine.accepting import Signed, judged
+from gonogo.engine.accepting import Signed, judged, rule_for
 from gonogo.engine.bench import Bench
 from gonogo.errors import Refused
 from gonogo.evidence.acceptance import Declined, Occasion
+from gonogo.evidence.quorum import freeze_quorum, quorum
 from gonogo.evidence.signers import Kind
-from gonogo.run.asking import who_is_missing
+from gonogo.run.asking import release_facts
 from gonogo.run.events import DecisionConsumed
 from gonogo.run.state import Round, usable_round
 
@@ -45,8 +46,9 @@ def check_again(bench: Bench, asked: Round, now: datetime) -> None:
                 next_step=found.next_step,
             )
         standing.append(found)
-    missing = who_is_missing(bench.plan, asked)
-    if missing:
-        raise Refused(f"`{asked.point}` is not complete: {'; '.join(missing)}", next_step=f"gonogo approve {bench.run}")
-    if asked.kind == Kind.APPROVAL.value and not standing:
-        raise Refused(f"nobody approved at `{asked.point}`", next_step=f"gonogo approve {bench.run}")
+    if asked.kind == Kind.FREEZE_ACK.value:
+        counted = freeze_quorum(bench.plan.ring, standing)
+    else:
+        counted = quorum(rule_for(bench.plan, asked), standing, release_facts(bench.plan), ring)
+    if not counted.met:
+        raise Refused(f"`{asked.point}` is not complete: {counted}", next_step=f"gonogo approve {bench.run}")

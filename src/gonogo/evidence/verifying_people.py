@@ -122,7 +122,7 @@ def _bypasses(case: Case) -> list[str]:
     intended = {
         text_in(entry, "task"): entry.seq
         for entry in case.of_type("task.intended")
-        if entry.data.get("environment") == environment
+        if "production" in {entry.data.get("effect"), entry.data.get("environment")}
     }
     uses = [entry.seq for entry in case.of_type("approval.consumed")]
     return [

@@ -531,7 +531,7 @@ class Package:
         ours = {
             entry["data"]["task"]
             for entry in self.of("task.intended")
-            if entry["data"]["environment"] == self.seal["environment"]
+            if "production" in (entry["data"].get("effect"), entry["data"]["environment"])
         }
         guarded = self.seal["environment"] == "production"
         if guarded and any(

@@ -59,6 +59,7 @@ class TaskIntended:
     host: str
     argv_sha256: Digest
     step: int = -1
+    effect: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ class DecisionRecorded:
     level: str
     flags: int
     counter: int
+    in_browser: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,6 +325,7 @@ def _answered(state: RunState, event: happened.DecisionRecorded, entry: Recorded
         event.signature_sha256,
         entry.at,
         entry.seq,
+        event.in_browser,
     )
     return replace(state, rounds={**state.rounds, event.round: replace(known, answers=(*known.answers, answer))})
 
