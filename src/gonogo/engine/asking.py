@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from gonogo.engine.bench import Bench, Produced
+from gonogo.engine.crash_points import REQUEST_WRITTEN
 from gonogo.engine.writing import append, show
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.closed import moment_text
@@ -91,7 +92,7 @@ def open_round(
         challenge=challenge,
         expires_at=time_text(expires),
     )
-    bench.world.crash("CP-16 request written, not recorded")
+    bench.world.crash(REQUEST_WRITTEN)
     append(bench, [event])
     folder = f"approvals/{name}"
     files = (

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from gonogo.engine.announcing import announce
 from gonogo.engine.asking import ask
 from gonogo.engine.bench import Bench, World
+from gonogo.engine.crash_points import RECORDED
 from gonogo.engine.gating import judge_gate
 from gonogo.engine.looking import look
 from gonogo.engine.performing import perform
@@ -136,4 +137,4 @@ class Driver:
         if act.detail and isinstance(event, RunHalted | TaskFinished | RolloutJudged):
             event = replace(event, detail=blob(bench, act.detail))
         append(bench, [event])
-        self.world.crash("CP-11 recorded")
+        self.world.crash(RECORDED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gonogo.engine.bench import Bench, Produced
+from gonogo.engine.crash_points import JUDGED
 from gonogo.engine.writing import append, blob, sealed, show
 from gonogo.plan.model import GateRule, Judge
 from gonogo.run.events import GateJudged, TaskFinished
@@ -44,7 +45,7 @@ def judge_gate(bench: Bench) -> None:
         {} if ok else {"cause": "gate_failed", "resume_at": _resume_at(bench, found)},
         detail,
     )
-    bench.world.crash("CP-05 judged, not recorded")
+    bench.world.crash(JUDGED)
     append(bench, [*events, GateJudged(rule.id, bench.attempt, found.verdict.word, events[0].sha256), done])
     show(bench, (Produced(report.name, report.data),))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gonogo.engine.bench import Bench, Looked, Measurement
+from gonogo.engine.crash_points import MEASURED
 from gonogo.engine.measurements import MEASUREMENTS
 from gonogo.engine.writing import append, blob, sealed, show
 from gonogo.errors import BadInput, Broken, GonogoError
@@ -32,7 +33,7 @@ def look(bench: Bench) -> None:
         found = Looked(ok=False, detail=f"{bench.task.title}: {error}")
     except GonogoError as error:
         found = Looked(ok=False, detail=f"{bench.task.title}: {error}")
-    bench.world.crash("CP-04 measured, not recorded")
+    bench.world.crash(MEASURED)
     conclude(bench, found)
 
 

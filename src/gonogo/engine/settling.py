@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gonogo.engine.bench import Bench
 from gonogo.engine.commanding import outcome_of
+from gonogo.engine.crash_points import PROBED
 from gonogo.engine.performing import append_latest, finish, moved, record, wanted_weights
 from gonogo.engine.writing import blob
 from gonogo.errors import GonogoError
@@ -50,7 +51,7 @@ def _probe(bench: Bench, act: Settle, command: Execute, reason: str) -> None:
     answer, why = _asked(bench, command)
     text = f"{bench.task.title}: {reason}; probe: {why}"
     settled = TaskSettled(bench.task.id, act.known.attempt, act.known.start, answer, "probe", blob(bench, text))
-    bench.world.crash("CP-17 probed, not recorded")
+    bench.world.crash(PROBED)
     if answer == "applied":
         done = TaskFinished(bench.task.id, act.known.attempt, act.known.start, "ok", {"settled": "probe"}, None)
         append_latest(bench, (settled, done))
@@ -98,7 +99,7 @@ def _settle_move(bench: Bench, act: Settle, environment: str, percent: int) -> N
             bench, act, "probe", f"the proxy did not answer ({error.what}); a move is absolute and is asked for again"
         )
         return
-    bench.world.crash("CP-17 probed, not recorded")
+    bench.world.crash(PROBED)
     if seen.readable and dict(seen.weights) == weights:
         moved(bench, act.known.start, act.known.step, percent, weights)
         return

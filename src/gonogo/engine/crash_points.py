@@ -1,0 +1,64 @@
+"""The named points at which a crash is tried (engine section 12; WFS-10, ROL-06).
+
+Each is a durable boundary: between two of them nothing outside and nothing on disk changes that a restart could mistake.
+In real runs reaching one does nothing. `POINTS` says for every point where it lies and what is true there, which is
+what the next engine has to find out by itself. The journal has points of its own, inside its transactions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+BEFORE_INTENT: Final = "CP-01 before the intent"
+LEASE_TAKEN: Final = "CP-02 lease taken, intent not committed"
+INTENT_COMMITTED: Final = "CP-03 intent committed"
+MOVE_INTENDED: Final = "CP-04 move intended"
+MEASURED: Final = "CP-04 measured, not recorded"
+JUDGED: Final = "CP-05 judged, not recorded"
+COMMAND_RUNNING: Final = "CP-06 command running"
+MOVED: Final = "CP-07 moved, not recorded"
+RESULT_THERE: Final = "CP-08 result there, not recorded"
+RESULT_OPEN: Final = "CP-09 result not committed"
+RESULT_RECORDED: Final = "CP-10 result recorded"
+RECORDED: Final = "CP-11 recorded"
+PACKAGE_BUILT: Final = "CP-12 package built, not recorded"
+REQUEST_WRITTEN: Final = "CP-16 request written, not recorded"
+STATEMENT_VERIFIED: Final = "CP-16 verified, not recorded"
+STATEMENT_RECORDED: Final = "CP-16 recorded, not answered"
+PROBED: Final = "CP-17 probed, not recorded"
+ANNOUNCED: Final = "CP-18 announcement recorded, not said"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPoint:
+    """A point: its name as the code says it, the file that reaches it, and what is true there."""
+
+    name: str
+    where: str
+    holds: str
+
+
+POINTS: Final[tuple[NamedPoint, ...]] = (
+    NamedPoint(BEFORE_INTENT, "engine/performing.py", "nothing is written about the act, and nothing of it was done"),
+    NamedPoint(LEASE_TAKEN, "engine/performing.py", "lease, approval and intent stand in a transaction that is open"),
+    NamedPoint("CP-02", "adapters/journal_sqlite.py", "the row of the lease is written, its transaction is open"),
+    NamedPoint(INTENT_COMMITTED, "engine/performing.py", "the intent is committed; no supervisor, no file of the start"),
+    NamedPoint(MOVE_INTENDED, "engine/performing.py", "the intent is committed; the proxy was not told yet"),
+    NamedPoint(MEASURED, "engine/looking.py", "a measurement was taken; its files and outcome are not in the ledger"),
+    NamedPoint(JUDGED, "engine/gating.py", "a gate was judged and its judgement stored; the ledger does not know"),
+    NamedPoint(COMMAND_RUNNING, "engine/performing.py", "the supervisor has taken over; the command runs or has ended"),
+    NamedPoint(MOVED, "engine/performing.py", "the proxy was told and read back; the ledger knows the intent only"),
+    NamedPoint(RESULT_THERE, "engine/performing.py", "the result lies on disk; the ledger knows the intent only"),
+    NamedPoint(RESULT_OPEN, "engine/performing.py", "the outcome stands in a transaction that is open"),
+    NamedPoint("CP-09", "adapters/journal_sqlite.py", "a line and the new head are written, their transaction is open"),
+    NamedPoint(RESULT_RECORDED, "engine/performing.py", "the outcome of a command is committed; nothing follows yet"),
+    NamedPoint(RECORDED, "engine/driver.py", "an event that follows from events is committed; nothing follows yet"),
+    NamedPoint(PACKAGE_BUILT, "engine/sealing.py", "a package was built and signed; nothing of it is stored or recorded"),
+    NamedPoint("CP-15", "adapters/journal_sqlite.py", "the tables of the journal are made, their transaction is open"),
+    NamedPoint(REQUEST_WRITTEN, "engine/asking.py", "a request and what it names are stored; nobody was asked yet"),
+    NamedPoint(STATEMENT_VERIFIED, "engine/accepting.py", "a signed statement was verified and stored, not recorded"),
+    NamedPoint(STATEMENT_RECORDED, "engine/accepting.py", "a statement is recorded; the person was not told so"),
+    NamedPoint(PROBED, "engine/settling.py", "the world was asked what became of an act; the answer is not recorded"),
+    NamedPoint(ANNOUNCED, "engine/announcing.py", "a message is stored and recorded; it was not handed out"),
+)
