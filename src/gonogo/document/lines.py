@@ -27,6 +27,7 @@ _LABEL = re.compile(
 )
 _SYMBOLS = re.compile(r"^[^\w\s*_`\[\]|>\"'(){}<#:.-]+\s*")
 _COMMENT = re.compile(r"<!--.*?-->")
+_LINK = re.compile(r"!?\[(?P<text>[^\[\]]*)\]\([^()]*\)")
 _BRACKETS = re.compile(r"\s*\([^()]*\)$")
 
 
@@ -86,7 +87,9 @@ class Label:
 def line_of(index: int, text: str, *, gap: bool = False) -> Line:
     """The token of a line outside fences and comments."""
     if "<!--" in text:
-        text = _COMMENT.sub("", text)
+        text = _COMMENT.sub(_blanked, text)
+    if "](" in text:
+        text = _LINK.sub(_link_text, text)
     stripped = text.lstrip(" \t")
     col = len(text) - len(stripped)
     indent = col if "\t" not in text[:col] else _columns(text[:col])
@@ -118,6 +121,18 @@ def line_of(index: int, text: str, *, gap: bool = False) -> Line:
         col=start,
         gap=gap,
     )
+
+
+def _blanked(match: re.Match[str]) -> str:
+    """Spaces in place of what nobody sees, so that columns stay."""
+    return " " * len(match.group())
+
+
+def _link_text(match: re.Match[str]) -> str:
+    """The text of a link without its target and title; an image shows no text at all (law 5)."""
+    if match.group().startswith("!"):
+        return _blanked(match)
+    return f" {match['text']} ".ljust(len(match.group()))
 
 
 def _is_rule(stripped: str) -> bool:

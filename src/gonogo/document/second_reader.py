@@ -7,6 +7,7 @@ such by the first reader. If not, GN0202 names the line and the likely cause.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Mapping
 
@@ -92,7 +93,8 @@ def disagreements(
 
 
 def _looks_like(raw: str) -> tuple[str, frozenset[str]] | None:
-    text = _SPACES.sub(" ", raw.replace("**", "").replace("`", ""))
+    seen = html.unescape(raw) if "&" in raw else raw
+    text = _SPACES.sub(" ", seen.replace("\\", "").replace("**", "").replace("`", ""))
     bare = _LEADING.sub("", text.strip(_NOISE))
     for name, pattern, accepted in _LOOKS:
         if pattern.match(bare):

@@ -7,6 +7,7 @@ disagree about where a line starts.
 
 from __future__ import annotations
 
+import html
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ MOST_LINES = 64 * 1024
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _NORMAL = {ord(char): " " for char in "\u00a0\u1680\u202f\u205f\u3000"} | dict.fromkeys(range(8192, 8203), " ")
 _JOINER = "\u200d"
@@ -32,7 +34,8 @@ _EMOJI_START = 0x2190
 class Source:
     """A document that can be read: its text, its lines as they are matched, and the way back to the bytes.
 
-    `lines` have hidden characters removed and Unicode spaces replaced, so that what looks alike reads alike; `starts`
+    `lines` are matched: hidden characters gone, references resolved, Unicode spaces replaced, so that what looks alike
+    reads alike. `starts`
     are the offsets of the lines in `text`.
     """
 
@@ -193,12 +196,14 @@ def _column(repaired: str, written: str, col: int) -> int:
 
 
 def _odd(text: str) -> bool:
-    return (not text.isascii() and (_HIDDEN.search(text) is not None or _ODD_SPACE.search(text) is not None)) or (
-        text.isascii() and _HIDDEN.search(text) is not None
-    )
+    """Whether a line may look otherwise than it is written: hidden characters, odd spaces, character references."""
+    return any(pattern.search(text) is not None for pattern in (_HIDDEN, _ODD_SPACE, _REFERENCE))
 
 
 def _matched(line: str) -> str:
+    """The line as a person sees it: references resolved, hidden characters gone, every space a plain one (law 5)."""
+    if "&" in line:
+        line = _REFERENCE.sub(lambda match: html.unescape(match.group()), line)
     return _HIDDEN.sub("", line).translate(_NORMAL)
 
 
