@@ -128,8 +128,8 @@ class Field(enum.Enum):
 _LABELS: Mapping[Field, str] = {
     Field.ACTION: "action|actions|action steps|instruction|instructions",
     Field.SAYS: "communication|communications|communication template|announcement|announce",
-    Field.HALT: "halt condition|halt conditions|halt|halts|halt if|halt when|halt trigger|halt triggers|halting condition"
-    "|stop condition|stop conditions",
+    Field.HALT: "halt condition|halt conditions|halt|halts|halt if|halt when|halt trigger|halt triggers"
+    "|halting condition|stop condition|stop conditions",
     Field.EVIDENCE: "evidence|evidence file|evidence files|evidence artifact|evidence artifacts|evidence link"
     "|evidence links|evidence required|required evidence|evidence output|evidence location|supporting evidence",
     Field.EVIDENCE_LIST: "evidence collection|phase evidence|evidence collected|step evidence",
