@@ -36,19 +36,30 @@ from gonogo.ports import CrashPoint, MetricSource, Prober, Target
 STATE_FOLDER = ".gonogo"
 VIEWS_FOLDER = ".artifacts"
 CRASH_VARIABLE = "GONOGO_CRASH_AT"
+TRACE_VARIABLE = "GONOGO_CRASH_TRACE"
 
 Report: TypeAlias = Callable[[str], None]
 
 
-def crash_point(wanted: str) -> CrashPoint:
-    """Nothing, or SIGKILL of this very process the n-th time that a named point is reached (`CP-03 intent:2`)."""
-    if not wanted:
-        return lambda point: None
+def _pass_on(_point: str) -> None:
+    """The crash point of real runs: nothing happens."""
+
+
+def crash_point(wanted: str, trace: str = "") -> CrashPoint:
+    """Nothing, or SIGKILL of this very process the n-th time that a point of this name is reached (`CP-03 intent@2`).
+
+    With `trace` every point that is reached is written to that file, a line each: so a test learns what there is.
+    """
+    if not wanted and not trace:
+        return _pass_on
     name, _, count = wanted.partition("@")
     left = [int(count or 1)]
 
     def reached(point: str) -> None:
-        if point.startswith(name):
+        if trace:
+            with Path(trace).open("a", encoding="utf-8") as lines:
+                lines.write(f"{point}\n")
+        if name and point.startswith(name):
             left[0] -= 1
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -63,7 +74,7 @@ def _silent(_text: str) -> None:
 def assemble(root: Path, project: Project, environ: Mapping[str, str], report: Report = _silent) -> World:
     """The world of a project: every port with its real adapter."""
     state = root / STATE_FOLDER
-    crash = crash_point(environ.get(CRASH_VARIABLE, ""))
+    crash = crash_point(environ.get(CRASH_VARIABLE, ""), environ.get(TRACE_VARIABLE, ""))
     files = ProjectFiles(root)
 
     def ring() -> Ring:

@@ -1,8 +1,8 @@
 """The named points at which a crash is tried (engine section 12; WFS-10, ROL-06).
 
-Each is a durable boundary: between two of them nothing outside and nothing on disk changes that a restart could mistake.
-In real runs reaching one does nothing. `POINTS` says for every point where it lies and what is true there, which is
-what the next engine has to find out by itself. The journal has points of its own, inside its transactions.
+Each is a durable boundary: between two of them nothing outside and nothing on disk changes that a restart could
+mistake. In real runs reaching one does nothing. `POINTS` says for every point where it lies and what is true there,
+which is what the next engine has to find out by itself. The journal has points of its own, inside its transactions.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ RESULT_THERE: Final = "CP-08 result there, not recorded"
 RESULT_OPEN: Final = "CP-09 result not committed"
 RESULT_RECORDED: Final = "CP-10 result recorded"
 RECORDED: Final = "CP-11 recorded"
+LEASES_FREED: Final = "CP-12 leases freed, end not committed"
 PACKAGE_BUILT: Final = "CP-12 package built, not recorded"
 REQUEST_WRITTEN: Final = "CP-16 request written, not recorded"
 STATEMENT_VERIFIED: Final = "CP-16 verified, not recorded"
 STATEMENT_RECORDED: Final = "CP-16 recorded, not answered"
 PROBED: Final = "CP-17 probed, not recorded"
-ANNOUNCED: Final = "CP-18 announcement recorded, not said"
+SAID: Final = "CP-18 said, not recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,11 @@ class NamedPoint:
 
 POINTS: Final[tuple[NamedPoint, ...]] = (
     NamedPoint(BEFORE_INTENT, "engine/performing.py", "nothing is written about the act, and nothing of it was done"),
-    NamedPoint(LEASE_TAKEN, "engine/performing.py", "lease, approval and intent stand in a transaction that is open"),
+    NamedPoint(LEASE_TAKEN, "engine/performing.py", "lease, approval, intent stand in a transaction that is open"),
     NamedPoint("CP-02", "adapters/journal_sqlite.py", "the row of the lease is written, its transaction is open"),
-    NamedPoint(INTENT_COMMITTED, "engine/performing.py", "the intent is committed; no supervisor, no file of the start"),
+    NamedPoint(INTENT_COMMITTED, "engine/performing.py", "the intent is committed; no supervisor, no file of it"),
     NamedPoint(MOVE_INTENDED, "engine/performing.py", "the intent is committed; the proxy was not told yet"),
-    NamedPoint(MEASURED, "engine/looking.py", "a measurement was taken; its files and outcome are not in the ledger"),
+    NamedPoint(MEASURED, "engine/looking.py", "a measurement was taken; its outcome is not in the ledger"),
     NamedPoint(JUDGED, "engine/gating.py", "a gate was judged and its judgement stored; the ledger does not know"),
     NamedPoint(COMMAND_RUNNING, "engine/performing.py", "the supervisor has taken over; the command runs or has ended"),
     NamedPoint(MOVED, "engine/performing.py", "the proxy was told and read back; the ledger knows the intent only"),
@@ -54,11 +55,12 @@ POINTS: Final[tuple[NamedPoint, ...]] = (
     NamedPoint("CP-09", "adapters/journal_sqlite.py", "a line and the new head are written, their transaction is open"),
     NamedPoint(RESULT_RECORDED, "engine/performing.py", "the outcome of a command is committed; nothing follows yet"),
     NamedPoint(RECORDED, "engine/driver.py", "an event that follows from events is committed; nothing follows yet"),
-    NamedPoint(PACKAGE_BUILT, "engine/sealing.py", "a package was built and signed; nothing of it is stored or recorded"),
+    NamedPoint(LEASES_FREED, "engine/writing.py", "the end of the run and free leases stand in an open transaction"),
+    NamedPoint(PACKAGE_BUILT, "engine/sealing.py", "a package was built and signed; nothing of it is recorded"),
     NamedPoint("CP-15", "adapters/journal_sqlite.py", "the tables of the journal are made, their transaction is open"),
     NamedPoint(REQUEST_WRITTEN, "engine/asking.py", "a request and what it names are stored; nobody was asked yet"),
     NamedPoint(STATEMENT_VERIFIED, "engine/accepting.py", "a signed statement was verified and stored, not recorded"),
     NamedPoint(STATEMENT_RECORDED, "engine/accepting.py", "a statement is recorded; the person was not told so"),
     NamedPoint(PROBED, "engine/settling.py", "the world was asked what became of an act; the answer is not recorded"),
-    NamedPoint(ANNOUNCED, "engine/announcing.py", "a message is stored and recorded; it was not handed out"),
+    NamedPoint(SAID, "engine/announcing.py", "a message was handed out; it is not recorded"),
 )

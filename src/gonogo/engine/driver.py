@@ -6,11 +6,11 @@ The loop holds no truth. It may die at any line; the next driver starts from the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeAlias
 
-from gonogo.engine.announcing import announce
+from gonogo.engine.announcing import announce, owed_after
 from gonogo.engine.asking import ask
 from gonogo.engine.bench import Bench, World
 from gonogo.engine.crash_points import RECORDED
@@ -20,11 +20,12 @@ from gonogo.engine.performing import perform
 from gonogo.engine.sampling import sample
 from gonogo.engine.sealing import seal_package
 from gonogo.engine.settling import settle
-from gonogo.engine.writing import append, blob
+from gonogo.engine.writing import append, append_close, blob
 from gonogo.errors import Broken
 from gonogo.plan.model import Plan, task_of
 from gonogo.ports import Moved
-from gonogo.run.events import Recorded, RolloutJudged, RunHalted, TaskFinished, recorded
+from gonogo.reports.messages import Message
+from gonogo.run.events import Recorded, RolloutJudged, RunClosed, RunHalted, TaskFinished, recorded
 from gonogo.run.machine import (
     Ask,
     AwaitPeople,
@@ -61,6 +62,7 @@ class Driver:
     actor: Actor
     patient: bool
     listener: Listener
+    owed: tuple[Message, ...] = field(default=(), init=False)
 
     def drive(self) -> Stopped:
         """Go on until the run is over, halted, waits for people (unless patient) or for a time far away."""
@@ -90,15 +92,15 @@ class Driver:
     def _caught_up(self, state: RunState, *, quiet: bool = False) -> RunState:
         while True:
             fresh = [recorded(entry) for entry in self.world.journal.entries(self.run, state.seq)]
-            if not fresh:
-                return state
             for event in fresh:
                 state = advance(self.plan, state, event)
+                self.owed = owed_after(self.owed, self.plan, state, event)
                 if not quiet:
                     self.listener(state, event)
-            if not quiet:
-                for event in fresh:
-                    announce(self._bench(state), event)
+            if self.owed:
+                announce(self._bench(state), self.owed[0])
+            elif not fresh:
+                return state
 
     def _idle(self, act: AwaitPeople | WaitUntil) -> None:
         left = timedelta(seconds=MOST_IDLE)
@@ -136,5 +138,8 @@ class Driver:
         event = act.event
         if act.detail and isinstance(event, RunHalted | TaskFinished | RolloutJudged):
             event = replace(event, detail=blob(bench, act.detail))
-        append(bench, [event])
+        if isinstance(event, RunClosed):
+            append_close(bench, event)
+        else:
+            append(bench, [event])
         self.world.crash(RECORDED)

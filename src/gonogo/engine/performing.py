@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gonogo.engine.bench import Bench
 from gonogo.engine.commanding import Outcome, command_spec, outcome_of
@@ -15,18 +16,21 @@ from gonogo.engine.crash_points import (
     COMMAND_RUNNING,
     INTENT_COMMITTED,
     LEASE_TAKEN,
-    MOVED,
     MOVE_INTENDED,
+    MOVED,
     RESULT_OPEN,
     RESULT_RECORDED,
     RESULT_THERE,
 )
 from gonogo.engine.using import verified_for_use
 from gonogo.engine.writing import append, blob, write
-from gonogo.errors import GonogoError, Refused
+from gonogo.errors import GonogoError, OutcomeUnknown, Refused
+from gonogo.evidence.ledger import Entry
 from gonogo.plan.model import Decide, Effect, Execute, Roll, Route
-from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, NeverStarted, Running, argv_digest
+from gonogo.ports import EffectKey, Ended, Moved, Running, Whereabouts, argv_digest
 from gonogo.run.events import (
+    Announced,
+    DecisionConsumed,
     DecisionVoided,
     Event,
     EvidenceSealed,
@@ -40,6 +44,8 @@ from gonogo.run.state import usable_round
 from gonogo.terms import Digest, Json, digest_of
 
 POLL = 0.05
+MOST_MOVES = 100
+OUTCOMES = frozenset({"task.finished", "task.settled", "traffic.moved"})
 
 
 def perform(bench: Bench, act: Perform) -> None:
@@ -60,15 +66,18 @@ def _execute(bench: Bench, act: Perform, command: Execute) -> None:
     except GonogoError as error:
         fail(bench, act.start, str(error), "task_failed")
         return
-    environment = command.environment if command.effect is not Effect.NONE else ""
     try:
-        spec = _intend(bench, act, environment, argv_digest(spec.argv), spec)
+        consumed = verified_for_use(bench, bench.world.clock.now()) if bench.task.consumes else ()
     except Refused as error:
         _void(bench, str(error))
         return
+    environment = command.environment if command.effect is not Effect.NONE else ""
+    fence = _intend(bench, act, environment, argv_digest(spec.argv), consumed)
     bench.world.crash(INTENT_COMMITTED)
     try:
-        bench.world.commands.start(key, spec)
+        bench.world.commands.start(key, replace(spec, fence=fence))
+    except OutcomeUnknown:
+        return  # It may have begun: the intent stays open, and what is decided next is to settle it.
     except GonogoError as error:
         fail_after_intent(bench, act.start, str(error))
         return
@@ -76,19 +85,22 @@ def _execute(bench: Bench, act: Perform, command: Execute) -> None:
     finish(bench, key, act.start)
 
 
-def _intend(bench: Bench, act: Perform, environment: str, argv: Digest, spec: CommandSpec | None) -> CommandSpec:
+def _intend(
+    bench: Bench, act: Perform, environment: str, argv: Digest, consumed: tuple[DecisionConsumed, ...] = ()
+) -> int:
+    """Commit lease, used approval and intent together; gives the fence."""
     bench.world.crash(BEFORE_INTENT)
     now = bench.world.clock.now()
-    consumed = verified_for_use(bench, now) if bench.task.consumes else ()
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=now) as tx:
         fence = tx.take_lease(environment) if environment else 0
         bench.world.crash(LEASE_TAKEN)
         write(tx, consumed)
         host = platform.node()
         effect = bench.plan.project.environments[environment].kind if environment else "none"
-        write(tx, [TaskIntended(bench.task.id, act.attempt, act.start, environment, fence, host, argv, act.step, effect)])
-    found = spec or CommandSpec((), bench.world.files.root(), {}, {}, 0.0)
-    return CommandSpec(found.argv, found.cwd, found.env, found.secrets, found.timeout, fence)
+        write(
+            tx, [TaskIntended(bench.task.id, act.attempt, act.start, environment, fence, host, argv, act.step, effect)]
+        )
+    return fence
 
 
 def _void(bench: Bench, why: str) -> None:
@@ -109,24 +121,20 @@ def _void(bench: Bench, why: str) -> None:
 
 
 def finish(bench: Bench, key: EffectKey, start: int) -> None:
-    """Wait for a started command and record what it came to."""
+    """Wait for a started command and record what it came to.
+
+    Where it left no result its intent stays open: what became of it is settled next, as after a crash (EF-06).
+    """
     ended = _wait(bench, key)
     bench.world.crash(RESULT_THERE)
     if isinstance(ended, Ended):
         record(bench, start, outcome_of(bench, key, ended))
-        return
-    fail_after_intent(bench, start, f"{bench.task.title}: no result was left ({ended.reason})")
 
 
-def _wait(bench: Bench, key: EffectKey) -> Ended | Lost:
-    while True:
-        match bench.world.commands.look(key):
-            case Running():
-                bench.world.clock.sleep(POLL)
-            case NeverStarted():
-                return Lost("it was never started")
-            case found:
-                return found
+def _wait(bench: Bench, key: EffectKey) -> Whereabouts:
+    while isinstance(found := bench.world.commands.look(key), Running):
+        bench.world.clock.sleep(POLL)
+    return found
 
 
 def record(bench: Bench, start: int, outcome: Outcome, before: tuple[Event, ...] = ()) -> None:
@@ -151,15 +159,32 @@ def _step_evidence(bench: Bench, outcome: Outcome) -> list[Event]:
 
 
 def _sealed_event(bench: Bench, name: str, digest: Digest, size: int) -> Event:
-    return EvidenceSealed(name, digest, size, bench.stage.id, bench.attempt, "measured")
+    return EvidenceSealed(name, digest, size, bench.stage.id, bench.attempt, "external")
 
 
 def append_latest(bench: Bench, events: tuple[Event, ...]) -> None:
-    """Append after whatever the ledger's head is now: outcomes are facts and are recorded even after a halt came between."""
-    seq = max((entry.seq for entry in bench.world.journal.entries(bench.run, bench.state.seq)), default=bench.state.seq)
-    with bench.world.journal.write(bench.run, seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
-        bench.world.crash(RESULT_OPEN)
-        write(tx, events)
+    """Append after whatever the head is now: an outcome is a fact, and is recorded even where a halt came between.
+
+    Raises Moved where another driver has recorded an outcome of this act meanwhile: no outcome is recorded twice.
+    """
+    for _ in range(MOST_MOVES):
+        fresh = bench.world.journal.entries(bench.run, bench.state.seq)
+        if any(_is_outcome(bench, entry) for entry in fresh) and not isinstance(events[0], Announced):
+            break
+        seq = max((entry.seq for entry in fresh), default=bench.state.seq)
+        try:
+            with bench.world.journal.write(bench.run, seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
+                bench.world.crash(RESULT_OPEN)
+                write(tx, events)
+        except Moved:
+            continue
+        return
+    raise Moved(f"somebody else drives {bench.run} too", next_step="nothing is lost; load the run and decide again")
+
+
+def _is_outcome(bench: Bench, entry: Entry) -> bool:
+    same = entry.data.get("task") == bench.task.id and entry.data.get("attempt") == bench.attempt
+    return same and entry.type in OUTCOMES
 
 
 def fail(bench: Bench, start: int, detail: str, cause: str) -> None:
@@ -188,7 +213,7 @@ def _move(bench: Bench, act: Perform, environment: str) -> None:
         fail(bench, act.start, f"{bench.task.title}: nobody knows which slot serves {environment}", "task_failed")
         return
     told = digest_of(repr(sorted(weights.items())).encode())
-    fence = _intend(bench, act, environment, told, None).fence
+    fence = _intend(bench, act, environment, told)
     bench.world.crash(MOVE_INTENDED)
     try:
         seen = bench.world.targets[environment].move(weights, fence)

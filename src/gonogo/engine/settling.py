@@ -13,6 +13,10 @@ from gonogo.ports import EffectKey, Ended, Lost, NeverStarted, Running
 from gonogo.run.events import RunHalted, TaskFinished, TaskSettled
 from gonogo.run.machine import Settle
 from gonogo.run.rolling import step_percent
+from gonogo.terms import Json
+
+MOST_TRIES = 3
+NEVER_STARTED = "it was never started"
 
 
 def settle(bench: Bench, act: Settle) -> None:
@@ -32,17 +36,13 @@ def _settle_command(bench: Bench, act: Settle, command: Execute) -> None:
     match bench.world.commands.look(key):
         case Running():
             finish(bench, key, start)
-        case Ended(ended_by="itself") as ended:
+        case Ended() as ended:
             settled = TaskSettled(bench.task.id, act.known.attempt, start, "applied", "result", None)
             record(bench, start, outcome_of(bench, key, ended), (settled,))
         case NeverStarted():
-            _not_applied(bench, act, "engine", "it was never started")
-        case Ended() as ended if command.repeatable:
-            _not_applied(bench, act, "engine", f"it was ended by {ended.ended_by} and is repeatable")
+            _not_applied(bench, act, "engine", NEVER_STARTED)
         case Lost(reason) if command.repeatable:
             _not_applied(bench, act, "engine", f"{reason}; it is repeatable")
-        case Ended() as ended:
-            _probe(bench, act, command, f"it was ended by {ended.ended_by}")
         case Lost(reason):
             _probe(bench, act, command, reason)
 
@@ -56,7 +56,7 @@ def _probe(bench: Bench, act: Settle, command: Execute, reason: str) -> None:
         done = TaskFinished(bench.task.id, act.known.attempt, act.known.start, "ok", {"settled": "probe"}, None)
         append_latest(bench, (settled, done))
     elif answer == "not_applied":
-        append_latest(bench, (settled,))
+        append_latest(bench, (settled, *_enough(bench, act, text)))
     else:
         detail = f"{text}\nNobody can tell whether it took effect; gonogo does not repeat it on a guess."
         halt = RunHalted("outcome_unknown", "stop", bench.stage.id, bench.stage.id, blob(bench, detail))
@@ -87,7 +87,18 @@ def _asked(bench: Bench, command: Execute) -> tuple[str, str]:
 def _not_applied(bench: Bench, act: Settle, by: str, why: str) -> None:
     text = f"{bench.task.title}: {why}"
     event = TaskSettled(bench.task.id, act.known.attempt, act.known.start, "not_applied", by, blob(bench, text))
-    append_latest(bench, (event,))
+    # What never began says nothing against the command: only an engine that dies each time could go on like this.
+    lost = () if why == NEVER_STARTED else _enough(bench, act, text)
+    append_latest(bench, (event, *lost))
+
+
+def _enough(bench: Bench, act: Settle, text: str) -> tuple[TaskFinished, ...]:
+    """A command that is lost again and again has failed: a driver that repeats it for ever helps nobody."""
+    if act.known.step >= 0 or act.known.tries < MOST_TRIES:
+        return ()
+    detail = blob(bench, f"{text}\nThis was try {act.known.tries}; it is not tried again.")
+    facts: dict[str, Json] = {"cause": "task_failed"}
+    return (TaskFinished(bench.task.id, act.known.attempt, act.known.start, "failed", facts, detail),)
 
 
 def _settle_move(bench: Bench, act: Settle, environment: str, percent: int) -> None:

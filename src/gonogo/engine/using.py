@@ -8,19 +8,26 @@ from gonogo.engine.accepting import Signed, judged, rule_for
 from gonogo.engine.bench import Bench
 from gonogo.errors import Refused
 from gonogo.evidence.acceptance import Declined, Occasion
+from gonogo.evidence.ledger import Entry
 from gonogo.evidence.quorum import freeze_quorum, quorum
 from gonogo.evidence.signers import Kind
 from gonogo.run.asking import release_facts
 from gonogo.run.events import DecisionConsumed
-from gonogo.run.state import Round, usable_round
+from gonogo.run.state import Round, usable_round, used_round
 
 
 def verified_for_use(bench: Bench, now: datetime) -> tuple[DecisionConsumed, ...]:
     """The event that uses the approval up; Refused where it does not (or no longer) carry the act.
 
     The event has to be appended in the very transaction that records the intent, so that an approval is used once.
+    A further start of the same attempt, after it was proven that the first was not applied, goes on under the approval
+    that the first one used: it is verified again and there is nothing more to use up (engine section 8).
     """
     point = bench.task.consumes
+    begun = used_round(bench.state, point, bench.task.id, bench.attempt)
+    if begun is not None:
+        check_again(bench, begun, now)
+        return ()
     asked = usable_round(bench.state, point)
     if asked is None:
         raise Refused(
@@ -34,7 +41,7 @@ def verified_for_use(bench: Bench, now: datetime) -> tuple[DecisionConsumed, ...
 def check_again(bench: Bench, asked: Round, now: datetime) -> None:
     """Verify every statement of a round again and count people; Refused names who or what fails."""
     ring = bench.world.ring()
-    entries = bench.world.journal.entries(bench.run)
+    entries = _until_used(bench.world.journal.entries(bench.run), asked)
     standing = []
     for answer in asked.answers:
         handed = Signed(bench.world.vault.read(answer.statement), bench.world.vault.read(answer.signature))
@@ -52,3 +59,12 @@ def check_again(bench: Bench, asked: Round, now: datetime) -> None:
         counted = quorum(rule_for(bench.plan, asked), standing, release_facts(bench.plan), ring)
     if not counted.met:
         raise Refused(f"`{asked.point}` is not complete: {counted}", next_step=f"gonogo approve {bench.run}")
+
+
+def _until_used(entries: tuple[Entry, ...], asked: Round) -> tuple[Entry, ...]:
+    """The log up to the use of a round: that it was used is no reason against it for the act that used it."""
+    used = next(
+        (entry.seq for entry in entries if entry.type == "approval.consumed" and entry.data.get("round") == asked.name),
+        len(entries),
+    )
+    return entries[:used]

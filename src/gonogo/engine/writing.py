@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gonogo.engine.bench import Bench, Produced
+from gonogo.engine.crash_points import LEASES_FREED
 from gonogo.ports import Draft, Transaction
-from gonogo.run.events import Event, EvidenceSealed, data_of, type_of
+from gonogo.run.events import Event, EvidenceSealed, RunClosed, data_of, type_of
 from gonogo.terms import Digest, digest_of
 
 
@@ -14,6 +15,18 @@ def append(bench: Bench, events: Sequence[Event]) -> None:
     """Append `events` after the state that `bench` saw; raises Moved where somebody else wrote meanwhile."""
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
         write(tx, events)
+
+
+def append_close(bench: Bench, event: RunClosed) -> None:
+    """Append the end of a run and give back every environment that it holds, in one transaction (engine section 5.4).
+
+    Nothing else gives an environment back: a halted run keeps what it holds.
+    """
+    with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
+        write(tx, [event])
+        for environment in bench.plan.project.environments:
+            tx.free_lease(environment)
+        bench.world.crash(LEASES_FREED)
 
 
 def write(tx: Transaction, events: Sequence[Event]) -> None:

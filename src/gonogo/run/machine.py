@@ -140,7 +140,7 @@ def decide(plan: Plan, state: RunState, now: datetime) -> NextAct:
     if state.halted is not None:
         return Parked(state.halted)
     for task_id, known in state.tasks.items():
-        if known.open:
+        if known.open and not _given_up(state, known):
             return Settle(_task(plan, task_id), known)
     if state.aborting and state.touched and state.rollback is None and plan.rollback is not None:
         return Record(RollbackBegun("abort", "aborted", None))
@@ -149,6 +149,11 @@ def decide(plan: Plan, state: RunState, now: datetime) -> NextAct:
         if act is not None:
             return act
     return Record(RunClosed(outcome_of(plan, state)))
+
+
+def _given_up(state: RunState, known: TaskState) -> bool:
+    """An act whose outcome nobody knows keeps an abort from nothing: what follows takes production back as a whole."""
+    return known.unknown and state.aborting and state.rollback is None
 
 
 def outcome_of(plan: Plan, state: RunState) -> str:

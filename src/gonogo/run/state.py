@@ -29,13 +29,16 @@ from gonogo.run.rolling import Rolling, rolled
 from gonogo.terms import Digest, Json
 
 REPEATED_ON_RESUME = frozenset(
-    {"task_failed", "gate_failed", "evidence_missing", "no_go", "judge_hold", "approval_void"}
+    {"task_failed", "gate_failed", "evidence_missing", "no_go", "judge_hold", "approval_void", "rollback_failed"}
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """What became of a task in its present attempt. `intended_at` is set while or after an act; `outcome` when it ended."""
+    """What became of a task in its present attempt. `open` means intended without an outcome.
+
+    `unknown` says that the world was asked in vain what became of it; `tries` counts intents in this attempt.
+    """
 
     attempt: int
     start: int
@@ -47,6 +50,8 @@ class TaskState:
     began: datetime
     ended: datetime | None
     step: int = -1
+    unknown: bool = False
+    tries: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One asking of people. `status` is open, voided, expired or used."""
+    """One asking of people. `status` is open, voided, expired or used; `used_by` is the `task/attempt` that used it."""
 
     name: str
     task: str
@@ -96,6 +101,7 @@ class Round:
     at: datetime
     status: str
     answers: tuple[Answer, ...]
+    used_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +209,7 @@ def _with_task(plan: Plan, state: RunState, entry: Recorded) -> RunState:
     known = state.tasks.get(event.task)
     match event:
         case happened.TaskIntended():
-            found = TaskState(event.attempt, event.start, "", True, event.fence, {}, None, entry.at, None, event.step)
+            found = _intended(known, event, entry.at)
             touched = state.touched or _touches_production(task_of(plan, event.task))
             starts = {**state.starts, event.task: max(event.start, state.starts.get(event.task, 0))}
             state = replace(state, touched=touched, starts=starts)
@@ -215,8 +221,16 @@ def _with_task(plan: Plan, state: RunState, entry: Recorded) -> RunState:
             )
         case happened.TaskSettled():
             assert known is not None
-            found = replace(known, open=event.outcome == "unknown", outcome="", detail=event.detail, ended=None)
+            unknown = event.outcome == "unknown"
+            found = replace(known, open=unknown, unknown=unknown, outcome="", detail=event.detail, ended=None)
     return replace(state, tasks={**state.tasks, event.task: found})
+
+
+def _intended(known: TaskState | None, event: happened.TaskIntended, at: datetime) -> TaskState:
+    tries = known.tries + 1 if known is not None and known.attempt == event.attempt and event.step < 0 else 1
+    return TaskState(
+        event.attempt, event.start, "", True, event.fence, {}, None, at, None, step=event.step, tries=tries
+    )
 
 
 def _touches_production(task: Task) -> bool:
@@ -307,7 +321,7 @@ def _with_round(state: RunState, entry: Recorded) -> RunState:
         case happened.DecisionExpired() as event:
             return _marked(state, event.round, "expired")
         case happened.DecisionConsumed() as event:
-            return _marked(state, event.round, "used")
+            return _marked(state, event.round, "used", f"{event.task}/{event.attempt}")
         case _:
             return state
 
@@ -330,11 +344,11 @@ def _answered(state: RunState, event: happened.DecisionRecorded, entry: Recorded
     return replace(state, rounds={**state.rounds, event.round: replace(known, answers=(*known.answers, answer))})
 
 
-def _marked(state: RunState, name: str, status: str) -> RunState:
+def _marked(state: RunState, name: str, status: str, used_by: str = "") -> RunState:
     known = state.rounds.get(name)
     if known is None:
         return state
-    return replace(state, rounds={**state.rounds, name: replace(known, status=status)})
+    return replace(state, rounds={**state.rounds, name: replace(known, status=status, used_by=used_by)})
 
 
 def _with_course(plan: Plan, state: RunState, entry: Recorded) -> RunState:
@@ -368,7 +382,8 @@ def _with_course(plan: Plan, state: RunState, entry: Recorded) -> RunState:
 
 
 def _closed(tasks: Mapping[str, TaskState]) -> Mapping[str, TaskState]:
-    return {name: replace(task, open=False) if task.open and task.step >= 0 else task for name, task in tasks.items()}
+    # A rollback takes back a step of the rollout, and an act of which nobody knows whether it took effect.
+    return {name: replace(task, open=False) if task.step >= 0 or task.unknown else task for name, task in tasks.items()}
 
 
 def _resumed(plan: Plan, state: RunState, event: happened.RunResumed) -> RunState:
@@ -414,6 +429,12 @@ def usable_round(state: RunState, point: str) -> Round | None:
         if item.point == point and item.status == "open":
             found = item
     return found
+
+
+def used_round(state: RunState, point: str, task: str, attempt: int) -> Round | None:
+    """The round of a decision point that this very attempt of a task used up in an earlier start."""
+    used_by = f"{task}/{attempt}"
+    return next((item for item in state.rounds.values() if item.point == point and item.used_by == used_by), None)
 
 
 def is_decision(task: Task) -> bool:
