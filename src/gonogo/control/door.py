@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gonogo.adapters.run_lock import RunLocks
@@ -17,10 +17,14 @@ from gonogo.engine.driver import Driver, Listener, Stopped
 from gonogo.engine.resuming import ask_resume, lift
 from gonogo.errors import Refused
 from gonogo.evidence.acceptance import Accepted
-from gonogo.ports import Draft
+from gonogo.plan.model import Plan
+from gonogo.ports import Draft, Moved
 from gonogo.run.events import AbortRequested, Event, RunHalted, data_of, type_of
 from gonogo.run.state import Round
-from gonogo.terms import Actor, Engine, RunId
+from gonogo.terms import Actor, Digest, Engine, RunId
+
+MOST_MOVES = 20
+"""So often a signature is judged again because somebody else wrote to the ledger in the same moment."""
 
 
 @dataclass(slots=True)
@@ -29,6 +33,8 @@ class Door:
 
     workspace: Workspace
     world: World
+    plans: dict[Digest, Plan] = field(default_factory=dict)
+    """Plans that this door compiled and compared with the ledger, by digest."""
 
     @classmethod
     def at(cls, root: Path, environ: Mapping[str, str], report: Report | None = None) -> Door:
@@ -50,13 +56,13 @@ class Door:
 
     def load(self, run: RunId) -> Opened:
         """A run with its plan and state; BadInput names the known runs where there is no such run."""
-        return load_run(self.world, run)
+        return load_run(self.world, run, self.plans)
 
     def drive(self, run: RunId, *, patient: bool, listener: Listener) -> Stopped:
         """Drive a run until it is over, halted, or waits; Busy where another engine drives it."""
         locks = RunLocks(self.workspace.root / STATE_FOLDER / "runs", self.world.clock)
         with locks.driving(run):
-            opened = load_run(self.world, run)
+            opened = self.load(run)
             world = assemble(self.workspace.root, opened.plan.project, self.world.environ)
             return Driver(world, opened.plan, run, Engine("local"), patient, listener).drive()
 
@@ -71,12 +77,19 @@ class Door:
         return asked, self.world.vault.read(asked.request), self.world.vault.read(asked.shown)
 
     def record(self, run: RunId, name: str, statement: bytes, signature: bytes, actor: Actor) -> Accepted:
-        """Record a signed statement; Refused with rule and remedy where it does not count."""
+        """Record a signed statement; Refused with rule and remedy where it does not count.
+
+        Where another person's statement, or an event of the engine, came in between, it is judged again.
+        """
         opened = self.load(run)
         self.refuse_edited(opened)
-        return record_statement(
-            self.world, opened.plan, self.world.ring(), run, name, Signed(statement, signature), actor
-        )
+        signed = Signed(statement, signature)
+        for _ in range(MOST_MOVES):
+            try:
+                return record_statement(self.world, opened.plan, self.world.ring(), run, name, signed, actor)
+            except Moved:
+                self.world.clock.sleep(0.01)
+        return record_statement(self.world, opened.plan, self.world.ring(), run, name, signed, actor)
 
     def refuse_edited(self, opened: Opened) -> None:
         """Tampered where a view of this run's evidence was edited by hand (C2)."""

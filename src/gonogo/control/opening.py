@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import secrets
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 
 from gonogo.adapters.commands import SupervisedCommands
@@ -91,17 +92,22 @@ def _store(workspace: Workspace, world: World, protocol: str, release: str) -> t
     return digests, {name: source.name for name, source in sources.items()}
 
 
-def load_run(world: World, run: RunId) -> Opened:
-    """A run with the plan that it is bound to, compiled again from the stored inputs; Tampered where that differs."""
+def load_run(world: World, run: RunId, known: MutableMapping[Digest, Plan]) -> Opened:
+    """A run with the plan that it is bound to, compiled again from the stored inputs; Tampered where that differs.
+
+    `known` holds plans that were already compiled and compared, by digest; a new one is added to it.
+    """
     entries = world.journal.entries(run)
     bound = next((found for entry in entries if isinstance(found := recorded(entry).event, PlanBound)), None)
     if bound is None:
         raise Tampered(f"{run} has no plan in its ledger", next_step="open a new run")
-    compiled = compile_plan(stored_sources(world, bound))
-    if compiled.plan is None or compiled.plan.digest != bound.plan_sha256:
-        raise Tampered(
-            f"{run} is bound to plan {bound.plan_sha256[:12]}…, and this version of gonogo compiles another one",
-            next_step="go on with the version that opened the run, or abort it and open a new one",
-        )
-    plan = compiled.plan
+    plan = known.get(bound.plan_sha256)
+    if plan is None:
+        plan = compile_plan(stored_sources(world, bound)).plan
+        if plan is None or plan.digest != bound.plan_sha256:
+            raise Tampered(
+                f"{run} is bound to plan {bound.plan_sha256[:12]}…, and this version of gonogo compiles another one",
+                next_step="go on with the version that opened the run, or abort it and open a new one",
+            )
+        known[bound.plan_sha256] = plan
     return Opened(run, plan, fold(plan, (recorded(entry) for entry in entries)), entries)
