@@ -176,6 +176,8 @@ SIGNERS = {
     "scope_confirmation": ("po1",),
     "freeze": ("rm1", "sre1"),
     "production": ("po1", "sre1"),
+    "production_probe": ("sre1",),
+    "resume": ("rm1",),
 }
 
 
@@ -267,6 +269,7 @@ people:
   monitoring_coverage: {{all_of: [sre_lead]}}
   security_signoff: {{all_of: [security_lead]}}
   scope_confirmation: {{all_of: [product_owner]}}
+  production_probe: {{all_of: [sre_lead]}}
   production: {{any_of: [product_owner, sponsor], all_of: [sre_lead], quorum: 2}}
   resume: {{all_of: [release_manager]}}
 freeze_stakeholders: [rm1, sre1]

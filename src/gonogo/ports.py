@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Protocol, TypeAlias
 
 from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import Entry
-from gonogo.terms import Actor, Digest, Json, RunId, Secret
+from gonogo.terms import Actor, Digest, Json, RunId, Secret, digest_of
 
 
 class Clock(Protocol):
@@ -145,6 +146,11 @@ class CommandSpec:
     secrets: Mapping[str, Secret]
     timeout: float
     fence: int = 0
+
+
+def argv_digest(argv: Sequence[str]) -> Digest:
+    """SHA-256 of the arguments, each followed by a NUL: what an intent says about the command (never its secrets)."""
+    return digest_of(b"".join(os.fsencode(argument) + b"\0" for argument in argv))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gonogo.adapters.commands import Patience, SupervisedCommands, argv_digest, folder_name, text_of
+from gonogo.adapters.commands import Patience, SupervisedCommands, folder_name, text_of
 from gonogo.errors import BadInput
-from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, Running
+from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, Running, argv_digest
 from gonogo.terms import RunId, Secret, digest_of
 
 RUN = RunId("production-v2-77aa")

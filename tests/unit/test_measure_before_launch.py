@@ -108,12 +108,19 @@ def test_current_runbooks_a_full_rota_and_a_reached_escalation_pass() -> None:
         (replace(OPERATIONS, on_call=(replace(DUTY, backup="ada"),)), "one person as primary and backup"),
         (replace(OPERATIONS, on_call=(replace(DUTY, ends_at=NOW + 2 * HOUR),)), "not on call for the whole window"),
         (replace(OPERATIONS, escalation=(EscalationSeen(2, "", reachable=True),)), "level 2 has no contact"),
-        (replace(OPERATIONS, escalation=(EscalationSeen(2, "ada", None),)), "level 2 was not reached"),
+        (replace(OPERATIONS, escalation=(EscalationSeen(2, "ada", reachable=False),)), "level 2 was not reached"),
     ],
 )
 def test_each_gap_of_operations_is_named(seen: OperationsSeen, words: str) -> None:
     assert operations(seen).text("status") == "fail"
     assert words in " ".join(operations(seen).texts("gaps"))
+
+
+@pytest.mark.req("OPS-03")
+def test_a_level_of_escalation_that_nobody_tried_is_no_gap_and_no_pass() -> None:
+    seen = operations(replace(OPERATIONS, escalation=(EscalationSeen(2, "ada", None),)))
+    assert not seen.has("status")
+    assert seen.texts("gaps") == ()
 
 
 @pytest.mark.parametrize("field", ["runbooks", "on_call", "escalation"])

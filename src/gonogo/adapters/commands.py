@@ -19,7 +19,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +32,18 @@ from gonogo.adapters.mounts import refuse_remote
 from gonogo.errors import BadInput, Broken, Busy, GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.evidence.ledger import time_of
-from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, NeverStarted, Output, Running, Whereabouts
-from gonogo.terms import Digest, RunId, digest_of
+from gonogo.ports import (
+    CommandSpec,
+    EffectKey,
+    Ended,
+    Lost,
+    NeverStarted,
+    Output,
+    Running,
+    Whereabouts,
+    argv_digest,
+)
+from gonogo.terms import Digest, RunId
 
 _IDENTITY: Final = ("run", "task", "attempt", "start", "argv_sha256")
 _DOT: Final = ord(".")
@@ -80,11 +90,6 @@ def text_of(name: str) -> str:
     """The inverse of `folder_name`."""
     data = re.sub(rb"=([0-9a-f]{2})", lambda found: bytes((int(found[1], 16),)), name.encode())
     return data.decode("utf-8", "surrogatepass")
-
-
-def argv_digest(argv: Sequence[str]) -> Digest:
-    """SHA-256 of the arguments, each followed by a NUL: what an intent says about the command (never its secrets)."""
-    return digest_of(b"".join(os.fsencode(argument) + b"\0" for argument in argv))
 
 
 class SupervisedCommands:

@@ -53,7 +53,11 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """A file that a measurement wrote; `status` is measured, signed or external."""
+    """A file that a measurement wrote.
+
+    `status` is `measured` (gonogo looked or computed), `signed` (it tells what people signed) or `external` (a script of
+    the project wrote it).
+    """
 
     name: str
     data: bytes

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gonogo.engine.bench import Bench
+from gonogo.engine.capturing import captured
 from gonogo.errors import BadInput, Refused, Tampered
 from gonogo.evidence.canonical import read_json
 from gonogo.evidence.ledger import time_text
 from gonogo.plan.model import Execute
 from gonogo.plan.project import CommandBinding
 from gonogo.ports import CommandSpec, EffectKey, Ended, Sealed
-from gonogo.terms import Digest, Json, Secret, digest_of
+from gonogo.terms import Json, Secret
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 _OURS = frozenset({"python", "out"})
@@ -126,31 +127,33 @@ def check_scripts(bench: Bench, binding: CommandBinding) -> None:
 
 def outcome_of(bench: Bench, key: EffectKey, ended: Ended) -> Outcome:
     """Seal what the command left and say what it amounts to. An exit status of 0 is a condition, never a verdict."""
-    files = bench.world.vault.seal(bench.world.commands.folder(key))
-    vault = bench.world.vault
-    outputs = {
-        name: vault.put(output.path.read_bytes())
-        for name, output in (("stdout", ended.stdout), ("stderr", ended.stderr))
-    }
-    faults = [text for text in (_ending(ended), ended.note, *_broken_files(bench, files)) if text]
+    left = captured(bench, key, ended)
+    faults = [text for text in (_ending(ended), ended.note, *left.faults, *_broken_files(bench, left.files)) if text]
     facts: dict[str, Json] = {
         "exit_code": ended.exit_code,
         "ended_by": ended.ended_by,
         "started_at": time_text(ended.started_at),
         "ended_at": time_text(ended.ended_at),
-        "stdout": outputs["stdout"],
-        "stderr": outputs["stderr"],
+        "stdout": left.stdout,
+        "stderr": left.stderr,
         "stdout_size": ended.stdout.size,
         "stderr_size": ended.stderr.size,
-        "out": {file.path: file.digest for file in files},
+        "out": {file.path: file.digest for file in left.files},
     }
     if ended.stdout.cut or ended.stderr.cut:
         facts["output_cut"] = True
     detail = ""
     if faults:
-        detail = f"{bench.task.title}: {'; '.join(faults)}{_tail(vault.read(outputs['stderr']), vault.read(outputs['stdout']))}"
+        detail = f"{bench.task.title}: {'; '.join(faults)}{left.last_lines}{_next_step(bench)}"
         facts["cause"] = "task_failed"
-    return Outcome(not faults, facts, detail, files)
+    return Outcome(not faults, facts, detail, left.files)
+
+
+def _next_step(bench: Bench) -> str:
+    act = bench.task.act
+    assert isinstance(act, Execute)
+    origin = bench.plan.project.commands[act.command].origin
+    return f"\n  where: the command `{act.command}` ({origin})\n  next: repair it, then gonogo resume {bench.run}"
 
 
 def _ending(ended: Ended) -> str:
@@ -172,13 +175,3 @@ def _broken_files(bench: Bench, files: tuple[Sealed, ...]) -> list[str]:
             except BadInput as error:
                 faults.append(f"{file.path}, which it wrote, is not usable JSON: {error.what}")
     return faults
-
-
-def _tail(stderr: bytes, stdout: bytes) -> str:
-    text = (stderr or stdout).decode("utf-8", "replace").strip().splitlines()
-    return "\n  last lines: " + "\n              ".join(text[-5:]) if text else ""
-
-
-def argv_digest(spec: CommandSpec) -> Digest:
-    """Digest of the argument list, as it stands in the intent."""
-    return digest_of(b"\0".join(argument.encode() for argument in spec.argv))

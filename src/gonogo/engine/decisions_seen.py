@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from gonogo.engine.bench import Bench, Looked
+from collections.abc import Mapping
+from dataclasses import replace
+from gonogo.engine.bench import Bench, Looked, Produced
+from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import time_of
 from gonogo.evidence.sayings import ApprovalSaying
 from gonogo.evidence.statements import read_statement
@@ -12,6 +13,11 @@ from gonogo.measure.approvals_record import LaunchSeen, ReviewSeen, SignedDecisi
 from gonogo.run.asking import release_facts, standing
 from gonogo.run.state import Round
 from gonogo.terms import Digest
+
+
+def signed_file(bench: Bench, name: str, body: Mapping[str, Tree]) -> Produced:
+    """A JSON evidence file that tells what people signed: it is filed as `signed`, never as measured."""
+    return replace(bench.json(name, body), status="signed")
 
 
 def round_at(bench: Bench, point: str) -> Round | None:
@@ -86,7 +92,9 @@ def readiness_approval(bench: Bench) -> Looked:
     body = review_body(seen, bench.now)
     ok = standing(bench.plan, asked).met
     return Looked(
-        ok=ok, files=(bench.json("readiness-approval.json", body),), detail="" if ok else "readiness is not approved"
+        ok=ok,
+        files=(signed_file(bench, "readiness-approval.json", body),),
+        detail="" if ok else "readiness is not approved",
     )
 
 
@@ -100,11 +108,13 @@ def production_approval(bench: Bench) -> Looked:
         subject(bench, asked, launch=True),
         required_roles(bench, "production"),
         asked.at,
-        valid + timedelta(0),
+        valid,
         signed_decisions(bench, asked),
     )
     body = launch_body(seen, bench.now)
     ok = standing(bench.plan, asked).met
     return Looked(
-        ok=ok, files=(bench.json("production-approval.json", body),), detail="" if ok else "production is not approved"
+        ok=ok,
+        files=(signed_file(bench, "production-approval.json", body),),
+        detail="" if ok else "production is not approved",
     )

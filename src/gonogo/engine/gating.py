@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gonogo.engine.bench import Bench, Produced
 from gonogo.engine.crash_points import JUDGED
 from gonogo.engine.writing import append, blob, sealed, show
-from gonogo.plan.model import GateRule, Judge
+from gonogo.plan.model import BoundClause, GateRule, Judge
 from gonogo.run.events import GateJudged, TaskFinished
 from gonogo.run.gate import GateJudgement, SealedFile, Subject, judge, judgement_body
 from gonogo.terms import Verdict
@@ -26,6 +28,12 @@ def judged(bench: Bench, rule: GateRule) -> GateJudgement:
     """Judge a gate of this run now; changes nothing (GAT-02)."""
     subject = Subject(bench.run, bench.plan.release.digest)
     return judge(rule, files_for(bench, rule), subject, bench.now)
+
+
+def judge_file(bench: Bench, name: str, clauses: tuple[BoundClause, ...]) -> GateJudgement:
+    """Judge one sealed file by some clauses of this plan, as a gate would; records nothing."""
+    any_rule = next(iter(bench.plan.gates.values()))
+    return judged(bench, replace(any_rule, clauses=clauses, evidence=(name,), manual=()))
 
 
 def judge_gate(bench: Bench) -> None:

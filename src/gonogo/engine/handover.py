@@ -31,7 +31,7 @@ class Handover:
             return found
         for sealed in self.state.packages.values():
             if sealed.name == name and self.state.closed_at:
-                return Evidence(name, sealed.sha256, sealed.size, "package", 1, "measured", 0, self.state.closed_at)
+                return Evidence(name, sealed.sha256, sealed.size, "package", 1, "sealed", 0, self.state.closed_at)
         return None
 
 

@@ -6,8 +6,16 @@ from collections.abc import Mapping
 
 from gonogo.engine import decisions_seen as decided
 from gonogo.engine import measuring_after as after
+from gonogo.engine import measuring_intake as intake
+from gonogo.engine import measuring_operations as operating
+from gonogo.engine import measuring_parity as sides
 from gonogo.engine import measuring_production as production
-from gonogo.engine import measuring_staging as staging
+from gonogo.engine import measuring_readiness as readiness
+from gonogo.engine import measuring_rehearsal as rehearsing
+from gonogo.engine import measuring_rollout as rollout
+from gonogo.engine import measuring_security as scanning
+from gonogo.engine import measuring_small as small
+from gonogo.engine import measuring_tests as testing
 from gonogo.engine import measuring_world as outside
 from gonogo.engine.bench import Measurement
 
@@ -16,20 +24,20 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "candidate": outside.candidate,
     "serves-release": outside.serves_release,
     "restored": outside.restored,
-    "prerequisites": staging.prerequisites,
-    "intake": staging.intake,
-    "parity": staging.parity,
-    "refresh": staging.refresh,
-    "rehearsal": staging.rehearsal,
-    "tests": staging.tests,
+    "prerequisites": intake.prerequisites,
+    "intake": intake.intake,
+    "parity": sides.parity,
+    "refresh": rehearsing.refresh,
+    "rehearsal": rehearsing.rehearsal,
+    "tests": testing.tests,
     "baseline": after.baseline,
-    "rollback-proof": staging.rollback_proof,
-    "security": staging.security,
-    "operations": staging.operations,
+    "rollback-proof": rehearsing.rollback_proof,
+    "security": scanning.security,
+    "operations": operating.operations,
     "package-index": after.package_index,
     "readiness-approval": decided.readiness_approval,
-    "checklist": staging.checklist,
-    "readiness": production.readiness,
+    "checklist": rehearsing.checklist,
+    "readiness": readiness.readiness,
     "confirmations": production.confirmations,
     "window": production.window,
     "staging-check": production.staging_check,
@@ -37,17 +45,18 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "freeze": production.freeze,
     "dry-run": production.dry_run,
     "production-approval": decided.production_approval,
-    "snapshot": production.snapshot,
-    "deployment": after.deployed,
+    "snapshot": rollout.snapshot,
+    "deployment": small.deployed,
     "post-deployment": after.post_deployment,
     "notices": after.notices,
     "health": after.health,
     "release-report": after.written_report,
     "retrospective": after.retrospective,
     "report": after.report,
-    "connectivity": after.connectivity,
-    "health-checks": after.health_checks,
-    "staging-deployment": after.staging_deployment,
-    "smoke": after.smoke,
-    "performance": after.performance,
+    "connectivity-staging": small.staging_connectivity,
+    "connectivity": small.connectivity,
+    "health-checks": small.health_checks,
+    "staging-deployment": small.staging_deployment,
+    "smoke": small.smoke,
+    "performance": small.performance,
 }

@@ -1,4 +1,4 @@
-"""Measurements after a rollout: checks, health window, report, retrospective; and the small pipeline's own (27 to 31)."""
+"""Measurements after a rollout: checks, health window, report, retrospective (requirement sections 27 to 31)."""
 
 from __future__ import annotations
 
@@ -7,28 +7,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from gonogo.engine.bench import Bench, Looked, Produced
-from gonogo.engine.measuring_production import deployment, rolling_of
-from gonogo.engine.measuring_staging import execution
+from gonogo.engine.measuring_alerts import open_incidents
+from gonogo.engine.measuring_rollout import deployment, rolling_of
+from gonogo.engine.measuring_tests import execution, short_suites
 from gonogo.engine.measuring_world import reach, serving
+from gonogo.engine.runs_seen import stage_began
 from gonogo.measure.baseline import BaselineMetric, BaselineSeen, baseline_body, baseline_markdown
 from gonogo.measure.communications import MessageSent, communications_body
-from gonogo.measure.connectivity import (
-    EnvironmentsSeen,
-    ServiceProbe,
-    TargetProbe,
-    connectivity_body,
-    health_checks_body,
-    validation_body,
-)
-from gonogo.measure.deployment import ServiceDeployed, ServicesSeen, services_body
-from gonogo.measure.header import RawFile
 from gonogo.measure.health import HealthSeen, SeriesSeen, SloSeen, health_body, health_markdown
 from gonogo.measure.package_index import PackageItem, PackageSeen, package_body
-from gonogo.measure.performance import PerformanceReading, performance_body
 from gonogo.measure.post_deployment import CheckAfter, MetricReading, PostDeploymentSeen, post_deployment_body
 from gonogo.measure.report_index import ReportSection, RunOutcome, report_index_body
 from gonogo.measure.retrospective import FollowUp, Improvement, RetrospectiveSeen, RunFigures, retrospective_body
-from gonogo.measure.smoke import SmokeTest, smoke_body
+from gonogo.measure.rollback import CheckResult
+from gonogo.measure.test_reports import Outcome
 from gonogo.plan.model import Roll, Watch
 from gonogo.ports import CounterSample
 from gonogo.reports.release import release_report
@@ -37,17 +29,21 @@ from gonogo.run.rolling import Rolling, window_of, window_samples
 from gonogo.run.slo import Measured, quantile_of, rate_of
 from gonogo.terms import digest_of
 
+AFTER: Mapping[Outcome, CheckResult] = {"passed": "pass", "failed": "fail", "skipped": "inconclusive"}
+"""A test that was skipped has shown nothing: it is no pass."""
+
 
 def post_deployment(bench: Bench) -> Looked:
     """Smoke tests, health and a check of each service, at once after the deployment (PDV-01, PDV-02)."""
     seen, raw = execution(bench, bench.plan.project.smoke)
     checks = [
-        CheckAfter(f"{case.suite}: {case.name}", "smoke", "pass" if case.outcome == "passed" else "fail", bench.now)
+        CheckAfter(f"{case.suite}: {case.name}", "smoke", AFTER[case.outcome], bench.now)
         for suite in seen.suites
         for case in suite.cases
-        if case.outcome != "skipped"
     ]
     checks += [CheckAfter(item.name, "smoke", "fail", bench.now, item.reason) for item in seen.unreadable]
+    short = short_suites(bench.plan.project.smoke, seen)
+    checks += [CheckAfter(reason, "smoke", "inconclusive", bench.now, reason) for reason in short]
     checks += [
         CheckAfter(f"production {name}", "health", "pass" if ok else "fail", bench.now, detail)
         for name, ok, detail in reach(bench, "production")
@@ -58,11 +54,10 @@ def post_deployment(bench: Bench) -> Looked:
         CheckAfter("the released version serves", "service", "pass" if right else "fail", bench.now, front.detail)
     )
     deployed = _deployed_at(bench)
-    started = min(
-        (known.began for name, known in bench.state.tasks.items() if name.startswith(bench.stage.id)), default=bench.now
-    )
+    incidents, unknown = open_incidents(bench, checks)
+    checks += unknown
     body = post_deployment_body(
-        PostDeploymentSeen(deployed, max(deployed, started), tuple(checks), _readings(bench), ())
+        PostDeploymentSeen(deployed, max(deployed, stage_began(bench)), tuple(checks), _readings(bench), incidents)
     )
     found = body["post_deployment"]
     ok = isinstance(found, Mapping) and found.get("status") == "pass"
@@ -256,8 +251,6 @@ def package_index(bench: Bench) -> Looked:
             sealed.size,
             tuple(item.path for item in items),
             (*items, *missing),
-            None,
-            Decimal(1),
         )
     )
     found = body["completeness"]
@@ -279,7 +272,7 @@ def baseline(bench: Bench) -> Looked:
     sample = source.sample() if source else None
     slot = str(bench.seen("staging").get("candidate") or "")
     found = next((item for item in sample.slots if item.slot == slot), None) if sample else None
-    figures = _figures(found) if found else {}
+    figures = figures_of(found) if found else {}
     metrics = tuple(
         BaselineMetric(name, name, measured.value, "ratio" if name == "error_rate" else "seconds")
         for name, measured in figures.items()
@@ -296,115 +289,12 @@ def baseline(bench: Bench) -> Looked:
     return Looked(ok=ok, files=files, detail="" if ok else "no metric of staging could be read: " + "; ".join(missing))
 
 
-def _figures(sample: CounterSample) -> dict[str, Measured]:
+def figures_of(sample: CounterSample) -> dict[str, Measured]:
+    """Error rate and latencies of one slot, since it was started."""
     found = {"error_rate": rate_of(sample.errors, sample.requests)}
     counts = [count for _, count in sample.buckets]
     singles = [high - low for low, high in zip((0, *counts[:-1]), counts, strict=True)]
     bounds = [float(bound) for bound, _ in sample.buckets[:-1]]
-    for name, rank in (("p50", Decimal("0.5")), ("p95", Decimal("0.95"))):
+    for name, rank in (("p50", Decimal("0.5")), ("p95", Decimal("0.95")), ("p99", Decimal("0.99"))):
         found[name] = quantile_of(singles, bounds, rank) if singles else Measured(None, 0, "no latency buckets")
     return found
-
-
-def _probes(bench: Bench) -> tuple[tuple[str, str, bool, str], ...]:
-    return tuple(
-        (kind, name, ok, detail) for kind in ("staging", "production") for name, ok, detail in reach(bench, kind)
-    )
-
-
-def connectivity(bench: Bench) -> Looked:
-    """Staging and production are reached (CON-01)."""
-    seen = _probes(bench)
-    targets = tuple(
-        TargetProbe(kind, name, ok, bench.now, None, None if ok else detail) for kind, name, ok, detail in seen
-    )
-    ok = all(item.reachable for item in targets)
-    file = bench.json("connectivity-report.json", connectivity_body(targets, None))
-    detail = (
-        ""
-        if ok
-        else "not reachable: "
-        + "; ".join(f"{item.environment} {item.target}" for item in targets if not item.reachable)
-    )
-    return Looked(ok=ok, files=(file,), detail=detail)
-
-
-def health_checks(bench: Bench) -> Looked:
-    """Every service is asked for its health; open critical alerts are part of the answer (CON-03, CON-04)."""
-    seen = _probes(bench)
-    services = tuple(ServiceProbe(kind, name, ok, detail, bench.now) for kind, name, ok, detail in seen)
-    targets = tuple(
-        TargetProbe(kind, name, ok, bench.now, None, None if ok else detail) for kind, name, ok, detail in seen
-    )
-    report_file = bench.json("health-check-report.json", health_checks_body(services))
-    parts = (RawFile(report_file.name, digest_of(report_file.data)), *bench.raw("connectivity-report.json"))
-    body = validation_body(EnvironmentsSeen(targets, services, (), parts))
-    ok = all(item.healthy for item in services)
-    detail = (
-        ""
-        if ok
-        else "; ".join(f"{item.environment} {item.service}: {item.detail}" for item in services if not item.healthy)
-    )
-    return Looked(ok=ok, files=(report_file, bench.json("validation.json", body)), detail=detail)
-
-
-def services_record(bench: Bench, kind: str, name: str) -> Looked:
-    """A deployment by services (F22)."""
-    front = serving(bench, kind).front
-    wanted = bench.plan.release.version
-    started = min(
-        (known.began for task, known in bench.state.tasks.items() if task.startswith(bench.stage.id)), default=bench.now
-    )
-    services = tuple(
-        ServiceDeployed(item.name, item.version, item.digest, front.version == wanted, front.healthy, None)
-        for item in bench.plan.release.services
-    )
-    body = services_body(ServicesSeen(started, bench.now, services))
-    ok = front.version == wanted and front.healthy
-    return Looked(ok=ok, files=(bench.json(name, body),), detail="" if ok else front.detail)
-
-
-def staging_deployment(bench: Bench) -> Looked:
-    """`staging-deployment.json` of the small pipeline (RCF-05)."""
-    return services_record(bench, "staging", "staging-deployment.json")
-
-
-def deployed(bench: Bench) -> Looked:
-    """The deployment report of the protocol that runs: by acts, or by services in the small pipeline (ROL-03)."""
-    if bench.plan.name == "deployment-automation":
-        return services_record(bench, "production", "production-deployment.json")
-    return deployment(bench)
-
-
-def smoke(bench: Bench) -> Looked:
-    """The smoke tests against production (PDV-03)."""
-    seen, raw = execution(bench, bench.plan.project.smoke)
-    results = tuple(
-        SmokeTest(case.name, case.outcome, timedelta(seconds=float(case.seconds or 0)))
-        for suite in seen.suites
-        for case in suite.cases
-    )
-    body = smoke_body(results)
-    lacking = "; ".join(item.reason for item in seen.unreadable)
-    return Looked(ok=not lacking, files=(*raw, bench.json("smoke-test-results.json", body)), detail=lacking)
-
-
-def performance(bench: Bench) -> Looked:
-    """Performance as the baseline of later deployments (PDV-04, PDV-05)."""
-    environment = bench.environment("production")
-    source = bench.world.metrics.get(environment.name)
-    sample = source.sample() if source else None
-    slot = str(bench.seen("production").get("candidate") or "")
-    found = next((item for item in sample.slots if item.slot == slot), None) if sample else None
-    limits = {rule.metric: rule.limit for rule in bench.plan.project.health.objectives}
-    readings = tuple(
-        PerformanceReading(
-            name, "ratio" if name == "error_rate" else "seconds", measured.value, Decimal(0), limits.get(name)
-        )
-        for name, measured in (_figures(found) if found else {}).items()
-        if name in limits
-    )
-    body = performance_body(readings, bench.now, timedelta(0))
-    ok = bool(readings)
-    file = bench.json("performance-baseline.json", body)
-    return Looked(ok=ok, files=(file,), detail="" if ok else "no metric of production could be read")

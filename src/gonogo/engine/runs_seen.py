@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.engine.bench import Bench
 from gonogo.evidence.ledger import time_of
 from gonogo.measure.command_runs import CommandRun
 from gonogo.plan.model import Execute, Task
+from gonogo.ports import argv_digest
 from gonogo.run.state import TaskState
-from gonogo.terms import Digest, digest_of
+from gonogo.terms import Digest
 
 
 def when(known: TaskState | None, name: str) -> datetime | None:
@@ -30,7 +33,7 @@ def command_run(bench: Bench, task: Task, known: TaskState, log_range: tuple[int
     binding = bench.plan.project.commands[task.act.command]
     argv = (*binding.run, *task.act.extra)
     pinned = next((bench.plan.scripts[argument] for argument in argv if argument in bench.plan.scripts), None)
-    script = pinned or digest_of("\0".join(argv).encode())
+    script = pinned or argv_digest(argv)
     code = known.facts.get("exit_code")
     settled = known.facts.get("settled") == "probe"
     return CommandRun(
@@ -50,17 +53,32 @@ def output(bench: Bench, known: TaskState, name: str) -> bytes:
     return bench.world.vault.read(Digest(digest)) if digest else b""
 
 
-def left_behind(bench: Bench, command: str, name: str) -> tuple[Digest, bytes] | None:
-    """A file that a command of this run left in its output folder, from the vault."""
-    for stage in bench.plan.stages:
-        for task in stage.tasks:
-            known = bench.state.tasks.get(task.id)
-            same = isinstance(task.act, Execute) and task.act.command == command and known is not None
-            files = known.facts.get("out") if same and known else None
-            digest = files.get(name) if isinstance(files, dict) else None
-            if isinstance(digest, str) and stage.id == bench.stage.id:
-                return Digest(digest), bench.world.vault.read(Digest(digest))
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A file that a command of the present attempt left in its output folder, and when that command had ended."""
+
+    digest: Digest
+    data: bytes
+    ended_at: datetime | None
+
+
+def left_behind(bench: Bench, command: str, name: str) -> LeftBehind | None:
+    """The file `name` that `command` left in this step and attempt, from the vault; an earlier attempt's never counts."""
+    for task in bench.stage.tasks:
+        known = bench.state.tasks.get(task.id)
+        if not isinstance(task.act, Execute) or task.act.command != command or known is None:
+            continue
+        files = known.facts.get("out")
+        digest = files.get(name) if isinstance(files, Mapping) else None
+        if isinstance(digest, str) and known.attempt == bench.attempt:
+            return LeftBehind(Digest(digest), bench.world.vault.read(Digest(digest)), when(known, "ended_at"))
     return None
+
+
+def stage_began(bench: Bench) -> datetime:
+    """When the first act of the present step began; now, where none did."""
+    own = {task.id for task in bench.stage.tasks}
+    return min((known.began for name, known in bench.state.tasks.items() if name in own), default=bench.now)
 
 
 def log_of(bench: Bench, runs: tuple[tuple[Task, TaskState], ...]) -> tuple[str, tuple[CommandRun, ...]]:

@@ -47,14 +47,17 @@ class QueuedChange:
 
 @dataclass(frozen=True, slots=True)
 class FreezeSeen:
-    """One freeze, from its announcement on, with everybody who has to acknowledge it."""
+    """One freeze, from its announcement on, with everybody who has to acknowledge it.
+
+    `branch_lock` is None where the project binds no probe: the freeze then rests on the acknowledgements alone.
+    """
 
     announced_at: datetime
     started_at: datetime
     ends_at: datetime
     stakeholders: tuple[str, ...]
     acknowledgements: tuple[Acknowledgement, ...]
-    branch_lock: BranchLock
+    branch_lock: BranchLock | None
     queued_changes: tuple[QueuedChange, ...] = ()
 
 
@@ -69,11 +72,6 @@ def freeze_body(seen: FreezeSeen) -> Body:
             "ends_at": time_text(seen.ends_at),
         },
         "stakeholders": sorted(set(seen.stakeholders)),
-        "branch_lock": {
-            "branch": seen.branch_lock.branch,
-            "locked": seen.branch_lock.locked,
-            "probe_at": time_text(seen.branch_lock.probe_at),
-        },
         "queued_changes": [{"id": change.id, "conflicts": change.conflicts} for change in seen.queued_changes],
         "acknowledgements": [
             {
@@ -86,6 +84,12 @@ def freeze_body(seen: FreezeSeen) -> Body:
             for one in seen.acknowledgements
         ],
     }
+    if seen.branch_lock is not None:
+        raw["branch_lock"] = {
+            "branch": seen.branch_lock.branch,
+            "locked": seen.branch_lock.locked,
+            "probe_at": time_text(seen.branch_lock.probe_at),
+        }
     return filled(raw, derived_freeze(raw))
 
 
@@ -94,9 +98,10 @@ def derived_freeze(body: Mapping[str, Tree]) -> Derived:
     fields = Fields(body)
     required = set(fields.texts("stakeholders"))
     acknowledged = required - set(waiting_for(body))
-    lock = fields.part("branch_lock")
+    lock = fields.maybe_part("branch_lock")
     quiet = not any(change.flag("conflicts") for change in fields.rows("queued_changes"))
-    held = lock.flag("locked") and lock.moment("probe_at") >= fields.part("freeze").moment("started_at")
+    started_at = fields.part("freeze").moment("started_at")
+    held = lock is None or (lock.flag("locked") and lock.moment("probe_at") >= started_at)
     return {
         "/freeze/required": len(required),
         "/freeze/acknowledged": len(acknowledged),
@@ -120,7 +125,8 @@ def waiting_for(body: Mapping[str, Tree]) -> tuple[str, ...]:
 def freeze_markdown(body: Mapping[str, Tree]) -> str:
     """The twin `change-freeze-confirmation.md`, rendered from the body (FRZ-05)."""
     fields = Fields(body)
-    freeze, lock = fields.part("freeze"), fields.part("branch_lock")
+    freeze, lock = fields.part("freeze"), fields.maybe_part("branch_lock")
+    locks = [(lock.text("branch"), lock.flag("locked"), lock.text("probe_at"))] if lock else []
     given = [
         (row.text("person"), row.text("role"), row.text("at"), row.text("key_id"))
         for row in fields.rows("acknowledgements")
@@ -131,12 +137,7 @@ def freeze_markdown(body: Mapping[str, Tree]) -> str:
         f"From {freeze.text('started_at')} to {freeze.text('ends_at')}; in effect: "
         f"{'yes' if freeze.flag('in_effect') else 'no'}; "
         f"{freeze.count('acknowledged')} of {freeze.count('required')} acknowledged.",
-        section(
-            "Branch",
-            table(
-                ("Branch", "Locked", "Probed at"), [(lock.text("branch"), lock.flag("locked"), lock.text("probe_at"))]
-            ),
-        ),
+        section("Branch", table(("Branch", "Locked", "Probed at"), locks)),
         section("Acknowledgements", table(("Person", "Role", "At", "Key"), given)),
         section("Waiting for", table(("Person",), [(person,) for person in waiting_for(body)])),
         section("Queued changes", table(("Change", "Conflicts"), changes)),

@@ -2,6 +2,7 @@
 
 A runbook is current when it was updated for this release and is not older than its limit. Every duty needs a primary
 and a backup for the whole of the deployment and the health window; every level of escalation a contact that answers.
+Where nobody tried a contact that is named, nothing is known to be wrong, and there is no pass either.
 """
 
 from __future__ import annotations
@@ -101,13 +102,18 @@ def operations_body(seen: OperationsSeen, now: datetime) -> Body:
 
 
 def derived_operations(body: Mapping[str, Tree]) -> Derived:
-    """Status and gaps, from the rows alone (III.2). An empty list of any of the three kinds is no pass."""
+    """Status and gaps, from the rows alone (III.2). An empty list of any of the three kinds is no pass.
+
+    A level of escalation that nobody tried to reach is none either (OPS-03).
+    """
     fields = Fields(body)
     found = operations_gaps(body)
-    nothing = not (fields.rows("runbooks") and fields.rows("on_call") and fields.rows("escalation"))
+    escalation = fields.rows("escalation")
+    nothing = not (fields.rows("runbooks") and fields.rows("on_call") and escalation)
+    untried = any(not row.has("reachable") for row in escalation)
     return {
         "/operations/gaps": list(found),
-        "/operations/status": "fail" if found else None if nothing else "pass",
+        "/operations/status": "fail" if found else None if nothing or untried else "pass",
     }
 
 
@@ -132,7 +138,7 @@ def operations_gaps(body: Mapping[str, Tree]) -> tuple[str, ...]:
     for row in fields.rows("escalation"):
         if not row.filled("contact"):
             found.append(f"escalation level {row.count('level')} has no contact")
-        elif not (row.has("reachable") and row.flag("reachable")):
+        elif row.has("reachable") and not row.flag("reachable"):
             found.append(f"escalation level {row.count('level')} was not reached")
     return tuple(found)
 

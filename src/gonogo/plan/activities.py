@@ -107,6 +107,29 @@ def _security(project: Project) -> tuple[Draft, ...]:
     return (*runs, Draft("measure", "read the scan reports", Measure("security")))
 
 
+def _operations(project: Project) -> tuple[Draft, ...]:
+    measure = Draft("measure", "check runbooks, on-call and escalation", Measure("operations"))
+    return (*_listed(project, project.operations.reach, "try every level of escalation"), measure)
+
+
+def _listed(project: Project, command: str | None, title: str) -> tuple[Draft, ...]:
+    """A command that lists or tries something and changes nothing; none where none is bound."""
+    return (Draft(f"run-{command}", title, _run(project, command, "production", "probe")),) if command else ()
+
+
+def _connectivity(_project: Project) -> tuple[Draft, ...]:
+    return (
+        Draft("staging", "reach staging", Measure("connectivity-staging")),
+        Draft("confirm", "a person confirms that production may be probed", Decide("production_probe", "attestation")),
+        Draft("measure", "reach staging and production", Measure("connectivity")),
+    )
+
+
+def _health_checks(project: Project) -> tuple[Draft, ...]:
+    measure = Draft("measure", "ask every service for its health", Measure("health-checks"))
+    return (*_listed(project, project.alerts, "list open alerts"), measure)
+
+
 def _refresh(project: Project) -> tuple[Draft, ...]:
     if project.refresh is None:
         return (Draft("measure", "record that no refresh is bound", Measure("refresh")),)
@@ -167,6 +190,11 @@ def _staging_deploy(project: Project) -> tuple[Draft, ...]:
     )
 
 
+def _post_checks(project: Project) -> tuple[Draft, ...]:
+    *runs, measure = _smoke("post-deployment")(project)
+    return (*runs, *_listed(project, project.incidents, "list open incidents"), measure)
+
+
 def _smoke(measure: str) -> Callable[[Project], tuple[Draft, ...]]:
     def drafts(project: Project) -> tuple[Draft, ...]:
         commands = dict.fromkeys(suite.command for suite in project.smoke)
@@ -209,7 +237,7 @@ ACTIVITIES: Mapping[str, Callable[[Project], tuple[Draft, ...]]] = {
     "baseline": _measured("baseline", "record the observability baseline"),
     "rollback_rehearsal": _rollback_rehearsal,
     "security": _security,
-    "operations": _measured("operations", "check runbooks, on-call and escalation"),
+    "operations": _operations,
     "package": _package,
     "review": _decided("readiness", "readiness review", "readiness-approval"),
     "checklist": _measured("checklist", "update the deployment checklist"),
@@ -221,13 +249,13 @@ ACTIVITIES: Mapping[str, Callable[[Project], tuple[Draft, ...]]] = {
     "dry_run": _dry_run,
     "approval": _decided("production", "production go/no-go", "production-approval"),
     "rollout": _rollout,
-    "post_checks": _smoke("post-deployment"),
+    "post_checks": _post_checks,
     "notices": _measured("notices", "record the notices that were sent"),
     "health_window": _health_window,
     "release_report": _measured("release-report", "write the release report"),
     "retrospective": _measured("retrospective", "collect inputs for the retrospective"),
-    "connectivity": _measured("connectivity", "reach staging and production"),
-    "health_checks": _measured("health-checks", "ask every service for its health"),
+    "connectivity": _connectivity,
+    "health_checks": _health_checks,
     "staging_deploy": _staging_deploy,
     "smoke": _smoke("smoke"),
     "performance": _measured("performance", "record the performance baseline"),

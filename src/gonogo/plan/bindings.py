@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from gonogo.document.yaml_nodes import read_yaml
+from gonogo.document.yaml_nodes import Pairs, read_yaml
 from gonogo.findings import Finding
 from gonogo.plan.project import (
     AcceptedDrift,
@@ -34,14 +34,16 @@ from gonogo.plan.project import (
     VersionProbe,
     Window,
 )
-from gonogo.plan.reading import WRONG_VALUE, Findings, Section, duration_of, ratio_of
+from gonogo.plan.reading import WRONG_VALUE, Findings, Section, duration_of, moment_of, ratio_of
 
 SCHEMA = "gonogo/project/1"
+_MOMENT = "2027-01-31T22:00:00Z"
 NAME = r"[a-z0-9][a-z0-9-]{0,31}"
 PLACEHOLDERS = frozenset({"environment", "release", "version", "slot", "previous", "url", "out", "python", "project"})
 TARGETS = ("caddy", "proxy", "haproxy", "commands", "none")
 STRATEGIES = ("canary", "blue_green", "direct")
 DEFAULT_CANARY = (5, 25, 50, 100)
+SETTING_CLASSES = ("configuration", "secrets", "infrastructure", "feature_flags")
 _LISTS = ("observe", "traffic", "order")
 
 Part = TypeVar("Part")
@@ -77,6 +79,8 @@ def _project(top: Section) -> Project:
         environments={name: _environment(name, child) for name, child in _closed_children(top, "environments")},
         commands={name: _command(name, child) for name, child in _closed_children(top, "commands")},
         refresh=top.text("refresh", "") or None,
+        alerts=top.text("alerts", "") or None,
+        incidents=top.text("incidents", "") or None,
         suites=tuple(_suite(item) for item in top.sections("tests", required=True)),
         smoke=tuple(_suite(item) for item in top.sections("smoke", required=True)),
         scans=tuple(_scan(item) for item in top.sections("scans", required=True)),
@@ -113,11 +117,21 @@ def _environment(name: str, section: Section) -> Environment:
         version=_version(section.section("version", required=False)),
         target=_target(section.optional("target")),
         metrics=_metrics(section.optional("metrics")),
-        settings=section.texts("settings", ()),
+        settings_by_class=_settings(section),
         origin=section.origin,
     )
     section.finish()
     return found
+
+
+def _settings(section: Section) -> Mapping[str, tuple[str, ...]]:
+    """A list of files is configuration; a mapping says for each class which files hold it (PAR-01)."""
+    if not isinstance(section.node("settings", required=False), Pairs):
+        return {"configuration": section.texts("settings", ())}
+    classes = section.section("settings")
+    found = {name: classes.texts(name, ()) for name in SETTING_CLASSES}
+    classes.finish()
+    return {name: paths for name, paths in found.items() if paths}
 
 
 def _version(section: Section) -> VersionProbe:
@@ -186,7 +200,11 @@ def _scan(section: Section) -> Scan:
         section.text("name"),
         section.text("command"),
         section.text("report"),
-        section.choice("format", ("sarif", "secrets-sarif", "bandit", "gitleaks", "pip-audit", "npm-audit", "semgrep", "trivy"), "sarif"),
+        section.choice(
+            "format",
+            ("sarif", "secrets-sarif", "bandit", "gitleaks", "pip-audit", "npm-audit", "semgrep", "trivy"),
+            "sarif",
+        ),
         section.texts("expects", ()),
     )
     section.finish()
@@ -288,16 +306,23 @@ def _operations(section: Section) -> Operations:
         _finished(item, Runbook(item.text("path"), item.text("service"), item.seconds("max_age", Decimal(90 * 86400))))
         for item in section.sections("runbooks", required=True)
     )
-    on_call = tuple(
-        _finished(item, OnCall(item.text("function"), item.text("primary"), item.text("backup", "")))
-        for item in section.sections("on_call", required=True)
-    )
+    on_call = tuple(_finished(item, _on_call(item)) for item in section.sections("on_call", required=True))
     levels = tuple(
         _finished(item, EscalationLevel(item.integer("level", least=1), item.text("contact", "")))
         for item in section.sections("escalation", required=True)
     )
+    reach = section.text("reach", "") or None
     section.finish()
-    return Operations(runbooks, on_call, levels)
+    return Operations(runbooks, on_call, levels, reach)
+
+
+def _on_call(section: Section) -> OnCall:
+    begins, ends = (section.text(key, "") or None for key in ("from", "until"))
+    for key, moment in (("from", begins), ("until", ends)):
+        if moment is not None and moment_of(moment) is None:
+            what = f"`{section.path}.{key}` is `{moment}`; it must be a moment with its zone, such as {_MOMENT}"
+            section.notes.error(WRONG_VALUE, what, section.origin_of(key))
+    return OnCall(section.text("function"), section.text("primary"), section.text("backup", ""), begins, ends)
 
 
 def _finished(section: Section, part: Part) -> Part:
@@ -353,7 +378,14 @@ def _cross_check(project: Project, notes: Findings) -> None:
 def _used_commands(project: Project) -> Mapping[str, str]:
     used = {suite.command: f"suite `{suite.name}`" for suite in (*project.suites, *project.smoke)}
     used |= {scan.command: f"scan `{scan.name}`" for scan in project.scans}
-    extra = {"`refresh`": project.refresh, "`freeze.lock`": project.freeze.lock, "`freeze.probe`": project.freeze.probe}
+    extra = {
+        "`refresh`": project.refresh,
+        "`alerts`": project.alerts,
+        "`incidents`": project.incidents,
+        "`operations.reach`": project.operations.reach,
+        "`freeze.lock`": project.freeze.lock,
+        "`freeze.probe`": project.freeze.probe,
+    }
     return used | {command: what for what, command in extra.items() if command}
 
 

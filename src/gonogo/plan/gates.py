@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from gonogo.plan.limits import seconds_of, time_limit
 from gonogo.plan.model import Bound, BoundClause, GateRule
 from gonogo.plan.project import Project
-from gonogo.plan.reading import Findings, duration_of, ratio_of
+from gonogo.plan.reading import Findings, ratio_of
 from gonogo.plan.sidecar import MetricBinding, Sidecar, metric_key
 from gonogo.protocol.model import Gate
 from gonogo.protocol.threshold import Clause, Number, Period, Ref, Word
@@ -82,12 +83,18 @@ def _resolved(
         )
         return None, ""
     origin = project.limit_origins[key]
-    value = duration_of(written) if metric.unit == "duration" else ratio_of(written)
+    value = _time(written) if metric.unit == "duration" else ratio_of(written)
     if value is None:
-        kind = "a duration with its unit" if metric.unit == "duration" else "a ratio or percentage"
+        kind = "a time above zero, such as 10m or 600s; a bare number means minutes"
+        kind = kind if metric.unit == "duration" else "a ratio or percentage"
         notes.error("GN1004", f"`limits.{key}` is `{written}`; it must be {kind}", origin)
         return None, ""
     return Bound(value), str(origin)
+
+
+def _time(written: str) -> Decimal | None:
+    limit = time_limit(written)
+    return None if limit is None else seconds_of(limit)
 
 
 def _checked(limit: Bound, clause: Clause, metric: MetricBinding, notes: Findings) -> Bound | None:

@@ -44,7 +44,11 @@ class MetricsBinding:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One environment. `kind` decides what may happen there: `staging` or `production`."""
+    """One environment. `kind` decides what may happen there: `staging` or `production`.
+
+    `settings_by_class` are the files that describe it, by what they hold: configuration, secrets, infrastructure or
+    feature_flags (PAR-01).
+    """
 
     name: str
     kind: str
@@ -53,8 +57,13 @@ class Environment:
     version: VersionProbe
     target: TargetBinding
     metrics: MetricsBinding | None
-    settings: tuple[str, ...]
+    settings_by_class: Mapping[str, tuple[str, ...]]
     origin: Origin
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The settings files of all classes, each once."""
+        return tuple(dict.fromkeys(path for paths in self.settings_by_class.values() for path in paths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +180,13 @@ class Runbook:
 
 @dataclass(frozen=True, slots=True)
 class OnCall:
-    """Who is called for a function."""
+    """Who is called for a function, ISO 8601 with zone; without `begins` and `ends` it is a standing duty."""
 
     function: str
     primary: str
     backup: str
+    begins: str | None
+    ends: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +199,12 @@ class EscalationLevel:
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """Runbooks, on-call and escalation (section 12 of the requirements)."""
+    """Runbooks, on-call and escalation (section 12 of the requirements); `reach` names a command that tries contacts."""
 
     runbooks: tuple[Runbook, ...]
     on_call: tuple[OnCall, ...]
     escalation: tuple[EscalationLevel, ...]
+    reach: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +247,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The whole of `gonogo.yaml`."""
+    """The whole of `gonogo.yaml`. `alerts` and `incidents` name the commands that list what is open, or are None."""
 
     name: str
     manifest: str
@@ -244,6 +256,8 @@ class Project:
     environments: Mapping[str, Environment]
     commands: Mapping[str, CommandBinding]
     refresh: str | None
+    alerts: str | None
+    incidents: str | None
     suites: tuple[Suite, ...]
     smoke: tuple[Suite, ...]
     scans: tuple[Scan, ...]

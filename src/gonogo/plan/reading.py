@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
@@ -38,6 +39,15 @@ def duration_of(text: str) -> Decimal | None:
         days, hours, minutes, seconds = (Decimal(part or 0) for part in iso.groups())
         return days * 86400 + hours * 3600 + minutes * 60 + seconds
     return None
+
+
+def moment_of(text: str) -> datetime | None:
+    """An ISO 8601 moment with its zone, else None: a time without a zone is another moment on each machine."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def ratio_of(text: str) -> Decimal | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import read_json
+from gonogo.plan.reading import moment_of
 from gonogo.terms import Digest, digest_of
 
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}\Z")
@@ -29,13 +30,17 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release. Its identity is the digest of the manifest's bytes; `security_impact` absent counts as yes (PRE-20)."""
+    """A release. Its identity is the digest of the manifest's bytes; `security_impact` absent counts as yes (PRE-20).
+
+    `scope_fixed_at` is when its contents were settled, ISO 8601 with zone; None where the manifest does not say.
+    """
 
     id: str
     version: str
     digest: Digest
     services: tuple[Service, ...]
     security_impact: str
+    scope_fixed_at: str | None
 
 
 def read_release(data: bytes, file: str) -> Release:
@@ -60,7 +65,19 @@ def read_release(data: bytes, file: str) -> Release:
         digest_of(data),
         tuple(_service(item, index, file) for index, item in enumerate(services)),
         _security(body, file),
+        _scope_fixed_at(release, file),
     )
+
+
+def _scope_fixed_at(release: Mapping[str, object], file: str) -> str | None:
+    text = _text(release, "scope_fixed_at", "release", file, required=False)
+    if text and moment_of(text) is None:
+        raise BadInput(
+            f"release.scope_fixed_at is `{text}`",
+            where=file,
+            next_step="write a moment with its zone, such as 2027-01-31T22:00:00Z",
+        )
+    return text or None
 
 
 def _service(item: object, index: int, file: str) -> Service:

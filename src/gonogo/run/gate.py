@@ -14,7 +14,7 @@ from decimal import Decimal
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Found, Tree, read_object, resolve_pointer
 from gonogo.evidence.ledger import time_text
-from gonogo.measure.rederiving import disagreements
+from gonogo.measure.rederiving import disagreements, lapsed
 from gonogo.plan.model import BoundClause, GateRule
 from gonogo.plan.reading import duration_of
 from gonogo.protocol.threshold import Op
@@ -76,15 +76,15 @@ class GateJudgement:
 
 def judge(rule: GateRule, files: Mapping[str, SealedFile], subject: Subject, now: datetime) -> GateJudgement:
     """Judge `rule` from `files` (by name). All clauses and all evidence must hold; none at all is INCONCLUSIVE."""
-    bodies: dict[str, Mapping[str, Tree] | str] = {}
+    bodies: dict[str, Mapping[str, Tree] | _Unusable] = {}
     lacking: list[tuple[str, Verdict, str]] = []
     for name in dict.fromkeys((*rule.evidence, *(clause.file for clause in rule.clauses))):
-        verdict, why, body = _usable(name, files.get(name), subject)
+        verdict, why, body = _usable(name, files.get(name), subject, now)
         if body is not None:
             bodies[name] = body
         if verdict is not Verdict.PASS:
             lacking.append((name, verdict, why))
-            bodies[name] = why
+            bodies[name] = _Unusable(verdict, why)
     results = tuple(_clause(clause, files.get(clause.file), bodies.get(clause.file)) for clause in rule.clauses)
     verdicts = [result.verdict for result in results] + [verdict for _, verdict, _ in lacking]
     if rule.manual and not verdicts:
@@ -93,7 +93,17 @@ def judge(rule: GateRule, files: Mapping[str, SealedFile], subject: Subject, now
     return GateJudgement(rule, worst(verdicts), results, used, tuple(lacking), now)
 
 
-def _usable(name: str, file: SealedFile | None, subject: Subject) -> tuple[Verdict, str, Mapping[str, Tree] | None]:
+@dataclass(frozen=True, slots=True)
+class _Unusable:
+    """A file that no clause may be judged by, and why."""
+
+    verdict: Verdict
+    why: str
+
+
+def _usable(
+    name: str, file: SealedFile | None, subject: Subject, now: datetime
+) -> tuple[Verdict, str, Mapping[str, Tree] | None]:
     if file is None:
         return Verdict.INCONCLUSIVE, f"{name} has not been sealed in this attempt", None
     if file.status == "claimed":
@@ -109,7 +119,12 @@ def _usable(name: str, file: SealedFile | None, subject: Subject) -> tuple[Verdi
     except BadInput as error:
         return Verdict.ERROR, f"{name} cannot be read: {error.what}", None
     fault = _foreign(body, subject) or "; ".join(disagreements(name, body))
-    return (Verdict.ERROR, f"{name}: {fault}", body) if fault else (Verdict.PASS, "", body)
+    if fault:
+        return Verdict.ERROR, f"{name}: {fault}", body
+    over = lapsed(name, body, now)
+    if over:
+        return Verdict.INCONCLUSIVE, f"{name} was true when it was written and has run out: {'; '.join(over)}", body
+    return Verdict.PASS, "", body
 
 
 def _foreign(body: Mapping[str, Tree], subject: Subject) -> str:
@@ -126,14 +141,13 @@ def _foreign(body: Mapping[str, Tree], subject: Subject) -> str:
     return ""
 
 
-def _clause(clause: BoundClause, file: SealedFile | None, body: Mapping[str, Tree] | str | None) -> ClauseResult:
+def _clause(clause: BoundClause, file: SealedFile | None, body: Mapping[str, Tree] | _Unusable | None) -> ClauseResult:
     limit = str(clause.limit.value)
     who = file.stage if file else ""
     digest = file.digest if file else None
     if not isinstance(body, Mapping):
-        why = body or f"{clause.file} is no JSON file"
-        verdict = Verdict.INCONCLUSIVE if file is None or not file.data.strip() else Verdict.ERROR
-        return ClauseResult(clause, "not measured", limit, verdict, why, digest, who)
+        unusable = body or _Unusable(Verdict.ERROR, f"{clause.file} is no JSON file")
+        return ClauseResult(clause, "not measured", limit, unusable.verdict, unusable.why, digest, who)
     found = resolve_pointer(body, clause.pointer)
     if not isinstance(found, Found) or found.value is None:
         why = f"{clause.file} has no value at {clause.pointer}"

@@ -1,0 +1,181 @@
+"""Is the release ready for production? What pre-deployment handed over, judged again today (RDY-01..RDY-05, RBK-08)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from gonogo.engine.bench import Bench, Looked, Produced
+from gonogo.engine.handover import Handover, handover
+from gonogo.engine.measuring_intake import ALIASES
+from gonogo.engine.runs_seen import command_run
+from gonogo.errors import GonogoError
+from gonogo.evidence.canonical import read_object
+from gonogo.measure.figures import read_duration
+from gonogo.measure.header import RawFile
+from gonogo.measure.readiness import ApprovalRecord, ReadinessItem, ReadinessSeen, readiness_body
+from gonogo.measure.rollback_plan import (
+    PlanSeen,
+    RollbackExecuted,
+    RollbackTrigger,
+    rollback_plan_body,
+    rollback_plan_markdown,
+)
+from gonogo.plan.limits import recovery_limit
+from gonogo.run.asking import standing
+from gonogo.run.gate import SealedFile, Subject, judge
+from gonogo.terms import Json, Severity, Verdict, digest_of, worst
+
+PROOF = "rollback-verification-report.json"
+PROOF_AGE = timedelta(days=7)
+TRIGGERS = (
+    RollbackTrigger("the judge finds the new version worse than the old one", Severity.CRITICAL),
+    RollbackTrigger("the launch gate does not pass", Severity.CRITICAL),
+    RollbackTrigger("a deployment command or a traffic move fails", Severity.CRITICAL),
+    RollbackTrigger("a person aborts the run", Severity.CRITICAL),
+)
+
+
+def readiness(bench: Bench) -> Looked:
+    """The readiness package again: digests, age, gates judged anew, rollback proof for exactly these bytes (RDY-01)."""
+    handed = handover(bench)
+    if handed is None:
+        return Looked(ok=False, detail=locked(bench))
+    package = handed.file("PRE-DEPLOYMENT-PACKAGE.zip")
+    issues = _proof_issues(bench, handed)
+    verdicts = _rejudged(bench, handed)
+    names = dict.fromkeys((*_handed_names(bench), *verdicts))
+    items = [_with_verdict(_item(bench, handed, name), verdicts.get(name)) for name in names]
+    plan_file = _rollback_plan(bench, handed)
+    seen = ReadinessSeen(tuple(items), _authorisations(bench), _raw(plan_file), tuple(issues))
+    body = readiness_body(seen)
+    found = body["readiness"]
+    completion = found.get("completion") if isinstance(found, Mapping) else None
+    ok = completion == 1 and not issues
+    lacking = [f"{item.name}: {item.issue}" for item in items if item.issue]
+    detail = "" if ok else "production stays locked:\n" + "\n".join(f"  - {line}" for line in (*issues, *lacking))
+    facts: dict[str, Json] = {"package_sha256": package.digest if package else None, "handed_run": handed.run}
+    files = (bench.json("deployment-readiness-checklist.json", body), *plan_file)
+    return Looked(ok=ok, files=files, facts=facts, detail=detail)
+
+
+def locked(bench: Bench) -> str:
+    """Why production stays locked, and which run would open it."""
+    release = bench.plan.release
+    return (
+        f"production stays locked: no finished pre-deployment run deployed and rolled back exactly these bytes in staging\n"
+        f"  release {release.version}, manifest sha256 {release.digest[:12]}…\n"
+        f"  next: gonogo run pre-deployment --release {release.version}"
+    )
+
+
+def _handed_names(bench: Bench) -> list[str]:
+    wanted = [name for name, _, optional in bench.plan.artifacts if not optional and "*" not in name]
+    return [*wanted, PROOF, "rehearsal-report.json"]
+
+
+def _item(bench: Bench, handed: Handover, name: str) -> ReadinessItem:
+    found = handed.file(name.rpartition("/")[2])
+    if found is not None:
+        try:
+            bench.world.vault.read(found.digest, limit=1 << 30)
+        except GonogoError as error:
+            return ReadinessItem(name, handed.plan.name, True, found.digest, True, False, None, error.what)
+        current = bench.now - found.at <= timedelta(days=30)
+        issue = None if current else "it is older than 30 days"
+        return ReadinessItem(name, handed.plan.name, True, found.digest, current, True, None, issue)
+    binding = bench.plan.project.artifacts.get(name)
+    paths = [binding.path] if binding else [name, *ALIASES.get(name, ())]
+    if name.endswith("release-manifest.json"):
+        paths = [bench.plan.project.manifest.replace("{release}", bench.plan.release.version)]
+    for path in paths:
+        seen = bench.world.files.see(path)
+        if seen.digest is not None and seen.modified is not None:
+            age = timedelta(seconds=float(binding.max_age)) if binding else timedelta(days=30)
+            current = bench.now - seen.modified <= age
+            return ReadinessItem(
+                name, "upstream", True, seen.digest, current, True, None, None if current else "expired"
+            )
+    return ReadinessItem(name, "upstream", True, None, False, False, None, "it is missing")
+
+
+def _rejudged(bench: Bench, handed: Handover) -> dict[str, Verdict]:
+    """Every evidence file of the pre-deployment gates with the worst verdict of the gates that look at it, judged now."""
+    found: dict[str, Verdict] = {}
+    for rule in handed.plan.gates.values():
+        names = dict.fromkeys((*rule.evidence, *(clause.file for clause in rule.clauses)))
+        files = {
+            name: SealedFile(name, item.digest, bench.world.vault.read(item.digest), item.stage, item.status)
+            for name in names
+            if (item := handed.state.evidence.get(name))
+        }
+        verdict = judge(rule, files, Subject(handed.run, bench.plan.release.digest), bench.now).verdict
+        found |= {name: worst((verdict, found.get(name, Verdict.PASS))) for name in names}
+    return found
+
+
+def _with_verdict(item: ReadinessItem, verdict: Verdict | None) -> ReadinessItem:
+    if verdict is None or verdict is Verdict.PASS:
+        return replace(item, rejudged=verdict)
+    return replace(item, rejudged=verdict, issue=item.issue or f"its gate, judged again, is {verdict.word}")
+
+
+def _proof_issues(bench: Bench, handed: Handover) -> list[str]:
+    found = handed.file(PROOF)
+    if found is None:
+        return ["there is no rollback proof"]
+    body = read_object(bench.world.vault.read(found.digest), name=PROOF)
+    proof = body.get("rollback_verification")
+    issues = []
+    if not (isinstance(proof, Mapping) and proof.get("status") == "pass"):
+        issues.append("the rollback rehearsal did not pass")
+    if bench.now - found.at > PROOF_AGE:
+        issues.append(f"the rollback proof is older than {PROOF_AGE.days} days")
+    for name in ("deploy", "rollback"):
+        for argument in bench.plan.project.commands[name].run:
+            rehearsed, pinned = handed.plan.scripts.get(argument), bench.plan.scripts.get(argument)
+            if rehearsed != pinned:
+                issues.append(f"{argument} is not the script that was rehearsed")
+        if handed.plan.project.commands[name].run != bench.plan.project.commands[name].run:
+            issues.append(f"the command `{name}` is not the one that was rehearsed")
+    return issues
+
+
+def _authorisations(bench: Bench) -> tuple[ApprovalRecord, ...]:
+    found = []
+    for item in bench.state.rounds.values():
+        if item.kind != "approval" or item.status not in {"open", "used"} or item.point == "production":
+            continue
+        complete = standing(bench.plan, item).met
+        for answer in item.answers:
+            found.append(ApprovalRecord(answer.role, answer.person, "ok" if complete else "missing"))
+    return tuple(found)
+
+
+def _rollback_plan(bench: Bench, handed: Handover) -> tuple[Produced, ...]:
+    proof = handed.file(PROOF)
+    before = replace(bench, plan=handed.plan, state=handed.state)
+    runs = [command_run(before, task, known) for task, known in before.commands_run("rollback")]
+    rto = recovery_limit(bench.plan.project)
+    if proof is None or not runs or rto is None:
+        return ()
+    body = read_object(bench.world.vault.read(proof.digest), name=PROOF)
+    about = body.get("rollback_verification")
+    took = about.get("recovery_time") if isinstance(about, Mapping) else None
+    if not isinstance(took, str):
+        return ()
+    seen = PlanSeen(TRIGGERS, tuple(runs), proof.digest, read_duration(took), rto, _executed(bench))
+    plan = rollback_plan_body(seen)
+    return (bench.json("rollback-plan.json", plan), bench.text("rollback-plan.md", rollback_plan_markdown(plan)))
+
+
+def _executed(bench: Bench) -> RollbackExecuted | None:
+    taken = bench.state.rollback
+    if taken is None or taken.finished is None:
+        return None
+    return RollbackExecuted(taken.began, timedelta(milliseconds=taken.recovery_ms), taken.verified)
+
+
+def _raw(files: tuple[Produced, ...]) -> RawFile | None:
+    return next((RawFile(file.name, digest_of(file.data)) for file in files if file.name.endswith(".md")), None)

@@ -1,0 +1,121 @@
+"""Refresh, rehearsal, rollback rehearsal and the checklist that they teach (REF, REH, RBK, CHK)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gonogo.engine.bench import Bench, Looked, digest_field
+from gonogo.engine.runs_seen import command_run, log_of, text, when
+from gonogo.measure.checklist import (
+    ChecklistSeen,
+    PlannedMessage,
+    checklist_body,
+    checklist_markdown,
+    items_from_rehearsal,
+)
+from gonogo.measure.header import RawFile
+from gonogo.measure.rehearsal import RehearsalSeen, StateAfter, rehearsal_body
+from gonogo.measure.rollback import NamedCheck, RollbackSeen, rollback_body
+from gonogo.plan.limits import recovery_limit
+from gonogo.terms import digest_of
+
+
+def refresh(bench: Bench) -> Looked:
+    """What was refreshed in staging, or that nothing is bound (REF-01, REF-02)."""
+    lines = ["# Staging data refresh", "", f"Release: {bench.plan.release.version}", ""]
+    runs = bench.commands_run("refresh")
+    if not runs:
+        lines.append("No refresh is bound for this project; staging data, flags and stubs were left as they are.")
+    for task, known in runs:
+        run = command_run(bench, task, known)
+        lines.append(f"- `{' '.join(run.argv)}` ended at {run.ended_at} with exit status {run.exit_code}")
+    return Looked(ok=True, files=(bench.text("staging-data-refresh.md", "\n".join(lines) + "\n"),))
+
+
+def rehearsal(bench: Bench) -> Looked:
+    """The rehearsal report and its log: judged by what the target answers, not by an exit status (REH-01..REH-05)."""
+    runs = tuple(item for item in bench.commands_run("deploy") if item[0].id.startswith(f"{bench.stage.id}#"))
+    log, commands = log_of(bench, runs)
+    log_file = bench.text("staging-deployment-run.log", log)
+    verified = bench.done("verify")
+    after = None
+    if verified and text(verified, "fingerprint"):
+        after = StateAfter(text(verified, "version"), digest_field(text(verified, "fingerprint")))
+    first = commands[0].started_at if commands else bench.now
+    seen = RehearsalSeen(
+        planned=sum(1 for task in bench.stage.tasks if task.id.endswith("#install")),
+        commands=commands,
+        errors=(),
+        log=RawFile(log_file.name, digest_of(log_file.data)),
+        log_whole=not any(known.facts.get("output_cut") for _, known in runs),
+        started_at=first,
+        ended_at=when(verified, "verified_at") or bench.now,
+        expected_version=bench.plan.release.version,
+        state_after=after,
+    )
+    body = rehearsal_body(seen)
+    ok = body["deployment_status"] == "success"
+    detail = "" if ok else f"the rehearsal ended as {body['deployment_status']}"
+    return Looked(ok=ok, files=(log_file, bench.json("rehearsal-report.json", body)), detail=detail)
+
+
+def rollback_proof(bench: Bench) -> Looked:
+    """Deploy, roll back, verify, deploy again: the recovery time against the RTO, and the old state back (RBK-01..RBK-05)."""
+    before = bench.seen("staging")
+    after = bench.done("restored")
+    runs = tuple(item for item in bench.commands_run("rollback") if item[0].id.startswith(f"{bench.stage.id}#"))
+    steps = [command_run(bench, task, known) for task, known in runs]
+    switch = bench.done("switch-back")
+    if switch is not None and steps and switch.began < steps[0].started_at:
+        # The clock of a recovery starts with the first act of it, which is the traffic going back.
+        steps[0] = replace(steps[0], started_at=switch.began)
+    seen = RollbackSeen(
+        method="blue_green_switchback" if switch else "automation",
+        steps=tuple(steps),
+        checks_after=(
+            NamedCheck(
+                "old version answers", "pass" if text(after, "version") == before.get("stable_version") else "fail"
+            ),
+            NamedCheck("new version is gone", "pass" if after and after.facts.get("candidate_gone") else "fail"),
+            NamedCheck("deployed again afterwards", "pass" if bench.done("verify-again") else "fail"),
+        ),
+        verified_at=when(after, "verified_at"),
+        rto=recovery_limit(bench.plan.project),
+        from_version=bench.plan.release.version,
+        to_version=str(before.get("stable_version") or ""),
+        version_after=text(after, "version") or None,
+        fingerprint_before=digest_field(before.get("fingerprint")),
+        fingerprint_after=digest_field(text(after, "fingerprint")) if text(after, "fingerprint") else None,
+    )
+    body = rollback_body(seen)
+    found = body["rollback_verification"]
+    ok = isinstance(found, Mapping) and found.get("status") == "pass"
+    detail = (
+        ""
+        if ok
+        else f"the rollback rehearsal does not prove a rollback: {dict(found) if isinstance(found, Mapping) else found}"
+    )
+    return Looked(ok=ok, files=(bench.json("rollback-verification-report.json", body),), detail=detail)
+
+
+def checklist(bench: Bench) -> Looked:
+    """The production checklist, from what the rehearsal taught (CHK-01..CHK-03)."""
+    report = bench.body("rehearsal-report.json")
+    seen = ChecklistSeen(
+        items_from_rehearsal(report, bench.plan.role, bench.raw("rehearsal-report.json")[0]),
+        (
+            PlannedMessage("start of the rollout", "stakeholders", "announcements"),
+            PlannedMessage("half of the traffic moved", "stakeholders", "announcements"),
+            PlannedMessage("completion or rollback", "stakeholders", "announcements"),
+        ),
+        bench.raw("staging-deployment-run.log")[0],
+    )
+    body = checklist_body(seen)
+    found = body["deployment_checklist"]
+    ok = isinstance(found, Mapping) and found.get("status") == "complete"
+    files = (
+        bench.json("deployment-checklist.json", body),
+        bench.text("deployment-checklist.md", checklist_markdown(body)),
+    )
+    return Looked(ok=ok, files=files, detail="" if ok else "the deployment checklist has open items")
