@@ -7,6 +7,7 @@ one that is enforced (GN0201), and which lines a viewer drops (GN0004).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
@@ -16,6 +17,10 @@ from gonogo.document.text import Source
 from gonogo.findings import Span
 
 MOST_BLOCKS = 20_000
+MOST_MARKERS = 50_000
+
+_LEADING = re.compile(r"[ \t]*(?:(?:[>*+-]|\d{1,9}[.)])[ \t]*)+")
+_MARKER = re.compile(r"[>*+-]|\d[.)]")
 
 _LEAVES = {
     "heading_open": "heading",
@@ -59,6 +64,15 @@ def blocks(source: Source) -> tuple[Block, ...]:
         at = line1
     result.extend(_between(source, at, len(source.raw), ()))
     return tuple(result)
+
+
+def markers(source: Source) -> int:
+    """How many quote and list markers open the lines, all together; nesting is what costs a Markdown parser time."""
+    count = 0
+    for line in source.raw:
+        if line and line[0] in " \t>*+-0123456789" and (leading := _LEADING.match(line)) is not None:
+            count += len(_MARKER.findall(leading.group()))
+    return count
 
 
 def print_blocks(source: Source, found: tuple[Block, ...]) -> str:

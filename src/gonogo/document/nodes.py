@@ -6,10 +6,14 @@ An opener is a phase, a step, a sub-step or a gate. A field is a label with ever
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
 
 from gonogo.document.lines import Label, Layer, Line
 from gonogo.document.vocabulary import Field
+
+
+_BRANCH = re.compile(r"\**(?:IF|ELSE IF|ELSE|THEN|OTHERWISE)\b\**\s")
 
 
 class Kind(enum.Enum):
@@ -74,7 +78,7 @@ class Held:
                 if first is not None:
                     yield text, first
                 text, first = "", None
-            elif line.item:
+            elif line.item or _BRANCH.match(line.body):
                 if first is not None:
                     yield text, first
                 text, first = line.body, line

@@ -69,7 +69,8 @@ def _text(line: Line, group: str, entries: list[_Entry], claims: Claims) -> None
     required = mark == "REQUIRED" and bool(rest.strip(" *`:"))
     stands_alone = line.box or mark or (" from " in line.body and paths_in(line.body))
     nested = bool(entries) and line.indent > entries[-1].line.indent and not stands_alone
-    if line.box or required or (line.item and not nested and (mark or group or paths_in(line.body))):
+    unbulleted = bool(group and stands_alone and entries and not line.item and paths_in(line.body))
+    if line.box or required or unbulleted or (line.item and not nested and (mark or group or paths_in(line.body))):
         text = rest.strip(" *`:") if mark and rest.strip(" *`:") == "" else _after_mark(rest) if mark else line.body
         optional = mark in {"GUIDELINE", "OPTIONAL"} or _OPTIONAL.search(line.body) is not None
         entries.append(_Entry(group, line, text, optional=optional))

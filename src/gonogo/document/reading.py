@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gonogo.document.assembling import assemble
-from gonogo.document.blocks import MOST_BLOCKS, blocks
+from gonogo.document.blocks import MOST_BLOCKS, MOST_MARKERS, blocks, markers
 from gonogo.document.claims import Claims, Coverage, LineClass
 from gonogo.document.fence_checks import fence_findings
 from gonogo.document.kinds import DocumentKind, kind_of
@@ -54,6 +54,11 @@ def read_document(data: bytes, file: str) -> Reading:
     kind = kind_of(source, parts)
     if kind not in {DocumentKind.PROTOCOL, DocumentKind.RULE}:
         findings = (*opened.findings, _wrong_kind(kind, source, parts))
+        return _refused(data, kind, findings, source.encoding, source.text)
+    nested = markers(source)
+    if nested > MOST_MARKERS:
+        message = f"{nested} quote and list marks; the limit is {MOST_MARKERS}"
+        findings = (*opened.findings, finding("GN0005", message, Origin(file, 1)))
         return _refused(data, kind, findings, source.encoding, source.text)
     found = blocks(source)
     if len(found) > MOST_BLOCKS:

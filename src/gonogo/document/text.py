@@ -19,7 +19,7 @@ from gonogo.terms import Digest, digest_of
 
 MOST_BYTES = 1 << 20
 MOST_LINE = 64 * 1024
-MOST_LINES = 64 * 1024
+MOST_LINES = 32 * 1024
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
