@@ -1,0 +1,151 @@
+"""The real command line in processes of its own: what the story types, and what came back.
+
+Every command runs in the project's folder, so that the line on the screen is the line to type.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gonogo.errors import Broken
+from gonogo.evidence.canonical import Tree, read_object
+
+LIMIT_SECONDS = 90.0
+GO, NO_GO, WAITING, ROLLED_BACK = 0, 2, 3, 4
+_FROM_OUTSIDE = ("GONOGO_", "GITHUB_", "GITLAB_", "PYTEST_")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a command ended: exit code, what it printed as result, and its words."""
+
+    code: int
+    out: str
+    words: str
+
+    @property
+    def document(self) -> Mapping[str, Tree]:
+        """The JSON document on stdout; Broken where there is none."""
+        try:
+            return read_object(self.out.encode("utf-8"), name="stdout")
+        except Exception as error:
+            raise Broken(f"no JSON document came back: {self.out[-300:]!r} {self.words[-600:]}") from error
+
+    def text(self, key: str) -> str:
+        """A text of the document; empty where it is not one."""
+        found = self.document.get(key)
+        return found if isinstance(found, str) else ""
+
+    def waits_at(self) -> tuple[str, ...]:
+        """The decision points at which the run waits for people."""
+        found = self.document.get("waiting")
+        rows = found if isinstance(found, list | tuple) else ()
+        return tuple(str(row["point"]) for row in rows if isinstance(row, Mapping))
+
+
+class Pending:
+    """A command that runs; one may wait for it more than once."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._answer: Answer | None = None
+        self._alone = threading.Lock()
+
+    def wait(self) -> Answer:
+        """Its answer; it is ended where that cannot be had."""
+        with self._alone:
+            if self._answer is None:
+                try:
+                    out, words = self._process.communicate(timeout=LIMIT_SECONDS)
+                except BaseException:
+                    end(self._process)
+                    raise
+                self._answer = Answer(self._process.returncode, out, words)
+            return self._answer
+
+
+class CommandLine:
+    """`gonogo` in the folder `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        # What drives this demonstration from outside (an actor, a CI system) is not what drives the one on the screen.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_FROM_OUTSIDE)}
+        self._environ = kept | {"NO_COLOR": "1"}
+        self._started: list[subprocess.Popen[str]] = []
+
+    def ask(self, *arguments: str) -> Answer:
+        """Run one command to its end; Broken after 90 s."""
+        return self.begin(*arguments).wait()
+
+    def begin(self, *arguments: str) -> Pending:
+        """Begin a command beside others, as another person would."""
+        return Pending(self._start(arguments))
+
+    def watch(self, *arguments: str, heard: Callable[[int, str], None]) -> Answer:
+        """Run one command and hand each line of its words on as it comes, with the id of the process."""
+        process = self._start(arguments)
+        watchdog = threading.Timer(LIMIT_SECONDS, process.kill)
+        watchdog.start()
+        words: list[str] = []
+        try:
+            for line in process.stderr or ():
+                words.append(line)
+                heard(process.pid, line.rstrip("\n"))
+            out = process.stdout.read() if process.stdout else ""
+            code = process.wait(LIMIT_SECONDS)
+        except BaseException:
+            end(process)
+            raise
+        finally:
+            watchdog.cancel()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+        return Answer(code, out, "".join(words))
+
+    def _start(self, arguments: Sequence[str]) -> subprocess.Popen[str]:
+        argv = (sys.executable, "-m", "gonogo", *arguments)
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and a fixed list
+            argv,
+            cwd=self._root,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        self._started.append(process)
+        return process
+
+    def end_all(self) -> None:
+        """End every command that still runs."""
+        for process in self._started:
+            if process.poll() is None:
+                process.terminate()
+        for process in self._started:
+            end(process)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a command that we started, by its id, and collect it."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(3.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(3.0)
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
