@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from gonogo.document.lines import Label, Layer, Line
 from gonogo.document.vocabulary import Field
 
-
 _BRANCH = re.compile(r"\**(?:IF|ELSE IF|ELSE|THEN|OTHERWISE)\b\**\s")
 
 
