@@ -18,9 +18,13 @@ from gonogo.plan.activities import ACTIVITIES, Draft, closing_drafts, rollback_d
 from gonogo.plan.approvers import read_approvers
 from gonogo.plan.bindings import read_project
 from gonogo.plan.digest import plan_digest
+from gonogo.plan.gate_limits import GateLimits, read_gate_limits, tightened
 from gonogo.plan.gates import bind_gate
+from gonogo.plan.graph import Graph, graph_of
+from gonogo.plan.guarding import claims_of
 from gonogo.plan.model import Decide, Effect, Execute, GateRule, Judge, Measure, Plan, Stage, Task
 from gonogo.plan.project import Project
+from gonogo.plan.proof import Certificate, Claim, prove
 from gonogo.plan.reading import Findings
 from gonogo.plan.release import Release, read_release
 from gonogo.plan.sidecar import Sidecar, StepBinding, read_sidecar
@@ -43,7 +47,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Everything a plan is made of. `scripts` are the files that commands name, by path, with their digests."""
+    """Everything a plan is made of. `scripts` are the files that commands name, by path, with their digests.
+
+    `gate_limits` is the file of `config/protocol_gates` about this protocol, where the project has one (CFG-01).
+    """
 
     document: Source
     sidecar: Source
@@ -51,15 +58,26 @@ class Sources:
     manifest: Source
     approvers: Source
     scripts: Mapping[str, Digest]
+    gate_limits: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The graph of a plan and what was shown of it: a certificate without a gap (GN0801 to GN0803 are errors)."""
+
+    graph: Graph
+    certificate: Certificate
 
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """A plan, or none where a finding forbids it; the findings either way."""
+    """A plan, or none where a finding forbids it; the findings either way. A plan comes with its proof."""
 
     plan: Plan | None
     findings: tuple[Finding, ...]
     ring: Ring | None = None
+    reading: Reading | None = None
+    proven: Proven | None = None
 
 
 def compile_plan(sources: Sources) -> Compilation:
@@ -70,14 +88,32 @@ def compile_plan(sources: Sources) -> Compilation:
     project = _attempt(notes, sources.project, lambda source: read_project(source.data, source.name))
     release = _attempt(notes, sources.manifest, lambda source: read_release(source.data, source.name))
     people = _attempt(notes, sources.approvers, lambda source: read_approvers(source.data, source.name))
+    limits = _gate_limits(sources.gate_limits, notes)
     for read in (sidecar, project, people):
         notes.found.extend(read.findings if read else ())
     if not (reading and reading.protocol and sidecar and project and release and people):
-        return Compilation(None, tuple(notes.found))
-    builder = Builder(reading.protocol, sidecar.sidecar, project.project, people.ring, notes)
+        return Compilation(None, tuple(notes.found), reading=reading)
+    builder = Builder(reading.protocol, sidecar.sidecar, project.project, people.ring, notes, limits)
     plan = builder.plan(release, _digests(sources), sources.scripts)
+    claims = claims_of(reading.protocol, sidecar.sidecar, plan, notes)
+    proven = None if forbids(tuple(notes.found)) else _proven(plan, claims, notes)
     found = tuple(notes.found)
-    return Compilation(None if forbids(found) else plan, found, people.ring)
+    return Compilation(None if forbids(found) else plan, found, people.ring, reading, proven)
+
+
+def _gate_limits(source: Source | None, notes: Findings) -> GateLimits | None:
+    read = None if source is None else _attempt(notes, source, lambda file: read_gate_limits(file.data, file.name))
+    if read is None:
+        return None
+    notes.found.extend(read.findings)
+    return read.limits
+
+
+def _proven(plan: Plan, claims: tuple[Claim, ...], notes: Findings) -> Proven:
+    graph = graph_of(plan)
+    proof = prove(graph, claims)
+    notes.found.extend(proof.findings)
+    return Proven(graph, proof.certificate)
 
 
 def _attempt(notes: Findings, source: Source, read: Callable[[Source], Kind]) -> Kind | None:
@@ -109,6 +145,8 @@ def _digests(sources: Sources) -> dict[str, Digest]:
         "project": sources.project,
         "manifest": sources.manifest,
     }
+    if sources.gate_limits is not None:
+        named["gate_limits"] = sources.gate_limits
     return {name: digest_of(source.data) for name, source in named.items()}
 
 
@@ -121,6 +159,7 @@ class Builder:
     project: Project
     ring: Ring
     notes: Findings
+    limits: GateLimits | None = None
 
     def plan(self, release: Release, sources: Mapping[str, Digest], scripts: Mapping[str, Digest]) -> Plan:
         """The plan; meaningless where `notes` then hold an error."""
@@ -177,7 +216,7 @@ class Builder:
             gates[gate.id] = bind_gate(gate, self.sidecar, self.project, self.notes)
         for unknown in sorted(set(self.sidecar.rollback_gates) - set(gates)):
             self.notes.error("GN0702", f"`rollback_gates` names `{unknown}`, which is no gate", self.sidecar.origin)
-        return gates
+        return tightened(gates, self.limits, self.protocol.slug, self.notes) if self.limits else gates
 
     def _artifacts(self) -> tuple[tuple[str, str, bool], ...]:
         wanted = [item for item in self.protocol.prerequisites if isinstance(item, ArtifactRequired)]

@@ -39,8 +39,17 @@ class StepBinding:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardedPart:
+    """One part of a guardrail sentence and what guards it: `gate ID`, `approval POINT` or `step ID` (RGD-03)."""
+
+    text: str
+    by: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Sidecar:
-    """A whole sidecar file. `file` is its name for messages."""
+    """A whole sidecar file. `external` names the artifacts that no known protocol makes."""
 
     protocol: str
     name: str
@@ -55,6 +64,8 @@ class Sidecar:
     states: tuple[str, ...]
     manual: Mapping[str, str]
     rollback_gates: tuple[str, ...]
+    guardrail: tuple[GuardedPart, ...]
+    external: tuple[str, ...]
     origin: Origin
 
 
@@ -90,6 +101,8 @@ def read_sidecar(data: bytes, file: str) -> SidecarReading:
         states=top.texts("states", ()),
         manual=top.mapping("manual"),
         rollback_gates=top.texts("rollback_gates", ()),
+        guardrail=tuple(_guarded(item) for item in top.sections("guardrail")),
+        external=top.texts("external", ()),
         origin=top.origin,
     )
     top.finish()
@@ -106,6 +119,13 @@ def _metrics(section: Section) -> dict[str, MetricBinding]:
             child.origin,
         )
         child.finish()
+    return found
+
+
+def _guarded(section: Section) -> GuardedPart:
+    by = section.text("by", pattern=r"(gate|approval|step) \S+", kind="`gate ID`, `approval POINT` or `step ID`")
+    found = GuardedPart(section.text("text"), by, section.origin)
+    section.finish()
     return found
 
 

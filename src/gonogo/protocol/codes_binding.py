@@ -96,6 +96,15 @@ _BINDING = (
         "steps: {}",
         "steps: {deploy/roll-out: {does: rollout}}",
     ),
+    Code(
+        "GN1011",
+        _E,
+        _H,
+        "a configured limit is weaker than the document's",
+        "The document was signed with its limit; a file beside it may ask for more and never for less.",
+        "limits: {coverage: 0.80}   (the document says coverage >= 0.90)",
+        "limits: {coverage: 0.95}",
+    ),
 )
 
 EVERY_CODE: Mapping[str, Code] = MappingProxyType({**CODES, **{code.code: code for code in _BINDING}})
