@@ -169,13 +169,12 @@ def _on_file(seen: RunView) -> Iterator[tuple[str, str]]:
 def _watch(door: Door, run: RunId, options: StatusOptions) -> int:
     console = Console(no_color=click.get_current_context().color is False or None, highlight=False)
     seen = view(door.world, door.load(run))
-    with Live(_drawn(seen, options), console=console, auto_refresh=False) as live:
-        # Whoever looks may go away: ctrl-c ends the looking and nothing else.
-        with suppress(KeyboardInterrupt):
-            while not seen.outcome:
-                time.sleep(options.every)
-                seen = view(door.world, door.load(run))
-                live.update(_drawn(seen, options), refresh=True)
+    # Whoever looks may go away: ctrl-c ends the looking and nothing else.
+    with suppress(KeyboardInterrupt), Live(_drawn(seen, options), console=console, auto_refresh=False) as live:
+        while not seen.outcome:
+            time.sleep(options.every)
+            seen = view(door.world, door.load(run))
+            live.update(_drawn(seen, options), refresh=True)
     return code_of(seen) if options.exit_code else 0
 
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 import click
 from click.shell_completion import CompletionItem
 
-from gonogo.cli.saying import error_body, say_json, tell
+from gonogo.cli.saying import error_body, error_text, say_json, tell
 from gonogo.cli.version import version
 from gonogo.errors import Broken, GonogoError, WrongUsage
 
@@ -164,7 +164,7 @@ def _wrong_usage(error: click.ClickException) -> WrongUsage:
 def _failed(error: GonogoError, arguments: Sequence[str]) -> int:
     if wants_json(arguments):
         say_json(error_body(error))
-    tell(f"gonogo: {error}")
+    tell(error_text(error))
     return error.exit_code
 
 

@@ -30,6 +30,13 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
+def error_text(error: GonogoError) -> str:
+    """An error for people; a place that the sentence begins with is not said twice."""
+    place = f"{error.where}: " if error.where and not error.what.startswith(error.where) else ""
+    advice = f"\n  next: {error.next_step}" if error.next_step else ""
+    return f"gonogo: {place}{error.what}{advice}"
+
+
 def error_body(error: GonogoError) -> dict[str, Json]:
     """An error as the JSON document of a command that failed."""
     return {

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from gonogo.adapters.given_files import open_given
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import door_at, json_option, project_option, run_named
 from gonogo.cli.taking import taking
-from gonogo.control.verifying import read_trust, verify_run
+from gonogo.control.verifying import verify_run
+from gonogo.control.verifying_given import Asked, verify_given
 from gonogo.errors import WrongUsage
-from gonogo.evidence.verifying import REFUSED, VERIFIED, Verification, verify_package
+from gonogo.evidence.verifying import REFUSED, VERIFIED, Verification
 from gonogo.terms import Json
 
 COLOURS = {VERIFIED: "green", REFUSED: "red"}
@@ -26,6 +26,9 @@ class VerifyOptions:
 
     subject: str
     trust: Path | None
+    anchors: tuple[Path, ...]
+    repo: Path | None
+    recompute: bool
     anchored: bool
     folder: Path
     as_json: bool
@@ -37,6 +40,19 @@ class VerifyOptions:
     "--trust",
     type=click.Path(path_type=Path),
     help="Who may sign: an approvers file, or a folder with it and anchors/. Not the copy in the package.",
+)
+@click.option(
+    "--anchor",
+    "anchors",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A checkpoint of the log that was kept elsewhere; may be given several times.",
+)
+@click.option("--recompute", is_flag=True, help="Judge every gate again from the raw evidence in the package.")
+@click.option(
+    "--repo",
+    type=click.Path(path_type=Path),
+    help="A copy of the repository: who changed what is read from it, and compared with what was signed.",
 )
 @click.option(
     "--anchored/--no-anchor-needed",
@@ -51,11 +67,11 @@ def verify(options: VerifyOptions) -> int:
     path = Path(options.subject)
     now = datetime.now(UTC)
     if path.suffix == ".zip" or path.is_file():
-        trust = read_trust(options.trust) if options.trust else None
-        with open_given(path) as file:
-            found = verify_package(file, trust, now, anchor_needed=options.anchored)
-    elif options.trust:
-        raise WrongUsage("--trust is for packages", next_step="a run of this project is verified by its own ledger")
+        asked = Asked(options.trust, options.anchors, options.repo, options.recompute, options.anchored)
+        found = verify_given(path, asked, now)
+    elif options.trust or options.anchors or options.repo or options.recompute:
+        what = "--trust, --anchor, --repo and --recompute are for packages"
+        raise WrongUsage(what, next_step="a run of this project is verified by its own ledger")
     else:
         door = door_at(options.folder)
         found = verify_run(door, run_named(door, options.subject), now)
@@ -85,6 +101,8 @@ def _advice(found: Verification, options: VerifyOptions) -> str:
     if failed == "seal":
         listed = options.trust or "the package"
         return f"no engine that {listed} lists sealed it; where you know the engine, list its key under `engines`"
+    if failed == "protocol":
+        return "where the approvers file was changed since, give --trust the version that the run was opened with"
     if found.exit_code == REFUSED:
         return "do not rely on it; ask for the package again, and compare with `gonogo verify RUN` where it was made"
     return "keep a checkpoint of the log elsewhere (anchors/), or say --no-anchor-needed"

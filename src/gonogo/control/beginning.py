@@ -87,7 +87,7 @@ def first_files(about: Beginning) -> tuple[FirstFile, ...]:
     plain = {
         "gonogo.yaml": "gonogo.yaml",
         "config/release-approvers.yaml": "release-approvers.yaml",
-        f"tests/smoke_{name}.py": "smoke.py",
+        f"tests/smoke_{name}.py": "smoke.py.template",
         f"docs/runbook-{name}.md": "runbook.md",
     }
     programs = {f"scripts/{verb}_{name}.sh": f"{verb}.sh" for verb in ("deploy", "rollback", "traffic", "manifest")}

@@ -152,12 +152,14 @@ def _files(workspace: Workspace, release: str) -> Iterator[Finding]:
     project = workspace.project
     wanted: dict[str, tuple[str, Origin]] = {}
     for environment in project.environments.values():
-        wanted |= dict.fromkeys(environment.settings, ("settings file", environment.origin))
+        wanted |= {
+            path: ("settings file", _named_at(workspace, path, environment.origin)) for path in environment.settings
+        }
     for artifact in project.artifacts.values():
         if artifact.optional is None:
             wanted[artifact.path] = (f"artifact {artifact.name}", artifact.origin)
     for runbook in project.operations.runbooks:
-        wanted[runbook.path] = (f"runbook of {runbook.service}", project.origin)
+        wanted[runbook.path] = (f"runbook of {runbook.service}", _named_at(workspace, runbook.path, project.origin))
     if project.licences is not None and (release or "{release}" not in project.licences.sbom):
         sbom = project.licences.sbom.replace("{release}", release)
         wanted[sbom] = ("parts list", project.licences.origin)
@@ -166,6 +168,15 @@ def _files(workspace: Workspace, release: str) -> Iterator[Finding]:
         if seen.digest is None:
             message = f"{path} ({what}) {_absent(seen.why, path)}"
             yield Finding("GN1007", Level.ERROR, message, origin, notes=("put it there, or correct the path",))
+
+
+def _named_at(workspace: Workspace, path: str, otherwise: Origin) -> Origin:
+    """Where the project file names `path`."""
+    source = workspace.project_source
+    for number, line in enumerate(source.data.decode("utf-8", "replace").splitlines(), 1):
+        if path in line.partition(" #")[0]:
+            return Origin(source.name, number, line.index(path) + 1)
+    return otherwise
 
 
 def _release(workspace: Workspace, release: str) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from gonogo.findings import Finding, Level
 from gonogo.plan.bindings import read_project
 from gonogo.plan.compiling import Compilation, Source, Sources, compile_plan
 from gonogo.plan.project import Project
+from gonogo.plan.reading import UNKNOWN_KEY
 from gonogo.terms import Digest
 
 PROJECT_FILE = "gonogo.yaml"
@@ -56,7 +57,8 @@ def require_sound(findings: tuple[Finding, ...]) -> None:
     errors = [finding for finding in findings if finding.level is Level.ERROR]
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        first = errors[0]
+        # A misspelt key also makes the right one missing: the misspelling is what has to be repaired.
+        first = next((finding for finding in errors if finding.code == UNKNOWN_KEY), errors[0])
         note = first.notes[0] if first.notes else "`gonogo check` shows all of them"
         raise BadInput(f"{first.message}{more}", where=str(first.primary), next_step=note)
 
@@ -116,7 +118,21 @@ def manifest_path(project: Project, release: str) -> str:
 def compile_for(workspace: Workspace, name: str, release: str) -> Compilation:
     """Compile a protocol for a release; nothing is written and nothing is run."""
     manifest = manifest_path(workspace.project, release)
+    if not (workspace.root / manifest).exists():
+        known = ", ".join(releases_of(workspace)) or "none yet"
+        raise BadInput(
+            f"there is no manifest of release `{release}`", where=manifest, next_step=f"releases with one: {known}"
+        )
     return compile_with(workspace, name, Source(manifest, workspace.files.read(manifest)))
+
+
+def releases_of(workspace: Workspace) -> tuple[str, ...]:
+    """The releases that have a manifest, by name; none where the manifest's path names no release."""
+    before, found, after = workspace.project.manifest.partition("{release}")
+    if not found:
+        return ()
+    paths = sorted(workspace.root.glob(f"{before}*{after}"))
+    return tuple(str(path.relative_to(workspace.root))[len(before) :].removesuffix(after) for path in paths)
 
 
 def compile_with(workspace: Workspace, name: str, manifest: Source) -> Compilation:

@@ -13,7 +13,10 @@ from gonogo.evidence.canonical import Tree
 def judged_lines(body: Mapping[str, Tree]) -> Iterator[tuple[str, str]]:
     """The judgement as lines, each with the verdict that it is about (`pass`, `fail`, ... or empty)."""
     verdict = _text(body, "verdict")
-    yield f"{_text(body, 'name')} ({_text(body, 'gate')}): {verdict.upper()}, judged at {_text(body, 'judged_at')}", verdict
+    yield (
+        f"{_text(body, 'name')} ({_text(body, 'gate')}): {verdict.upper()}, judged at {_text(body, 'judged_at')}",
+        verdict,
+    )
     if _text(body, "purpose"):
         yield f"  {_text(body, 'purpose')}", ""
     acts = {_text(item, "clause"): item for item in _parts(body, "plan")}
@@ -36,7 +39,10 @@ def _clause(clause: Mapping[str, Tree], act: Mapping[str, Tree] | None) -> Itera
     yield f"  {verdict.upper():<13}{_text(clause, 'text')}   ({_text(clause, 'origin')})", verdict
     limit = f"{_text(clause, 'operator')} {_text(clause, 'limit')} {_text(clause, 'unit')}"
     source = f"{_text(clause, 'file')}{_text(clause, 'pointer')}"
-    yield f"               measured {_text(clause, 'measured')}, limit {limit}, set by {_text(clause, 'limit_from')}", ""
+    yield (
+        f"               measured {_text(clause, 'measured')}, limit {limit}, set by {_text(clause, 'limit_from')}",
+        "",
+    )
     yield f"               in {source}   sha256 {_text(clause, 'sha256') or 'none: not on file'}", ""
     if _text(clause, "why"):
         yield f"               why: {_text(clause, 'why')}", ""

@@ -1,0 +1,204 @@
+"""`gonogo init`: what it writes, what it never touches, and that `check` names every line that is left to people."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from command_line import Said, files_below, gonogo, same_as, steady
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gonogo.control.checking import MARK
+from tests.projects import public_line
+
+WRITTEN = {
+    ".gitignore",
+    "config/production.env",
+    "config/release-approvers.yaml",
+    "config/staging.env",
+    "docs/runbook-web.md",
+    "gonogo.yaml",
+    "scripts/deploy_web.sh",
+    "scripts/manifest_web.sh",
+    "scripts/rollback_web.sh",
+    "scripts/traffic_web.sh",
+    "tests/smoke_web.py",
+}
+
+
+def init(root: Path, *arguments: str, home: Path | None = None) -> Said:
+    environ = {"HOME": str(home or root.parent / "nobody"), "LOGNAME": "ada", "USER": "ada", "LNAME": "ada"}
+    return gonogo("init", "-C", root, "--service", "web", *arguments, **environ)
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    root = tmp_path / "web"
+    root.mkdir()
+    return root
+
+
+@pytest.mark.req("CFG-11")
+def test_check_names_exactly_the_lines_that_init_left_to_people(new: Path) -> None:
+    assert init(new).code == 0
+    marked = {
+        f"{path}:{number}"
+        for path, data in files_below(new).items()
+        for number, line in enumerate(data.decode().splitlines(), 1)
+        if f"{MARK}:" in line
+    }
+    said = gonogo("check", "-C", new, "--json")
+    found = said.json()["findings"]
+    named = {f"{item['primary']['file']}:{item['primary']['line']}" for item in found if item["code"] == "GN1006"}
+    assert said.code == 2
+    assert named == marked
+    assert len(marked) >= 12
+
+
+def test_what_check_says_about_a_new_project_is_what_was_agreed(new: Path) -> None:
+    init(new)
+    said = gonogo("check", "-C", new, PATH="/nowhere")
+    same_as("check-of-a-new-project", steady(said.out, new))
+
+
+def test_besides_its_marks_a_new_project_lacks_only_upstream_artifacts(new: Path) -> None:
+    init(new)
+    found = gonogo("check", "-C", new, "--json").json()["findings"]
+    others = {(item["code"], item["message"].split()[0]) for item in found if item["code"] not in {"GN1006", "GN1008"}}
+    assert {code for code, _ in others} == {"GN1007"}
+    assert {path for _, path in others} == {
+        "upstream/QUALITY-AUDIT-PACKAGE.zip",
+        "upstream/INTEGRATION-EVIDENCE.zip",
+        "upstream/UAT-CLOSURE-PACKAGE.zip",
+    }
+
+
+def test_init_writes_these_files_and_keeps_its_own_state_apart(new: Path) -> None:
+    init(new)
+    assert {path for path in files_below(new) if not path.startswith(".gonogo/")} == WRITTEN
+    assert (new / "scripts/deploy_web.sh").stat().st_mode & 0o777 == 0o755
+    assert (new / ".gonogo/keys/engine").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_second_init_changes_nothing(new: Path) -> None:
+    init(new)
+    before = files_below(new)
+    said = init(new, "--force", "--json")
+    assert files_below(new) == before
+    assert {item["state"] for item in said.json()["files"]} == {"unchanged"}
+
+
+def test_a_file_that_somebody_else_wrote_is_never_overwritten(new: Path) -> None:
+    (new / "gonogo.yaml").write_text("mine\n")
+    (new / ".gitignore").write_text("*.pyc")
+    said = init(new, "--force", "--json")
+    states = {item["path"]: item["state"] for item in said.json()["files"]}
+    assert (new / "gonogo.yaml").read_text() == "mine\n"
+    assert states["gonogo.yaml"] == "kept"
+    assert (new / ".gitignore").read_text() == "*.pyc\n.gonogo/\n.artifacts/\n"
+
+
+def test_force_renews_only_what_nobody_edited_since(new: Path) -> None:
+    init(new)
+    (new / "docs/runbook-web.md").write_text("call Ada\n")
+    home = new.parent / "ada"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh/id_ed25519.pub").write_text(f"{public_line(Ed25519PrivateKey.generate())} ada@example\n")
+    gently = {item["path"]: item["state"] for item in init(new, "--json", home=home).json()["files"]}
+    hard = {item["path"]: item["state"] for item in init(new, "--force", "--json", home=home).json()["files"]}
+    assert gently["config/release-approvers.yaml"] == "kept"
+    assert hard["config/release-approvers.yaml"] == "replaced"
+    assert hard["docs/runbook-web.md"] == "kept"
+
+
+def test_a_dry_run_of_init_writes_nothing(new: Path) -> None:
+    said = init(new, "--dry-run")
+    assert said.code == 0
+    assert files_below(new) == {}
+    assert "written    gonogo.yaml" in said.out
+
+
+@pytest.mark.req("CFG-04")
+def test_the_keys_of_the_person_and_the_engine_are_listed_and_nothing_private_is(new: Path) -> None:
+    home = new.parent / "ada"
+    (home / ".ssh").mkdir(parents=True)
+    line = public_line(Ed25519PrivateKey.generate())
+    (home / ".ssh/id_ed25519.pub").write_text(f"{line} ada@example\n")
+    (home / ".ssh/broken.pub").write_text("ssh-dss no\n")
+    init(new, home=home)
+    text = (new / "config/release-approvers.yaml").read_text()
+    engine = subprocess.run(
+        ["ssh-keygen", "-y", "-f", str(new / ".gonogo/keys/engine")], capture_output=True, text=True, check=True
+    ).stdout
+    assert f"- {line}" in text
+    assert " ".join(engine.split()[:2]) in text
+    assert "PRIVATE" not in text
+    assert "ada@example" not in text
+
+
+@pytest.mark.parametrize("script", ["deploy", "rollback"])
+def test_a_new_script_fails_until_somebody_writes_it(new: Path, script: str) -> None:
+    init(new)
+    path = str(new / f"scripts/{script}_web.sh")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["bash", path, *arguments], capture_output=True, text=True, check=False)
+
+    real = run("--env", "staging", "--release", "v1")
+    assert real.returncode == 1
+    assert "write me" in real.stderr
+    assert run("--env", "staging", "--release", "v1", "--dry-run").returncode == 0
+    assert run("--env", "staging").returncode != 0
+    assert run("--force").returncode == 2
+
+
+def test_the_manifest_script_names_the_artifact_by_its_digest(new: Path) -> None:
+    init(new)
+    (new / "app.tar").write_bytes(b"the program")
+    subprocess.run(["bash", "scripts/manifest_web.sh", "v1", "app.tar"], cwd=new, check=True, capture_output=True)
+    found = gonogo("check", "-C", new, "--release", "v1", "--json").json()["findings"]
+    assert not [item for item in found if "manifest" in item["message"] or "app.tar" in item["message"]]
+    (new / "app.tar").write_bytes(b"another program")
+    again = gonogo("check", "-C", new, "--release", "v1", "--json").json()["findings"]
+    assert [item for item in again if item["code"] == "GN1007" and "app.tar has the digest" in item["message"]]
+
+
+def test_the_smoke_test_writes_its_failures_as_junit(new: Path) -> None:
+    init(new)
+    environ = {**os.environ, "GONOGO_URL": "http://127.0.0.1:9", "GONOGO_RELEASE": "v1"}
+    done = subprocess.run(
+        [sys.executable, "tests/smoke_web.py", "junit.xml"], cwd=new, env=environ, capture_output=True, text=True, check=False
+    )
+    suite = ElementTree.parse(new / "junit.xml").getroot()[0]
+    assert done.returncode == 1
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "2")
+
+
+@pytest.mark.parametrize("name", ["Web", "a b", "-web", "x" * 33])
+def test_a_service_needs_a_plain_name(new: Path, name: str) -> None:
+    said = gonogo("init", "-C", new, f"--service={name}")
+    assert said.code == 64
+    assert "is no name of a service" in said.err
+    assert files_below(new) == {}
+
+
+def test_the_folder_gives_the_name_where_none_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "My Shop!"
+    root.mkdir()
+    assert gonogo("init", "-C", root, "--dry-run", "--json", LOGNAME="ada", HOME=str(tmp_path)).json()["service"] == "my-shop"
+
+
+def test_no_mark_of_a_template_is_left_unfilled_by_init(new: Path) -> None:
+    init(new)
+    for path, data in files_below(new).items():
+        assert not re.search(r"@[A-Z]+@", data.decode()), path
+
+
+def test_the_annotated_examples_are_printed_whole() -> None:
+    assert "schema: gonogo/project/1" in gonogo("init", "--example").out
+    assert "schema: gonogo/approvers/1" in gonogo("init", "--example-people").out
