@@ -20,6 +20,7 @@ from gonogo.ports import (
     CrashPoint,
     EngineKey,
     Files,
+    History,
     Journal,
     MetricSource,
     Prober,
@@ -49,14 +50,15 @@ class World:
     crash: CrashPoint
     environ: Mapping[str, str]
     ring: Callable[[], Ring]
+    history: History
 
 
 @dataclass(frozen=True, slots=True)
 class Produced:
     """A file that a measurement wrote.
 
-    `status` is `measured` (gonogo looked or computed), `signed` (it tells what people signed) or `external` (a script of
-    the project wrote it).
+    `status` is `measured` (gonogo looked or computed), `signed` (it tells what people signed) or `external` (a
+    script of the project wrote it).
     """
 
     name: str
@@ -114,7 +116,7 @@ class Bench:
         return tuple(found)
 
     def seen(self, kind: str) -> Mapping[str, Json]:
-        """What was observed of an environment before it was changed: stable and candidate slot, versions, fingerprint."""
+        """What was observed of an environment before it was changed: its slots, versions, fingerprint."""
         return observed(self.plan, self.state, self.environment(kind).name)
 
     def has(self, name: str) -> bool:

@@ -64,7 +64,7 @@ def _withheld(name: str, data: bytes) -> bytes:
 
 
 def _reports(bench: Bench, folder: Path, faults: list[str]) -> tuple[Sealed, ...]:
-    """The reports that bound scans expect of this command, redacted; one that is absent is the measurement's to name."""
+    """The reports that bound scans expect of this command, redacted; the measurement names one that is absent."""
     assert isinstance(bench.task.act, Execute)
     found = []
     for report in dict.fromkeys(
@@ -83,7 +83,7 @@ def _reports(bench: Bench, folder: Path, faults: list[str]) -> tuple[Sealed, ...
 
 
 def _regular_file(folder: Path, name: str) -> bytes | None:
-    """The bytes of a file that lies in `folder` itself, None where there is none; BadInput for links and large files."""
+    """The bytes of a file that lies in `folder` itself, None for no file; BadInput for links and large files."""
     path = folder / name
     if not path.parent.resolve().is_relative_to(folder.resolve()):
         raise BadInput(f"{name} leads out of the output folder", next_step="write reports into GONOGO_OUT")

@@ -24,7 +24,7 @@ _SAFE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_:/@-]{0,255}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished command amounts to: `failed` names a cause; `facts` go into the ledger; `files` lie in the vault."""
+    """What a finished command amounts to; `facts` go into the ledger, `files` lie in the vault."""
 
     ok: bool
     facts: Mapping[str, Json]

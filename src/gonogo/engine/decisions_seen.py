@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import time_of

@@ -1,4 +1,4 @@
-"""What pre-deployment handed over: its run for exactly this release, with every stored file (PRE-13..PRE-17, RDY-01)."""
+"""What pre-deployment handed over: its run for this very release, with every stored file (PRE-13..PRE-17, RDY-01)."""
 
 from __future__ import annotations
 

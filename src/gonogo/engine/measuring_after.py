@@ -171,7 +171,9 @@ REPORT_SECTIONS = {
 
 def release_report_files(bench: Bench) -> tuple[Produced, ...]:
     """`DEPLOYMENT-REPORT.md` and its index, from what is on file (REP-01, REP-03)."""
-    sections = tuple(ReportSection(name, True, bench.raw(*names)) for name, names in REPORT_SECTIONS.items())
+    sections = tuple(
+        ReportSection(name, required=True, sources=bench.raw(*names)) for name, names in REPORT_SECTIONS.items()
+    )
     outcome: RunOutcome = "rolled_back" if bench.state.rollback else "aborted" if bench.state.aborting else "released"
     body = report_index_body(sections, outcome)
     text = release_report(bench.plan, bench.state, bench.run, bench.now)
@@ -240,7 +242,7 @@ def package_index(bench: Bench) -> Looked:
         for item in bench.state.evidence.values()
     )
     missing = tuple(
-        PackageItem(name, name, True, None, None, None, str(bench.actor))
+        PackageItem(name, name, required=True, sha256=None, size=None, produced_at=None, validator=str(bench.actor))
         for name in sorted(required)
         if not bench.has(name)
     )

@@ -2,8 +2,8 @@
 
 Two sources count. What gonogo sees itself always does: a front or slot that is not healthy is a critical alert, and in
 production a blocking incident; a judge that gave the new version up is a blocking incident. What the project's own
-monitoring says counts where a command is bound under `alerts` or `incidents`. A bound command that left nothing readable
-makes the answer unknown; it is never read as "nothing is open".
+monitoring says counts where a command is bound under `alerts` or `incidents`. A bound command that left nothing
+readable makes the answer unknown; it is never read as "nothing is open".
 """
 
 from __future__ import annotations

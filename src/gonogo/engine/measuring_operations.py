@@ -80,7 +80,7 @@ def _duty(item: OnCall) -> DutySeen:
 
 
 def _window(project: Project, now: datetime) -> tuple[datetime, datetime]:
-    """From the start of the deployment to the end of the health window: as planned, else now and the longest it may take."""
+    """From the start of the deployment to the end of the health window: as planned, else from now on."""
     planned = project.window
     start = moment_of(planned.start) if planned else None
     begin = start if start is not None and start > now else now

@@ -59,7 +59,7 @@ def parity_rules(bench: Bench) -> ParityRules:
 
 
 def parity(bench: Bench) -> Looked:
-    """Staging and production, setting by setting; secrets only as fingerprints under a salt that nobody keeps (PAR-02)."""
+    """Staging and production, setting by setting; secrets as fingerprints under a salt that nobody keeps (PAR-02)."""
     salt = Secret(secrets.token_hex(32))
     rules_file = RawFile("gonogo.yaml", bench.plan.sources["project"])
     seen = ParitySeen(_side(bench, "staging", salt), _side(bench, "production", salt), parity_rules(bench), rules_file)

@@ -25,7 +25,7 @@ from gonogo.measure.rollback_plan import (
 from gonogo.plan.limits import recovery_limit
 from gonogo.run.asking import standing
 from gonogo.run.gate import SealedFile, Subject, judge
-from gonogo.terms import Json, Severity, Verdict, digest_of, worst
+from gonogo.terms import Digest, Json, Severity, Verdict, digest_of, worst
 
 PROOF = "rollback-verification-report.json"
 PROOF_AGE = timedelta(days=7)
@@ -64,7 +64,8 @@ def locked(bench: Bench) -> str:
     """Why production stays locked, and which run would open it."""
     release = bench.plan.release
     return (
-        f"production stays locked: no finished pre-deployment run deployed and rolled back exactly these bytes in staging\n"
+        "production stays locked: no finished pre-deployment run deployed and rolled back exactly these bytes"
+        " in staging\n"
         f"  release {release.version}, manifest sha256 {release.digest[:12]}…\n"
         f"  next: gonogo run pre-deployment --release {release.version}"
     )
@@ -81,10 +82,10 @@ def _item(bench: Bench, handed: Handover, name: str) -> ReadinessItem:
         try:
             bench.world.vault.read(found.digest, limit=1 << 30)
         except GonogoError as error:
-            return ReadinessItem(name, handed.plan.name, True, found.digest, True, False, None, error.what)
+            return _ready_item(name, handed.plan.name, found.digest, verified=False, issue=error.what)
         current = bench.now - found.at <= timedelta(days=30)
         issue = None if current else "it is older than 30 days"
-        return ReadinessItem(name, handed.plan.name, True, found.digest, current, True, None, issue)
+        return _ready_item(name, handed.plan.name, found.digest, current=current, issue=issue)
     binding = bench.plan.project.artifacts.get(name)
     paths = [binding.path] if binding else [name, *ALIASES.get(name, ())]
     if name.endswith("release-manifest.json"):
@@ -94,14 +95,24 @@ def _item(bench: Bench, handed: Handover, name: str) -> ReadinessItem:
         if seen.digest is not None and seen.modified is not None:
             age = timedelta(seconds=float(binding.max_age)) if binding else timedelta(days=30)
             current = bench.now - seen.modified <= age
-            return ReadinessItem(
-                name, "upstream", True, seen.digest, current, True, None, None if current else "expired"
-            )
-    return ReadinessItem(name, "upstream", True, None, False, False, None, "it is missing")
+            return _ready_item(name, "upstream", seen.digest, current=current, issue=None if current else "expired")
+    return _ready_item(name, "upstream", None, current=False, verified=False, issue="it is missing")
+
+
+def _ready_item(
+    name: str,
+    source: str,
+    digest: Digest | None,
+    *,
+    current: bool = True,
+    verified: bool = True,
+    issue: str | None = None,
+) -> ReadinessItem:
+    return ReadinessItem(name, source, required=True, sha256=digest, current=current, verified=verified, issue=issue)
 
 
 def _rejudged(bench: Bench, handed: Handover) -> dict[str, Verdict]:
-    """Every evidence file of the pre-deployment gates with the worst verdict of the gates that look at it, judged now."""
+    """Every evidence file of the pre-deployment gates with the worst verdict of its gates, judged now."""
     found: dict[str, Verdict] = {}
     for rule in handed.plan.gates.values():
         names = dict.fromkeys((*rule.evidence, *(clause.file for clause in rule.clauses)))
@@ -148,8 +159,9 @@ def _authorisations(bench: Bench) -> tuple[ApprovalRecord, ...]:
         if item.kind != "approval" or item.status not in {"open", "used"} or item.point == "production":
             continue
         complete = standing(bench.plan, item).met
-        for answer in item.answers:
-            found.append(ApprovalRecord(answer.role, answer.person, "ok" if complete else "missing"))
+        found += [
+            ApprovalRecord(answer.role, answer.person, "ok" if complete else "missing") for answer in item.answers
+        ]
     return tuple(found)
 
 

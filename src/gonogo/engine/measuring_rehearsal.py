@@ -61,7 +61,7 @@ def rehearsal(bench: Bench) -> Looked:
 
 
 def rollback_proof(bench: Bench) -> Looked:
-    """Deploy, roll back, verify, deploy again: the recovery time against the RTO, and the old state back (RBK-01..RBK-05)."""
+    """Deploy, roll back, verify, deploy again: recovery time against the RTO, old state back (RBK-01..RBK-05)."""
     before = bench.seen("staging")
     after = bench.done("restored")
     runs = tuple(item for item in bench.commands_run("rollback") if item[0].id.startswith(f"{bench.stage.id}#"))

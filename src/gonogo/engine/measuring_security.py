@@ -1,4 +1,4 @@
-"""Security and compliance from parsed scanner output only; the reports were redacted when they were stored (SEC, SC-06)."""
+"""Security and compliance from parsed scanner output only; the reports were redacted when stored (SEC, SC-06)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SCAN_FORMS: Mapping[str, ScannerForm] = {
 
 
 def security(bench: Bench) -> Looked:
-    """Scans, licences and controls of exactly this release; the verdict comes from parsed output only (SEC-01..SEC-06)."""
+    """Scans, licences and controls of exactly this release; judged by parsed output only (SEC-01..SEC-06)."""
     project = bench.plan.project
     scans: list[ScanRead | ScanUnread] = []
     raw_files: list[Produced] = []

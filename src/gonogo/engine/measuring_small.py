@@ -1,4 +1,4 @@
-"""The small pipeline's own measurements: reach, health, services, smoke tests, performance (CON, RCF-05, PDV-03..05)."""
+"""The small pipeline's own measurements: reach, health, services, smoke, performance (CON, RCF-05, PDV-03..05)."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class LeftBehind:
 
 
 def left_behind(bench: Bench, command: str, name: str) -> LeftBehind | None:
-    """The file `name` that `command` left in this step and attempt, from the vault; an earlier attempt's never counts."""
+    """The file `name` that `command` left in this step and attempt, from the vault; never an earlier attempt's."""
     for task in bench.stage.tasks:
         known = bench.state.tasks.get(task.id)
         if not isinstance(task.act, Execute) or task.act.command != command or known is None:

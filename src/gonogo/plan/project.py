@@ -199,7 +199,7 @@ class EscalationLevel:
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """Runbooks, on-call and escalation (section 12 of the requirements); `reach` names a command that tries contacts."""
+    """Runbooks, on-call and escalation (section 12 of the requirements); `reach` is the command that tries contacts."""
 
     runbooks: tuple[Runbook, ...]
     on_call: tuple[OnCall, ...]

@@ -223,7 +223,7 @@ def _words(clause: BoundClause, measured: str) -> tuple[Verdict, str]:
 
 
 def judgement_body(judged: GateJudgement) -> dict[str, Json]:
-    """The judgement as F30: each clause with origin, measured value, limit and result, and the plan that would turn it."""
+    """The judgement as F30: each clause with origin, measured value, limit and result, and what would turn it."""
     return {
         "gate": judged.rule.id,
         "name": judged.rule.name,
