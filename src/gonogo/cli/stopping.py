@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -103,6 +104,7 @@ class ResumeOptions:
     reason: str
     mitigation: str
     stage: str
+    outcome: str | None
     wait: bool
     role: str
     comment: str
@@ -117,6 +119,11 @@ class ResumeOptions:
 @click.option("--reason", default="", help="Why the halt may be lifted.")
 @click.option("--mitigation", default="", help="What was done about its cause.")
 @click.option("--from", "stage", default="", help="The step to return to. Default: what the halt says.")
+@click.option(
+    "--outcome",
+    type=click.Choice(["applied", "not-applied"]),
+    help="What became of an act whose outcome nobody knows: you looked, and state it by your signature.",
+)
 @click.option("--wait", is_flag=True, help="Stay while people are awaited.")
 @role_option
 @comment_option
@@ -131,7 +138,7 @@ def resume(options: ResumeOptions) -> int:
     halted = door.load(name).state.halted
     if halted is not None:
         _lift(door, name, halted, options)
-    elif options.key or options.stage:
+    elif options.key or options.stage or options.outcome:
         raise WrongUsage(f"{name} is not halted", next_step=f"gonogo resume {name}")
     return drive(door, name, patient=options.wait, as_json=options.as_json)
 
@@ -143,10 +150,16 @@ def _lift(door: Door, name: RunId, halted: Halted, options: ResumeOptions) -> No
             next_step=f"gonogo resume {name} --key YOUR-KEY --reason TEXT",
         )
     actor = actor_of(options.who)
-    asked_name = door.ask_resume(name, options.stage, actor)
+    if options.outcome:
+        asked_name = door.ask_outcome(name, options.outcome.replace("-", "_"), actor)
+    else:
+        asked_name = door.ask_resume(name, options.stage, actor)
     asked, request, shown = door.request(name, asked_name)
     tell(shown.decode("utf-8", "replace"))
     hand = Hand(options.key, options.role, options.comment)
     says = {"reason": options.reason, "mitigation": options.mitigation or options.reason}
+    if options.outcome:
+        observed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        says = {"answer": "yes", "observed_at": observed, "reason_no_automation": options.reason}
     sign_and_record(door, Asked(name, asked, request), hand, says)
     door.lift(name, asked_name, actor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from gonogo.control.viewing import refuse_edited_views
 from gonogo.engine.accepting import Signed, open_round, record_statement
 from gonogo.engine.bench import World
 from gonogo.engine.driver import Driver, Listener, Stopped
-from gonogo.engine.resuming import ask_resume, lift
-from gonogo.errors import Refused
+from gonogo.engine.resuming import ask_outcome, ask_resume, lift
+from gonogo.errors import Busy, Refused
 from gonogo.evidence.acceptance import Accepted
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft, Moved
@@ -97,19 +97,26 @@ class Door:
 
     def halt(self, run: RunId, reason: str, actor: Actor) -> None:
         """Stop a run before its next act; what runs now ends by itself."""
-        opened = self._open(run)
-        stage = _present(opened)
-        halted = RunHalted("person", "stop", stage, stage, self.world.vault.put(reason.encode()))
-        self._append(opened, actor, halted)
+        detail = self.world.vault.put(reason.encode())
+
+        def halted(opened: Opened) -> Event:
+            stage = _present(opened)
+            return RunHalted("person", "stop", stage, stage, detail)
+
+        self._append(run, actor, halted)
 
     def abort(self, run: RunId, reason: str, actor: Actor) -> None:
         """End a run; production that was touched is rolled back first, when the run is driven on."""
-        opened = self._open(run)
-        self._append(opened, actor, AbortRequested(self.world.vault.put(reason.encode())))
+        asked = AbortRequested(self.world.vault.put(reason.encode()))
+        self._append(run, actor, lambda _opened: asked)
 
     def ask_resume(self, run: RunId, stage: str, actor: Actor) -> str:
         """Open the round whose signature lifts the halt of a run; gives its name."""
         return ask_resume(self.world, self._open(run).plan, run, stage, actor)
+
+    def ask_outcome(self, run: RunId, outcome: str, actor: Actor) -> str:
+        """Open the round in which a person states what became of an act that nobody knows about; gives its name."""
+        return ask_outcome(self.world, self._open(run).plan, run, outcome, actor)
 
     def lift(self, run: RunId, name: str, actor: Actor) -> None:
         """Lift the halt by the recorded statements of round `name`."""
@@ -121,13 +128,23 @@ class Door:
             raise Refused(f"{run} is over: {opened.state.outcome}", next_step="open a new run: gonogo run")
         return opened
 
-    def _append(self, opened: Opened, actor: Actor, event: Event) -> None:
-        with self.world.journal.write(opened.run, opened.state.seq, actor=actor, now=self.world.clock.now()) as tx:
-            tx.append(Draft(type_of(event), data_of(event)))
+    def _append(self, run: RunId, actor: Actor, made: Callable[[Opened], Event]) -> None:
+        """Record what a person orders, on the run as it is at that moment: an engine at work does not keep it out."""
+        for _ in range(MOST_MOVES):
+            opened = self._open(run)
+            event = made(opened)
+            try:
+                with self.world.journal.write(run, opened.state.seq, actor=actor, now=self.world.clock.now()) as tx:
+                    tx.append(Draft(type_of(event), data_of(event)))
+            except Moved:
+                continue
+            return
+        raise Busy(f"{run} moves faster than it can be read", next_step="ask again; nothing was recorded")
 
 
 def _present(opened: Opened) -> str:
-    for stage in opened.plan.stages:
+    plan, state = opened.plan, opened.state
+    for stage in (plan.rollback,) if plan.rollback and state.rollback else plan.stages:
         if any(
             opened.state.tasks.get(task.id) is None or not opened.state.tasks[task.id].outcome for task in stage.tasks
         ):

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from gonogo.control.opening import Opened
 from gonogo.engine.bench import World
+from gonogo.engine.settling import OUTCOME_UNKNOWN
 from gonogo.engine.writing import view_path
 from gonogo.errors import GonogoError, Tampered
 from gonogo.run.asking import standing
@@ -123,6 +124,8 @@ def _status(run: RunId, act: object) -> tuple[str, str]:
     match act:
         case Over(outcome):
             return outcome, ""
+        case Parked(halted) if halted.cause == OUTCOME_UNKNOWN:
+            return "halted", f"gonogo resume {run} --key YOUR-KEY --reason TEXT --outcome applied|not-applied"
         case Parked():
             return "halted", f"gonogo resume {run} --key YOUR-KEY --reason TEXT, or gonogo abort {run}"
         case AwaitPeople(round=asked):

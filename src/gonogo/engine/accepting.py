@@ -58,6 +58,8 @@ def record_statement(
         refusal = DecisionRefused(asked.kind, asked.name, found.rule, person, statement)
         _append(world, run, entries, actor, [refusal])
         raise Refused(f"{found.reason} (rule {found.rule})", next_step=found.next_step)
+    if any(answer.statement == statement for answer in asked.answers):
+        return found  # Handed in again after a crash: it is recorded already, and once.
     touch = found.signed.touch
     event = DecisionRecorded(
         kind=asked.kind,

@@ -6,17 +6,18 @@ from gonogo.engine.bench import Bench
 from gonogo.engine.commanding import outcome_of
 from gonogo.engine.crash_points import PROBED
 from gonogo.engine.performing import append_latest, finish, moved, record, wanted_weights
-from gonogo.engine.writing import blob
+from gonogo.engine.writing import append, blob
 from gonogo.errors import GonogoError
 from gonogo.plan.model import Execute, Roll, Route
 from gonogo.ports import EffectKey, Ended, Lost, NeverStarted, Running
-from gonogo.run.events import RunHalted, TaskFinished, TaskSettled
+from gonogo.run.events import Event, RunHalted, TaskFinished, TaskSettled
 from gonogo.run.machine import Settle
 from gonogo.run.rolling import step_percent
 from gonogo.terms import Json
 
 MOST_TRIES = 3
 NEVER_STARTED = "it was never started"
+OUTCOME_UNKNOWN = "outcome_unknown"
 
 
 def settle(bench: Bench, act: Settle) -> None:
@@ -58,9 +59,20 @@ def _probe(bench: Bench, act: Settle, command: Execute, reason: str) -> None:
     elif answer == "not_applied":
         append_latest(bench, (settled, *_enough(bench, act, text)))
     else:
-        detail = f"{text}\nNobody can tell whether it took effect; gonogo does not repeat it on a guess."
-        halt = RunHalted("outcome_unknown", "stop", bench.stage.id, bench.stage.id, blob(bench, detail))
-        append_latest(bench, (settled, halt))
+        _ask_people(bench, settled, text)
+
+
+def _ask_people(bench: Bench, settled: TaskSettled, text: str) -> None:
+    """Nobody can tell: a person says what happened. An abort does not wait for that, since it takes everything back."""
+    events: list[Event] = [settled]
+    if not (bench.state.aborting and bench.state.rollback is None):
+        detail = (
+            f"{text}\nNobody can tell whether it took effect; gonogo does not repeat it on a guess.\n"
+            f"  next: look, then say what happened: gonogo resume {bench.run} --key YOUR-KEY --reason TEXT "
+            f"--outcome applied (or not-applied); or end the run, which takes production back: gonogo abort {bench.run}"
+        )
+        events.append(RunHalted(OUTCOME_UNKNOWN, "stop", bench.stage.id, bench.stage.id, blob(bench, detail)))
+    append(bench, events)
 
 
 def _asked(bench: Bench, command: Execute) -> tuple[str, str]:
