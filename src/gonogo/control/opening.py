@@ -11,6 +11,7 @@ from gonogo.adapters.commands import SupervisedCommands
 from gonogo.control.sources import (
     Workspace,
     compile_for,
+    gate_limits_source,
     manifest_path,
     protocol_sources,
     require_sound,
@@ -88,6 +89,9 @@ def _store(workspace: Workspace, world: World, protocol: str, release: str) -> t
         "manifest": Source(manifest, workspace.files.read(manifest)),
         "approvers": Source(approvers, workspace.files.read(approvers)),
     }
+    limits = gate_limits_source(workspace, document, sidecar)
+    if limits is not None:
+        sources["gate_limits"] = limits
     digests = {name: world.vault.put(source.data) for name, source in sources.items()}
     return digests, {name: source.name for name, source in sources.items()}
 

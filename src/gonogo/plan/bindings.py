@@ -15,6 +15,7 @@ from gonogo.plan.project import (
     ArtifactBinding,
     CommandBinding,
     Control,
+    Directories,
     Environment,
     EscalationLevel,
     Freeze,
@@ -44,6 +45,9 @@ TARGETS = ("caddy", "proxy", "haproxy", "commands", "none")
 STRATEGIES = ("canary", "blue_green", "direct")
 DEFAULT_CANARY = (5, 25, 50, 100)
 SETTING_CLASSES = ("configuration", "secrets", "infrastructure", "feature_flags")
+CONTEXT = ".cursor/context-kit"
+PROTOCOLS = ".cursor/ai-driven-workflow"
+_FOLDER = r"(?!/)(?!(?:.*/)?\.\.(?:/|\Z))[^\0\n]+"
 _LISTS = ("observe", "traffic", "order")
 
 Part = TypeVar("Part")
@@ -97,6 +101,7 @@ def _project(top: Section) -> Project:
         window=_window(top.optional("window")),
         notify=top.texts("notify", ()),
         licences=_licences(top.optional("licences")),
+        directories=_directories(top.section("directories", required=False)),
         origin=top.origin,
     )
 
@@ -345,6 +350,16 @@ def _licences(section: Section | None) -> Licences | None:
     if section is None:
         return None
     found = Licences(section.text("sbom"), section.texts("allowed"), section.texts("forbidden", ()), section.origin)
+    section.finish()
+    return found
+
+
+def _directories(section: Section) -> Directories:
+    kind = "a folder below the project's own"
+    found = Directories(
+        section.text("context", CONTEXT, pattern=_FOLDER, kind=kind).rstrip("/"),
+        section.text("protocols", PROTOCOLS, pattern=_FOLDER, kind=kind).rstrip("/"),
+    )
     section.finish()
     return found
 

@@ -1,7 +1,7 @@
-"""`config/protocol_gates/NAME.yaml`: limits of gates that are governed outside the document (CFG-01, CFG-02, CFG-03, F40).
+"""`config/protocol_gates/NAME.yaml`: limits of gates governed outside the document (CFG-01 to CFG-03, F40).
 
-A limit there may be as strict as the document's or stricter. A weaker one is refused; a needed one that is missing is an
-error, because a limit that somebody deleted would otherwise pass unnoticed.
+A limit there may be as strict as the document's or stricter. A weaker one is refused; a needed one that is missing is
+an error, because a limit that somebody deleted would otherwise pass unnoticed.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class Asked:
 
 
 def asked_for(rule: GateRule, wishes: Mapping[str, str]) -> Asked:
-    """`rule` with the limits of a command line, by metric or short name: a stricter one counts, a weaker one does not."""
+    """`rule` with the limits of a command line, by metric or short name: a stricter one counts, a weaker one never."""
     clauses, said = list(rule.clauses), []
     for name, written in wishes.items():
         places = [at for at, clause in enumerate(clauses) if _metric(name) == metric_key(clause.metric)]

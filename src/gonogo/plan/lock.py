@@ -1,14 +1,18 @@
 """The lock of a compiled protocol: what was read, with what, into which graph, and what was proved (DOC-27).
 
 Canonical JSON: sorted keys, no floats, no times; the same inputs give the same bytes on any machine. A run is bound to
-a lock; a changed document, sidecar or script is another lock, and the old one is refused (GN0701).
+a lock; a changed document, sidecar or script is another lock, and the old one is refused (GN0701). The bytes of the
+document are part of it, so that whoever meets a stale lock sees what became weaker.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gonogo.document.reading import read_document
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_json, write_json
 from gonogo.findings import Finding, Level, Origin
@@ -16,6 +20,7 @@ from gonogo.plan.digest import as_json
 from gonogo.plan.graph import Graph, State
 from gonogo.plan.proof import Certificate
 from gonogo.protocol.change import Change, Direction
+from gonogo.protocol.comparing import compare
 from gonogo.terms import Digest, Json, digest_of
 
 LOCK_FORMAT = "gonogo/lock/1"
@@ -35,7 +40,10 @@ class WaivedFinding:
 
 @dataclass(frozen=True, slots=True)
 class LockFacts:
-    """Everything a lock says. `encoding` names a repaired code page; `coverage` counts lines by class."""
+    """Everything a lock says. `encoding` names a repaired code page; `coverage` counts lines by class.
+
+    `bindings` are the digests of what else decides: the project file, and the gate limits where there are any.
+    """
 
     slug: str
     number: str
@@ -49,6 +57,13 @@ class LockFacts:
     findings: tuple[Finding, ...]
     waived: tuple[WaivedFinding, ...]
     scripts: Mapping[str, Digest]
+    bindings: Mapping[str, Digest] = field(default_factory=dict)
+    document: bytes = b""
+
+
+def lock_path(document: str) -> str:
+    """Where the lock of a document lies: beside it, as `NAME.gonogo.lock.json`."""
+    return f"{document.removesuffix('.md')}.gonogo.lock.json"
 
 
 def lock_bytes(facts: LockFacts) -> bytes:
@@ -64,7 +79,9 @@ def lock_bytes(facts: LockFacts) -> bytes:
             "number": facts.number,
             "encoding": facts.encoding,
             "source_sha256": facts.source,
+            "source": base64.b64encode(facts.document).decode("ascii"),
             "sidecar_sha256": facts.sidecar,
+            "bindings": dict(facts.bindings),
             "graph_sha256": graph_digest(facts.graph),
             "graph": graph,
             "proof": {
@@ -107,7 +124,7 @@ def _state_json(state: State) -> Json:
 def stale(lock: bytes, file: str, facts: LockFacts, changes: Sequence[Change] = ()) -> tuple[Finding, ...]:
     """GN0701 for everything in which `lock` is not the lock of `facts`; BadInput where it is no lock at all.
 
-    `changes` is the difference from the locked document to this one, where the locked one is still known.
+    `changes` is the difference from the locked document to this one; without it the lock's own copy is compared.
     """
     old = _read(lock, file)
     new = _read(lock_bytes(facts), "new lock")
@@ -115,6 +132,7 @@ def stale(lock: bytes, file: str, facts: LockFacts, changes: Sequence[Change] = 
     if not different:
         return ()
     what = ", ".join(_WORDS[name] for name in different)
+    changes = changes or _since(old, facts)
     weaker = sum(change.direction is Direction.WEAKER for change in changes)
     how = f", {weaker} {'rule' if weaker == 1 else 'rules'} weaker" if weaker else ""
     notes = (*_lines(changes), "compile again; a weaker lock needs a signature before it can run")
@@ -127,12 +145,31 @@ _WORDS = {
     "slug": "protocol",
     "source_sha256": "document",
     "sidecar_sha256": "sidecar",
+    "bindings": "project or gate limits",
     "graph_sha256": "graph",
     "graph": "stored graph",
     "proof": "proof",
     "scripts": "scripts",
     "waived": "waived findings",
 }
+
+
+def _since(old: Mapping[str, Tree], facts: LockFacts) -> tuple[Change, ...]:
+    """What changed since the locked document; nothing is said where the lock does not hold it or it was tampered with."""
+    document = locked_document(old)
+    if document is None or not facts.document:
+        return ()
+    before, after = (read_document(data, "document").protocol for data in (document, facts.document))
+    return compare(before, after) if before is not None and after is not None else ()
+
+
+def locked_document(lock: Mapping[str, Tree]) -> bytes | None:
+    """The document that a lock was made from; None where its bytes are not those that the digest names."""
+    try:
+        data = base64.b64decode(str(lock.get("source", "")), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if data and digest_of(data) == lock.get("source_sha256") else None
 
 
 def _lines(changes: Iterable[Change]) -> tuple[str, ...]:

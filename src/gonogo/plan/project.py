@@ -246,6 +246,14 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Directories:
+    """Where a project keeps context and configuration artifacts, and its protocols (CFG-06, CFG-07, C51)."""
+
+    context: str
+    protocols: str
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """The whole of `gonogo.yaml`. `alerts` and `incidents` name the commands that list what is open, or are None."""
 
@@ -274,4 +282,5 @@ class Project:
     window: Window | None
     notify: tuple[str, ...]
     licences: Licences | None
+    directories: Directories
     origin: Origin
