@@ -361,5 +361,13 @@ class EngineKey(Protocol):
         ...
 
 
+class History(Protocol):
+    """The history of the project's repository."""
+
+    def authors(self, revision: str, previous: str) -> tuple[str, ...]:
+        """Addresses of everybody who wrote what commit `revision` has and `previous` (may be empty) has not."""
+        ...
+
+
 CrashPoint: TypeAlias = Callable[[str], None]
 """Called with the name of a durable boundary; does nothing but in crash tests, where it ends the process."""

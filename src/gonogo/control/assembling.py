@@ -14,6 +14,7 @@ from gonogo.adapters.announcing import LogAnnouncer
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.commands import SupervisedCommands
 from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.git_history import GitHistory
 from gonogo.adapters.json_command import JsonCommand
 from gonogo.adapters.keys import FileEngineKey
 from gonogo.adapters.metrics_command import CommandSource
@@ -100,6 +101,7 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         crash=crash,
         environ=environ,
         ring=ring,
+        history=GitHistory(root, environ),
     )
 
 

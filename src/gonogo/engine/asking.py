@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from gonogo.engine.bench import Bench, Produced
 from gonogo.engine.crash_points import REQUEST_WRITTEN
 from gonogo.engine.writing import append, show
+from gonogo.evidence.authors import change_authors
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.closed import moment_text
 from gonogo.evidence.envelope import Subject
-from gonogo.evidence.ledger import Entry, time_text
 from gonogo.evidence.filing import evidence_list
+from gonogo.evidence.ledger import Entry, time_text
 from gonogo.evidence.manifest import EVIDENCE_SUMS
 from gonogo.evidence.merkle import leaf_digest, root_of
 from gonogo.evidence.signers import Kind
@@ -28,8 +29,9 @@ from gonogo.evidence.statements import (
     request_bytes,
 )
 from gonogo.plan.model import Decide
+from gonogo.plan.revisions import read_revisions
+from gonogo.reports.showing import Asking, shown_text
 from gonogo.run.events import DecisionRequested, PlanBound, RunHalted, TrustPinned, recorded
-from gonogo.reports.showing import shown_text
 from gonogo.terms import Digest, digest_of
 
 PACKAGE_OF_POINT: Mapping[str, str] = {"readiness": "PRE-DEPLOYMENT-PACKAGE.zip"}
@@ -58,8 +60,9 @@ def open_round(
     now = bench.world.clock.now()
     sums = evidence_list(entries)
     expires = (now + valid_for).replace(microsecond=0)
-    meaning = meaning_of(bench, kind, point)
-    shown = shown_text(bench.plan, bench.state, bench.run, meaning, expires).encode("utf-8")
+    meaning = meaning_of(bench, kind, point, str(asked.get("text", "")))
+    authors = _authors(bench)
+    shown = shown_text(bench.plan, bench.state, Asking(bench.run, meaning, expires, authors)).encode("utf-8")
     challenge = secrets.token_hex(16)
     vault = bench.world.vault
     facts = RequestFacts(
@@ -77,6 +80,7 @@ def open_round(
         shown_sha256=digest_of(shown),
         requested_at=now.replace(microsecond=0),
         expires_at=expires,
+        change_authors=authors,
         asked=asked,
     )
     request = request_bytes(facts)
@@ -145,19 +149,28 @@ def _pinned(entries: tuple[Entry, ...]) -> Digest:
     return Digest("0" * 64)
 
 
+def _authors(bench: Bench) -> tuple[str, ...]:
+    """Who made the changes, where the manifest names its revisions; what cannot be found out stops the asking (A16)."""
+    revisions = read_revisions(bench.world.vault.read(bench.plan.sources["manifest"]), "release-manifest.json")
+    if revisions is None:
+        return ()
+    found = bench.world.history.authors(revisions.revision, revisions.previous)
+    return change_authors(found, bench.plan.ring, bench.plan.release.digest)
+
+
 def _requester(bench: Bench) -> str:
     return bench.state.opened.requested_by if bench.state.opened else str(bench.actor)
 
 
-def meaning_of(bench: Bench, kind: Kind, point: str) -> str:
-    """One sentence that says what a signature means."""
+def meaning_of(bench: Bench, kind: Kind, point: str, stated: str = "") -> str:
+    """One sentence that says what a signature means; `stated` is what an attestation states."""
     release, plan = bench.plan.release, bench.plan
     what = f"{plan.project.name} {release.version}"
     match kind:
         case Kind.FREEZE_ACK:
             return f"I know of the change freeze for the release of {what}."
         case Kind.ATTESTATION:
-            return f"I state for {what}: {bench.task.title}."
+            return f"I state for {what}: {stated or bench.task.title}."
         case Kind.RESUME:
             return f"I lift the halt of {bench.run} ({what})."
         case _ if point == "production":

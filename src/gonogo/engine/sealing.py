@@ -21,6 +21,7 @@ from gonogo.evidence.packing import (
     Tool,
     checkpoint_of,
     envelope_signing_bytes,
+    input_paths,
     package_files,
     seal_payload,
     seal_signing_bytes,
@@ -125,6 +126,11 @@ def _facts(bench: Bench, kind: str, decision: str, entries: tuple[Entry, ...], n
         document=vault.read(bound.inputs["document"]),
         lock=plan_bytes(plan),
         release_manifest=vault.read(bound.inputs["manifest"]),
+        inputs={
+            path: vault.read(bound.inputs[name])
+            for name, path in input_paths(plan.slug).items()
+            if name in bound.inputs
+        },
         checkpoint=note,
         tool=_tool(),
         lineage=_lineage(bench),

@@ -53,7 +53,8 @@ class PackageFacts:
 
     `package` is `readiness`, `handoff` or `deployment`; `decision` one of `DECISIONS`; `checkpoint` the signed note
     over `entries`; `trust`, `reports`, `packages` and `statements` map paths below their folder to bytes, `verifiers`
-    paths at the top. `sequence` is the number of the run in the site's own log.
+    paths at the top. `sequence` is the number of the run in the site's own log. `inputs` are the further files that the
+    plan is compiled from, by their path below `protocol/`, so that every gate can be judged again.
     """
 
     package: str
@@ -72,6 +73,7 @@ class PackageFacts:
     tool: Tool
     lineage: Lineage
     sequence: int = 0
+    inputs: Mapping[str, bytes] = field(default_factory=dict)
     trust: Mapping[str, bytes] = field(default_factory=dict)
     reports: Mapping[str, bytes] = field(default_factory=dict)
     packages: Mapping[str, bytes] = field(default_factory=dict)
@@ -98,6 +100,11 @@ class SealSignatures:
     key: PublicKey
     over_seal: bytes
     over_envelope: bytes
+
+
+def input_paths(slug: str) -> Mapping[str, str]:
+    """Where the further inputs of a plan lie below `protocol/`, by their name in `plan.bound`."""
+    return {"sidecar": f"{slug}.gonogo.yaml", "project": "gonogo.yaml", "gate_limits": "gate-limits.yaml"}
 
 
 def wanted(entries: tuple[Entry, ...]) -> frozenset[Digest]:
@@ -157,6 +164,7 @@ def _fixed(facts: PackageFacts) -> Mapping[str, bytes]:
         **facts.verifiers,
     }
     folders = {
+        "protocol": facts.inputs,
         "trust": facts.trust,
         "reports": facts.reports,
         "packages": facts.packages,
@@ -245,6 +253,7 @@ __all__ = [
     "checkpoint_of",
     "envelope_signing_bytes",
     "evidence_list",
+    "input_paths",
     "package_files",
     "round_manifest",
     "seal_payload",

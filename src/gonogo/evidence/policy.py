@@ -33,6 +33,7 @@ from gonogo.terms import Digest, digest_of
 
 SCHEMA: Final = "gonogo/policy/1"
 
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _LEVEL: Final = re.compile(r"H[0-2]")
 _TOP: Final = names(
     "schema version site source people decisions freeze_stakeholders admins engines revoked web allowed_signers_sha256 "
@@ -122,7 +123,7 @@ def _person(person: ListedPerson) -> dict[str, Tree]:
         "name": person.name,
         "roles": sorted(person.roles),
         "keys": [_key(listed) for listed in person.keys],
-        "identities_sha256": sorted(digest_of(identity.lower().encode()) for identity in person.identities),
+        "identities_sha256": list(person.identities),
     }
 
 
@@ -177,7 +178,14 @@ def _read_person(item: Fields) -> ListedPerson:
         name=item.text("name"),
         roles=frozenset(item.texts("roles")),
         keys=tuple(_read_key(key) for key in keys),
+        identities=tuple(_digest(item, text) for text in item.texts("identities_sha256")),
     )
+
+
+def _digest(item: Fields, text: str) -> Digest:
+    if not _DIGEST.fullmatch(text):
+        item.refuse("identities_sha256", "holds something that is no SHA-256")
+    return Digest(text)
 
 
 def _read_key(item: Fields) -> ListedKey:

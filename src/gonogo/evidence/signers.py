@@ -70,13 +70,16 @@ class ListedKey:
 
 @dataclass(frozen=True, slots=True)
 class ListedPerson:
-    """A person who may sign. `identities` are the commit e-mail addresses, lower case, that are theirs."""
+    """A person who may sign. `identities` are the SHA-256 of their commit e-mail addresses in lower case, sorted.
+
+    The addresses themselves never leave the approvers file; a commit's author is found by the digest of its address.
+    """
 
     handle: str
     name: str
     roles: frozenset[str]
     keys: tuple[ListedKey, ...]
-    identities: tuple[str, ...] = ()
+    identities: tuple[Digest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

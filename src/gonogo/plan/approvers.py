@@ -84,7 +84,7 @@ def _person(section: Section) -> ListedPerson:
         name=section.text("name", ""),
         roles=frozenset(section.texts("roles")),
         keys=tuple(_keys(section)),
-        identities=tuple(text.lower() for text in section.texts("identities", ())),
+        identities=tuple(sorted({digest_of(text.lower().encode()) for text in section.texts("identities", ())})),
     )
     section.node("contact", required=False)
     section.finish()

@@ -49,14 +49,15 @@ class Source:
 class Sources:
     """Everything a plan is made of. `scripts` are the files that commands name, by path, with their digests.
 
-    `gate_limits` is the file of `config/protocol_gates` about this protocol, where the project has one (CFG-01).
+    `approvers` is the approvers file, or the people as a package's policy names them. `gate_limits` is the file of
+    `config/protocol_gates` about this protocol, where the project has one (CFG-01).
     """
 
     document: Source
     sidecar: Source
     project: Source
     manifest: Source
-    approvers: Source
+    approvers: Source | Ring
     scripts: Mapping[str, Digest]
     gate_limits: Source | None = None
 
@@ -87,18 +88,18 @@ def compile_plan(sources: Sources) -> Compilation:
     sidecar = _attempt(notes, sources.sidecar, lambda source: read_sidecar(source.data, source.name))
     project = _attempt(notes, sources.project, lambda source: read_project(source.data, source.name))
     release = _attempt(notes, sources.manifest, lambda source: read_release(source.data, source.name))
-    people = _attempt(notes, sources.approvers, lambda source: read_approvers(source.data, source.name))
+    ring = _people(sources.approvers, notes)
     limits = _gate_limits(sources.gate_limits, notes)
-    for read in (sidecar, project, people):
+    for read in (sidecar, project):
         notes.found.extend(read.findings if read else ())
-    if not (reading and reading.protocol and sidecar and project and release and people):
+    if not (reading and reading.protocol and sidecar and project and release and ring):
         return Compilation(None, tuple(notes.found), reading=reading)
-    builder = Builder(reading.protocol, sidecar.sidecar, project.project, people.ring, notes, limits)
+    builder = Builder(reading.protocol, sidecar.sidecar, project.project, ring, notes, limits)
     plan = builder.plan(release, _digests(sources), sources.scripts)
     claims = claims_of(reading.protocol, sidecar.sidecar, plan, notes)
     proven = None if forbids(tuple(notes.found)) else _proven(plan, claims, notes)
     found = tuple(notes.found)
-    return Compilation(None if forbids(found) else plan, found, people.ring, reading, proven)
+    return Compilation(None if forbids(found) else plan, found, ring, reading, proven)
 
 
 def _gate_limits(source: Source | None, notes: Findings) -> GateLimits | None:
@@ -114,6 +115,14 @@ def _proven(plan: Plan, claims: tuple[Claim, ...], notes: Findings) -> Proven:
     proof = prove(graph, claims)
     notes.found.extend(proof.findings)
     return Proven(graph, proof.certificate)
+
+
+def _people(approvers: Source | Ring, notes: Findings) -> Ring | None:
+    if isinstance(approvers, Ring):
+        return approvers
+    read = _attempt(notes, approvers, lambda source: read_approvers(source.data, source.name))
+    notes.found.extend(read.findings if read else ())
+    return read.ring if read else None
 
 
 def _attempt(notes: Findings, source: Source, read: Callable[[Source], Kind]) -> Kind | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import read_json
 from gonogo.plan.reading import moment_of
+from gonogo.plan.revisions import read_revisions
 from gonogo.terms import Digest, digest_of
 
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}\Z")
@@ -46,6 +47,7 @@ class Release:
 def read_release(data: bytes, file: str) -> Release:
     """Read a release manifest; BadInput names the field that is missing or wrong."""
     body = read_json(data, name=file)
+    read_revisions(data, file)
     release = _mapping(_field(body, "release", file), "release", file)
     services = _field(body, "services", file)
     if not isinstance(services, Sequence) or isinstance(services, str) or not services:

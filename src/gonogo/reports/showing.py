@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.evidence.ledger import time_text
@@ -10,20 +11,31 @@ from gonogo.run.state import RunState
 from gonogo.terms import RunId
 
 
-def shown_text(plan: Plan, state: RunState, run: RunId, meaning: str, expires: datetime) -> str:
-    """The text, from plan and state alone; foreign text is cleaned of control characters."""
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is asked for: the sentence that is signed, until when, and who made the changes (handles, or marks)."""
+
+    run: RunId
+    meaning: str
+    expires: datetime
+    authors: tuple[str, ...] = ()
+
+
+def shown_text(plan: Plan, state: RunState, asking: Asking) -> str:
+    """The text, from plan, state and request alone; foreign text is cleaned of control characters."""
     release = plan.release
     lines = [
-        meaning,
+        asking.meaning,
         "",
         f"release      {plan.project.name} {release.version} ({release.id})",
         f"manifest     sha256 {release.digest}",
         *(f"artifact     {service.name} {service.version}  sha256 {service.digest}" for service in release.services),
         f"environment  {plan.environment}",
-        f"run          {run}",
+        f"run          {asking.run}",
         f"protocol     {plan.title}",
         f"plan         sha256 {plan.digest}",
-        f"expires      {time_text(expires)}",
+        f"expires      {time_text(asking.expires)}",
+        f"changed by   {', '.join(asking.authors) or 'not known: the release manifest names no revisions'}",
         "",
         "gates so far:",
         *(_gates(plan, state) or ["  none judged yet"]),
