@@ -14,8 +14,9 @@ from pathlib import Path
 import click
 
 from gonogo.adapters.keys import sign_with_ssh_keygen
+from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
-from gonogo.cli.shared_options import door_at, json_option, needed_run_argument, project_option, run_named
+from gonogo.cli.shared_options import json_option, needed_run_argument, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.errors import BadInput, Refused, WrongUsage

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json
-from gonogo.cli.shared_options import door_at, json_option, project_option, run_named
+from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened

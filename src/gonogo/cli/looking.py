@@ -14,8 +14,9 @@ from rich.live import Live
 from rich.text import Text
 
 from gonogo.cli.driving import EXIT
+from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import printable, say, say_json
-from gonogo.cli.shared_options import door_at, json_option, project_option, run_argument, run_named
+from gonogo.cli.shared_options import json_option, project_option, run_argument
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.control.viewing import RunView, StageView, as_json, signing_command, view

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from gonogo.cli.driving import drive
+from gonogo.cli.opened import door_at
 from gonogo.cli.planning import show_plan
 from gonogo.cli.shared_options import (
     actor_of,
     actor_option,
-    door_at,
     json_option,
     project_option,
     protocol_argument,

@@ -1,8 +1,9 @@
-"""Options that several commands have, and opening the project they are about."""
+"""Options that several commands have, and who it is that asks."""
 
 from __future__ import annotations
 
 import getpass
+import importlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,22 +11,23 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from gonogo.cli.saying import tell
-from gonogo.control.door import Door
-from gonogo.control.sources import BUILTIN_PROTOCOLS, find_root, open_workspace
 from gonogo.errors import BadInput, GonogoError, WrongUsage
 from gonogo.evidence.signers import HANDLE
-from gonogo.terms import Actor, Agent, Person, Pipeline, RunId
+from gonogo.terms import Actor, Agent, Person, Pipeline
 
 
 def _runs(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return _beginning(door_at(_folder(ctx)).runs, incomplete)
+    # Asking for a run costs the whole engine; who only wants --help or a script for the shell should not pay for it.
+    opened = importlib.import_module("gonogo.cli.opened")
+    return _beginning(lambda: opened.door_at(_folder(ctx)).runs(), incomplete)
 
 
 def _protocols(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    sources = importlib.import_module("gonogo.control.sources")
+
     def names() -> Iterable[str]:
-        declared = open_workspace(find_root(_folder(ctx).absolute())).project.protocols
-        return (*BUILTIN_PROTOCOLS, *(name for name in declared if name not in BUILTIN_PROTOCOLS))
+        declared = sources.open_workspace(sources.find_root(_folder(ctx).absolute())).project.protocols
+        return dict.fromkeys((*sources.BUILTIN_PROTOCOLS, *declared))
 
     return _beginning(names, incomplete)
 
@@ -61,11 +63,6 @@ def _beginning(names: Callable[[], Iterable[str]], incomplete: str) -> list[Comp
         return []
 
 
-def door_at(folder: Path) -> Door:
-    """The project that a command is about."""
-    return Door.at(find_root(folder.absolute()), dict(os.environ), tell)
-
-
 def actor_of(who: str) -> Actor:
     """The actor that `--as` names; without it CI is a pipeline and everybody else the user who is logged in."""
     if who:
@@ -98,19 +95,3 @@ def _person(handle: str) -> Person:
             f"`{handle}` is no handle", next_step="handles are 2 to 32 of a-z 0-9 . _ -; say yours with --as"
         )
     return Person(handle)
-
-
-def run_named(door: Door, name: str) -> RunId:
-    """The run that a command names: exactly, by a unique beginning, or the newest one where none is named."""
-    runs = door.runs()
-    if not runs:
-        raise BadInput("there is no run in this project yet", next_step="gonogo run pre-deployment --release VERSION")
-    if not name:
-        return runs[-1]
-    if name in runs:
-        return RunId(name)
-    matching = [run for run in runs if run.startswith(name)]
-    if len(matching) == 1:
-        return matching[0]
-    what = f"`{name}` could be {', '.join(matching[:5])}" if matching else f"there is no run `{name}`"
-    raise BadInput(what, next_step=f"runs: {', '.join(runs[-5:])}")
