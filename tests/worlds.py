@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gonogo.errors import BadInput, Broken, Busy, Refused, Tampered
 from gonogo.evidence.ledger import Entry, next_entry
 from gonogo.ports import (
+    SITE_LOG,
     CommandSpec,
     Draft,
     EffectKey,
@@ -79,16 +80,31 @@ class MemoryJournal:
         self._state = _State()
         self._before_commit = before_commit
 
-    def open_run(self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
-        if run in self._state.ledgers:
+    def open_run(
+        self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime, notes: Sequence[Draft] = ()
+    ) -> tuple[Entry, ...]:
+        if run in self._state.ledgers or run == SITE_LOG:
             raise Refused(f"the run {run} exists already", next_step="go on with it")
         trial = self._state.copy()
         trial.ledgers[run] = []
         transaction = _MemoryTransaction(trial, run, actor, now)
         entries = tuple(transaction.append(draft) for draft in drafts)
+        for draft in notes:
+            transaction.note(draft)
         self._before_commit()
         self._state = trial
         return entries
+
+    def note(self, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
+        trial = self._state.copy()
+        transaction = _MemoryTransaction(trial, SITE_LOG, actor, now)
+        entries = tuple(transaction.note(draft) for draft in drafts)
+        self._before_commit()
+        self._state = trial
+        return entries
+
+    def site(self) -> tuple[Entry, ...]:
+        return tuple(self._state.ledgers.get(SITE_LOG, ()))
 
     def entries(self, run: RunId, after: int = -1) -> tuple[Entry, ...]:
         return tuple(entry for entry in self._ledger(run) if entry.seq > after)
@@ -110,7 +126,7 @@ class MemoryJournal:
         self._state = trial
 
     def runs(self) -> tuple[RunId, ...]:
-        return tuple(self._state.ledgers)
+        return tuple(run for run in self._state.ledgers if run != SITE_LOG)
 
     def lease(self, environment: str) -> Lease:
         return self._state.leases.get(environment, Lease(environment, 0, None, None))
@@ -135,8 +151,15 @@ class _MemoryTransaction:
         self.ended = False
 
     def append(self, draft: Draft) -> Entry:
+        return self._add(self._run, draft)
+
+    def note(self, draft: Draft) -> Entry:
+        self._state.ledgers.setdefault(SITE_LOG, [])
+        return self._add(SITE_LOG, draft)
+
+    def _add(self, run: RunId, draft: Draft) -> Entry:
         self._demand_open()
-        ledger = self._state.ledgers[self._run]
+        ledger = self._state.ledgers[run]
         previous = ledger[-1] if ledger else None
         entry = next_entry(previous, ts=self._now, type=draft.type, actor=self._actor, data=draft.data)
         ledger.append(entry)

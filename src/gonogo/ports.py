@@ -56,6 +56,10 @@ class Transaction(Protocol):
         """Add an event to the run's ledger."""
         ...
 
+    def note(self, draft: Draft) -> Entry:
+        """Add an entry to the log of this site, in this same transaction: both are committed, or neither."""
+        ...
+
     def take_lease(self, environment: str) -> int:
         """Take or keep the environment for this run and raise its fence; Busy names the run that holds it."""
         ...
@@ -65,15 +69,32 @@ class Transaction(Protocol):
         ...
 
 
+SITE_LOG = RunId("@site")
+"""The name under which the log of the site stands in the journal; no run can have it."""
+
+
 class Moved(GonogoError):
     """The ledger's head is not where the writer believed; load again, decide again."""
 
 
 class Journal(Protocol):
-    """The only store of truth: one hash-chained ledger per run, and the leases of environments."""
+    """The only store of truth: a hash-chained ledger per run, one for the site, and the leases of environments.
 
-    def open_run(self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
-        """Begin a ledger; Refused where the run exists already."""
+    The site's log names every run of this journal, with numbers without gaps: the whole population of changes.
+    """
+
+    def open_run(
+        self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime, notes: Sequence[Draft] = ()
+    ) -> tuple[Entry, ...]:
+        """Begin a ledger, with `notes` for the site's log; Refused where the run exists already."""
+        ...
+
+    def note(self, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
+        """Add entries to the site's log that belong to no run, such as a change of the people to trust."""
+        ...
+
+    def site(self) -> tuple[Entry, ...]:
+        """The site's log, oldest first; nothing where nothing ever happened here."""
         ...
 
     def entries(self, run: RunId, after: int = -1) -> tuple[Entry, ...]:

@@ -21,6 +21,7 @@ PLACES = st.sampled_from(["staging", "production"])
 DEEDS = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.integers(0, 9).map(str)),
+        st.tuples(st.just("note"), st.integers(0, 9).map(str)),
         st.tuples(st.just("take"), PLACES),
         st.tuples(st.just("free"), PLACES),
         st.tuples(st.just("fail"), st.just("")),
@@ -48,6 +49,8 @@ def write(journal: Journal, run: RunId, after: int, deeds: Deeds, second: int) -
             match deed:
                 case "append":
                     answers.append(transaction.append(Draft("task.intended", {"n": value})).digest)
+                case "note":
+                    answers.append(transaction.note(Draft("run.closed", {"n": value})).digest)
                 case "take":
                     answers.append(transaction.take_lease(value))
                 case "free":
@@ -78,7 +81,7 @@ def take(journal: Journal, step: Step, second: int) -> object:
         answer = acts[kind]()
     except GonogoError as error:
         answer = type(error).__name__
-    return answer, journal.runs(), [journal.lease(place) for place in ("staging", "production")]
+    return answer, journal.runs(), [entry.line for entry in journal.site()], [journal.lease(place) for place in ("staging", "production")]
 
 
 @settings(max_examples=40, deadline=None)

@@ -11,7 +11,7 @@ import pytest
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.errors import BadInput, Broken, Busy, Refused
 from gonogo.evidence.ledger import ClockWentBack, check_chain
-from gonogo.ports import Draft, Lease, Moved, Transaction
+from gonogo.ports import SITE_LOG, Draft, Lease, Moved, Transaction
 from gonogo.terms import Agent, Engine, Person, RunId
 from worlds import MORNING, MemoryJournal
 
@@ -52,6 +52,43 @@ def test_a_run_can_be_opened_once_only(journal: AnyJournal) -> None:
     with pytest.raises(Refused, match="exists already"):
         journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
     assert len(journal.entries(RUN)) == 1
+
+
+@pytest.mark.req("P9")
+def test_the_log_of_the_site_numbers_what_happened_in_all_runs_without_gaps(journal: AnyJournal) -> None:
+    assert journal.site() == ()
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING, notes=[Draft("run.opened", {"run": RUN})])
+    journal.open_run(OTHER, [OPENED], actor=ENGINE, now=MORNING, notes=[Draft("run.opened", {"run": OTHER})])
+    with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
+        transaction.append(NEXT)
+        transaction.note(Draft("run.closed", {"run": RUN}))
+    journal.note([Draft("trust.changed", {"version": 2})], actor=Person("asha"), now=MORNING)
+    site = journal.site()
+    assert [entry.seq for entry in site] == [0, 1, 2, 3]
+    assert [entry.type for entry in site] == ["run.opened", "run.opened", "run.closed", "trust.changed"]
+    assert check_chain(entry.line for entry in site) == ()
+    assert journal.runs() == (RUN, OTHER)
+    assert len(journal.entries(RUN)) == 2
+
+
+@pytest.mark.req("t09_hidden_run")
+def test_an_entry_of_the_site_is_recorded_with_the_event_of_its_run_or_not_at_all(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING, notes=[Draft("run.opened", {"run": RUN})])
+    with pytest.raises(Broken), journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
+        transaction.append(NEXT)
+        transaction.note(Draft("run.closed", {"run": RUN}))
+        raise Broken("the engine dies here")
+    assert len(journal.entries(RUN)) == 1
+    assert len(journal.site()) == 1
+    with pytest.raises(Refused):
+        journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING, notes=[Draft("run.opened", {"run": RUN})])
+    assert len(journal.site()) == 1
+
+
+def test_no_run_can_take_the_place_of_the_site(journal: AnyJournal) -> None:
+    with pytest.raises(Refused):
+        journal.open_run(SITE_LOG, [OPENED], actor=ENGINE, now=MORNING)
+    assert journal.site() == ()
 
 
 def test_runs_are_listed_oldest_first(journal: AnyJournal) -> None:

@@ -1,4 +1,4 @@
-"""The journal in one SQLite file: a hash-chained ledger per run, and the leases of environments.
+"""The journal in one SQLite file: a hash-chained ledger per run, one for the site, and the leases of environments.
 
 Every change is one transaction that takes the write lock first and moves the run's head by compare-and-set, so of two
 writers one wins and the other gets Moved. Full synchronisation: what was committed survives a power cut (WFS-10).
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,12 +19,13 @@ from typing import Final, Self
 from gonogo.adapters import journal_schema
 from gonogo.errors import BadInput, Broken, Busy, Refused, Tampered
 from gonogo.evidence.ledger import NOTHING_BEFORE, Entry, next_entry, read_entry
-from gonogo.ports import CrashPoint, Draft, Lease, Moved, Transaction
+from gonogo.ports import SITE_LOG, CrashPoint, Draft, Lease, Moved, Transaction
 from gonogo.terms import Actor, Digest, RunId
 
 MOST_IDLE: Final = 4
 """Connections that are kept for the next call; keeping at least one saves a checkpoint at every close."""
 
+_NEW_HEAD: Final = "insert into gonogo_head (run, seq, hash) values (?, -1, ?) on conflict do nothing"
 _NEW_LEASE: Final = "insert into gonogo_lease (env, fence, run, hold) values (?, 0, null, null) on conflict do nothing"
 
 
@@ -62,16 +63,35 @@ class SqliteJournal:
         for opened, _ in idle:
             opened.close()
 
-    def open_run(self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
+    def open_run(
+        self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime, notes: Sequence[Draft] = ()
+    ) -> tuple[Entry, ...]:
         """Begin a ledger with `drafts`. Raises Refused where the run exists already, Broken, Busy."""
         self._create()
         with self._connection() as opened, _immediate(opened):
-            insert = "insert into gonogo_head (run, seq, hash) values (?, -1, ?) on conflict do nothing"
-            begun = opened.execute(insert, (run, NOTHING_BEFORE))
-            if not begun.rowcount:
+            if run == SITE_LOG or not opened.execute(_NEW_HEAD, (run, NOTHING_BEFORE)).rowcount:
                 raise Refused(f"the run {run} exists already", next_step=f"go on with it, or see: gonogo status {run}")
-            transaction = _SqliteTransaction(opened, run, None, (actor, now), self._crash)
-            return tuple(transaction.append(draft) for draft in drafts)
+            transaction = self._transaction(opened, run, None, (actor, now))
+            entries = tuple(transaction.append(draft) for draft in drafts)
+            for draft in notes:
+                transaction.note(draft)
+            return entries
+
+    def note(self, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
+        """Add entries to the site's log that belong to no run. Raises Broken, Busy, Tampered."""
+        self._create()
+        with self._connection() as opened, _immediate(opened):
+            transaction = self._transaction(opened, SITE_LOG, None, (actor, now))
+            return tuple(transaction.note(draft) for draft in drafts)
+
+    def site(self) -> tuple[Entry, ...]:
+        """The site's log, oldest first. Raises Tampered for a broken chain."""
+        if self._is_missing():
+            return ()
+        with self._connection() as opened:
+            if _head(opened, SITE_LOG) is None:
+                return ()
+        return self.entries(SITE_LOG)
 
     def entries(self, run: RunId, after: int = -1) -> tuple[Entry, ...]:
         """Events of `run` numbered above `after`. Raises BadInput for an unknown run, Tampered for a broken chain."""
@@ -101,7 +121,7 @@ class SqliteJournal:
                 raise self._no_such(run)
             if head[0] != after:
                 raise _moved(run, after, head[0])
-            transaction = _SqliteTransaction(opened, run, self._last(opened, run, head), (actor, now), self._crash)
+            transaction = self._transaction(opened, run, self._last(opened, run, head), (actor, now))
             try:
                 yield transaction
             finally:
@@ -114,7 +134,8 @@ class SqliteJournal:
         with self._connection() as opened:
             if journal_schema.is_empty(opened):
                 return ()
-            return tuple(RunId(row[0]) for row in opened.execute("select run from gonogo_head order by rowid"))
+            query = "select run from gonogo_head where run <> ? order by rowid"
+            return tuple(RunId(row[0]) for row in opened.execute(query, (SITE_LOG,)))
 
     def lease(self, environment: str) -> Lease:
         """The lease of an environment; fence 0 where nobody ever held it."""
@@ -179,6 +200,17 @@ class SqliteJournal:
                 return
         opened.close()
 
+    def _transaction(
+        self, opened: sqlite3.Connection, run: RunId, last: Entry | None, author: tuple[Actor, datetime]
+    ) -> _SqliteTransaction:
+        return _SqliteTransaction(opened, run, last, author, self._crash, lambda: self._site_end(opened))
+
+    def _site_end(self, opened: sqlite3.Connection) -> Entry | None:
+        """The last entry of the site's log, whose head is made where there is none yet."""
+        opened.execute(_NEW_HEAD, (SITE_LOG, NOTHING_BEFORE))
+        head = _head(opened, SITE_LOG)
+        return None if head is None else self._last(opened, SITE_LOG, head)
+
     def _last(self, opened: sqlite3.Connection, run: RunId, head: tuple[int, str]) -> Entry | None:
         if head[0] < 0:
             return None
@@ -218,12 +250,14 @@ class _SqliteTransaction:
         last: Entry | None,
         author: tuple[Actor, datetime],
         crash: CrashPoint,
+        site_end: Callable[[], Entry | None],
     ) -> None:
         self._opened = opened
         self._run = run
         self._last = last
         self._actor, self._now = author
         self._crash = crash
+        self._site_end = site_end
         self._ended = False
 
     def end(self) -> None:
@@ -233,18 +267,24 @@ class _SqliteTransaction:
     def append(self, draft: Draft) -> Entry:
         """Add an event. Raises Moved where the head is elsewhere, BadInput for data that no line can hold."""
         self._demand_open()
-        entry = next_entry(self._last, ts=self._now, type=draft.type, actor=self._actor, data=draft.data)
+        self._last = self._add(self._run, self._last, draft)
+        self._crash("CP-09")
+        return self._last
+
+    def note(self, draft: Draft) -> Entry:
+        """Add an entry to the site's log. Raises Tampered where its end is not what was recorded."""
+        self._demand_open()
+        return self._add(SITE_LOG, self._site_end(), draft)
+
+    def _add(self, run: RunId, last: Entry | None, draft: Draft) -> Entry:
+        entry = next_entry(last, ts=self._now, type=draft.type, actor=self._actor, data=draft.data)
         advanced = self._opened.execute(
             "update gonogo_head set seq = ?, hash = ? where run = ? and seq = ?",
-            (entry.seq, entry.digest, self._run, entry.seq - 1),
+            (entry.seq, entry.digest, run, entry.seq - 1),
         )
         if not advanced.rowcount:
-            raise _moved(self._run, entry.seq - 1, None)
-        self._opened.execute(
-            "insert into gonogo_event (run, seq, line) values (?, ?, ?)", (self._run, entry.seq, entry.line)
-        )
-        self._last = entry
-        self._crash("CP-09")
+            raise _moved(run, entry.seq - 1, None)
+        self._opened.execute("insert into gonogo_event (run, seq, line) values (?, ?, ?)", (run, entry.seq, entry.line))
         return entry
 
     def take_lease(self, environment: str) -> int:

@@ -24,6 +24,7 @@ from gonogo.plan.compiling import Source, compile_plan
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft
 from gonogo.run.events import Event, PlanBound, RunOpened, TrustPinned, data_of, recorded, type_of
+from gonogo.run.site import opening_note
 from gonogo.run.state import RunState, fold
 from gonogo.terms import Actor, Digest, RunId
 
@@ -62,7 +63,8 @@ def open_run(workspace: Workspace, world: World, protocol: str, release: str, ac
     if isinstance(world.commands, SupervisedCommands):
         world.commands.prepare(run)
     drafts = [Draft(type_of(event), data_of(event)) for event in events]
-    entries = world.journal.open_run(run, drafts, actor=actor, now=world.clock.now())
+    notes = [Draft(*opening_note(run, opened, plan.digest))]
+    entries = world.journal.open_run(run, drafts, actor=actor, now=world.clock.now(), notes=notes)
     return Opened(run, plan, fold(plan, (recorded(entry) for entry in entries)), entries)
 
 

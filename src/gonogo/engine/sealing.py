@@ -37,6 +37,7 @@ from gonogo.plan.digest import plan_bytes
 from gonogo.plan.model import Seal, Stage
 from gonogo.run.events import CheckpointMade, Event, PackageSealed, PlanBound, TaskFinished, recorded
 from gonogo.run.machine import outcome_of
+from gonogo.run.site import OPENED, SEALED
 from gonogo.terms import Digest, digest_of
 
 NAMES: Mapping[str, str] = {
@@ -107,6 +108,7 @@ def _checkpoint(bench: Bench, ring: Ring, entries: tuple[Entry, ...]) -> bytes:
 def _facts(bench: Bench, kind: str, decision: str, entries: tuple[Entry, ...], note: bytes, ring: Ring) -> PackageFacts:
     plan, vault = bench.plan, bench.world.vault
     bound = next(event for entry in entries if isinstance(event := recorded(entry).event, PlanBound))
+    sequence, previous = _place(bench)
     signers, revoked = allowed_signers(ring, ENVIRONMENTS), revoked_keys(ring)
     trust = {
         "policy.json": policy_bytes(ring, signers, revoked),
@@ -134,10 +136,20 @@ def _facts(bench: Bench, kind: str, decision: str, entries: tuple[Entry, ...], n
         checkpoint=note,
         tool=_tool(),
         lineage=_lineage(bench),
+        sequence=sequence,
+        previous_package=previous,
         trust=trust,
         packages=_packages(bench, kind),
         verifiers=_verifiers(),
     )
+
+
+def _place(bench: Bench) -> tuple[int, Digest | None]:
+    """The number of this run in the log of the site, and the package that was sealed before this one."""
+    site = bench.world.journal.site()
+    number = next((entry.seq for entry in site if entry.type == OPENED and entry.data.get("run") == bench.run), 0)
+    sealed = [str(entry.data.get("sha256")) for entry in site if entry.type == SEALED]
+    return number, Digest(sealed[-1]) if sealed else None
 
 
 def _packages(bench: Bench, kind: str) -> dict[str, bytes]:

@@ -8,13 +8,14 @@ from gonogo.engine.bench import Bench, Produced
 from gonogo.engine.crash_points import LEASES_FREED
 from gonogo.ports import Draft, Transaction
 from gonogo.run.events import Event, EvidenceSealed, RunClosed, data_of, type_of
-from gonogo.terms import Digest, digest_of
+from gonogo.run.site import site_note
+from gonogo.terms import Digest, RunId, digest_of
 
 
 def append(bench: Bench, events: Sequence[Event]) -> None:
     """Append `events` after the state that `bench` saw; raises Moved where somebody else wrote meanwhile."""
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
-        write(tx, events)
+        _write_noted(tx, events, bench.run)
 
 
 def append_close(bench: Bench, event: RunClosed) -> None:
@@ -23,7 +24,7 @@ def append_close(bench: Bench, event: RunClosed) -> None:
     Nothing else gives an environment back: a halted run keeps what it holds.
     """
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
-        write(tx, [event])
+        _write_noted(tx, [event], bench.run)
         for environment in bench.plan.project.environments:
             tx.free_lease(environment)
         bench.world.crash(LEASES_FREED)
@@ -33,6 +34,15 @@ def write(tx: Transaction, events: Sequence[Event]) -> None:
     """Append `events` inside an open transaction."""
     for event in events:
         tx.append(Draft(type_of(event), data_of(event)))
+
+
+def _write_noted(tx: Transaction, events: Sequence[Event], run: RunId) -> None:
+    """Append `events` of `run`, and what they bring with them to the log of the site."""
+    for event in events:
+        entry = tx.append(Draft(type_of(event), data_of(event)))
+        noted = site_note(run, event, entry)
+        if noted is not None:
+            tx.note(Draft(*noted))
 
 
 def blob(bench: Bench, text: str) -> Digest | None:
