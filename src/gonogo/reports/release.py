@@ -36,8 +36,10 @@ def _outcome(plan: Plan, state: RunState, now: datetime) -> str:
         word = state.outcome.replace("_", " ")
     elif taken is not None:
         word = "rolled back"
+    elif state.halted is not None:
+        word = f"halted ({state.halted.cause}) at {state.halted.stage}"
     else:
-        word = "aborted" if state.aborting else "no step has failed"
+        word = "aborted" if state.aborting else "under way, no step has failed"
     lines = [f"**{word}** as of {time_text(now)}."]
     if taken is not None:
         verified = "verified" if taken.verified else "not verified"
