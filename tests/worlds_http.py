@@ -1,7 +1,7 @@
 """A small real HTTP world for whole releases: slots and a front on loopback, driven by files that scripts write.
 
 Each environment has a folder: `slots/<slot>` holds the version that runs there, `weights.json` what the front does,
-`faults.json` the share of failing requests of a version. Counters grow with time as if clients were asking steadily.
+`faults.json` the share of failing requests of a version; a file `silent` takes the metrics away. Counters grow with time as if clients were asking steadily.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def _handler(place: Place, name: str) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:  # noqa: N802 - the name that http.server asks for
             slot = place.front() if name == "front" else name
             version = place.version(slot)
+            if self.path == "/metrics" and (place.root / "silent").exists():
+                return self._answer(503, "nothing is counted now", version)
             if self.path == "/metrics":
                 requests, errors = place.counters(slot)
                 buckets = "".join(

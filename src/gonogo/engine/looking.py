@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gonogo.engine.advising import fault
 from gonogo.engine.bench import Bench, Looked, Measurement
 from gonogo.engine.crash_points import MEASURED
 from gonogo.engine.measurements import MEASUREMENTS
@@ -42,8 +43,9 @@ def conclude(bench: Bench, found: Looked) -> None:
     facts: dict[str, Json] = dict(found.facts or {})
     if not found.ok:
         facts.setdefault("cause", "task_failed")
+    detail = blob(bench, found.detail) if found.ok else fault(bench, found.detail)
     done = TaskFinished(
-        bench.task.id, bench.attempt, 0, "ok" if found.ok else "failed", _plain(facts), blob(bench, found.detail)
+        bench.task.id, bench.attempt, 0, "ok" if found.ok else "failed", _plain(facts), detail
     )
     append(bench, [*sealed(bench, found.files), done])
     show(bench, found.files)

@@ -9,6 +9,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import replace
 
+from gonogo.engine.advising import fault
 from gonogo.engine.bench import Bench
 from gonogo.engine.commanding import Outcome, command_spec, outcome_of
 from gonogo.engine.crash_points import (
@@ -190,13 +191,13 @@ def _is_outcome(bench: Bench, entry: Entry) -> bool:
 def fail(bench: Bench, start: int, detail: str, cause: str) -> None:
     """Record that a task failed before anything was begun."""
     facts: Mapping[str, Json] = {"cause": cause}
-    append(bench, [TaskFinished(bench.task.id, bench.attempt, start, "failed", facts, blob(bench, detail))])
+    append(bench, [TaskFinished(bench.task.id, bench.attempt, start, "failed", facts, fault(bench, detail))])
 
 
 def fail_after_intent(bench: Bench, start: int, detail: str) -> None:
     """Record that an intended act failed."""
     facts: Mapping[str, Json] = {"cause": "task_failed"}
-    append_latest(bench, (TaskFinished(bench.task.id, bench.attempt, start, "failed", facts, blob(bench, detail)),))
+    append_latest(bench, (TaskFinished(bench.task.id, bench.attempt, start, "failed", facts, fault(bench, detail)),))
 
 
 def wanted_weights(bench: Bench, percent: int) -> dict[str, int]:
@@ -221,8 +222,9 @@ def _move(bench: Bench, act: Perform, environment: str) -> None:
         fail_after_intent(bench, act.start, f"{bench.task.title}: {error}")
         return
     bench.world.crash(MOVED)
-    if seen.readable and dict(seen.weights) != weights:
-        text = f"{bench.task.title}: asked for {weights}, the proxy says {dict(seen.weights)}"
+    if not seen.readable or dict(seen.weights) != weights:
+        said = dict(seen.weights) if seen.readable else seen.detail
+        text = f"{bench.task.title}: asked for {weights}, the proxy of {environment} says {said}"
         fail_after_intent(bench, act.start, text)
         return
     moved(bench, act.start, act.step, act.percent, weights)

@@ -187,7 +187,11 @@ def _in_stage(plan: Plan, state: RunState, stage: Stage, now: datetime) -> NextA
             return _ask_all(state, stage, act) if isinstance(act, AwaitPeople) else act
     lacking = [name for name in stage.evidence if name not in state.evidence]
     if lacking:
-        detail = f"{stage.title}: its evidence was not written: {', '.join(lacking)}"
+        detail = (
+            f"{stage.title}: its evidence was not written: {', '.join(lacking)} ({stage.origin})"
+            "\n  next: let its command write that into the folder GONOGO_OUT, then lift the halt; an exit status of 0"
+            " alone shows nothing"
+        )
         return Record(RunHalted("evidence_missing", "stop", stage.id, stage.id, None), detail)
     if stage.kind == "rollback" and state.rollback is not None and state.rollback.finished is None:
         return Record(RollbackFinished(True, _recovery(state, stage)))
