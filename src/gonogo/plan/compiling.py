@@ -22,6 +22,7 @@ from gonogo.plan.gate_limits import GateLimits, read_gate_limits, tightened
 from gonogo.plan.gates import bind_gate
 from gonogo.plan.graph import Graph, graph_of
 from gonogo.plan.guarding import claims_of
+from gonogo.plan.linting import findings_beside_bindings
 from gonogo.plan.model import Decide, Effect, Execute, GateRule, Judge, Measure, Plan, Stage, Task
 from gonogo.plan.project import Project
 from gonogo.plan.proof import Certificate, Claim, prove
@@ -90,6 +91,8 @@ def compile_plan(sources: Sources) -> Compilation:
     release = _attempt(notes, sources.manifest, lambda source: read_release(source.data, source.name))
     ring = _people(sources.approvers, notes)
     limits = _gate_limits(sources.gate_limits, notes)
+    if reading and reading.protocol:
+        notes.found.extend(findings_beside_bindings(reading.protocol))
     for read in (sidecar, project):
         notes.found.extend(read.findings if read else ())
     if not (reading and reading.protocol and sidecar and project and release and ring):

@@ -155,7 +155,7 @@ _WORDS = {
 
 
 def _since(old: Mapping[str, Tree], facts: LockFacts) -> tuple[Change, ...]:
-    """What changed since the locked document; nothing is said where the lock does not hold it or it was tampered with."""
+    """What changed since the locked document; nothing where the lock does not hold it, or holds another one."""
     document = locked_document(old)
     if document is None or not facts.document:
         return ()

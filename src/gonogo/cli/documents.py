@@ -1,0 +1,97 @@
+"""Documents that somebody names on the command line: read by the one reader, and written back whole or not at all."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gonogo.adapters.durable import write_file
+from gonogo.adapters.given_files import given_bytes
+from gonogo.cli.saying import tell
+from gonogo.document.reading import Reading, read_document
+from gonogo.document.rendering import Canvas, render_text
+from gonogo.findings import Finding, forbids
+from gonogo.plan.linting import document_findings, sidecar_of
+from gonogo.plan.sidecar import Sidecar
+from gonogo.protocol.model import Protocol
+from gonogo.terms import Digest
+
+UTF8 = "utf-8"
+_MARK = b"\xef\xbb\xbf"
+
+file_argument = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+files_argument = click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file as it was given: its name for messages, its bytes, what the reader says."""
+
+    name: str
+    data: bytes
+    reading: Reading
+    sidecar: Sidecar | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything that is wrong with it, given the bindings beside it."""
+        return document_findings(self.reading, self.sidecar)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether the text was repaired for reading, so that writing it would change every such letter."""
+        return self.reading.encoding != UTF8
+
+
+def document(path: Path) -> Document:
+    """Read one document; BadInput where the file itself cannot be read."""
+    data = given_bytes(path)
+    beside = path.with_name(f"{path.name.removesuffix('.md')}.gonogo.yaml")
+    bindings = given_bytes(beside) if beside != path and beside.is_file() else None
+    return Document(str(path), data, read_document(data, str(path)), sidecar_of(bindings, str(beside)))
+
+
+def documents(paths: Iterable[Path]) -> tuple[Document, ...]:
+    """Read several documents, each once."""
+    return tuple(document(path) for path in dict.fromkeys(paths))
+
+
+def modelled(given: Document) -> Protocol | None:
+    """The protocol in a document; where there is none, its findings are told and the command answers 2."""
+    if given.reading.protocol is None:
+        show(given.reading.findings, {given.name: given.data})
+    return given.reading.protocol
+
+
+def show(findings: tuple[Finding, ...], sources: Mapping[str, bytes]) -> None:
+    """Findings as words on stderr, with their lines; nothing where there are none."""
+    if findings:
+        click.echo(render_text(findings, sources, Canvas(colour=True)), nl=False, err=True)
+
+
+def write_back(given: Document, text: str) -> None:
+    """Put `text` in place of the document, in one step; its mode and byte order mark stay."""
+    path = Path(given.name).resolve()
+    mode = stat.S_IMODE(path.stat().st_mode)
+    mark = _MARK if given.data.startswith(_MARK) else b""
+    write_file(path, mark + text.encode(), mode)
+
+
+def exit_code(findings: tuple[Finding, ...]) -> int:
+    """2 where an error forbids, else 0."""
+    return 2 if forbids(findings) else 0
+
+
+def short(digest: Digest) -> str:
+    """A digest as people compare it."""
+    return f"{digest[:16]}…"
+
+
+def told(words: str, findings: tuple[Finding, ...]) -> None:
+    """Words that close a command that refused."""
+    if forbids(findings):
+        tell(words, "red")

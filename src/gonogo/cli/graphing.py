@@ -1,0 +1,104 @@
+"""`gonogo graph`: phases, gates and artifacts of one protocol or of a set, drawn (IOP-07, IOP-08)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from gonogo.adapters.durable import write_file
+from gonogo.adapters.given_files import given_bytes
+from gonogo.cli.documents import Document, documents, exit_code, modelled, show
+from gonogo.cli.saying import tell
+from gonogo.cli.shared_options import project_option
+from gonogo.cli.taking import taking
+from gonogo.control.proving import workspace_at
+from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY, protocol_sources
+from gonogo.document.reading import read_document
+from gonogo.errors import BadInput, WrongUsage
+from gonogo.plan.sidecar import read_sidecar
+from gonogo.protocol.artifacts import Flow, follow
+from gonogo.protocol.model import Protocol
+from gonogo.reports.graph import protocol_mermaid, protocol_svg, set_mermaid, set_svg
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOptions:
+    """What `gonogo graph` takes."""
+
+    paths: tuple[Path, ...]
+    everything: bool
+    form: str
+    out: Path | None
+    folder: Path
+
+
+@click.command()
+@click.argument("paths", metavar="FILE...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--all", "everything", is_flag=True, help="The built-in protocols and those of the project here.")
+@click.option(
+    "--format", "form", type=click.Choice(["mermaid", "svg"]), default=None, help="Default: by -o, or mermaid."
+)
+@click.option("-o", "--output", "out", type=click.Path(path_type=Path), default=None, help="Default: standard output.")
+@project_option
+@taking(GraphOptions)
+def graph(options: GraphOptions) -> int:
+    """Draw one protocol, or a set and the artifacts between them. Exit 2 where the artifacts of a set do not fit."""
+    given = (*documents(options.paths), *(_installed(options.folder) if options.everything else ()))
+    if not given:
+        raise WrongUsage("nothing to draw", next_step="name documents, or say --all")
+    protocols = [protocol for each in given if (protocol := modelled(each)) is not None]
+    if len(protocols) < len(given):
+        return 2
+    flow = follow(protocols, external(given)) if len(protocols) > 1 else Flow((), ())
+    show(flow.findings, {each.name: each.data for each in given})
+    _put(_drawn(options, protocols, flow), options.out)
+    return exit_code(flow.findings)
+
+
+def _installed(folder: Path) -> tuple[Document, ...]:
+    workspace = workspace_at(folder)
+    library = resources.files(LIBRARY)
+    data = {f"{name}.md": library.joinpath(f"{name}.md").read_bytes() for name in BUILTIN_PROTOCOLS}
+    if workspace is not None:
+        for name in workspace.project.protocols:
+            source, _ = protocol_sources(workspace, name)
+            data.pop(f"{name}.md", None)
+            data[source.name] = source.data
+    return tuple(Document(name, text, read_document(text, name)) for name, text in data.items())
+
+
+def external(given: Sequence[Document]) -> frozenset[str]:
+    """The artifacts that the sidecars beside the documents declare as coming from outside the set."""
+    found: set[str] = set()
+    library = resources.files(LIBRARY)
+    for each in given:
+        name = f"{each.name.removesuffix('.md')}.gonogo.yaml"
+        builtin = library.joinpath(name) if "/" not in name else None
+        try:
+            if Path(name).is_file():
+                found.update(read_sidecar(given_bytes(Path(name)), name).sidecar.external)
+            elif builtin is not None and builtin.is_file():
+                found.update(read_sidecar(builtin.read_bytes(), name).sidecar.external)
+        except BadInput as error:
+            tell(f"{error}", "yellow")
+    return frozenset(found)
+
+
+def _drawn(options: GraphOptions, protocols: Sequence[Protocol], flow: Flow) -> str:
+    suffix = options.out.suffix.removeprefix(".") if options.out else ""
+    as_svg = (options.form or suffix) == "svg"
+    if len(protocols) == 1:
+        return protocol_svg(protocols[0]) if as_svg else protocol_mermaid(protocols[0])
+    return set_svg(protocols, flow) if as_svg else set_mermaid(protocols, flow)
+
+
+def _put(text: str, out: Path | None) -> None:
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    write_file(out, text.encode(), 0o644)
+    tell(f"{out}: written")
