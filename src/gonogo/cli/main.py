@@ -35,6 +35,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("gonogo.cli.explaining", "Explain a code of a finding, or a gate of a run."),
     "report": ("gonogo.cli.reporting", "Print the report of a run."),
     "verify": ("gonogo.cli.verifying", "Verify an evidence package offline, or a run of this project."),
+    "keys": ("gonogo.cli.keys", "Make, list, enrol and revoke the keys of people."),
+    "trust": ("gonogo.cli.trust", "Build and check the files by which others verify."),
     "demo": ("gonogo.cli.demonstrating", "Show a whole release, a bad one, and every refusal, on real parts."),
     "completion": ("gonogo.cli.completing", "Print the shell completion script."),
 }

@@ -18,13 +18,14 @@ from gonogo.control.sources import (
 )
 from gonogo.engine.bench import World
 from gonogo.engine.handover import stored_sources
-from gonogo.errors import BadInput, Busy, Tampered
+from gonogo.errors import BadInput, Busy, Refused, Tampered
 from gonogo.evidence.ledger import Entry
+from gonogo.evidence.signers import Ring
 from gonogo.plan.compiling import Source, compile_plan
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft
 from gonogo.run.events import Event, PlanBound, RunOpened, TrustPinned, data_of, recorded, type_of
-from gonogo.run.site import opening_note
+from gonogo.run.site import TRUST_CHANGED, opening_note
 from gonogo.run.state import RunState, fold
 from gonogo.terms import Actor, Digest, RunId
 
@@ -46,6 +47,7 @@ def open_run(workspace: Workspace, world: World, protocol: str, release: str, ac
     plan = compiled.plan
     if plan is None or compiled.ring is None:
         raise BadInput(f"`{protocol}` cannot be compiled", next_step="`gonogo check` says why")
+    _refuse_older_people(world, compiled.ring)
     _refuse_second(world, plan)
     run = RunId(f"{plan.name}-{plan.release.version}-{secrets.token_hex(3)}".lower().replace("+", "-"))
     inputs, names = _store(workspace, world, protocol, release)
@@ -66,6 +68,23 @@ def open_run(workspace: Workspace, world: World, protocol: str, release: str, ac
     notes = [Draft(*opening_note(run, opened, plan.digest))]
     entries = world.journal.open_run(run, drafts, actor=actor, now=world.clock.now(), notes=notes)
     return Opened(run, plan, fold(plan, (recorded(entry) for entry in entries)), entries)
+
+
+def _refuse_older_people(world: World, ring: Ring) -> None:
+    """An approvers file that was already replaced, or another one under the same number, decides nothing any more."""
+    changes = [entry.data for entry in world.journal.site() if entry.type == TRUST_CHANGED]
+    if not changes:
+        return
+    highest = max(changes, key=lambda data: int(str(data.get("version"))))
+    version = int(str(highest.get("version")))
+    if ring.version < version:
+        what = f"the approvers file is version {ring.version}, and version {version} was already in force here"
+        raise Refused(
+            what, next_step="take the newest one from the repository, or raise its version and have it signed"
+        )
+    if ring.version == version and ring.digest != highest.get("approvers_sha256"):
+        what = f"the approvers file was changed, and still says version {version}"
+        raise Refused(what, next_step=f"write `version: {version + 1}`, have it reviewed, then: gonogo trust build")
 
 
 def _refuse_second(world: World, plan: Plan) -> None:

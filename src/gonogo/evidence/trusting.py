@@ -7,12 +7,14 @@ byte (CFG-02, CFG-04, F41). A new version counts when enough admins of the versi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from gonogo.evidence.canonical import read_object
+from gonogo.evidence.note import NoteKey
 from gonogo.evidence.policy import POLICY_NAMESPACE, policy_bytes, read_policy
 from gonogo.evidence.quorum import quorum
 from gonogo.evidence.showing import confusable
@@ -27,6 +29,7 @@ from gonogo.evidence.signers import (
     revoked_keys,
 )
 from gonogo.evidence.sshsig import BadSignature, verify
+from gonogo.evidence.wire import strings
 from gonogo.findings import Finding, Level, Origin
 from gonogo.terms import Digest, digest_of
 
@@ -214,3 +217,27 @@ def narrowed(pinned: Ring, latest: Ring) -> Ring:
     known = {item.fingerprint for item in pinned.revoked}
     revoked = (*pinned.revoked, *(item for item in latest.revoked if item.fingerprint not in known))
     return replace(pinned, people=people, revoked=revoked)
+
+
+def log_keys(ring: Ring) -> bytes:
+    """The vkey line of each engine, by which an auditor checks checkpoints without gonogo."""
+    found = [
+        NoteKey(ring.site, strings(engine.key.blob, 2, "the engine key")[1]).vkey
+        for engine in ring.engines
+        if engine.key.type == "ssh-ed25519"
+    ]
+    return "".join(f"{line}\n" for line in found).encode("ascii")
+
+
+def succession(versions: Sequence[NextPolicy], now: datetime) -> tuple[Finding, ...]:
+    """TL15 over a whole history, oldest first: each version follows the one before it.
+
+    A version that names no admins is followed by whoever can change the files: a site of one or two people begins so.
+    """
+    found: list[Finding] = []
+    for before, after in pairwise(versions):
+        problems = version_problems(before.data, after, now)
+        if not read_policy(before.data).admins:
+            problems = tuple(item for item in problems if not item.message.startswith("signed by"))
+        found.extend(problems)
+    return tuple(found)
