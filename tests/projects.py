@@ -75,8 +75,9 @@ class Project:
 
     def go_on(self, run: RunId) -> Stopped:
         """Drive a run and let everybody sign, until nobody is awaited any more."""
+        door = self.door()
         for _ in range(MOST_ROUNDS):
-            stopped = self.door().drive(run, patient=False, listener=lambda state, entry: None)
+            stopped = door.drive(run, patient=False, listener=lambda state, entry: None)
             if not isinstance(stopped, AwaitPeople):
                 return stopped
             assert self.sign_all(run), f"nobody can sign {stopped.round.point}: {stopped.missing}"
@@ -130,7 +131,9 @@ class Project:
 
     def sign(self, run: RunId, asked: Round, handle: str, **says: Tree) -> None:
         """Sign an open round as a person, and record it."""
-        door = self.door()
+        self._sign(self.door(), run, asked, handle, says)
+
+    def _sign(self, door: Door, run: RunId, asked: Round, handle: str, says: dict[str, Tree]) -> None:
         _, request, _ = door.request(run, asked.name)
         key = self.keys[handle]
         line = public_line(key)
@@ -149,10 +152,10 @@ class Project:
 
     def sign_all(self, run: RunId) -> int:
         """Let everybody who is needed sign every open round; how many signatures that took."""
-        made = 0
-        for asked in self.door().requests(run):
+        made, door = 0, self.door()
+        for asked in door.requests(run):
             for handle in (name for name in SIGNERS[asked.point] if name not in {one.person for one in asked.answers}):
-                self.sign(run, asked, handle)
+                self._sign(door, run, asked, handle, {})
                 made += 1
         return made
 

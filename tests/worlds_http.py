@@ -1,7 +1,8 @@
 """A small real HTTP world for whole releases: slots and a front on loopback, driven by files that scripts write.
 
 Each environment has a folder: `slots/<slot>` holds the version that runs there, `weights.json` what the front does,
-`faults.json` the share of failing requests of a version; a file `silent` takes the metrics away. Counters grow with time as if clients were asking steadily.
+`faults.json` the share of failing requests of a version; a file `silent` takes the metrics away. Counters grow with
+time as if clients were asking steadily. `asked` lists every request that was really made.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.servers: dict[str, ThreadingHTTPServer] = {}
+        self.asked: list[str] = []
         self._guard = threading.Lock()
         self._seen = time.monotonic()
         self._counts = {slot: [0.0, 0.0] for slot in SLOTS}
@@ -70,6 +72,7 @@ def _handler(place: Place, name: str) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:  # noqa: N802 - the name that http.server asks for
+            place.asked.append(f"{name}{self.path}")
             slot = place.front() if name == "front" else name
             version = place.version(slot)
             if self.path == "/metrics" and (place.root / "silent").exists():
