@@ -9,7 +9,7 @@ from datetime import datetime
 from gonogo.control.opening import Opened
 from gonogo.engine.bench import World
 from gonogo.engine.settling import OUTCOME_UNKNOWN
-from gonogo.engine.writing import view_path
+from gonogo.engine.writing import views_of
 from gonogo.errors import GonogoError, Tampered
 from gonogo.run.asking import standing
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
@@ -193,9 +193,7 @@ def text_of(world: World, digest: Digest | None) -> str:
 
 def expected_views(opened: Opened) -> dict[str, Digest]:
     """Every view of this run's current evidence, by path."""
-    name = opened.plan.name
-    found = {view_path(name, item.name): item.digest for item in opened.state.evidence.values()}
-    return found | {view_path(name, item.name): item.sha256 for item in opened.state.packages.values()}
+    return views_of(opened.plan, opened.state)
 
 
 def _edited(world: World, opened: Opened) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from gonogo.engine.performing import perform
 from gonogo.engine.sampling import sample
 from gonogo.engine.sealing import seal_package
 from gonogo.engine.settling import settle
-from gonogo.engine.writing import append, append_close, blob
+from gonogo.engine.writing import append, append_close, blob, show_missing
 from gonogo.errors import Broken
 from gonogo.plan.model import Plan, task_of
 from gonogo.ports import Moved
@@ -67,6 +67,7 @@ class Driver:
     def drive(self) -> Stopped:
         """Go on until the run is over, halted, waits for people (unless patient) or for a time far away."""
         state = self._caught_up(RunState(), quiet=True)
+        show_missing(self._bench(state))
         contended = 0
         while True:
             act = decide(self.plan, state, self.world.clock.now())

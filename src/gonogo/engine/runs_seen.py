@@ -35,7 +35,8 @@ def command_run(bench: Bench, task: Task, known: TaskState, log_range: tuple[int
     pinned = next((bench.plan.scripts[argument] for argument in argv if argument in bench.plan.scripts), None)
     script = pinned or argv_digest(argv)
     code = known.facts.get("exit_code")
-    settled = known.facts.get("settled") == "probe"
+    # Whatever its exit status was, it is lost: that it took effect was found by a probe, or stated by a signature.
+    settled = known.facts.get("settled") in {"probe", "person"}
     return CommandRun(
         argv=argv,
         script_sha256=script,

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from gonogo.engine.bench import Bench, Produced
 from gonogo.engine.crash_points import LEASES_FREED
+from gonogo.plan.model import Plan
 from gonogo.ports import Draft, Transaction
 from gonogo.run.events import Event, EvidenceSealed, RunClosed, data_of, type_of
 from gonogo.run.site import site_note
+from gonogo.run.state import RunState
 from gonogo.terms import Digest, RunId, digest_of
 
 
@@ -62,6 +64,20 @@ def sealed(bench: Bench, files: Sequence[Produced]) -> tuple[EvidenceSealed, ...
 def show(bench: Bench, files: Sequence[Produced]) -> None:
     """Write the readable copies below `.artifacts/`, after the events are committed."""
     bench.world.views.write({view_path(bench.plan.name, file.name): digest_of(file.data) for file in files})
+
+
+def views_of(plan: Plan, state: RunState) -> dict[str, Digest]:
+    """Every view of a run's current evidence and packages, by path."""
+    found = {view_path(plan.name, item.name): item.digest for item in state.evidence.values()}
+    return found | {view_path(plan.name, item.name): item.sha256 for item in state.packages.values()}
+
+
+def show_missing(bench: Bench) -> None:
+    """Write the views that are not there: an engine that died after recording had no time to show. Edited ones stay."""
+    expected = views_of(bench.plan, bench.state)
+    gone = [item.path for item in bench.world.views.differences(expected) if item.kind == "missing"]
+    if gone:
+        bench.world.views.write({path: expected[path] for path in gone})
 
 
 VIEW_FOLDERS = {
