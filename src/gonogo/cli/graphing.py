@@ -12,17 +12,21 @@ import click
 from gonogo.adapters.durable import write_file
 from gonogo.adapters.given_files import given_bytes
 from gonogo.cli.documents import Document, documents, exit_code, modelled, show
-from gonogo.cli.saying import tell
-from gonogo.cli.shared_options import project_option
+from gonogo.cli.saying import say_json, tell
+from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.proving import workspace_at
 from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY, protocol_sources
 from gonogo.document.reading import read_document
+from gonogo.document.rendering_formats import finding_json
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.plan.sidecar import read_sidecar
 from gonogo.protocol.artifacts import Flow, follow
 from gonogo.protocol.model import Protocol
+from gonogo.reports.drawing import draw_protocol, draw_set
 from gonogo.reports.graph import protocol_mermaid, protocol_svg, set_mermaid, set_svg
+from gonogo.reports.model_json import model_json
+from gonogo.terms import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class GraphOptions:
     form: str
     out: Path | None
     folder: Path
+    as_json: bool
 
 
 @click.command()
@@ -44,22 +49,29 @@ class GraphOptions:
 )
 @click.option("-o", "--output", "out", type=click.Path(path_type=Path), default=None, help="Default: standard output.")
 @project_option
+@json_option
 @taking(GraphOptions)
 def graph(options: GraphOptions) -> int:
     """Draw one protocol, or a set and the artifacts between them. Exit 2 where the artifacts of a set do not fit."""
-    given = (*documents(options.paths), *(_installed(options.folder) if options.everything else ()))
+    given = (*documents(options.paths), *(installed(options.folder) if options.everything else ()))
     if not given:
         raise WrongUsage("nothing to draw", next_step="name documents, or say --all")
     protocols = [protocol for each in given if (protocol := modelled(each)) is not None]
     if len(protocols) < len(given):
         return 2
     flow = follow(protocols, external(given)) if len(protocols) > 1 else Flow((), ())
+    if options.as_json:
+        drawing = draw_protocol(protocols[0]) if len(protocols) == 1 else draw_set(protocols, flow)
+        findings: list[Json] = [finding_json(each) for each in flow.findings]
+        say_json({"drawing": model_json(drawing), "transfers": model_json(flow.transfers), "findings": findings})
+        return exit_code(flow.findings)
     show(flow.findings, {each.name: each.data for each in given})
     _put(_drawn(options, protocols, flow), options.out)
     return exit_code(flow.findings)
 
 
-def _installed(folder: Path) -> tuple[Document, ...]:
+def installed(folder: Path) -> tuple[Document, ...]:
+    """The built-in protocols, and those of the project that `folder` lies in."""
     workspace = workspace_at(folder)
     library = resources.files(LIBRARY)
     data = {f"{name}.md": library.joinpath(f"{name}.md").read_bytes() for name in BUILTIN_PROTOCOLS}

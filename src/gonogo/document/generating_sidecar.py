@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from gonogo.document.remarks import Remarks
+from gonogo.protocol.guardrail import guardrail_parts
 from gonogo.protocol.model import Protocol, Step, all_steps
 from gonogo.protocol.references import words_of
 
@@ -30,6 +31,7 @@ def sidecar_skeleton(protocol: Protocol, remarks: Remarks) -> str:
         *_section("metrics", _metrics(protocol)),
         *_section("steps", _steps(protocol, remarks)),
         *_section("manual", _manual(protocol)),
+        *(_section("guardrail", _guardrail(protocol)) if protocol.guardrails else ()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -71,6 +73,12 @@ def _decides(step: Step) -> bool:
 def _manual(protocol: Protocol) -> Iterator[str]:
     for text in dict.fromkeys(text for gate in protocol.gates for text in gate.manual):
         yield f'{_text(text)}: ""'
+
+
+def _guardrail(protocol: Protocol) -> Iterator[str]:
+    for message in protocol.guardrails:
+        for part in guardrail_parts(message.text):
+            yield f'- {{text: {_text(part)}, by: ""}}'
 
 
 def _text(text: str) -> str:

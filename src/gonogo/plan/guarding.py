@@ -35,6 +35,9 @@ def _claims(
             hint = "name what guards it in the sidecar: guardrail: [{text: ..., by: gate ID}]"
             notes.error("GN0802", f'guardrail part "{text}" is guarded by nothing', guardrail.origin, hint)
             continue
+        if not part.by:
+            # Reading the sidecar has reported it already.
+            continue
         state = _state(part, plan)
         if state:
             yield Claim(text, state, guardrail.origin)

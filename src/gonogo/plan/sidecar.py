@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gonogo.document.yaml_nodes import read_yaml
+from gonogo.document.yaml_nodes import Scalar, read_yaml
 from gonogo.findings import Finding, Origin
 from gonogo.plan.reading import Findings, Section
 
@@ -112,6 +112,8 @@ def read_sidecar(data: bytes, file: str) -> SidecarReading:
 def _metrics(section: Section) -> dict[str, MetricBinding]:
     found: dict[str, MetricBinding] = {}
     for name, child in section.children():
+        if _unfilled(child, "file", "pointer", "unit"):
+            continue
         found[metric_key(name)] = MetricBinding(
             child.text("file"),
             child.text("pointer", pattern=r"(/[^/]+)+", kind="a JSON pointer such as /a/b"),
@@ -123,13 +125,27 @@ def _metrics(section: Section) -> dict[str, MetricBinding]:
 
 
 def _guarded(section: Section) -> GuardedPart:
+    if _unfilled(section, "by"):
+        return GuardedPart(section.text("text"), "", section.origin)
     by = section.text("by", pattern=r"(gate|approval|step) \S+", kind="`gate ID`, `approval POINT` or `step ID`")
     found = GuardedPart(section.text("text"), by, section.origin)
     section.finish()
     return found
 
 
+def _unfilled(section: Section, *keys: str) -> bool:
+    """Whether all that is there is empty, as a skeleton leaves it: one finding then, not one for each key."""
+    nodes = [section.node(key, required=False) for key in keys]
+    written = [node for node in nodes if node is not None]
+    if not written or not all(isinstance(node, Scalar) and not node.text.strip() for node in written):
+        return False
+    section.notes.error("GN1004", f"`{section.path}` is not filled in yet", section.origin)
+    return True
+
+
 def _step(section: Section) -> StepBinding:
+    if _unfilled(section, "does", "command", "attested_by"):
+        return StepBinding("", "", "", "none", section.origin)
     found = StepBinding(
         section.text("does", ""),
         section.text("command", ""),

@@ -1,4 +1,4 @@
-"""The four layers of a protocol: mission, gates, procedures, communications, and what of a form is missing (GEN-13).
+"""The layers of a protocol: mission, gates, procedures, communications, learning; what of a form is missing (GEN-13).
 
 The analysis compares models, never words: a layer is whole when every item that the form's model has stands in the
 document's model too. `refined` puts the missing items back, and the analysis is made again.
@@ -10,11 +10,13 @@ import enum
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from gonogo.protocol.change import sense
+from gonogo.findings import Origin
+from gonogo.protocol.change import Said, said, sense
 from gonogo.protocol.model import (
     ApprovalRequired,
     ArtifactRequired,
     Gate,
+    Message,
     Phase,
     Protocol,
     StateRequired,
@@ -30,15 +32,16 @@ class Layer(enum.Enum):
     GATES = "gates"
     PROCEDURES = "procedures"
     COMMUNICATIONS = "communications"
+    LEARNING = "learning"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a layer: the items that are there, and those that the form has and the document has not."""
+    """One part of a layer: the items that are there with their places, and those that only the form has."""
 
     layer: Layer
     name: str
-    found: tuple[str, ...]
+    found: tuple[Said, ...]
     missing: tuple[str, ...]
     due: bool
 
@@ -65,18 +68,19 @@ class Analysis:
         return tuple(layer for layer in Layer if any(p.layer is layer and not p.whole for p in self.parts))
 
 
-Items = Callable[[Protocol], Iterable[tuple[str, str]]]
-"""What a part consists of: a key that is compared, and the words for people."""
+Items = Callable[[Protocol], Iterable[Said]]
+"""What a part consists of: a key that is compared, the words for people, the place."""
 
 
 def analyse(protocol: Protocol, against: Protocol | None = None) -> Analysis:
-    """Map `protocol` to the four layers; with `against`, the model of its form, name every item that was lost."""
+    """Map `protocol` to its layers; with `against`, the model of its form, name every item that was lost."""
     parts = []
     for name, (layer, items, _) in _PARTS.items():
-        found = dict(items(protocol))
-        wanted = dict(items(against)) if against else {}
+        found = {item.key: item for item in items(protocol)}
+        wanted = {item.key: item.shown for item in items(against)} if against else {}
         missing = tuple(words for key, words in wanted.items() if key not in found)
-        parts.append(Part(layer, name, tuple(found.values()), missing, bool(wanted) if against else True))
+        due = bool(wanted) if against else layer is not Layer.LEARNING
+        parts.append(Part(layer, name, tuple(found.values()), missing, due))
     return Analysis(protocol.slug, tuple(parts))
 
 
@@ -92,12 +96,26 @@ def refined(protocol: Protocol, wanted: Protocol) -> Protocol:
 def report(analysis: Analysis) -> str:
     """The analysis as Markdown: a table of the parts, then every lost item by name."""
     verdict = "whole" if analysis.whole else "not whole"
-    lines = [f"# Layers of {analysis.slug}: {verdict}", "", "| Layer | Part | Items | Missing |", "|---|---|---|---|"]
+    lines = [f"# Layers of {analysis.slug}: {verdict}", ""]
+    lines += ["| Layer | Part | Items | Lines | Missing |", "|---|---|---|---|---|"]
     lines += [
-        f"| {part.layer.value} | {part.name} | {len(part.found)} | {_missing_words(part)} |" for part in analysis.parts
+        f"| {part.layer.value} | {part.name} | {len(part.found)} | {_lines(part)} | {_missing_words(part)} |"
+        for part in analysis.parts
     ]
     lost = [f"- {part.layer.value}, {part.name}: {_plain(item)}" for part in analysis.parts for item in part.missing]
     return "\n".join((*lines, *(["", "## Missing", "", *lost] if lost else []))) + "\n"
+
+
+def _lines(part: Part) -> str:
+    """The lines of a part's items, runs joined: `12, 40-43`."""
+    lines = sorted({item.origin.line for item in part.found if item.origin is not None})
+    runs: list[list[int]] = []
+    for line in lines:
+        if runs and line == runs[-1][-1] + 1:
+            runs[-1].append(line)
+        else:
+            runs.append([line])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _missing_words(part: Part) -> str:
@@ -110,98 +128,109 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def _text(*texts: str) -> Iterator[tuple[str, str]]:
-    yield from ((sense(text), text) for text in texts if text.strip())
+def _text(origin: Origin, *texts: str) -> Iterator[Said]:
+    yield from (said(text, origin) for text in texts if text.strip())
 
 
-def _guardrails(protocol: Protocol) -> Iterator[tuple[str, str]]:
-    yield from _text(*(message.text for message in protocol.guardrails))
+def _messages(messages: Iterable[Message]) -> Iterator[Said]:
+    for message in messages:
+        yield from _text(message.origin, message.text)
 
 
-def _dependencies(protocol: Protocol) -> Iterator[tuple[str, str]]:
+def _dependencies(protocol: Protocol) -> Iterator[Said]:
     for item in protocol.prerequisites:
         match item:
             case ArtifactRequired(name=name):
-                yield from _text(name)
+                yield from _text(item.origin, name)
             case ApprovalRequired(text=text) | StateRequired(text=text):
-                yield from _text(text)
+                yield from _text(item.origin, text)
     for exchange in protocol.inputs:
-        yield from _text(*(exchange.artifacts or (exchange.text,)))
+        yield from _text(exchange.origin, *(exchange.artifacts or (exchange.text,)))
 
 
-def _gates(protocol: Protocol) -> Iterator[tuple[str, str]]:
-    yield from ((gate.id, gate.name) for gate in protocol.gates)
+def _gates(protocol: Protocol) -> Iterator[Said]:
+    yield from (Said(gate.id, gate.name, gate.origins[0]) for gate in protocol.gates)
 
 
-def _criteria(protocol: Protocol) -> Iterator[tuple[str, str]]:
+def _criteria(protocol: Protocol) -> Iterator[Said]:
     for gate in protocol.gates:
-        texts = (*gate.criteria, *(clause.written for clause in (*gate.thresholds, *gate.booleans)), *gate.manual)
-        yield from ((f"{gate.id} {sense(text)}", f"{gate.name}: {text}") for text in texts)
+        clauses = [(clause.written, clause.origin) for clause in (*gate.thresholds, *gate.booleans)]
+        texts = [*((text, gate.origins[0]) for text in gate.criteria), *clauses]
+        for text, place in (*texts, *((text, gate.origins[0]) for text in gate.manual)):
+            yield Said(f"{gate.id} {sense(text)}", f"{gate.name}: {text}", place)
 
 
-def _halts(protocol: Protocol) -> Iterator[tuple[str, str]]:
+def _halts(protocol: Protocol) -> Iterator[Said]:
     owned = [(step.id, step.halts) for step in all_steps(protocol)]
     owned += [(phase.id, phase.halts) for phase in protocol.phases] + [("workflow", protocol.halts)]
-    yield from ((f"{owner} {sense(halt.text)}", f"{owner}: {halt.text}") for owner, halts in owned for halt in halts)
+    for owner, halts in owned:
+        yield from (Said(f"{owner} {sense(halt.text)}", f"{owner}: {halt.text}", halt.origin) for halt in halts)
 
 
-def _prompts(protocol: Protocol) -> Iterator[tuple[str, str]]:
-    yield from _text(*(message.text for message in protocol.prompts))
+def _phases(protocol: Protocol) -> Iterator[Said]:
+    yield from (Said(phase.id, phase.title, phase.origin) for phase in protocol.phases)
 
 
-def _phases(protocol: Protocol) -> Iterator[tuple[str, str]]:
-    yield from ((phase.id, phase.title) for phase in protocol.phases)
+def _steps(protocol: Protocol) -> Iterator[Said]:
+    for step in all_steps(protocol):
+        key = f"{step.id} {step.obligation.value} {sense(step.action)}"
+        yield Said(key, f"{step.id} ({step.obligation.value})", step.origin)
 
 
-def _steps(protocol: Protocol) -> Iterator[tuple[str, str]]:
-    yield from (
-        (f"{s.id} {s.obligation.value} {sense(s.action)}", f"{s.id} ({s.obligation.value})")
-        for s in all_steps(protocol)
-    )
-
-
-def _evidence(protocol: Protocol) -> Iterator[tuple[str, str]]:
+def _evidence(protocol: Protocol) -> Iterator[Said]:
     owners: list[Step | Phase] = [*all_steps(protocol), *protocol.phases]
-    names = [(owner.id, reference.path) for owner in owners for reference in owner.evidence]
-    names += [(f"gate {gate.id}", reference.path) for gate in protocol.gates for reference in gate.evidence]
-    yield from ((f"{owner} {sense(path)}", f"{owner}: {path}") for owner, path in names)
+    names = [(owner.id, reference) for owner in owners for reference in owner.evidence]
+    names += [(f"gate {gate.id}", reference) for gate in protocol.gates for reference in gate.evidence]
+    for owner, reference in names:
+        yield Said(f"{owner} {sense(reference.path)}", f"{owner}: {reference.path}", reference.origin)
 
 
-def _automation(protocol: Protocol) -> Iterator[tuple[str, str]]:
+def _automation(protocol: Protocol) -> Iterator[Said]:
     owners: list[Step | Phase | Gate] = [*all_steps(protocol), *protocol.phases, *protocol.gates]
     commands = [*protocol.hooks, *(command for owner in owners for command in owner.commands)]
-    yield from ((" ".join(c.text.split()), c.text) for c in commands)
+    yield from (Said(" ".join(c.text.split()), c.text, c.origin) for c in commands)
 
 
-def _announcements(protocol: Protocol) -> Iterator[tuple[str, str]]:
+def _announcements(protocol: Protocol) -> Iterator[Said]:
     spoken = [message for step in all_steps(protocol) for message in step.says]
-    yield from _text(*(message.text for message in (*protocol.announcements, *spoken)))
+    yield from _messages((*protocol.announcements, *spoken))
 
 
-def _errors(protocol: Protocol) -> Iterator[tuple[str, str]]:
-    yield from _text(*(message.text for message in protocol.error_messages))
+def _handoff(protocol: Protocol) -> Iterator[Said]:
+    for item in protocol.handoff.items:
+        yield from _text(item.origin, item.text)
+    yield from _messages(protocol.handoff.messages)
 
 
-def _handoff(protocol: Protocol) -> Iterator[tuple[str, str]]:
-    yield from _text(*(item.text for item in protocol.handoff.items))
-    yield from _text(*(message.text for message in protocol.handoff.messages))
+def _learning(protocol: Protocol) -> Iterator[Said]:
+    """What is handed on to be learned from; texts that only explain are no part of a model."""
+    for exchange in protocol.outputs:
+        if "retrospect" in sense(f"{exchange.protocol} {exchange.text}"):
+            yield from _text(exchange.origin, *(exchange.artifacts or (exchange.text,)))
+
+
+def _reflection(protocol: Protocol) -> Iterator[Said]:
+    notes = (note for note in protocol.notes if any(word in sense(note.label) for word in ("reflection", "learning")))
+    yield from (Said(sense(note.label), note.label, note.origin) for note in notes)
 
 
 _PARTS: dict[str, tuple[Layer, Items, tuple[str, ...]]] = {
-    "role": (Layer.MISSION, lambda protocol: _text(protocol.role), ("role",)),
-    "mission": (Layer.MISSION, lambda protocol: _text(protocol.mission), ("mission",)),
-    "guardrails": (Layer.MISSION, _guardrails, ("guardrails",)),
+    "role": (Layer.MISSION, lambda protocol: _text(protocol.origin, protocol.role), ("role",)),
+    "mission": (Layer.MISSION, lambda protocol: _text(protocol.origin, protocol.mission), ("mission",)),
+    "guardrails": (Layer.MISSION, lambda protocol: _messages(protocol.guardrails), ("guardrails",)),
     "dependencies": (Layer.MISSION, _dependencies, ("prerequisites", "inputs")),
     "gates": (Layer.GATES, _gates, ("gates",)),
     "criteria": (Layer.GATES, _criteria, ("gates",)),
     "halts": (Layer.GATES, _halts, ("phases", "halts")),
-    "prompts": (Layer.GATES, _prompts, ("prompts",)),
+    "prompts": (Layer.GATES, lambda protocol: _messages(protocol.prompts), ("prompts",)),
     "phases": (Layer.PROCEDURES, _phases, ("phases",)),
     "steps": (Layer.PROCEDURES, _steps, ("phases",)),
     "evidence": (Layer.PROCEDURES, _evidence, ("phases", "gates")),
     "automation": (Layer.PROCEDURES, _automation, ("phases", "gates", "hooks")),
     "announcements": (Layer.COMMUNICATIONS, _announcements, ("announcements", "phases")),
-    "error templates": (Layer.COMMUNICATIONS, _errors, ("error_messages",)),
+    "error templates": (Layer.COMMUNICATIONS, lambda protocol: _messages(protocol.error_messages), ("error_messages",)),
     "handoff": (Layer.COMMUNICATIONS, _handoff, ("handoff",)),
+    "retrospective": (Layer.LEARNING, _learning, ("outputs",)),
+    "reflection": (Layer.LEARNING, _reflection, ("notes",)),
 }
 """Each part with its layer, its items, and the fields of the protocol that hold it."""

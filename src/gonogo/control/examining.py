@@ -1,0 +1,147 @@
+"""What this machine lacks for running the protocols of a project: programs, rights, room, journal (CFG-09, CFG-10).
+
+Only looks: nothing is started, nothing is written. What is wrong names the path or the program and what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.control.assembling import STATE_FOLDER, VIEWS_FOLDER
+from gonogo.control.sources import Workspace
+from gonogo.errors import GonogoError
+
+LEAST_PYTHON: Final = (3, 11)
+LEAST_ROOM: Final = 200 << 20
+PROGRAMS: Final = {
+    "bash": "scripts of a project are started with it",
+    "sh": "hooks and the offline verifier need it",
+    "ssh-keygen": "people sign with it",
+    "git": "branches are locked and revisions compared with it",
+}
+TEXT_TOOLS: Final = re.compile(r"\b(grep|sed|awk)\b")
+_READ, _WRITE, _RUN = "read", "write", "execute"
+_RIGHTS: Final = {_READ: os.R_OK, _WRITE: os.W_OK | os.X_OK, _RUN: os.X_OK}
+MOST_SCRIPT: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One thing that was looked at. `needed` things that are not there forbid a run."""
+
+    what: str
+    ok: bool
+    needed: bool
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A right that a run needs on a path; a pattern means each file that matches, and none is no fault."""
+
+    pattern: str
+    right: str
+
+
+def needs(number: str, protocols: str) -> tuple[Need, ...]:
+    """The rights that the automation of protocol `number` needs below the workspace (CFG-09)."""
+    return (
+        Need(f"{protocols}/{number}-*.md", _READ),
+        Need(f"{VIEWS_FOLDER}/", _READ),
+        Need(f"{VIEWS_FOLDER}/protocol-{number}/", _WRITE),
+        Need("scripts/logs/", _WRITE),
+        Need("scripts/validate_*.py", _RUN),
+        Need("scripts/aggregate_*.py", _RUN),
+    )
+
+
+def denied(root: Path, wanted: tuple[Need, ...]) -> Iterator[Examined]:
+    """Each right that is missing, with its path. A folder that is not there yet is made in the nearest one that is."""
+    for need in wanted:
+        for path in _paths(root, need):
+            if not os.access(path, _RIGHTS[need.right], effective_ids=True):
+                shown = path.relative_to(root) if path != root else Path()
+                remedy = f"give the user that runs gonogo the right to {need.right} it"
+                yield Examined(str(shown), ok=False, needed=True, detail=f"no right to {need.right} it", remedy=remedy)
+
+
+def _paths(root: Path, need: Need) -> tuple[Path, ...]:
+    if not need.pattern.endswith("/"):
+        return tuple(sorted(root.glob(need.pattern)))
+    path = root / need.pattern
+    if need.right == _READ:
+        return (path,) if path.exists() else ()
+    while not path.exists():
+        path = path.parent
+    return (path,)
+
+
+def examine(root: Path, workspace: Workspace | None, environ: Mapping[str, str]) -> tuple[Examined, ...]:
+    """Everything that was looked at, in a fixed order; `workspace` is None outside a project."""
+    numbers = ("14", "11")
+    protocols = workspace.project.directories.protocols if workspace else ""
+    rights = [each for number in numbers for each in denied(root, needs(number, protocols))] if workspace else []
+    return (
+        _python(),
+        *_programs(workspace, environ),
+        _room(root),
+        *dict.fromkeys(rights),
+        *(_journal(root) if workspace else ()),
+    )
+
+
+def _python() -> Examined:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    least = ".".join(str(part) for part in LEAST_PYTHON)
+    ok = sys.version_info[:2] >= LEAST_PYTHON
+    return Examined("Python", ok, needed=True, detail=found, remedy="" if ok else f"install Python {least} or newer")
+
+
+def _programs(workspace: Workspace | None, environ: Mapping[str, str]) -> Iterator[Examined]:
+    wanted = dict(PROGRAMS)
+    for name in sorted(_text_tools(workspace)):
+        wanted[name] = "a script that a bound command starts uses it"
+    for name, why in wanted.items():
+        found = shutil.which(name, path=environ.get("PATH"))
+        yield Examined(name, found is not None, needed=name != "git", detail=found or f"not installed; {why}")
+
+
+def _text_tools(workspace: Workspace | None) -> set[str]:
+    """`grep`, `sed` and `awk`, where a bound command or its script names them."""
+    found: set[str] = set()
+    for command in workspace.project.commands.values() if workspace else ():
+        for argument in command.run:
+            found.update(TEXT_TOOLS.findall(argument))
+            if workspace and argument.endswith((".sh", ".bash")) and workspace.files.see(argument).digest:
+                found.update(TEXT_TOOLS.findall(workspace.files.read(argument).decode("utf-8", "replace")))
+    return found
+
+
+def _room(root: Path) -> Examined:
+    free = shutil.disk_usage(root).free
+    ok = free >= LEAST_ROOM
+    remedy = "" if ok else f"free at least {LEAST_ROOM >> 20} MiB; evidence that cannot be stored stops a run"
+    return Examined("disk", ok, needed=True, detail=f"{free >> 20} MiB free", remedy=remedy)
+
+
+def _journal(root: Path) -> Iterator[Examined]:
+    path = root / STATE_FOLDER / "journal.db"
+    if not path.exists():
+        yield Examined("journal", ok=True, needed=True, detail="none yet; the first run makes it")
+        return
+    try:
+        with SqliteJournal(path) as journal:
+            runs = len(journal.runs())
+    except GonogoError as error:
+        yield Examined("journal", ok=False, needed=True, detail=error.what, remedy=error.next_step)
+    else:
+        yield Examined("journal", ok=True, needed=True, detail=f"{runs} runs")
