@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gonogo.errors import Broken
+from gonogo.errors import Broken, GonogoError
 from gonogo.evidence.canonical import Tree, read_object
 
 LIMIT_SECONDS = 90.0
@@ -35,7 +35,7 @@ class Answer:
         """The JSON document on stdout; Broken where there is none."""
         try:
             return read_object(self.out.encode("utf-8"), name="stdout")
-        except Exception as error:
+        except GonogoError as error:
             raise Broken(f"no JSON document came back: {self.out[-300:]!r} {self.words[-600:]}") from error
 
     def text(self, key: str) -> str:
@@ -64,9 +64,8 @@ class Pending:
             if self._answer is None:
                 try:
                     out, words = self._process.communicate(timeout=LIMIT_SECONDS)
-                except BaseException:
+                finally:
                     end(self._process)
-                    raise
                 self._answer = Answer(self._process.returncode, out, words)
             return self._answer
 
@@ -74,11 +73,10 @@ class Pending:
 class CommandLine:
     """`gonogo` in the folder `root`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, programs: Path | None = None) -> None:
+        """`programs` is a folder whose programs are found first."""
         self._root = root
-        # What drives this demonstration from outside (an actor, a CI system) is not what drives the one on the screen.
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_FROM_OUTSIDE)}
-        self._environ = kept | {"NO_COLOR": "1"}
+        self._environ = environment(os.environ, programs)
         self._started: list[subprocess.Popen[str]] = []
 
     def ask(self, *arguments: str) -> Answer:
@@ -101,14 +99,9 @@ class CommandLine:
                 heard(process.pid, line.rstrip("\n"))
             out = process.stdout.read() if process.stdout else ""
             code = process.wait(LIMIT_SECONDS)
-        except BaseException:
-            end(process)
-            raise
         finally:
             watchdog.cancel()
-            for pipe in (process.stdout, process.stderr):
-                if pipe is not None:
-                    pipe.close()
+            end(process)
         return Answer(code, out, "".join(words))
 
     def _start(self, arguments: Sequence[str]) -> subprocess.Popen[str]:
@@ -134,6 +127,13 @@ class CommandLine:
                 process.terminate()
         for process in self._started:
             end(process)
+
+
+def environment(outside: Mapping[str, str], programs: Path | None) -> dict[str, str]:
+    """What a command of the story gets of `outside`: an actor or a CI system there does not act on the screen."""
+    kept = {name: value for name, value in outside.items() if not name.startswith(_FROM_OUTSIDE)}
+    path = os.pathsep.join(str(one) for one in (programs, kept.get("PATH", os.defpath)) if one)
+    return kept | {"NO_COLOR": "1", "PATH": path}
 
 
 def end(process: subprocess.Popen[str]) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Callable
 
 from gonogo.demo.story_command import GO
 from gonogo.demo.story_people import SIGNERS
@@ -19,13 +20,23 @@ INTO_STEP_SECONDS = 0.8
 _MOVED = re.compile(r"new version gets (\d+) %")
 
 
-def release(stage: Stage, telling: Telling, run: str) -> None:
-    """Signed approval, canary with kill -9 at 25 %, resume, checks, health window, report."""
+def release(stage: Stage, telling: Telling, run: str, carries_all: Callable[[], None]) -> None:
+    """Signed approval, canary with kill -9 at 25 %, resume, checks, window, report.
+
+    `carries_all` is called once all of the traffic is on version 2.
+    """
     quorum = " and ".join(SIGNERS["production"])
     telling.says(f"the production decision: {quorum} sign; the statement names run, plan and release by digest")
     Scene(stage, telling).sign(run, ("production",))
     _kill_in_canary(stage, telling, run)
     scene = Scene(stage, telling, run=run)
+
+    def follow(_pid: int, line: str) -> None:
+        moved = _MOVED.search(line)
+        if moved and moved[1] == "100":
+            carries_all()
+
+    scene.hears = follow
     ended = scene.play("resume", run, "--wait")
     telling.claims(ended.code == GO, "v2 is released (exit 0)", f"exit {ended.code}: {ended.out} {ended.words}")
     _prove_once(stage, telling)

@@ -35,7 +35,7 @@ def signing_line(stage: Stage, run: str, point: str, handle: str) -> tuple[str, 
 
 @dataclass(slots=True)
 class Scene:
-    """One engine at work: what it says is told (all of it, or in short), and whoever is asked signs.
+    """One engine at work: what it says is told (all or in short, with or without `moves`), and whoever is asked signs.
 
     `before` is called with a decision point before its people sign, and nobody signs at those in `unsigned`; `hears` is
     called with each line and the engine's process id.
@@ -44,6 +44,7 @@ class Scene:
     stage: Stage
     telling: Telling
     short: bool = False
+    moves: bool = True
     before: Hook | None = None
     hears: Callable[[int, str], None] | None = None
     run: str = ""
@@ -124,6 +125,8 @@ class Scene:
         elif words.startswith("judge ") and self._verdict:
             self.telling.hears(f"{text[:2]}{words.removeprefix('judge ')}: {self._verdict}")
             self._verdict = ""
+        elif text.startswith("→") and not self.moves:
+            self.telling.now(text)
         elif text.startswith(_TOLD_IN_SHORT if self.short else _TOLD):
             self.telling.hears(text if text[1:2] == " " else f"· {text}")
         else:

@@ -12,12 +12,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
 from gonogo.adapters.keys import FileEngineKey
 from gonogo.demo.addresses import Address, free_ports
 from gonogo.demo.fronts import PROXY, Choice, Front, choose, start_front, start_load
+from gonogo.demo.hand import PROGRAM, lend_hand
 from gonogo.demo.processes import Live, birth_of, read_pid, stop, write_pid
 from gonogo.demo.story_command import CommandLine
 from gonogo.demo.story_people import Person, approvers_file, make_people
@@ -30,6 +32,7 @@ OWN_PID = "story.pid.json"
 ENVIRONMENTS = ("staging", "production")
 SLOTS = ("blue", "green")
 FIRST = "v1"
+PARTS = ("bandit", "pytest", "uvicorn")
 GRACE_SECONDS = 1.5
 
 
@@ -37,13 +40,13 @@ GRACE_SECONDS = 1.5
 class Pace:
     """How long a canary step lasts, how often it is judged, how long production is watched; requests a second."""
 
-    hold: str = "2s"
+    hold: str = "1750ms"
     tick: str = "250ms"
-    window: str = "2s"
+    window: str = "1500ms"
     rate: float = 250.0
 
 
-FAST = Pace(hold="1500ms", tick="250ms", window="1s")
+FAST = Pace(hold="1250ms", tick="250ms", window="1s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Stage:
     people: Mapping[str, Person]
     gonogo: CommandLine
     pace: Pace
+    own_hand: bool
+    """Whether the demonstration signs by itself, because the machine has no ssh-keygen."""
 
     @property
     def record(self) -> Path:
@@ -86,10 +91,7 @@ def wish_of(proxy: str) -> str:
 
 def set_stage(root: Path, wish: str, pace: Pace) -> Stage:
     """The project folder with everything in it, nothing running yet. Refused where `root` is not ours to replace."""
-    if shutil.which("ssh-keygen") is None:
-        raise Broken(
-            "people sign with `ssh-keygen`, and it is not installed", next_step="install OpenSSH (openssh-client)"
-        )
+    _require_parts()
     clear_stage(root)
     shutil.copytree(PROJECT, root, ignore=shutil.ignore_patterns("__pycache__", "*.template"))
     state = root / STATE
@@ -108,7 +110,21 @@ def set_stage(root: Path, wish: str, pace: Pace) -> Stage:
     (root / "config" / "release-approvers.yaml").write_text(approvers_file(people, engine), encoding="utf-8")
     choice = choose(wish)
     (root / "gonogo.yaml").write_text(_project_file(world, fronts, choice, pace), encoding="utf-8")
-    return Stage(root, world, choice, fronts, people, CommandLine(root), pace)
+    own_hand = shutil.which(PROGRAM) is None
+    programs = state / "bin" if own_hand else None
+    if programs:
+        lend_hand(programs)
+    return Stage(root, world, choice, fronts, people, CommandLine(root, programs), pace, own_hand)
+
+
+def _require_parts() -> None:
+    missing = [name for name in PARTS if find_spec(name) is None]
+    if missing:
+        raise Broken(
+            f"the demonstration needs {', '.join(missing)}", next_step="install them: pip install 'gonogo[demo]'"
+        )
+    if shutil.which("bash") is None:
+        raise Broken("the demonstration's deploy scripts need bash", next_step="install bash")
 
 
 def clear_stage(root: Path) -> None:

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.status import Status
-from rich.table import Table
 from rich.text import Text
 
 from gonogo.errors import GonogoError
 
 TITLE = "gonogo demo"
-WIDTH = 110
+WIDTH = 118
 _MARKS = {"held": ("✓", "green"), "told": ("·", "default"), "failed": ("✗", "bold red"), "asked": ("$", "bold cyan")}
 
 
@@ -44,17 +43,17 @@ class Telling:
         return self._clock() - self._begun
 
     def aside(self) -> Telling:
-        """A telling of something that goes on at the same time: its lines are kept until `recounts`."""
+        """A telling of something that goes on at the same time: its lines are kept until it comes forward."""
         other = Telling(self._console, self._clock)
         other._begun = self._begun
         other._kept = []
         return other
 
-    def recounts(self, other: Telling) -> None:
-        """Print what an aside kept, with the seconds at which it happened."""
-        for line in other._kept or ():
+    def comes_forward(self) -> None:
+        """Print what this aside kept, with the seconds at which it happened; from now on it is told as it happens."""
+        kept, self._kept = self._kept or [], None
+        for line in kept:
             self._put(line)
-        self.held += other.held
 
     def act(self, number: int, title: str, why: str) -> None:
         """Begin an act."""
@@ -111,13 +110,12 @@ class Telling:
 
     def table(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
         """Pairs of what and how much."""
-        table = Table(title=Text(title, style="bold"), show_header=False, title_justify="left", expand=False)
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
+        self._put(Text())
+        self._put(Text(title, style="bold"))
+        space = max(len(what) for what, _ in rows)
         for what, much in rows:
-            table.add_row(Text(what), Text(much))
-        self._console.print()
-        self._console.print(table)
+            self._print(Text.assemble("   ", f"{what:>{space}}", "  "), much)
+        self._put(Text())
 
     def from_here(self) -> None:
         """A picture begins here, where one is taken."""
@@ -126,7 +124,9 @@ class Telling:
 
     def picture(self, file: Path) -> None:
         """Write what was printed since `from_here` as SVG."""
-        self._console.save_svg(str(file), title=TITLE)
+        drawn = self._console.export_svg(title=TITLE)
+        # Some programs that draw SVG drop blanks at both ends of a text, hard ones included, unless they are told so.
+        file.write_text(drawn.replace("<svg ", '<svg xml:space="preserve" ', 1), encoding="utf-8")
 
     def _line(self, kind: str, text: str) -> None:
         mark, style = _MARKS[kind]
