@@ -363,9 +363,10 @@ def _with_course(plan: Plan, state: RunState, entry: Recorded) -> RunState:
         case happened.RunResumed() as event:
             return _resumed(plan, state, event)
         case happened.AbortRequested():
-            return replace(state, aborting=True, halted=None)
+            return replace(_to_close_anew(plan, state), aborting=True, halted=None)
         case happened.RollbackBegun() as event:
             began = Rollback(event.trigger, event.cause, entry.at, None, False, 0, event.detail)
+            state = _to_close_anew(plan, state)
             return replace(state, rollback=began, halted=None, tasks=_closed(state.tasks))
         case happened.RollbackFinished() as event:
             assert state.rollback is not None
@@ -379,6 +380,20 @@ def _with_course(plan: Plan, state: RunState, entry: Recorded) -> RunState:
             return replace(state, outcome=event.outcome, closed_at=entry.at, halted=None)
         case _:
             return state
+
+
+def _to_close_anew(plan: Plan, state: RunState) -> RunState:
+    """What was written about the end of the run holds no more once the run ends otherwise: it is written again."""
+    closing = plan.closing
+    if not any(task.id in state.tasks for task in closing.tasks):
+        return state
+    done = {task.id for task in closing.tasks}
+    return replace(
+        state,
+        attempts={**state.attempts, closing.id: attempt_of(state, closing) + 1},
+        tasks={name: task for name, task in state.tasks.items() if name not in done},
+        evidence={name: item for name, item in state.evidence.items() if item.stage != closing.id},
+    )
 
 
 def _closed(tasks: Mapping[str, TaskState]) -> Mapping[str, TaskState]:
