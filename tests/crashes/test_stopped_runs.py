@@ -1,0 +1,299 @@
+"""Halts and aborts of people at every stage of a run, with an engine at work and with a dead one (ERR-10, ARB-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from gonogo.engine.crash_points import (
+    BEFORE_INTENT,
+    COMMAND_RUNNING,
+    INTENT_COMMITTED,
+    JUDGED,
+    LEASES_FREED,
+    MOVE_INTENDED,
+    MOVED,
+    PACKAGE_BUILT,
+    RECORDED,
+    RESULT_RECORDED,
+)
+from gonogo.errors import Busy
+from gonogo.terms import Person, RunId
+from tests.crashes.crash_harness import PRE, PRODUCTION, Running, Stage, ending, faults, stage_at, wait_until
+
+RM = Person("rm1")
+BACK = {"blue": 100, "green": 0}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A stage with the scenes `rehearsing`, `asked` (production is asked for) and `approved`."""
+
+    stage: Stage
+    rehearsal: RunId
+    run: RunId
+
+    def at(self, scene: str) -> Stage:
+        self.stage.restore(scene)
+        return self.stage
+
+    def abort(self, run: RunId) -> None:
+        self.stage.project.door().abort(run, "it is not wanted any more", RM)
+
+    def halt(self, run: RunId) -> None:
+        self.stage.project.door().halt(run, "a look at it", RM)
+
+
+@pytest.fixture(scope="module")
+def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
+    with stage_at(tmp_path_factory.mktemp("stopped")) as stage:
+        assert not stage.play("open", PRE, "v2")
+        rehearsal = stage.project.door().runs()[0]
+        stage.up_to(rehearsal, "audit_recommendation")
+        stage.save("rehearsing")
+        stage.go_on(rehearsal)
+        assert not stage.play("open", PRODUCTION, "v2")
+        run = stage.project.door().runs()[1]
+        stage.up_to(run, "freeze")
+        assert not stage.drive(run)
+        stage.save("asked")
+        stage.sign_all(run)
+        stage.save("approved")
+        yield Launch(stage, rehearsal, run)
+
+
+def is_taken_back(stage: Stage, run: RunId) -> None:
+    """The run ended rolled back: old traffic, no new version, one rollback, nothing held."""
+    found = ending(stage, run)
+    assert found.outcome == "rolled_back", stage.project.view(run)
+    assert found.weights["production"] == BACK
+    assert found.versions["production"] == ("v1", "")
+    assert [line for line in found.scripts if line.startswith("rollback production")] == ["rollback production v2 green"]
+    assert len([line for line in found.scripts if line.startswith("deploy production")]) <= 1
+    assert faults(stage, run) == []
+
+
+@pytest.mark.req("ERR-10")
+@pytest.mark.parametrize("scene", ["rehearsing", "asked", "approved"])
+def test_an_abort_before_production_was_touched_ends_the_run_and_runs_no_script(launch: Launch, scene: str) -> None:
+    stage = launch.at(scene)
+    run = launch.rehearsal if scene == "rehearsing" else launch.run
+    before = stage.project.executions()
+    launch.abort(run)
+    stage.go_on(run)
+    assert stage.project.state(run).outcome == "aborted"
+    assert stage.project.executions() == before
+    assert faults(stage, run) == []
+
+
+@pytest.mark.req("ERR-10")
+def test_an_abort_between_the_approval_and_the_intent_deploys_nothing(launch: Launch) -> None:
+    stage = launch.at("approved")
+    before = stage.project.executions()
+    assert stage.drive(launch.run, BEFORE_INTENT)
+    launch.abort(launch.run)
+    stage.go_on(launch.run)
+    assert stage.project.state(launch.run).outcome == "aborted"
+    assert stage.project.executions() == before
+
+
+@pytest.mark.req("ARB-01", "ERR-10", "ROL-06")
+@pytest.mark.parametrize(
+    "crash",
+    [
+        INTENT_COMMITTED,
+        COMMAND_RUNNING,
+        RESULT_RECORDED,
+        MOVE_INTENDED,
+        MOVED,
+        f"{MOVED}@2",
+        f"{MOVED}@3",
+        JUDGED,
+        PACKAGE_BUILT,
+        LEASES_FREED,
+    ],
+)
+def test_an_abort_after_an_engine_died_at_any_stage_of_production_takes_production_back(
+    launch: Launch, crash: str
+) -> None:
+    stage = launch.at("approved")
+    assert stage.drive(launch.run, crash)
+    launch.abort(launch.run)
+    stage.go_on(launch.run)
+    is_taken_back(stage, launch.run)
+    report = (stage.project.root / ".artifacts/deployment/RUN-REPORT.md").read_text()
+    assert "**rolled back**" in report
+
+
+@pytest.mark.req("ERR-10", "WFS-10")
+@pytest.mark.parametrize("crash", [INTENT_COMMITTED, COMMAND_RUNNING, MOVED, RESULT_RECORDED])
+def test_an_aborted_rehearsal_ends_and_gives_staging_back_wherever_its_engine_died(launch: Launch, crash: str) -> None:
+    stage = launch.at("rehearsing")
+    assert stage.drive(launch.rehearsal, crash)
+    launch.abort(launch.rehearsal)
+    stage.go_on(launch.rehearsal)
+    assert stage.project.state(launch.rehearsal).outcome == "aborted"
+    assert faults(stage, launch.rehearsal) == []
+
+
+def rolling(stage: Stage, share: int) -> Callable[[], bool]:
+    return lambda: stage.project.production.weights()["green"] == share
+
+
+@pytest.mark.req("ARB-01", "ERR-10")
+@pytest.mark.parametrize("share", [5, 50, 100])
+def test_an_abort_while_an_engine_holds_a_canary_step_takes_production_back_at_once(launch: Launch, share: int) -> None:
+    stage = launch.at("approved")
+    engine = stage.begin("drive", launch.run)
+    wait_until(rolling(stage, share))
+    launch.abort(launch.run)
+    assert not engine.ended()
+    is_taken_back(stage, launch.run)
+
+
+@pytest.mark.req("ERR-10")
+def test_an_abort_while_the_deploy_command_runs_lets_it_end_and_takes_it_back(launch: Launch) -> None:
+    stage = launch.at("approved")
+    stage.slow("before", "production")
+    engine = stage.begin("drive", launch.run)
+    stage.slow_reached("before")
+    launch.abort(launch.run)
+    stage.quick()
+    assert not engine.ended()
+    is_taken_back(stage, launch.run)
+
+
+@pytest.mark.req("ERR-10", "ARB-07")
+@pytest.mark.parametrize("killed", [False, True], ids=["engine-alive", "engine-killed"])
+def test_an_abort_while_the_rollback_command_runs_begins_no_second_rollback(launch: Launch, killed: bool) -> None:
+    stage = launch.at("approved")
+    assert stage.drive(launch.run, f"{MOVED}@2")
+    launch.abort(launch.run)
+    stage.slow("before", "production")
+    engine = stage.begin("drive", launch.run, crash=COMMAND_RUNNING if killed else "")
+    stage.slow_reached("before")
+    launch.abort(launch.run)
+    assert engine.ended() is killed
+    stage.quick()
+    stage.go_on(launch.run)
+    is_taken_back(stage, launch.run)
+
+
+def halted_at(launch: Launch, share: int) -> Stage:
+    stage = launch.at("approved")
+    engine = stage.begin("drive", launch.run)
+    wait_until(rolling(stage, share))
+    launch.halt(launch.run)
+    assert not engine.ended()
+    return stage
+
+
+@pytest.mark.req("ERR-10", "EXE-05")
+@pytest.mark.parametrize("share", [5, 50])
+def test_a_halt_in_a_canary_step_stands_still_keeps_the_environment_and_goes_on_after_a_signature(
+    launch: Launch, share: int
+) -> None:
+    stage = halted_at(launch, share)
+    project = stage.project
+    assert project.state(launch.run).halted.cause == "person"
+    moved, done = project.production.weights(), project.executions()
+    assert project.door().world.journal.lease("production").run == launch.run
+    stage.go_on(launch.run)
+    assert (project.production.weights(), project.executions()) == (moved, done)
+    project.lift(launch.run)
+    stage.go_on(launch.run)
+    assert project.state(launch.run).outcome == "released", project.view(launch.run)
+    assert project.executions() == done
+    assert faults(stage, launch.run) == []
+
+
+@pytest.mark.req("ERR-10", "ARB-01")
+def test_an_abort_of_a_halted_canary_takes_production_back(launch: Launch) -> None:
+    stage = halted_at(launch, 50)
+    launch.abort(launch.run)
+    stage.go_on(launch.run)
+    is_taken_back(stage, launch.run)
+
+
+@pytest.mark.req("ERR-10")
+def test_a_halt_while_the_deploy_command_runs_records_its_outcome_and_repeats_nothing(launch: Launch) -> None:
+    stage = launch.at("approved")
+    stage.slow("before", "production")
+    engine = stage.begin("drive", launch.run)
+    stage.slow_reached("before")
+    launch.halt(launch.run)
+    stage.quick()
+    assert not engine.ended()
+    project = stage.project
+    done = project.executions("deploy")
+    assert project.state(launch.run).halted.cause == "person"
+    assert not [name for name, task in project.state(launch.run).tasks.items() if task.open]
+    project.lift(launch.run)
+    stage.go_on(launch.run)
+    assert project.state(launch.run).outcome == "released"
+    assert project.executions("deploy") == done
+
+
+@pytest.mark.req("ERR-10")
+@pytest.mark.parametrize("crash", [INTENT_COMMITTED, COMMAND_RUNNING, MOVE_INTENDED, MOVED, RECORDED, PACKAGE_BUILT])
+def test_a_halt_after_an_engine_died_is_lifted_by_a_signature_and_the_run_ends_released(
+    launch: Launch, crash: str
+) -> None:
+    stage = launch.at("approved")
+    assert stage.drive(launch.run, crash)
+    launch.halt(launch.run)
+    stage.go_on(launch.run)
+    assert stage.project.state(launch.run).halted is not None
+    stage.project.lift(launch.run)
+    stage.go_on(launch.run)
+    assert stage.project.state(launch.run).outcome == "released", stage.project.view(launch.run)
+    assert len([line for line in stage.project.executions("deploy") if "production" in line]) == 1
+    assert faults(stage, launch.run) == []
+
+
+@pytest.mark.req("ERR-03", "ERR-10")
+def test_a_rollback_that_failed_halts_is_tried_again_after_a_signature_and_ends_rolled_back(launch: Launch) -> None:
+    stage = launch.at("approved")
+    project = stage.project
+    assert stage.drive(launch.run, f"{MOVED}@2")
+    broken = project.production.root.parent / "broken"
+    broken.touch()
+    launch.abort(launch.run)
+    stage.go_on(launch.run)
+    assert project.state(launch.run).halted.cause == "rollback_failed", project.view(launch.run)
+    assert project.production.weights() == BACK
+    stage.go_on(launch.run)
+    assert len([line for line in project.executions("rollback") if "production" in line]) == 1
+    broken.unlink()
+    project.lift(launch.run)
+    stage.go_on(launch.run)
+    assert project.state(launch.run).outcome == "rolled_back"
+    assert project.production.version("green") == ""
+    assert faults(stage, launch.run) == []
+
+
+@pytest.mark.req("EXE-05", "WFS-10")
+def test_a_second_engine_on_the_same_run_is_refused_and_a_dead_one_leaves_no_lock(launch: Launch) -> None:
+    stage = launch.at("approved")
+    stage.slow("before", "production")
+    first: Running = stage.begin("drive", launch.run)
+    stage.slow_reached("before")
+    with pytest.raises(Busy, match="is being driven by process"):
+        stage.project.door().drive(launch.run, patient=False, listener=lambda state, entry: None)
+    first.kill()
+    assert first.ended()
+    stage.quick()
+    stage.go_on(launch.run)
+    assert stage.project.state(launch.run).outcome == "released"
+
+
+@pytest.mark.req("EXE-05")
+def test_production_that_a_halted_run_holds_is_refused_to_another_run_until_it_ends(launch: Launch) -> None:
+    stage = halted_at(launch, 5)
+    journal = stage.project.door().world.journal
+    launch.abort(launch.run)
+    assert journal.lease("production").run == launch.run
+    stage.go_on(launch.run)
+    assert journal.lease("production").run is None
