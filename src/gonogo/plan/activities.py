@@ -114,7 +114,7 @@ def _operations(project: Project) -> tuple[Draft, ...]:
 
 def _listed(project: Project, command: str | None, title: str) -> tuple[Draft, ...]:
     """A command that lists or tries something and changes nothing; none where none is bound."""
-    return (Draft(f"run-{command}", title, _run(project, command, "production", "probe")),) if command else ()
+    return (Draft(f"list-{command}", title, _run(project, command, "production", "probe")),) if command else ()
 
 
 def _connectivity(_project: Project) -> tuple[Draft, ...]:
