@@ -84,24 +84,25 @@ class Compilation:
 
 def compile_plan(sources: Sources) -> Compilation:
     """Compile; every fault of every input is reported in one pass where it can be read at all."""
-    notes = Findings()
-    reading = _read(sources.document, notes)
+    notes, read_notes = Findings(), Findings()
+    reading = _read(sources.document, read_notes)
     sidecar = _attempt(notes, sources.sidecar, lambda source: read_sidecar(source.data, source.name))
     project = _attempt(notes, sources.project, lambda source: read_project(source.data, source.name))
     release = _attempt(notes, sources.manifest, lambda source: read_release(source.data, source.name))
     ring = _people(sources.approvers, notes)
     limits = _gate_limits(sources.gate_limits, notes)
     if reading and reading.protocol:
-        notes.found.extend(findings_beside_bindings(reading.protocol))
+        read_notes.found.extend(findings_beside_bindings(reading.protocol))
     for read in (sidecar, project):
         notes.found.extend(read.findings if read else ())
     if not (reading and reading.protocol and sidecar and project and release and ring):
-        return Compilation(None, tuple(notes.found), reading=reading)
+        return Compilation(None, (*read_notes.found, *notes.found), reading=reading)
     builder = Builder(reading.protocol, sidecar.sidecar, project.project, ring, notes, limits)
     plan = builder.plan(release, _digests(sources), sources.scripts)
     claims = claims_of(reading.protocol, sidecar.sidecar, plan, notes)
+    # What is wrong in the document does not keep its machine from being proved: holes are told with all the rest.
     proven = None if forbids(tuple(notes.found)) else _proven(plan, claims, notes)
-    found = tuple(notes.found)
+    found = (*read_notes.found, *notes.found)
     return Compilation(None if forbids(found) else plan, found, ring, reading, proven)
 
 

@@ -14,6 +14,7 @@ from gonogo.findings import Origin
 from gonogo.protocol.artifacts import base_name
 from gonogo.protocol.codes import CODES
 from gonogo.protocol.model import ArtifactRequired, EvidenceRef, Gate, HaltEffect, Protocol, Step, all_steps
+from gonogo.protocol.slots import slots_in
 
 _NAME = re.compile(r"[\w.{}$*/-]+")
 
@@ -74,7 +75,12 @@ def _bounds(gate: Gate) -> str:
 
 def hover(protocol: Protocol, line: int) -> str:
     """What the engine reads in a line, as Markdown; empty where it reads nothing there."""
-    words = [*_step_words(protocol, line), *_halt_words(protocol, line), *_gate_words(protocol, line)]
+    words = [
+        *_step_words(protocol, line),
+        *_halt_words(protocol, line),
+        *_gate_words(protocol, line),
+        *_slot_words(protocol, line),
+    ]
     return "\n\n".join(words)
 
 
@@ -105,6 +111,14 @@ def _gate_words(protocol: Protocol, line: int) -> Iterator[str]:
         for clause in (*gate.thresholds, *gate.booleans):
             if clause.origin.line == line:
                 yield f"`{clause.metric}` {clause.op.value} {clause.limit}"
+
+
+def _slot_words(protocol: Protocol, line: int) -> Iterator[str]:
+    spoken = (message for step in all_steps(protocol) for message in step.says)
+    for message in (*protocol.announcements, *protocol.prompts, *protocol.error_messages, *spoken):
+        if message.origin.line == line:
+            for slot in dict.fromkeys(slots_in(message.text)):
+                yield f"slot `{slot.written}`: filled with data, never with a second message"
 
 
 def explained(code: str) -> str:
