@@ -1,4 +1,4 @@
-"""Makes the virtual environment of this checkout, from wheels only, pinned by requirements-dev.txt. Standard library only.
+"""Makes the virtual environment of this checkout: wheels only, pinned by requirements-dev.txt. Standard library only.
 
     python3 tools/setup_env.py            # make or refresh .venv
     python3 tools/setup_env.py --python   # print the interpreter it would use
@@ -31,7 +31,7 @@ def interpreter() -> str:
         path = shutil.which(name)
         if path and _version(path) >= LEAST:
             return path
-    sys.exit("gonogo needs Python 3.11 or newer, and none was found on PATH.\n  next: install python3.11 and run make again")
+    sys.exit("gonogo needs Python 3.11 or newer; none is on PATH.\n  next: install python3.11, run make again")
 
 
 def _version(python: str) -> tuple[int, ...]:
@@ -69,7 +69,7 @@ def _make_venv(python: str) -> list[str]:
         if plain.returncode != 0:
             shutil.rmtree(VENV, ignore_errors=True)
             if not _run(python, "-m", "venv", "--without-pip", str(VENV)):
-                sys.exit(f"`{python} -m venv` does not work here:\n{plain.stderr}\n  next: install python3-venv, or use uv")
+                sys.exit(f"`{python} -m venv` fails here:\n{plain.stderr}\n  next: install python3-venv, or use uv")
     if _has_pip(_python()):
         return [str(_python()), "-m", "pip", "install"]
     return _outside_pip(python)
@@ -81,7 +81,7 @@ def _outside_pip(python: str) -> list[str]:
         return [uv, "pip", "install", "--python", str(_python())]
     if _has_pip(Path(python)):
         return [python, "-m", "pip", "--python", str(_python()), "install"]
-    sys.exit("this Python brings neither ensurepip nor pip.\n  next: install python3-venv or python3-pip (or uv), run make again")
+    sys.exit("this Python has neither ensurepip nor pip.\n  next: install python3-venv, python3-pip or uv")
 
 
 def main() -> None:
@@ -96,7 +96,7 @@ def main() -> None:
     print("installing pinned wheels (a minute on a slow line)", flush=True)
     quiet = ["--quiet"] if "-v" not in sys.argv[1:] else []
     if not _run(*install, *quiet, "--only-binary", ":all:", "--require-hashes", "-r", str(LOCK)):
-        sys.exit("the pinned packages could not be installed.\n  next: look at the lines above; is a package index reachable?")
+        sys.exit("the pinned packages could not be installed.\n  next: read the lines above; is an index reachable?")
     if not _run(*install, *quiet, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)):
         sys.exit("gonogo itself could not be installed into its environment")
     STAMP.write_text(_fingerprint())

@@ -102,7 +102,7 @@ class Journal(Protocol):
         ...
 
     def write(self, run: RunId, after: int, *, actor: Actor, now: datetime) -> AbstractContextManager[Transaction]:
-        """A transaction on a ledger whose last event is number `after`; raises Moved on entry or exit where it is not."""
+        """A transaction on a ledger whose last event is number `after`; raises Moved at its ends where it is not."""
         ...
 
     def runs(self) -> tuple[RunId, ...]:

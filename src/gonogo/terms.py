@@ -17,7 +17,7 @@ Digest = NewType("Digest", str)
 RunId = NewType("RunId", str)
 """Identity of one run of one protocol for one release, e.g. `pre-deployment-v2-1f3a`."""
 
-Json: TypeAlias = "None | bool | int | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 """What gonogo writes as JSON. Floats are absent on purpose: ratios are decimals written as JSON numbers by text."""
 
 

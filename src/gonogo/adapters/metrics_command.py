@@ -43,11 +43,12 @@ def _slot(slot: str, found: Mapping[str, Tree]) -> CounterSample | tuple[str, st
         return slot, reason if isinstance(reason, str) and reason else "the command says nothing usable about it"
     try:
         requests, errors = _count(given.get("requests"), "requests"), _count(given.get("errors"), "errors")
-        if errors > requests:
-            raise BadInput(f"{errors} errors in {requests} requests")
-        return CounterSample(slot, requests, errors, _buckets(given.get("buckets")))
+        buckets = _buckets(given.get("buckets"))
     except BadInput as error:
         return slot, error.what
+    if errors > requests:
+        return slot, f"{errors} errors in {requests} requests"
+    return CounterSample(slot, requests, errors, buckets)
 
 
 def _buckets(value: Tree) -> tuple[tuple[str, int], ...]:

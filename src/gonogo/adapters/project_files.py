@@ -40,7 +40,8 @@ class ProjectFiles:
             handle = os.open(found, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
-            raise BadInput(f"{path} {reason}", where=path, next_step="put the file there, or correct the path") from error
+            remedy = "put the file there, or correct the path"
+            raise BadInput(f"{path} {reason}", where=path, next_step=remedy) from error
         try:
             state = os.fstat(handle)
             if not stat.S_ISREG(state.st_mode):

@@ -435,7 +435,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) not in (2, 3):
         sys.stderr.write("usage: supervisor.py INTENT [LOCK]\n")
         return 64
-    lock = int(arguments[2]) if len(arguments) == 3 else -1  # noqa: PLR2004 - program, intent, lock
+    lock = int(arguments[2]) if len(arguments) == 3 else -1
     try:
         order = read_order(Path(arguments[1]), json.loads(sys.stdin.buffer.read() or b"{}"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

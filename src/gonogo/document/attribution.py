@@ -49,7 +49,8 @@ class Attribution:
 
     def run(self) -> Opener:
         """Build the openers of the section under `workflow`."""
-        for self.at, line in enumerate(self.lines):
+        for at, line in enumerate(self.lines):
+            self.at = at
             if line.layer is Layer.COMMENT:
                 self.claims.take(line, LineClass.COMMENT)
             elif line.layer is Layer.FENCE or line.row:
@@ -78,7 +79,7 @@ class Attribution:
     def _heading(self, line: Line) -> None:
         head = phase_of(line.body)
         if head is not None:
-            if self._heads_step(line, head.dotted, head.word):
+            if self._heads_step(line, head.word, dotted=head.dotted):
                 mark, rest = mark_of(head.title)
                 title = marked_title(rest)[0] if mark in STEP_MARKS else head.title
                 kept = mark if mark in STEP_MARKS else ""
@@ -100,7 +101,7 @@ class Attribution:
         self.block = block_for(self.held) if self.held else None
         self.claims.take(line, LineClass.STRUCTURE, "heading")
 
-    def _heads_step(self, line: Line, dotted: bool, word: str) -> bool:
+    def _heads_step(self, line: Line, word: str, *, dotted: bool) -> bool:
         """Dotted headings head steps; so does a `STEP` under a deeper-ranking `PHASE` that has no steps of its own."""
         if self.phase is None:
             return False

@@ -32,13 +32,13 @@ def fence_findings(source: Source, outline: Outline, scanned: Scan, claims: Clai
     notes = {line.index for part in outline.parts if part.kind in NOTE_SECTIONS for line in part.lines}
     found: list[Finding] = []
     for fence in scanned.fences.values():
-        found.extend(_hidden(fence, source, fence.first in notes))
+        found.extend(_hidden(fence, source, noted=fence.first in notes))
         found.extend(_seen_otherwise(fence, source, tree))
     found.extend(_shown_as_code(outline, source, claims, tree))
     return tuple(found)
 
 
-def _hidden(fence: Fence, source: Source, noted: bool) -> Iterator[Finding]:
+def _hidden(fence: Fence, source: Source, *, noted: bool) -> Iterator[Finding]:
     grammar = [line for line in range(fence.first + 1, fence.end) if _GRAMMAR.match(source.lines[line])]
     nested = any(source.lines[line].lstrip().startswith("```") for line in range(fence.first + 1, fence.end - 1))
     if not fence.closed:

@@ -76,7 +76,7 @@ def _place(origin: Origin) -> Mapping[str, Json]:
 def _sarif_result(finding: Finding, rule: int) -> Json:
     words = [finding.message, *(f"note: {note}" for note in finding.notes)]
     words += [f"fix ({fix.applicability.value}): {fix.title}" for fix in finding.fixes]
-    identity = "\0".join((finding.code, finding.primary.file, finding.message))
+    identity = f"{finding.code}\0{finding.primary.file}\0{finding.message}"
     return {
         "ruleId": finding.code,
         "ruleIndex": rule,

@@ -49,7 +49,7 @@ def check_again(bench: Bench, asked: Round, now: datetime) -> None:
         found = judged(bench.world, bench.plan, ring, asked, handed, occasion)
         if isinstance(found, Declined):
             raise Refused(
-                f"the statement of {answer.person} at `{asked.point}` counts no more: {found.reason} (rule {found.rule})",
+                f"the statement of {answer.person} at `{asked.point}` counts no more: {found.reason} ({found.rule})",
                 next_step=found.next_step,
             )
         standing.append(found)

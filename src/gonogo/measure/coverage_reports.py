@@ -43,7 +43,7 @@ def read_cobertura(data: bytes, name: str) -> CoverageRead:
     if len(data) > MOST_BYTES:
         raise _unusable(name, f"larger than {MOST_BYTES} bytes")
     try:
-        parser.Parse(data, True)  # noqa: FBT003 (the parser knows no name for it)
+        parser.Parse(data, True)
     except expat.ExpatError as error:
         raise _unusable(f"{name}:{error.lineno}", expat.ErrorString(error.code)) from error
     return counter.read()

@@ -26,7 +26,10 @@ ROLLBACK_REPORT = "rollback-verification-report.json"
 
 @dataclass(frozen=True, slots=True)
 class ReadinessItem:
-    """One artifact of an upstream protocol. `rejudged` is the verdict of today, None where no gate judges the file."""
+    """One artifact of an upstream protocol. `rejudged` is the verdict of today, None where no gate judges the file.
+
+    `waived` names the waiver, still valid, that carries a file which does not pass (WVR-04, WVR-05).
+    """
 
     name: str
     source: str
@@ -36,6 +39,7 @@ class ReadinessItem:
     verified: bool
     rejudged: Verdict | None = None
     issue: str | None = None
+    waived: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def _rollback_is_proven(fields: Fields) -> bool:
 
 def _is_ready(row: Fields) -> bool:
     whole = row.flag("present") and row.filled("sha256") and row.flag("current") and row.flag("verified")
-    judged = row.maybe_text("rejudged") in (None, Verdict.PASS.word)
+    judged = row.maybe_text("rejudged") in (None, Verdict.PASS.word) or row.filled("waived")
     return whole and judged and not row.filled("issue")
 
 
@@ -113,6 +117,7 @@ def _item_row(item: ReadinessItem) -> Body:
             "sha256": item.sha256,
             "rejudged": item.rejudged.word if item.rejudged is not None else None,
             "issue": item.issue,
+            "waived": item.waived,
         }
     )
 

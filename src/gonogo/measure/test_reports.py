@@ -65,8 +65,8 @@ def read_junit(chunks: Iterable[bytes], name: str) -> ReportRead:
             size += len(chunk)
             if size > MOST_BYTES:
                 raise reader.unusable(f"larger than {MOST_BYTES} bytes")
-            parser.Parse(chunk, False)  # noqa: FBT003 (the parser knows no name for it)
-        parser.Parse(b"", True)  # noqa: FBT003 (as above)
+            parser.Parse(chunk, False)
+        parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise BadInput(
             f"not well-formed XML: {expat.ErrorString(error.code)}",

@@ -179,7 +179,7 @@ def _when(section: Section) -> When | None:
 
 
 def _assurance(section: Section) -> dict[str, Assurance]:
-    found = {name: Assurance[section.choice(name, _LEVELS, "H0")] for name in section.keys()}
+    found = {name: Assurance[section.choice(name, _LEVELS, "H0")] for name in section.names()}
     section.finish()
     return found
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import TypeVar
 
 from gonogo.document.yaml_nodes import Pairs, read_yaml
@@ -74,7 +75,7 @@ def read_project(data: bytes, file: str) -> ProjectReading:
 
 def _project(top: Section) -> Project:
     limits = top.section("limits")
-    limit_names = limits.keys()
+    limit_names = limits.names()
     return Project(
         name=top.text("project", pattern=NAME, kind="a name of lower-case letters, digits and hyphens"),
         manifest=top.text("manifest"),
@@ -117,7 +118,7 @@ def _environment(name: str, section: Section) -> Environment:
         kind=section.choice("kind", ("staging", "production"), name if name in {"staging", "production"} else None),
         url=section.text("url", pattern=r"https?://\S+", kind="an http or https address"),
         slots={
-            slot: slots.text(slot, pattern=r"https?://\S+", kind="an http or https address") for slot in slots.keys()
+            slot: slots.text(slot, pattern=r"https?://\S+", kind="an http or https address") for slot in slots.names()
         },
         version=_version(section.section("version", required=False)),
         target=_target(section.optional("target")),
@@ -153,8 +154,8 @@ def _target(section: Section | None) -> TargetBinding:
     if section is None:
         return TargetBinding("none", {}, {})
     kind = section.choice("kind", TARGETS)
-    lists = {key: section.texts(key) for key in section.keys() if key in _LISTS}
-    options = {key: section.text(key) for key in section.keys() if key not in {*_LISTS, "kind"}}
+    lists = {key: section.texts(key) for key in section.names() if key in _LISTS}
+    options = {key: section.text(key) for key in section.names() if key not in {*_LISTS, "kind"}}
     return TargetBinding(kind, options, lists)
 
 
@@ -225,7 +226,7 @@ def _control(section: Section) -> Control:
 def _rollout(section: Section) -> RolloutBinding:
     steps = section.texts("steps", tuple(str(step) for step in DEFAULT_CANARY))
     numbers = tuple(int(step) for step in steps if re.fullmatch(r"\d{1,3}", step))
-    rising = all(low < high for low, high in zip(numbers, numbers[1:], strict=False))
+    rising = all(low < high for low, high in pairwise(numbers))
     if len(numbers) != len(steps) or not rising or not numbers or numbers[-1] != 100 or numbers[0] < 1:
         section.notes.error(
             WRONG_VALUE, "`rollout.steps` must be rising percentages that end at 100", section.origin_of("steps")

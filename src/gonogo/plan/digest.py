@@ -27,7 +27,7 @@ def plan_bytes(plan: Plan) -> bytes:
 
 
 def as_json(value: object) -> Json:
-    """A frozen value as JSON: fields by name, decimals and places as text, sets sorted; unions carry their type's name."""
+    """A frozen value as JSON: fields by name, decimals and places as text, sets sorted; unions bear a type's name."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, Decimal | datetime):

@@ -92,7 +92,7 @@ def read_gate_limits(data: bytes, file: str) -> GateLimitsReading:
 
 
 def _limits(section: Section) -> tuple[Limit, ...]:
-    names = section.keys()
+    names = section.names()
     return tuple(Limit(name, section.text(name), section.origin_of(name)) for name in names)
 
 

@@ -30,7 +30,7 @@ _ISO = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)
 
 
 def duration_of(text: str) -> Decimal | None:
-    """Seconds of `10m`, `600s`, `500 ms` or ISO 8601 `PT10M`; None where it is no duration (a bare number has no unit)."""
+    """Seconds of `10m`, `600s`, `500 ms` or ISO 8601 `PT10M`; None where it is none (a bare number has no unit)."""
     found = _DURATION.match(text.strip())
     if found:
         return Decimal(found[1]) * Decimal(_UNITS[found[2]])
@@ -96,7 +96,7 @@ class Section:
         """Whether the key stands there."""
         return key in self._pairs.values
 
-    def keys(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """All keys in document order; asking for them marks none as known."""
         return tuple(self._pairs.values)
 
@@ -161,7 +161,7 @@ class Section:
 
     def flag(self, key: str, *, default: bool | None = None) -> bool:
         """`true` or `false`."""
-        value = self._typed(key, lambda raw: {"true": True, "false": False}.get(raw), "true or false", default)
+        value = self._typed(key, {"true": True, "false": False}.get, "true or false", default)
         return bool(value)
 
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
@@ -207,7 +207,7 @@ class Section:
     def mapping(self, key: str) -> dict[str, str]:
         """A mapping of names to texts; absent reads as empty."""
         child = self.section(key, required=False)
-        return {name: child.text(name) for name in child.keys()}
+        return {name: child.text(name) for name in child.names()}
 
     def finish(self) -> None:
         """Report every key that nobody asked for, with the nearest known one."""

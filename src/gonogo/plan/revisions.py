@@ -27,7 +27,7 @@ class Revisions:
 
 
 def read_revisions(manifest: bytes, file: str) -> Revisions | None:
-    """The revisions that a release manifest names, None where it names none. Raises BadInput for anything but whole ids."""
+    """The revisions that a release manifest names, None where it names none. BadInput for anything but whole ids."""
     body = read_json(manifest, name=file)
     release = body.get("release") if isinstance(body, Mapping) else None
     if not isinstance(release, Mapping):

@@ -94,7 +94,7 @@ _STATUS = re.compile(
     r"[\"'”]?(?P<rest>\s.*)?$",
     re.IGNORECASE,
 )
-_COLON = re.compile(rf"^(?P<metric>[A-Za-z][\w .-]*?)\s*:\s*[\"'“]?(?P<word>{_STATUS_WORDS})[\"'”]?$", re.I)
+_COLON = re.compile(rf"^(?P<metric>[A-Za-z][\w .-]*?)\s*:\s*[\"'“]?(?P<word>{_STATUS_WORDS})[\"'”]?$", re.IGNORECASE)
 _LOUD = re.compile(r"^(?P<metric>[A-Za-z].*?)\s+(?P<word>PASS|PASSED|GREEN|APPROVED|READY|SUCCESS)$")
 _COUNT = re.compile(r"^(?P<zero>0|zero|no)\s+(?P<metric>[A-Za-z].*)$", re.IGNORECASE)
 _NOT_COUNT = re.compile(

@@ -112,7 +112,7 @@ def _word_direction(before: tuple[Clause, ...], after: tuple[Clause, ...]) -> Di
 
 
 def _met(clauses: tuple[Clause, ...]) -> _Range:
-    allowed = _Range(_LOWEST, False, _HIGHEST, False, frozenset())  # noqa: FBT003  the ends have no better names
+    allowed = _Range(_LOWEST, False, _HIGHEST, False, frozenset())
     for clause in clauses:
         allowed = allowed.met_with(_range(clause.op, _value(clause)))
     return allowed

@@ -1,6 +1,6 @@
 """What is said to people about an event: every message in one place, made from recorded facts only (COM-03..COM-28).
 
-"Success", "complete" and "no errors" are said only where the recorded event says so. Free text of others is data inside.
+"Success", "complete" and "no errors" are said only where the recorded event says so. Text of others is data inside.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from gonogo.plan.model import Judge, Plan, Roll, stage_of, task_of
 from gonogo.run import events as happened
 from gonogo.run.events import Recorded
 from gonogo.run.state import RunState
+from gonogo.run.waiving import why_not
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def messages_for(plan: Plan, state: RunState, entry: Recorded) -> tuple[Message,
             text = f"{plan.role}: {plan.title} for {plan.project.name} {event.version}"
             return (Message(f"[{plan.brand} | RUN START]", text, 0),)
         case happened.TaskFinished():
-            return _after_task(plan, state, event)
+            return _after_task(plan, event)
         case happened.GateJudged() if event.verdict != "pass":
             return (_gate_failed(plan, event),)
         case happened.TrafficMoved() if event.percent == _half(plan):
@@ -41,10 +42,10 @@ def messages_for(plan: Plan, state: RunState, entry: Recorded) -> tuple[Message,
             )
             return (Message("[APPROVAL REQUEST]", asked, _phase(plan, event.task)),)
         case _:
-            return _course(plan, state, event)
+            return _course(plan, event)
 
 
-def _course(plan: Plan, state: RunState, event: happened.Event) -> tuple[Message, ...]:
+def _course(plan: Plan, event: happened.Event) -> tuple[Message, ...]:
     match event:
         case happened.RunHalted():
             text = f"Failed at {event.stage}. Reason: {event.cause}. Awaiting instructions."
@@ -68,13 +69,14 @@ def _course(plan: Plan, state: RunState, event: happened.Event) -> tuple[Message
             return ()
 
 
-def _after_task(plan: Plan, state: RunState, event: happened.TaskFinished) -> tuple[Message, ...]:
+def _after_task(plan: Plan, event: happened.TaskFinished) -> tuple[Message, ...]:
     stage = stage_of(plan, event.task)
     found: list[Message] = []
     if event.outcome == "ok" and isinstance(task_of(plan, event.task).act, Judge):
         names = ", ".join(plan.gates[stage.id.removeprefix("gate/")].evidence)
         if _last_gate(plan, stage.phase) == stage.id:
-            text = f"{stage.title} passed. Evidence: {names}."
+            word = "was waived, it did not pass" if "waived" in event.facts else "passed"
+            text = f"{stage.title} {word}. Evidence: {names}."
             found.append(Message(f"[{plan.brand} | PHASE {stage.phase} COMPLETE]", text, stage.phase))
     order = [item for item in plan.stages if item.tasks]
     if stage in order and event.task == stage.tasks[-1].id and event.outcome == "ok":
@@ -91,8 +93,11 @@ def _last_gate(plan: Plan, phase: int) -> str:
 
 def _gate_failed(plan: Plan, event: happened.GateJudged) -> Message:
     rule = plan.gates[event.gate]
-    ways = "1 fix and retry, 3 halt" if not rule.rolls_back else "production is rolled back and people are told"
-    text = f"criteria: {', '.join(clause.text for clause in rule.clauses)}; result: {event.verdict}; {rule.on_fail} ({ways})"
+    reason = why_not(rule, plan.ring)
+    waiver = "3 halt; no waiver: " + reason if reason else "2 request gate waiver with justification, 3 halt"
+    ways = f"1 fix and retry, {waiver}" if not rule.rolls_back else "production is rolled back and people are told"
+    criteria = ", ".join(clause.text for clause in rule.clauses)
+    text = f"criteria: {criteria}; result: {event.verdict}; {rule.on_fail} ({ways})"
     return Message(
         f"[{plan.brand} GATE FAILED: {rule.name}] [CRITICAL]", text, _phase(plan, f"gate/{event.gate}#judge")
     )

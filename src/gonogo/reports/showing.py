@@ -43,6 +43,9 @@ def shown_text(plan: Plan, state: RunState, asking: Asking) -> str:
         f"evidence on file: {len(state.evidence)} files",
         *(f"  {item.name}  sha256 {item.digest[:16]}…  ({item.status})" for item in state.evidence.values()),
     ]
+    objections = [answer for asked in state.rounds.values() if asked.kind == "dissent" for answer in asked.answers]
+    if objections:
+        lines += ["", *(f"objection on record: {answer.person} ({answer.role})" for answer in objections)]
     if state.halts:
         lines += ["", f"this run was halted {state.halts} time(s) before"]
     return "\n".join(_clean(line) for line in lines) + "\n"

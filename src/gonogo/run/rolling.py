@@ -29,6 +29,7 @@ from gonogo.run.slo_window import SloSample, SloWindow, WindowAnswer, judge_wind
 
 MOST_SILENT_SAMPLES = 20
 NO_HARM_REQUESTS = 30
+NOTHING_MOVED = rollout.Progress()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Rolling:
     samples: int = 0
     last: MetricsSampled | None = None
     last_at: datetime | None = None
-    progress: rollout.Progress = rollout.Progress()
+    progress: rollout.Progress = NOTHING_MOVED
     judge_plan: JudgePlan | None = None
     judge: JudgeState | None = None
     answer: JudgeAnswer | None = None
@@ -161,10 +162,10 @@ def _with_sample(plan: Plan, known: Rolling, event: MetricsSampled, at: datetime
     found = replace(found, ticks=(*known.ticks, (at, event.step, *pair)))
     if pair[1] is not None and pair[1].errors and known.first_bad is None:
         found = replace(found, first_bad=at)
-    return _with_judge(plan, found, before, before_at)
+    return _with_judge(found, before, before_at)
 
 
-def _with_judge(plan: Plan, known: Rolling, before: MetricsSampled, before_at: datetime) -> Rolling:
+def _with_judge(known: Rolling, before: MetricsSampled, before_at: datetime) -> Rolling:
     after = known.last
     if known.judge_plan is None or known.judge is None or after is None or known.last_at is None:
         return known
