@@ -84,6 +84,7 @@ def test_a_picture_begins_where_it_is_told_to_and_keeps_its_blanks(tmp_path: Pat
     telling.picture(tmp_path / "end.svg")
     drawn = (tmp_path / "end.svg").read_text("utf-8")
     assert ("after" in drawn, "before" in drawn, 'xml:space="preserve"' in drawn) == (True, False, True)
+    assert ("@font-face" in drawn, "cdn" in drawn) == (False, False), "it is whole by itself"
 
 
 def test_every_decision_has_signers_whose_roles_are_asked_for(tmp_path: Path) -> None:

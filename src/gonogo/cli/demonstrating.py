@@ -16,6 +16,7 @@ from gonogo.cli.taking import taking
 from gonogo.demo.story import Wishes, tell_story
 from gonogo.demo.story_stage import FAST, Pace, wish_of
 from gonogo.demo.telling import WIDTH, Telling
+from gonogo.errors import GonogoError
 
 DEFAULT_FOLDER = "demo-run"
 
@@ -24,7 +25,7 @@ DEFAULT_FOLDER = "demo-run"
 class DemoOptions:
     """What `gonogo demo` takes."""
 
-    proxy: str
+    proxy: str | None
     keep: Path
     fast: bool
     capture: Path | None
@@ -54,10 +55,20 @@ def demo(options: DemoOptions) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     pictured = options.capture is not None
-    console = Console(record=pictured, width=WIDTH if pictured or not sys.stdout.isatty() else None, highlight=False)
-    telling = Telling(console, time.monotonic)
+    console = Console(
+        record=pictured,
+        width=WIDTH if pictured or not sys.stdout.isatty() else None,
+        highlight=False,
+        no_color=True if click.get_current_context().color is False else None,
+    )
     pace = FAST if options.fast else Pace()
-    tell_story(Wishes(options.keep.absolute(), wish_of(options.proxy or ""), pace, options.capture), telling)
+    wishes = Wishes(options.keep.absolute(), wish_of(options.proxy or ""), pace, options.capture)
+    try:
+        tell_story(wishes, Telling(console, time.monotonic))
+    except KeyboardInterrupt:
+        raise GonogoError(
+            "stopped; every process that was started is ended", next_step="gonogo demo begins anew"
+        ) from None
     return 0
 
 

@@ -6,6 +6,7 @@ plain lines. A claim that does not hold ends the story.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from gonogo.errors import GonogoError
 
 TITLE = "gonogo demo"
 WIDTH = 118
+_FONTS = re.compile(r"\s*@font-face \{[^}]*\}")
 _MARKS = {"held": ("✓", "green"), "told": ("·", "default"), "failed": ("✗", "bold red"), "asked": ("$", "bold cyan")}
 
 
@@ -126,7 +128,9 @@ class Telling:
         """Write what was printed since `from_here` as SVG."""
         drawn = self._console.export_svg(title=TITLE)
         # Some programs that draw SVG drop blanks at both ends of a text, hard ones included, unless they are told so.
-        file.write_text(drawn.replace("<svg ", '<svg xml:space="preserve" ', 1), encoding="utf-8")
+        # The picture is whole by itself: no font is fetched from elsewhere.
+        alone = _FONTS.sub("", drawn.replace("<svg ", '<svg xml:space="preserve" ', 1))
+        file.write_text(alone, encoding="utf-8")
 
     def _line(self, kind: str, text: str) -> None:
         mark, style = _MARKS[kind]
