@@ -154,7 +154,7 @@ class Project:
         """Let everybody who is needed sign every open round; how many signatures that took."""
         made, door = 0, self.door()
         for asked in door.requests(run):
-            for handle in (name for name in SIGNERS[asked.point] if name not in {one.person for one in asked.answers}):
+            for handle in (name for name in SIGNERS.get(asked.point, ()) if name not in {one.person for one in asked.answers}):
                 self._sign(door, run, asked, handle, {})
                 made += 1
         return made

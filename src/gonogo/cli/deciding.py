@@ -24,6 +24,7 @@ from gonogo.evidence.canonical import Tree
 from gonogo.evidence.signers import Kind, namespace
 from gonogo.evidence.sshkeys import PublicKey, public_key
 from gonogo.evidence.statements import Answer, Signer, statement_bytes, statement_id
+from gonogo.run.asking import rule_of
 from gonogo.run.state import Round
 from gonogo.terms import Person, RunId
 
@@ -104,7 +105,7 @@ def approve(options: ApproveOptions) -> int:
     decision = "no_go" if options.no_go else "go"
     asked = Question(options.folder, options.run, options.point, Kind.APPROVAL, options.yes, options.as_json)
     hand = Hand(options.key, options.role, options.comment)
-    return _decide(asked, hand, {"decision": decision, "reason": options.reason or "all gates so far have passed"})
+    return answer_round(asked, hand, {"decision": decision, "reason": options.reason or "all gates so far have passed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class AcknowledgeOptions:
 def acknowledge(options: AcknowledgeOptions) -> int:
     """Acknowledge the change freeze of RUN."""
     asked = Question(options.folder, options.run, "freeze", Kind.FREEZE_ACK, options.yes, options.as_json)
-    return _decide(asked, Hand(options.key, options.role, options.comment), {})
+    return answer_round(asked, Hand(options.key, options.role, options.comment), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +169,11 @@ def attest(options: AttestOptions) -> int:
     observed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     asked = Question(options.folder, options.run, options.point, Kind.ATTESTATION, options.yes, options.as_json)
     says = {"answer": options.answer, "observed_at": observed, "reason_no_automation": options.why_by_hand}
-    return _decide(asked, Hand(options.key, options.role, options.comment), says)
+    return answer_round(asked, Hand(options.key, options.role, options.comment), says)
 
 
-def _decide(question: Question, hand: Hand, says: Mapping[str, Tree]) -> int:
+def answer_round(question: Question, hand: Hand, says: Mapping[str, Tree]) -> int:
+    """Show what is asked, let the person sign the answer, and record it."""
     door = door_at(question.folder)
     run = run_named(door, question.run)
     asked = _round(door, run, question)
@@ -226,7 +228,7 @@ def _signer(door: Door, asked: Asked, hand: Hand) -> Signer:
             f"{hand.key} ({public.fingerprint}) is no listed key",
             next_step=f"list it in {door.workspace.project.approvers}; listed people: {listed}",
         )
-    rule = door.load(asked.run).plan.decisions[asked.round.point]
+    rule = rule_of(door.load(asked.run).plan, asked.round)
     fitting = sorted(person.roles & rule.roles) if rule.roles else sorted(person.roles)
     chosen = hand.role or next(iter((*fitting, *sorted(person.roles))), "nobody")
     return Signer(person.handle, person.name or person.handle, chosen, public.fingerprint)

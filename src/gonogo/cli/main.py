@@ -35,6 +35,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("gonogo.cli.explaining", "Explain a code of a finding, or a gate of a run."),
     "report": ("gonogo.cli.reporting", "Print the report of a run."),
     "verify": ("gonogo.cli.verifying", "Verify an evidence package offline, or a run of this project."),
+    "waive": ("gonogo.cli.waiving", "Ask for a waiver of a failed gate, or sign one."),
+    "dissent": ("gonogo.cli.waiving", "Put a signed objection on record; it stops nothing."),
     "keys": ("gonogo.cli.keys", "Make, list, enrol and revoke the keys of people."),
     "trust": ("gonogo.cli.trust", "Build and check the files by which others verify."),
     "lint": ("gonogo.cli.linting", "Say what is wrong in protocol documents; repair what can be repaired."),

@@ -129,7 +129,7 @@ def resume(options: ResumeOptions) -> int:
     door = door_at(options.folder)
     name = run_named(door, options.run)
     halted = door.load(name).state.halted
-    if halted is not None:
+    if halted is not None and not door.is_waived(name):
         _lift(door, name, halted, options)
     elif options.key or options.stage or options.outcome:
         raise WrongUsage(f"{name} is not halted", next_step=f"gonogo resume {name}")

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from gonogo.adapters.announcing import LogAnnouncer
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.commands import SupervisedCommands
-from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.git_history import GitHistory
+from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.json_command import JsonCommand
 from gonogo.adapters.keys import FileEngineKey
 from gonogo.adapters.metrics_command import CommandSource

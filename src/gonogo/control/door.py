@@ -13,14 +13,17 @@ from gonogo.control.sources import Workspace, open_workspace, require_sound
 from gonogo.control.viewing import refuse_edited_views
 from gonogo.engine.accepting import Signed, open_round, record_statement
 from gonogo.engine.bench import World
+from gonogo.engine.dissenting import ask_dissent
 from gonogo.engine.driver import Driver, Listener, Stopped
 from gonogo.engine.resuming import ask_outcome, ask_resume, lift
+from gonogo.engine.waiving import Wish, ask_waiver
 from gonogo.errors import Busy, Refused
 from gonogo.evidence.acceptance import Accepted
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft, Moved
 from gonogo.run.events import AbortRequested, Event, RunHalted, data_of, type_of
 from gonogo.run.state import Round
+from gonogo.run.waiving import complete_waiver
 from gonogo.terms import Actor, Digest, Engine, RunId
 
 MOST_MOVES = 20
@@ -117,6 +120,19 @@ class Door:
     def ask_outcome(self, run: RunId, outcome: str, actor: Actor) -> str:
         """Open the round in which a person states what became of an act that nobody knows about; gives its name."""
         return ask_outcome(self.world, self._open(run).plan, run, outcome, actor)
+
+    def ask_waiver(self, run: RunId, gate: str, wish: Wish, actor: Actor) -> str:
+        """Open the round whose signatures waive the gate at which a run stands; gives its name."""
+        return ask_waiver(self.world, self._open(run).plan, run, gate, wish, actor)
+
+    def is_waived(self, run: RunId) -> bool:
+        """Whether a complete waiver carries the gate at which a run stands: then driving it on lifts its halt."""
+        opened = self.load(run)
+        return complete_waiver(opened.plan, opened.state, self.world.clock.now()) is not None
+
+    def ask_dissent(self, run: RunId, actor: Actor) -> str:
+        """Open a round for an objection that stops nothing; gives its name."""
+        return ask_dissent(self.world, self._open(run).plan, run, actor)
 
     def lift(self, run: RunId, name: str, actor: Actor) -> None:
         """Lift the halt by the recorded statements of round `name`."""

@@ -143,6 +143,8 @@ def signing_command(run: RunId, kind: str, point: str) -> str:
             return f"gonogo acknowledge {run} --key YOUR-KEY"
         case "attestation":
             return f"gonogo attest {run} {point} --key YOUR-KEY"
+        case "waiver":
+            return f"gonogo waive {run} {point.removeprefix('waiver_')} --key YOUR-KEY"
         case _:
             return f"gonogo approve {run} {point} --key YOUR-KEY"
 
@@ -166,7 +168,7 @@ def _stages(opened: Opened) -> tuple[StageView, ...]:
 
 
 def _is_waiting(opened: Opened, asked: Round) -> bool:
-    return asked.status == "open" and asked.point != "resume" and not standing(opened.plan, asked).met
+    return asked.status == "open" and asked.point not in {"resume", "dissent"} and not standing(opened.plan, asked).met
 
 
 def _waiting(opened: Opened, asked: Round) -> Waiting:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from gonogo.engine.bench import World
 from gonogo.engine.crash_points import STATEMENT_RECORDED, STATEMENT_VERIFIED
 from gonogo.errors import GonogoError, Refused
-from gonogo.evidence.acceptance import FREEZE_RULE, Accepted, Asked, Declined, Occasion, accept
+from gonogo.evidence.acceptance import Accepted, Asked, Declined, Occasion, accept
 from gonogo.evidence.ledger import Entry
-from gonogo.evidence.signers import DecisionRule, Kind, Ring
+from gonogo.evidence.signers import DecisionRule, Ring
 from gonogo.evidence.statements import read_statement
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft
+from gonogo.run.asking import rule_of
 from gonogo.run.events import DecisionRecorded, DecisionRefused, Event, data_of, recorded, type_of
 from gonogo.run.state import Round, RunState, fold
 from gonogo.terms import Actor, RunId
@@ -28,7 +29,7 @@ class Signed:
 
 def rule_for(plan: Plan, asked: Round) -> DecisionRule:
     """The pinned rule of a round's decision point; the freeze asks every stakeholder, whoever they are."""
-    return FREEZE_RULE if asked.kind == Kind.FREEZE_ACK.value else plan.decisions[asked.point]
+    return rule_of(plan, asked)
 
 
 def open_round(state: RunState, name: str) -> Round:

@@ -34,6 +34,9 @@ from gonogo.reports.showing import Asking, shown_text
 from gonogo.run.events import DecisionRequested, PlanBound, RunHalted, TrustPinned, recorded
 from gonogo.terms import Digest, digest_of
 
+OWN_WISH = frozenset({Kind.WAIVER, Kind.DISSENT})
+"""Kinds that somebody asks for themselves, whoever opened the run (WVR-06)."""
+
 PACKAGE_OF_POINT: Mapping[str, str] = {"readiness": "PRE-DEPLOYMENT-PACKAGE.zip"}
 
 
@@ -75,7 +78,7 @@ def open_round(
         policy=PolicyRef(1, _pinned(entries)),
         params_sha256=bench.plan.sources["project"],
         checkpoint=_checkpoint(bench, entries),
-        requested_by=_requester(bench),
+        requested_by=str(bench.actor) if kind in OWN_WISH else _requester(bench),
         meaning=meaning,
         shown_sha256=digest_of(shown),
         requested_at=now.replace(microsecond=0),
@@ -171,6 +174,10 @@ def meaning_of(bench: Bench, kind: Kind, point: str, stated: str = "") -> str:
             return f"I know of the change freeze for the release of {what}."
         case Kind.ATTESTATION:
             return f"I state for {what}: {stated or bench.task.title}."
+        case Kind.WAIVER:
+            return f"I accept for {what} that the gate {point.removeprefix('waiver_')} did not pass."
+        case Kind.DISSENT:
+            return f"I object to the release of {what}; this is on record and stops nothing."
         case Kind.RESUME:
             return f"I lift the halt of {bench.run} ({what})."
         case _ if point == "production":

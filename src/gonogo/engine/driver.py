@@ -20,6 +20,7 @@ from gonogo.engine.performing import perform
 from gonogo.engine.sampling import sample
 from gonogo.engine.sealing import seal_package
 from gonogo.engine.settling import settle
+from gonogo.engine.waiving import use_waiver
 from gonogo.engine.writing import append, append_close, blob, show_missing
 from gonogo.errors import Broken
 from gonogo.plan.model import Plan, task_of
@@ -39,6 +40,7 @@ from gonogo.run.machine import (
     Sample,
     SealPackage,
     Settle,
+    UseWaiver,
     WaitUntil,
     decide,
 )
@@ -129,6 +131,8 @@ class Driver:
                 sample(self._bench(state, task.id, attempt), act)
             case SealPackage(task, attempt):
                 seal_package(self._bench(state, task.id, attempt))
+            case UseWaiver(task, attempt, asked):
+                use_waiver(self._bench(state, task.id, attempt), asked)
             case Record():
                 self._record(state, act)
             case AwaitPeople() | WaitUntil() | Parked() | Over():

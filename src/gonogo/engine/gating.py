@@ -10,6 +10,7 @@ from gonogo.engine.writing import append, blob, sealed, show
 from gonogo.plan.model import BoundClause, GateRule, Judge
 from gonogo.run.events import GateJudged, TaskFinished
 from gonogo.run.gate import GateJudgement, SealedFile, Subject, judge, judgement_body
+from gonogo.run.waiving import why_not
 from gonogo.terms import Verdict
 
 
@@ -44,7 +45,7 @@ def judge_gate(bench: Bench) -> None:
     report = bench.json(f"gate-{rule.id}.json", judgement_body(found))
     events = sealed(bench, (report,))
     ok = found.verdict is Verdict.PASS
-    detail = None if ok else blob(bench, gate_text(found))
+    detail = None if ok else blob(bench, gate_text(found) + "\n" + waiver_advice(bench, rule))
     done = TaskFinished(
         bench.task.id,
         bench.attempt,
@@ -63,6 +64,16 @@ def _resume_at(bench: Bench, found: GateJudgement) -> str:
     guilty = {result.who for result in found.clauses if result.verdict is not Verdict.PASS}
     order = [stage.id for stage in bench.plan.stages]
     return next((name for name in order if name in guilty), bench.stage.id)
+
+
+def waiver_advice(bench: Bench, rule: GateRule) -> str:
+    """Whether a waiver can be asked for, and how; where not, why not (C32, WVR-03)."""
+    reason = why_not(rule, bench.plan.ring)
+    if rule.rolls_back and bench.state.touched:
+        reason = "production was touched and is rolled back"
+    if reason:
+        return f"  no waiver: {reason}"
+    return f"  or request a gate waiver with justification: gonogo waive {bench.run} {rule.id} --justification TEXT"
 
 
 def gate_text(found: GateJudgement) -> str:

@@ -10,6 +10,7 @@ from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.handover import Handover, handover
 from gonogo.engine.measuring_intake import ALIASES
 from gonogo.engine.runs_seen import command_run
+from gonogo.engine.waiving import covering
 from gonogo.errors import GonogoError
 from gonogo.evidence.canonical import read_object
 from gonogo.measure.figures import read_duration
@@ -24,7 +25,7 @@ from gonogo.measure.rollback_plan import (
 )
 from gonogo.plan.limits import recovery_limit
 from gonogo.run.asking import standing
-from gonogo.run.gate import SealedFile, Subject, judge
+from gonogo.run.gate import GateJudgement, SealedFile, Subject, judge
 from gonogo.terms import Digest, Json, Severity, Verdict, digest_of, worst
 
 PROOF = "rollback-verification-report.json"
@@ -44,9 +45,10 @@ def readiness(bench: Bench) -> Looked:
         return Looked(ok=False, detail=locked(bench))
     package = handed.file("PRE-DEPLOYMENT-PACKAGE.zip")
     issues = _proof_issues(bench, handed)
-    verdicts = _rejudged(bench, handed)
+    waived: dict[str, str] = {}
+    verdicts = _rejudged(bench, handed, waived)
     names = dict.fromkeys((*_handed_names(bench), *verdicts))
-    items = [_with_verdict(_item(bench, handed, name), verdicts.get(name)) for name in names]
+    items = [_with_verdict(_item(bench, handed, name), verdicts.get(name), waived.get(name)) for name in names]
     plan_file = _rollback_plan(bench, handed)
     seen = ReadinessSeen(tuple(items), _authorisations(bench), _raw(plan_file), tuple(issues))
     body = readiness_body(seen)
@@ -111,8 +113,11 @@ def _ready_item(
     return ReadinessItem(name, source, required=True, sha256=digest, current=current, verified=verified, issue=issue)
 
 
-def _rejudged(bench: Bench, handed: Handover) -> dict[str, Verdict]:
-    """Every evidence file of the pre-deployment gates with the worst verdict of its gates, judged now."""
+def _rejudged(bench: Bench, handed: Handover, waived: dict[str, str]) -> dict[str, Verdict]:
+    """Every evidence file of the pre-deployment gates with the worst verdict of its gates, judged now.
+
+    Under a waiver that still holds, each file stands for itself; those that do not pass are put into `waived`.
+    """
     found: dict[str, Verdict] = {}
     for rule in handed.plan.gates.values():
         names = dict.fromkeys((*rule.evidence, *(clause.file for clause in rule.clauses)))
@@ -121,14 +126,25 @@ def _rejudged(bench: Bench, handed: Handover) -> dict[str, Verdict]:
             for name in names
             if (item := handed.state.evidence.get(name))
         }
-        verdict = judge(rule, files, Subject(handed.run, bench.plan.release.digest), bench.now).verdict
-        found |= {name: worst((verdict, found.get(name, Verdict.PASS))) for name in names}
+        judged = judge(rule, files, Subject(handed.run, bench.plan.release.digest), bench.now)
+        waiver = covering(bench.world, handed.state, judged, bench.now)
+        for name in names:
+            verdict = _alone(judged, name) if waiver else judged.verdict
+            if waiver and verdict is not Verdict.PASS:
+                waived[name] = waiver
+            found[name] = worst((verdict, found.get(name, Verdict.PASS)))
     return found
 
 
-def _with_verdict(item: ReadinessItem, verdict: Verdict | None) -> ReadinessItem:
-    if verdict is None or verdict is Verdict.PASS:
-        return replace(item, rejudged=verdict)
+def _alone(judged: GateJudgement, name: str) -> Verdict:
+    """The verdict on one file of a gate, by its own clauses."""
+    own = [result.verdict for result in judged.clauses if result.clause.file == name]
+    return worst([Verdict.PASS, *own, *(verdict for lacking, verdict, _ in judged.lacking if lacking == name)])
+
+
+def _with_verdict(item: ReadinessItem, verdict: Verdict | None, waiver: str | None) -> ReadinessItem:
+    if verdict is None or verdict is Verdict.PASS or waiver is not None:
+        return replace(item, rejudged=verdict, waived=waiver)
     return replace(item, rejudged=verdict, issue=item.issue or f"its gate, judged again, is {verdict.word}")
 
 

@@ -100,7 +100,7 @@ def decision_problems(case: Case) -> list[str]:
         counted = _counted(case.ring, asked.get(name), standing, facts)
         if not counted.met:
             problems.append(f"entry {used.seq} used the round {name}, which was not complete: {counted}")
-    return problems + _bypasses(case) + _outcome_problems(case)
+    return problems + _bypasses(case) + gate_course_problems(case.entries) + _outcome_problems(case)
 
 
 def _instant(case: Case, used: Entry, recorded: Entry) -> Occasion:
@@ -124,12 +124,37 @@ def _bypasses(case: Case) -> list[str]:
         for entry in case.of_type("task.intended")
         if "production" in {entry.data.get("effect"), entry.data.get("environment")}
     }
-    uses = [entry.seq for entry in case.of_type("approval.consumed")]
+    kinds = {entry.data.get("round"): entry.data.get("kind") for entry in case.of_type("approval.requested")}
+    approving = Kind.APPROVAL.value
+    uses = [entry.seq for entry in case.of_type("approval.consumed") if kinds.get(entry.data.get("round")) == approving]
     return [
         f"entry {entry.seq} moved traffic of {environment} before any approval was used"
         for entry in case.of_type("traffic.moved")
         if text_in(entry, "task") in intended and not any(seq < entry.seq for seq in uses)
     ]
+
+
+def gate_course_problems(entries: Sequence[Entry]) -> list[str]:
+    """Each gate that a run went on from was judged `pass`, or a used waiver carries it (WVR-04, C20)."""
+    problems = []
+    judged: dict[tuple[object, object], object] = {}
+    used: set[tuple[object, object]] = set()
+    for entry in entries:
+        match entry.type:
+            case "gate.judged":
+                judged[f"gate/{entry.data.get('gate')}#judge", entry.data.get("attempt")] = entry.data.get("verdict")
+            case "approval.consumed":
+                used.add((entry.data.get("task"), entry.data.get("round")))
+            case "task.finished" if entry.data.get("outcome") == "ok":
+                task, facts = entry.data.get("task"), entry.data.get("facts")
+                verdict = judged.get((task, entry.data.get("attempt")))
+                waiver = facts.get("waived") if isinstance(facts, Mapping) else None
+                gate = isinstance(task, str) and task.startswith("gate/") and task.endswith("#judge")
+                if gate and verdict != "pass" and (task, waiver) not in used:
+                    problems.append(f"entry {entry.seq}: the run went on although {task} was {verdict or 'not judged'}")
+            case _:
+                pass
+    return problems
 
 
 _OUTCOMES: Mapping[str, frozenset[str]] = {

@@ -527,7 +527,10 @@ class Package:
             lacking = quorum(self, request, list(self.standing(used)))
             if lacking:
                 no("the round {} was used and not complete: {} (A17)".format(used["data"]["round"], lacking))
-        first = min([entry["seq"] for entry in self.of("approval.consumed")] or [len(self.entries)])
+        kinds = {entry["data"]["round"]: entry["data"]["kind"] for entry in self.of("approval.requested")}
+        uses = [entry for entry in self.of("approval.consumed") if kinds.get(entry["data"]["round"]) == "approval"]
+        first = min([entry["seq"] for entry in uses] or [len(self.entries)])
+        self.check_gates_passed()
         ours = {
             entry["data"]["task"]
             for entry in self.of("task.intended")
@@ -548,6 +551,26 @@ class Package:
             if self.seal["decision"] not in fits.get(entry["data"]["outcome"], ()):
                 no("the seal says {}, the log {}".format(self.seal["decision"], entry["data"]["outcome"]))
         return f"{len(self.of('approval.consumed'))} used approvals were complete"
+
+    def check_gates_passed(self) -> None:
+        """A run goes on from a gate that was judged `pass`, or that a used waiver carries."""
+        judged: dict[tuple[str, int], str] = {}
+        used: set[tuple[str, str]] = set()
+        for entry in self.entries:
+            data = entry["data"]
+            if entry["type"] == "gate.judged":
+                judged["gate/{}#judge".format(data["gate"]), data["attempt"]] = data["verdict"]
+            if entry["type"] == "approval.consumed":
+                used.add((data["task"], data["round"]))
+            if entry["type"] == "task.finished" and data["outcome"] == "ok":
+                task = data["task"]
+                gate = task.startswith("gate/") and task.endswith("#judge")
+                if (
+                    gate
+                    and judged.get((task, data["attempt"])) != "pass"
+                    and (task, data["facts"].get("waived")) not in used
+                ):
+                    no(f"the run went on although {task} did not pass")
 
     def standing(self, used: Entry) -> Iterable[Entry]:
         """The statements of a round that still count at the instant of its use (A18)."""

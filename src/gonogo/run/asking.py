@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gonogo.evidence.acceptance import FREEZE_RULE
 from gonogo.evidence.quorum import Quorum, freeze_quorum, quorum
-from gonogo.evidence.signers import Kind
+from gonogo.evidence.signers import DecisionRule, Kind
 from gonogo.plan.model import Plan
 from gonogo.run.state import Round
+
+NOBODY = DecisionRule()
+"""A rule that no role can meet."""
 
 
 def release_facts(plan: Plan) -> Mapping[str, str]:
@@ -15,11 +19,18 @@ def release_facts(plan: Plan) -> Mapping[str, str]:
     return {"security_impact": plan.release.security_impact}
 
 
+def rule_of(plan: Plan, asked: Round) -> DecisionRule:
+    """The pinned rule of a round. The freeze asks every stakeholder; where nobody may decide, nobody can be enough."""
+    if asked.kind == Kind.FREEZE_ACK.value:
+        return FREEZE_RULE
+    return plan.decisions.get(asked.point) or plan.ring.rule(asked.point) or NOBODY
+
+
 def standing(plan: Plan, asked: Round) -> Quorum:
     """How far a round is: who signed, who is missing, whether anybody said no."""
     if asked.kind == Kind.FREEZE_ACK.value:
         return freeze_quorum(plan.ring, asked.answers)
-    return quorum(plan.decisions[asked.point], asked.answers, release_facts(plan), plan.ring)
+    return quorum(rule_of(plan, asked), asked.answers, release_facts(plan), plan.ring)
 
 
 def who_is_missing(plan: Plan, asked: Round) -> tuple[str, ...]:

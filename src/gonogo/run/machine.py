@@ -26,11 +26,12 @@ from gonogo.run.events import (
 )
 from gonogo.run.rolling import HoldUntil, Judged, MoveTo, RollDone, RollFailed, next_in_roll, next_in_watch
 from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, slots_of
+from gonogo.run.waiving import complete_waiver
 
 
 @dataclass(frozen=True, slots=True)
 class Perform:
-    """Record the intent, act, record the outcome. For Route the move is absolute; for Roll `percent` and `step` say it."""
+    """Intent, act, outcome. A Route's move is absolute; a Roll's is said by `percent` and `step`."""
 
     task: Task
     attempt: int
@@ -115,6 +116,15 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class UseWaiver:
+    """The gate at which the run stands is carried by a complete waiver: verify it again and use it up (WVR-01)."""
+
+    task: Task
+    attempt: int
+    round: Round
+
+
+@dataclass(frozen=True, slots=True)
 class Parked:
     """The run stands still until a person lifts the halt."""
 
@@ -129,7 +139,19 @@ class Over:
 
 
 NextAct: TypeAlias = (
-    Perform | Settle | Look | JudgeGate | Ask | AwaitPeople | Sample | SealPackage | WaitUntil | Record | Parked | Over
+    Perform
+    | Settle
+    | Look
+    | JudgeGate
+    | Ask
+    | AwaitPeople
+    | Sample
+    | SealPackage
+    | WaitUntil
+    | Record
+    | UseWaiver
+    | Parked
+    | Over
 )
 
 
@@ -138,7 +160,7 @@ def decide(plan: Plan, state: RunState, now: datetime) -> NextAct:
     if state.outcome:
         return Over(state.outcome)
     if state.halted is not None:
-        return Parked(state.halted)
+        return _parked(plan, state, state.halted, now)
     for task_id, known in state.tasks.items():
         if known.open and not _given_up(state, known):
             return Settle(_task(plan, task_id), known)
@@ -154,6 +176,14 @@ def decide(plan: Plan, state: RunState, now: datetime) -> NextAct:
 def _given_up(state: RunState, known: TaskState) -> bool:
     """An act whose outcome nobody knows keeps an abort from nothing: what follows takes production back as a whole."""
     return known.unknown and state.aborting and state.rollback is None
+
+
+def _parked(plan: Plan, state: RunState, halted: Halted, now: datetime) -> NextAct:
+    waived = complete_waiver(plan, state, now)
+    if waived is None:
+        return Parked(halted)
+    failed, asked = waived
+    return UseWaiver(failed.task, failed.judgement.attempt, asked)
 
 
 def outcome_of(plan: Plan, state: RunState) -> str:

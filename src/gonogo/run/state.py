@@ -216,6 +216,7 @@ def _with_task(plan: Plan, state: RunState, entry: Recorded) -> RunState:
         case happened.TaskFinished():
             began = known.began if known and known.attempt == event.attempt else entry.at
             fence = known.fence if known else 0
+            state = _waived(state, event)
             found = TaskState(
                 event.attempt, event.start, event.outcome, False, fence, event.facts, event.detail, began, entry.at
             )
@@ -224,6 +225,20 @@ def _with_task(plan: Plan, state: RunState, entry: Recorded) -> RunState:
             unknown = event.outcome == "unknown"
             found = replace(known, open=unknown, unknown=unknown, outcome="", detail=event.detail, ended=None)
     return replace(state, tasks={**state.tasks, event.task: found})
+
+
+def _waived(state: RunState, event: happened.TaskFinished) -> RunState:
+    """A gate that a waiver carries lifts its own halt, and is called waived from then on, never passed (WVR-04)."""
+    if "waived" not in event.facts:
+        return state
+    gate = stage_name(event.task).removeprefix("gate/")
+    judged = {**state.judgements, gate: replace(state.judgements[gate], verdict="waived")}
+    return replace(state, judgements=judged, halted=None)
+
+
+def stage_name(task: str) -> str:
+    """The stage of a task, from its id."""
+    return task.rpartition("#")[0]
 
 
 def _intended(known: TaskState | None, event: happened.TaskIntended, at: datetime) -> TaskState:
