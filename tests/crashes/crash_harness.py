@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
+from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.control.assembling import CRASH_VARIABLE, TRACE_VARIABLE
 from gonogo.control.door import Door
 from gonogo.control.viewing import expected_views
@@ -35,6 +36,7 @@ from gonogo.engine.crash_points import (
     RESULT_THERE,
     STATEMENT_RECORDED,
 )
+from gonogo.evidence.ledger import check_chain
 from gonogo.evidence.signers import namespace
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.sshsig import sign
@@ -136,20 +138,28 @@ class Stage:
 
     def sign_all(self, run: RunId) -> int:
         """Let everybody who is needed sign every open round; how many signatures that took."""
-        opened = self.project.door().load(run)
+        if self.is_over(run):
+            return 0
+        door = self.project.door()
+        opened = door.load(run)
         made = 0
         for asked in opened.state.rounds.values():
             if asked.status == "open" and not opened.state.halted and not opened.state.outcome:
                 signed = {one.person for one in asked.answers}
                 for handle in (name for name in SIGNERS[asked.point] if name not in signed):
-                    statement, signature = self.signed(run, asked, handle)
-                    self.project.door().record(run, asked.name, statement, signature, Person(handle))
+                    statement, signature = self.signed(run, asked, handle, door)
+                    door.record(run, asked.name, statement, signature, Person(handle))
                     made += 1
         return made
 
-    def signed(self, run: RunId, asked: Round, handle: str) -> tuple[bytes, bytes]:
+    def is_over(self, run: RunId) -> bool:
+        """Whether a run has ended; a look at the ledger alone."""
+        with SqliteJournal(self.project.root / ".gonogo" / "journal.db") as journal:
+            return any(entry.type == "run.closed" for entry in journal.entries(run))
+
+    def signed(self, run: RunId, asked: Round, handle: str, door: Door | None = None) -> tuple[bytes, bytes]:
         """The statement of a person who agrees, with its signature."""
-        door = self.project.door()
+        door = door or self.project.door()
         plan = door.load(run).plan
         request = door.world.vault.read(asked.request)
         key = self.project.keys[handle]
@@ -306,11 +316,10 @@ ONCE: Mapping[str, tuple[str, ...]] = {
 """Events that a crash may neither lose nor double, with the fields that make each what it is."""
 
 
-def ending(stage: Stage, run: RunId) -> Ending:
+def ending(stage: Stage, run: RunId, door: Door | None = None) -> Ending:
     """What became of a run: its outcome, what the scripts did by their own record, where traffic goes, and its facts."""
     project = stage.project
-    door = project.door()
-    opened = door.load(run)
+    opened = (door or project.door()).load(run)
     places = {"staging": project.staging, "production": project.production}
     facts = Counter(
         (entry.type, *(str(entry.data[name]) for name in ONCE[entry.type]))
@@ -327,12 +336,11 @@ def ending(stage: Stage, run: RunId) -> Ending:
     )
 
 
-def faults(stage: Stage, run: RunId) -> list[str]:
+def faults(stage: Stage, run: RunId, door: Door | None = None) -> list[str]:
     """What is wrong with the ledger, the leases and the views of a run; nothing where all is well."""
-    project = stage.project
-    door = project.door()
+    door = door or stage.project.door()
     opened = door.load(run)
-    found = list(project.chain_problems(run))
+    found = list(check_chain(entry.line for entry in opened.entries))
     starts = Counter(
         (str(entry.data["task"]), str(entry.data["attempt"]), str(entry.data["start"]))
         for entry in opened.entries
@@ -421,8 +429,9 @@ def die_once_at_each(stage: Stage, run: RunId, names: Sequence[str]) -> None:
 
 def agrees(stage: Stage, known: Straight) -> None:
     """A run that was killed and went on is what the straight one was: its scripts, its facts, its end."""
-    found = ending(stage, known.run)
-    assert faults(stage, known.run) == []
+    door = stage.project.door()
+    found = ending(stage, known.run, door)
+    assert faults(stage, known.run, door) == []
     assert (found.outcome, found.halted) == (known.ending.outcome, known.ending.halted), stage.project.view(known.run)
     assert found.scripts == known.ending.scripts
     assert dict(found.facts - known.ending.facts) == {}, "facts that the straight run does not have"

@@ -180,8 +180,9 @@ def test_engines_killed_at_random_moments_change_nothing(launch: Launch) -> None
 
 def ends_alike(stage: Stage, known: Straight, words: str) -> None:
     """The scripts, the traffic and the outcome are those of the straight run, however often people were asked."""
-    found = ending(stage, known.run)
-    assert faults(stage, known.run) == [], words
+    door = stage.project.door()
+    found = ending(stage, known.run, door)
+    assert faults(stage, known.run, door) == [], words
     assert (found.outcome, found.scripts) == (known.ending.outcome, known.ending.scripts), words
     assert (found.weights, found.versions) == (known.ending.weights, known.ending.versions), words
 
@@ -276,8 +277,11 @@ def test_a_supervisor_killed_alone_leaves_one_effect_which_is_found_by_asking(
     assert faults(launch.stage, struck.run) == []
     known = launch.good.ending.scripts
     assert ending(launch.stage, struck.run).scripts == (known[:-1] if environment == "staging" else known)
-    settled = [entry.data for entry in launch.stage.project.door().world.journal.entries(struck.run)
-               if entry.type == "task.settled"]
+    settled = [
+        entry.data
+        for entry in launch.stage.project.door().world.journal.entries(struck.run)
+        if entry.type == "task.settled"
+    ]
     assert [(one["outcome"], one["by"]) for one in settled] == [("applied", "probe")]
 
 
@@ -404,16 +408,28 @@ def test_the_command_line_takes_a_persons_word_on_an_unknown_outcome(launch: Lau
     plain = serialization.NoEncryption()
     key.write_bytes(project.keys["rm1"].private_bytes(serialization.Encoding.PEM, form, plain))
     key.chmod(0o600)
-    line = project.keys["rm1"].public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    line = (
+        project.keys["rm1"]
+        .public_key()
+        .public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     )
     key.with_name("rm1.pub").write_bytes(line + b"\n")
     command = [sys.executable, "-m", "gonogo", "resume", run, "--key", str(key), "--reason", "the slot was empty"]
-    environ = {**os.environ, "RECORD": str(project.record), "PYTHONPATH": str(Path(__file__).resolve().parents[2] / "src")}
+    environ = {
+        **os.environ,
+        "RECORD": str(project.record),
+        "PYTHONPATH": str(Path(__file__).resolve().parents[2] / "src"),
+    }
     said = subprocess.run(
         [*command, "--outcome", "not-applied", "--project", str(project.root)],
-        env=environ, capture_output=True, text=True, timeout=60, check=False,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert said.returncode == 0, said.stderr
     assert "is released" in said.stdout
-    assert len(project.executions("deploy")) == len([line for line in launch.good.ending.scripts if "deploy" in line]) + 1
+    assert (
+        len(project.executions("deploy")) == len([line for line in launch.good.ending.scripts if "deploy" in line]) + 1
+    )

@@ -70,7 +70,9 @@ def is_taken_back(stage: Stage, run: RunId) -> None:
     assert found.outcome == "rolled_back", stage.project.view(run)
     assert found.weights["production"] == BACK
     assert found.versions["production"] == ("v1", "")
-    assert [line for line in found.scripts if line.startswith("rollback production")] == ["rollback production v2 green"]
+    assert [line for line in found.scripts if line.startswith("rollback production")] == [
+        "rollback production v2 green"
+    ]
     assert len([line for line in found.scripts if line.startswith("deploy production")]) <= 1
     assert faults(stage, run) == []
 
