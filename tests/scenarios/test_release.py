@@ -18,7 +18,7 @@ from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.verifying import TrustFiles, Verification, verify_package
 from gonogo.run.machine import Over, Parked
 from gonogo.terms import Person, RunId
-from tests.projects import REQUESTER, Project, small_project
+from tests.projects import REQUESTER, Project, add_release, small_project
 from tests.worlds_http import place
 
 PRE, PRODUCTION, SMALL = "pre-deployment", "production-deployment", "deployment-automation"
@@ -222,6 +222,16 @@ def test_a_view_that_was_edited_by_hand_is_refused_before_anybody_signs(project:
     view.unlink()
     project.door().drive(run, patient=False, listener=lambda state, entry: None)
     assert project.go_on(run) == Over("ready")
+
+
+@pytest.mark.req("EVS-06")
+def test_a_second_run_of_the_protocol_does_not_make_the_views_of_the_first_look_edited(project: Project) -> None:
+    first = project.begin(PRE)
+    asked = project.go_until(first, "readiness").round
+    add_release(project.root, "v3")
+    project.go_until(project.begin(PRE, "v3"), "audit_recommendation")
+    assert project.view(first).edited == ()
+    project.sign(first, asked, "rm1")
 
 
 @pytest.mark.req("SHP-10")

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from gonogo.control.assembling import VIEWS_FOLDER
 from gonogo.control.opening import Opened
 from gonogo.engine.bench import World
 from gonogo.engine.settling import OUTCOME_UNKNOWN
 from gonogo.engine.writing import views_of
 from gonogo.errors import GonogoError, Tampered
+from gonogo.ports import Difference
 from gonogo.run.asking import standing
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
 from gonogo.run.state import Round
@@ -198,9 +200,15 @@ def expected_views(opened: Opened) -> dict[str, Digest]:
     return views_of(opened.plan, opened.state)
 
 
-def _edited(world: World, opened: Opened) -> tuple[object, ...]:
+def _edited(world: World, opened: Opened) -> tuple[Difference, ...]:
     differences = world.views.differences(expected_views(opened))
-    return tuple(item for item in differences if item.kind != "missing")
+    return tuple(item for item in differences if item.kind != "missing" and not _of_another_run(world, item))
+
+
+def _of_another_run(world: World, item: Difference) -> bool:
+    """The newest run of a protocol writes its views over those of the one before; stored bytes are no edit (C70)."""
+    seen = world.files.see(f"{VIEWS_FOLDER}/{item.path}").digest
+    return item.kind == "changed" and seen is not None and world.vault.path(seen).exists()
 
 
 def refuse_edited_views(world: World, opened: Opened) -> None:
@@ -209,8 +217,8 @@ def refuse_edited_views(world: World, opened: Opened) -> None:
     if found:
         raise Tampered(
             f"{found[0]}; the stored evidence is another",
-            where=".artifacts",
-            next_step="delete the edited file and run `gonogo status`: it is written anew from the store",
+            where=VIEWS_FOLDER,
+            next_step=f"delete the edited file; `gonogo resume {opened.run}` writes it anew from the store",
         )
 
 
