@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,9 @@ from gonogo.engine.crash_points import (
     RESULT_THERE,
 )
 from gonogo.errors import Refused
+from gonogo.evidence.signers import EngineKey
+from gonogo.evidence.sshkeys import public_key
+from gonogo.evidence.verifying import TrustFiles, Verification, verify_package
 from gonogo.terms import Person, RunId
 from tests.crashes.crash_harness import (
     PRE,
@@ -376,6 +380,35 @@ def test_a_person_who_says_that_an_act_took_effect_lets_the_run_go_on_without_re
     assert ending(stage, run).scripts == launch.good.ending.scripts
     assert stage.project.state(run).outcome == "released"
     assert faults(stage, run) == []
+
+
+def verified(stage: Stage, run: RunId) -> Verification:
+    """The package of a run, verified as its receiver would."""
+    door = stage.project.door()
+    data = door.world.vault.read(door.load(run).state.packages["deployment"].sha256, limit=1 << 30)
+    engine = EngineKey("local", public_key(door.world.key.public_line()))
+    trust = TrustFiles(replace(door.world.ring(), engines=(engine,)))
+    return verify_package(data, trust, datetime.now(UTC), anchor_needed=False)
+
+
+@pytest.mark.req("ARC-07", "ROL-06")
+@pytest.mark.parametrize("name", [INTENT_COMMITTED, MOVED])
+def test_the_package_of_a_run_that_died_and_went_on_verifies(launch: Launch, name: str) -> None:
+    stage, known = launch.stage, launch.good
+    stage.restore("good/0")
+    assert stage.drive(known.run, name)
+    stage.go_on(known.run)
+    answer = verified(stage, known.run)
+    assert answer.exit_code == 0, str(answer)
+
+
+@pytest.mark.req("ARC-07", "ROL-06")
+def test_the_package_of_a_run_that_a_person_helped_on_verifies_with_what_they_stated(launch: Launch) -> None:
+    run = halted_without_outcome(launch, "production")
+    state_outcome(launch.stage, run, "not_applied")
+    launch.stage.go_on(run)
+    answer = verified(launch.stage, run)
+    assert answer.exit_code == 0, str(answer)
 
 
 @pytest.mark.req("ROL-06")
