@@ -25,10 +25,10 @@ from gonogo.document.rendering_formats import finding_json
 from gonogo.document.section_names import section_names
 from gonogo.errors import BadInput
 from gonogo.findings import Finding, Level, forbids
-from gonogo.plan.bindings import PROTOCOLS
+from gonogo.plan.bindings import CONTEXT, PROTOCOLS
 from gonogo.protocol.acceptance import accept
 from gonogo.protocol.artifacts import follow
-from gonogo.protocol.layers import analyse
+from gonogo.protocol.layers import analyse, report
 from gonogo.protocol.model import Protocol
 from gonogo.protocol.profile import Profile, under
 from gonogo.terms import Json
@@ -89,9 +89,12 @@ def generate(options: GenerateOptions) -> int:
     if made.protocol is None or made.wanted is None or forbids(findings):
         return _refused(options, findings)
     place = _place(options, made.protocol)
-    files = _files(made, place.name.removesuffix(".md"), form)
-    changed = write_together(place.parent, files, force=options.force)
-    _told(options, place, {name: name in changed for name in files}, findings)
+    stem = place.name.removesuffix(".md")
+    told: dict[Path, bool] = {}
+    for folder, files in ((place.parent, _files(made, stem)), (_context(options), _kit(made, stem, form))):
+        changed = write_together(folder, files, force=options.force)
+        told |= {folder / name: name in changed for name in files}
+    _told(options, told, findings)
     _judge(made, scripts, quiet=options.as_json)
     return 0
 
@@ -154,11 +157,26 @@ def _ask(form: Filled, scripts: frozenset[str]) -> Filled:
     return form
 
 
-def _files(made: Generated, stem: str, form: Filled) -> dict[str, bytes]:
-    files = {f"{stem}.md": made.markdown.encode(), f"{stem}.gonogo.yaml": made.sidecar.encode()}
-    if form.asked:
-        files[f"{stem}.form.yaml"] = form.data
-    return files
+def _context(options: GenerateOptions) -> Path:
+    """Where what is known about the document is kept: beside a document with a place of its own (CFG-06)."""
+    if options.out is not None:
+        return options.out.parent if options.out.suffix == ".md" else options.out
+    workspace = workspace_at(options.folder)
+    if workspace is None:
+        return options.folder / CONTEXT
+    return workspace.root / workspace.project.directories.context
+
+
+def _files(made: Generated, stem: str) -> dict[str, bytes]:
+    return {f"{stem}.md": made.markdown.encode(), f"{stem}.gonogo.yaml": made.sidecar.encode()}
+
+
+def _kit(made: Generated, stem: str, form: Filled) -> dict[str, bytes]:
+    """The analysis of the layers against the form (GEN-13), and the form itself where questions were answered."""
+    if made.protocol is None or made.wanted is None:
+        return {}
+    files = {f"{stem}.layers.md": report(analyse(made.protocol, made.wanted)).encode()}
+    return files | ({f"{stem}.form.yaml": form.data} if form.asked else {})
 
 
 def _refused(options: GenerateOptions, findings: tuple[Finding, ...]) -> int:
@@ -169,13 +187,13 @@ def _refused(options: GenerateOptions, findings: tuple[Finding, ...]) -> int:
     return 2
 
 
-def _told(options: GenerateOptions, place: Path, files: dict[str, bool], findings: tuple[Finding, ...]) -> None:
+def _told(options: GenerateOptions, files: dict[Path, bool], findings: tuple[Finding, ...]) -> None:
     if options.as_json:
-        body: list[Json] = [{"path": str(place.parent / name), "changed": changed} for name, changed in files.items()]
+        body: list[Json] = [{"path": str(path), "changed": changed} for path, changed in files.items()]
         say_json({"written": body, "findings": [finding_json(each) for each in findings]})
         return
-    for name, changed in files.items():
-        say(f"{place.parent / name}: {'written' if changed else 'unchanged'}", "green")
+    for path, changed in files.items():
+        say(f"{path}: {'written' if changed else 'unchanged'}", "green")
 
 
 def _judge(made: Generated, scripts: frozenset[str], *, quiet: bool) -> None:
