@@ -7,9 +7,7 @@ is a gap and says what is missing; nothing is called met because nobody looked.
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +65,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """The whole answer: period, population, the points of the runs that were drawn, what the population itself lacks."""
+    """The whole answer: period, population, the points of the runs that were drawn, what the population lacks."""
 
     period: Period
     seed: int
@@ -260,15 +258,15 @@ def rows_of(found: Audited) -> list[dict[str, str]]:
 
 
 def as_csv(found: Audited) -> str:
-    """The rows as CSV; a cell that a spreadsheet would take for a formula is quoted as text."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows_of(found):
-        writer.writerow({name: f"'{text}" if text[:1] in "=+-@\t\r" and text else text for name, text in row.items()})
-    for gap in found.gaps:
-        writer.writerow({"run": "POPULATION", "status": "gap", "gap": gap})
-    return out.getvalue()
+    """The rows as CSV (RFC 4180); a cell that a spreadsheet would take for a formula is quoted as text."""
+    rows = [{name: name for name in _COLUMNS}, *rows_of(found)]
+    rows += [{"run": "POPULATION", "status": "gap", "gap": gap} for gap in found.gaps]
+    return "".join(",".join(_cell(row.get(name, "")) for name in _COLUMNS) + "\n" for row in rows)
+
+
+def _cell(text: str) -> str:
+    safe = f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    return '"' + safe.replace('"', '""') + '"' if set(safe) & set(',"\n\r') else safe
 
 
 def as_html(found: Audited) -> str:
