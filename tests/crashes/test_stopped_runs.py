@@ -19,7 +19,7 @@ from gonogo.engine.crash_points import (
     RECORDED,
     RESULT_RECORDED,
 )
-from gonogo.errors import Busy
+from gonogo.errors import Busy, Refused
 from gonogo.terms import Person, RunId
 from tests.crashes.crash_harness import PRE, PRODUCTION, Running, Stage, ending, faults, stage_at, wait_until
 
@@ -292,10 +292,24 @@ def test_a_second_engine_on_the_same_run_is_refused_and_a_dead_one_leaves_no_loc
 
 
 @pytest.mark.req("EXE-05")
-def test_production_that_a_halted_run_holds_is_refused_to_another_run_until_it_ends(launch: Launch) -> None:
+def test_a_halted_run_keeps_production_until_it_has_ended(launch: Launch) -> None:
     stage = halted_at(launch, 5)
     journal = stage.project.door().world.journal
     launch.abort(launch.run)
     assert journal.lease("production").run == launch.run
     stage.go_on(launch.run)
     assert journal.lease("production").run is None
+
+
+@pytest.mark.req("EXE-05")
+def test_an_environment_that_is_stopped_for_everybody_is_not_touched_and_no_approval_is_lost(launch: Launch) -> None:
+    stage = launch.at("approved")
+    done = stage.project.executions()
+    stage.project.door().world.journal.hold("production", "the power is cut tonight")
+    with pytest.raises(Refused, match="the power is cut tonight"):
+        stage.project.door().drive(launch.run, patient=False, listener=lambda state, entry: None)
+    assert stage.project.executions() == done
+    stage.project.door().world.journal.hold("production", None)
+    assert not stage.drive(launch.run)
+    assert stage.project.state(launch.run).outcome == "released"
+    assert faults(stage, launch.run) == []
