@@ -11,8 +11,10 @@ import click
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
+from gonogo.control.door import Door
 from gonogo.control.examining import examine
 from gonogo.control.proving import workspace_at
+from gonogo.control.trust_standing import trust_examined
 from gonogo.reports.model_json import model_json
 
 
@@ -20,11 +22,13 @@ from gonogo.reports.model_json import model_json
 class DoctorOptions:
     """What `gonogo doctor` takes."""
 
+    trust: bool
     folder: Path
     as_json: bool
 
 
 @click.command()
+@click.option("--trust", is_flag=True, help="Also look at trust files, keys, and what is unanchored.")
 @project_option
 @json_option
 @taking(DoctorOptions)
@@ -33,6 +37,8 @@ def doctor(options: DoctorOptions) -> int:
     workspace = workspace_at(options.folder)
     root = options.folder.absolute() if workspace is None else workspace.root
     found = examine(root, workspace, os.environ)
+    if options.trust and workspace is not None:
+        found = (*found, *trust_examined(Door.at(root, os.environ)))
     missing = [each for each in found if each.needed and not each.ok]
     if options.as_json:
         say_json({"ok": not missing, "examined": model_json(found)})
