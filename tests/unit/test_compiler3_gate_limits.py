@@ -136,7 +136,7 @@ def test_a_limit_of_one_gate_leaves_the_others_alone() -> None:
 
 
 @given(st.decimals(0, 1, places=3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @pytest.mark.req("CFG-02")
 def test_whatever_limit_is_configured_no_gate_judges_by_less_than_the_document(value: object) -> None:
     plan = compiled(limits_file(coverage=f"{value}")).plan

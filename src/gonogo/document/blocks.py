@@ -18,6 +18,7 @@ from gonogo.findings import Span
 
 MOST_BLOCKS = 20_000
 MOST_MARKERS = 50_000
+MOST_CELLS = 50_000
 
 _LEADING = re.compile(r"[ \t]*(?:(?:[>*+-]|\d{1,9}[.)])[ \t]*)+")
 _MARKER = re.compile(r"[>*+-]|\d[.)]")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gonogo.document.assembling import assemble
-from gonogo.document.blocks import MOST_BLOCKS, MOST_MARKERS, blocks, markers
+from gonogo.document.blocks import MOST_BLOCKS, MOST_CELLS, MOST_MARKERS, blocks, markers
 from gonogo.document.claims import Claims, Coverage, LineClass
 from gonogo.document.fence_checks import fence_findings
 from gonogo.document.kinds import DocumentKind, kind_of
@@ -55,17 +55,21 @@ def read_document(data: bytes, file: str) -> Reading:
     if kind not in {DocumentKind.PROTOCOL, DocumentKind.RULE}:
         findings = (*opened.findings, _wrong_kind(kind, source, parts))
         return _refused(data, kind, findings, source.encoding, source.text)
-    nested = markers(source)
-    if nested > MOST_MARKERS:
-        message = f"{nested} quote and list marks; the limit is {MOST_MARKERS}"
-        findings = (*opened.findings, finding("GN0005", message, Origin(file, 1)))
-        return _refused(data, kind, findings, source.encoding, source.text)
-    found = blocks(source)
-    if len(found) > MOST_BLOCKS:
-        message = f"{len(found)} blocks; the limit is {MOST_BLOCKS}"
+    costly = _costly(source)
+    found = () if costly else blocks(source)
+    if costly or len(found) > MOST_BLOCKS:
+        message = costly or f"{len(found)} blocks; the limit is {MOST_BLOCKS}"
         findings = (*opened.findings, finding("GN0005", message, Origin(file, 1)))
         return _refused(data, kind, findings, source.encoding, source.text)
     return _read(source, scanned, parts, kind, opened.findings, Tree(found))
+
+
+def _costly(source: Source) -> str:
+    """What would cost the Markdown parser more time than any document of people is worth; empty where nothing does."""
+    nested, cells = markers(source), source.text.count("|")
+    if nested > MOST_MARKERS:
+        return f"{nested} quote and list marks; the limit is {MOST_MARKERS}"
+    return f"{cells} cells of tables; the limit is {MOST_CELLS}" if cells > MOST_CELLS else ""
 
 
 def _refused(data: bytes, kind: DocumentKind, findings: tuple[Finding, ...], encoding: str, text: str) -> Reading:
