@@ -30,6 +30,7 @@ from gonogo.control.viewing import expected_views
 from gonogo.engine.crash_points import (
     COMMAND_RUNNING,
     MOVED,
+    NOT_SHOWN,
     POINTS,
     RECORDED,
     RESULT_RECORDED,
@@ -50,7 +51,7 @@ PRE, PRODUCTION, SMALL = "pre-deployment", "production-deployment", "deployment-
 KILLED = -signal.SIGKILL
 LONGEST = 60.0
 ROOT = Path(__file__).resolve().parents[2]
-GONE_ON = frozenset({COMMAND_RUNNING, MOVED, RESULT_THERE, RESULT_RECORDED, RECORDED, STATEMENT_RECORDED})
+GONE_ON = frozenset({COMMAND_RUNNING, MOVED, RESULT_THERE, RESULT_RECORDED, RECORDED, NOT_SHOWN, STATEMENT_RECORDED})
 """Points that the next engine does not pass again: what was done is found, and work goes on behind them."""
 SLOW_SCRIPT = 'if [ -e "$root/slow-{0}-$1" ]; then touch "$root/{0}-reached"; sleep 1.2; fi\n'
 FORKING = multiprocessing.get_context("forkserver")

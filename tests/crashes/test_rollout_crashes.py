@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from gonogo.engine.bench import Bench
 from gonogo.engine.crash_points import (
     BEFORE_INTENT,
     COMMAND_RUNNING,
@@ -29,11 +30,15 @@ from gonogo.engine.crash_points import (
     RESULT_RECORDED,
     RESULT_THERE,
 )
+from gonogo.engine.performing import append_latest
 from gonogo.errors import Refused
 from gonogo.evidence.signers import EngineKey
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.verifying import TrustFiles, Verification, verify_package
-from gonogo.terms import Person, RunId
+from gonogo.plan.model import task_of
+from gonogo.ports import Moved
+from gonogo.run.events import TaskFinished
+from gonogo.terms import Engine, Person, RunId
 from tests.crashes.crash_harness import (
     PRE,
     PRODUCTION,
@@ -263,6 +268,44 @@ def struck_at(launch: Launch, environment: str, when: str) -> Struck:
     scene, run = ("rehearsing", launch.rehearsal) if environment == "staging" else ("good/0", launch.good.run)
     launch.stage.restore(scene)
     return Struck(launch.stage, run, when, environment)
+
+
+@pytest.mark.req("EF-01", "WFS-10")
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_deploy_that_outlives_its_engine_is_waited_for_and_not_repeated(launch: Launch, environment: str) -> None:
+    struck = struck_at(launch, environment, "before")
+    struck.begin(engine=False)
+    assert struck.engine.ended()
+    launch.stage.quick()
+    launch.stage.go_on(struck.run)
+    assert launch.stage.project.state(struck.run).outcome == ("ready" if environment == "staging" else "released")
+    known = launch.good.ending.scripts
+    assert ending(launch.stage, struck.run).scripts == (known[:-1] if environment == "staging" else known)
+    assert faults(launch.stage, struck.run) == []
+
+
+@pytest.mark.req("WFS-10")
+def test_an_outcome_that_another_engine_has_recorded_is_not_recorded_twice(launch: Launch) -> None:
+    stage, run = launch.stage, launch.good.run
+    stage.restore("good/0")
+    assert stage.drive(run, RESULT_THERE)
+    door = stage.project.door()
+    opened = door.load(run)
+    name, known = next((name, task) for name, task in opened.state.tasks.items() if task.open)
+    bench = Bench(
+        door.world,
+        opened.plan,
+        opened.state,
+        run,
+        Engine("local"),
+        task_of(opened.plan, name),
+        known.attempt,
+        datetime.now(UTC),
+    )
+    done = TaskFinished(name, known.attempt, known.start, "ok", {}, None)
+    append_latest(bench, (done,))
+    with pytest.raises(Moved):
+        append_latest(bench, (done,))
 
 
 @pytest.mark.req("EF-02", "WFS-10")

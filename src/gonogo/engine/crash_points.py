@@ -22,6 +22,7 @@ RESULT_THERE: Final = "CP-08 result there, not recorded"
 RESULT_OPEN: Final = "CP-09 result not committed"
 RESULT_RECORDED: Final = "CP-10 result recorded"
 RECORDED: Final = "CP-11 recorded"
+NOT_SHOWN: Final = "CP-11 views not written"
 LEASES_FREED: Final = "CP-12 leases freed, end not committed"
 PACKAGE_BUILT: Final = "CP-12 package built, not recorded"
 REQUEST_WRITTEN: Final = "CP-16 request written, not recorded"
@@ -55,6 +56,7 @@ POINTS: Final[tuple[NamedPoint, ...]] = (
     NamedPoint("CP-09", "adapters/journal_sqlite.py", "a line and the new head are written, their transaction is open"),
     NamedPoint(RESULT_RECORDED, "engine/performing.py", "the outcome of a command is committed; nothing follows yet"),
     NamedPoint(RECORDED, "engine/driver.py", "an event that follows from events is committed; nothing follows yet"),
+    NamedPoint(NOT_SHOWN, "engine/writing.py", "evidence is recorded; the copies that people read are not written"),
     NamedPoint(LEASES_FREED, "engine/writing.py", "the end of the run and free leases stand in an open transaction"),
     NamedPoint(PACKAGE_BUILT, "engine/sealing.py", "a package was built and signed; nothing of it is recorded"),
     NamedPoint("CP-15", "adapters/journal_sqlite.py", "the tables of the journal are made, their transaction is open"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gonogo.engine.bench import Bench, Produced
-from gonogo.engine.crash_points import LEASES_FREED
+from gonogo.engine.crash_points import LEASES_FREED, NOT_SHOWN
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft, Transaction
 from gonogo.run.events import Event, EvidenceSealed, RunClosed, data_of, type_of
@@ -63,6 +63,7 @@ def sealed(bench: Bench, files: Sequence[Produced]) -> tuple[EvidenceSealed, ...
 
 def show(bench: Bench, files: Sequence[Produced]) -> None:
     """Write the readable copies below `.artifacts/`, after the events are committed."""
+    bench.world.crash(NOT_SHOWN)
     bench.world.views.write({view_path(bench.plan.name, file.name): digest_of(file.data) for file in files})
 
 
