@@ -123,6 +123,18 @@ class FolderVault:
             raise tampered(digest, path)
         return data
 
+    def delete(self, digest: Digest) -> bool:
+        """Take an object out for good, durably; False where it was not there. What names it by digest stays."""
+        path = self.path(digest)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise disk_error(error, "cannot delete evidence", path) from error
+        sync_folder(path.parent)
+        return True
+
     def path(self, digest: Digest) -> Path:
         """Where the object lies; it may be absent. Raises BadInput for text that is no digest."""
         if not _DIGEST.fullmatch(digest):

@@ -6,12 +6,13 @@ chain: every entry follows from the one before, every file that it names is stor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from gonogo.adapters.given_files import given_bytes
+from gonogo.control.cleaning import expired
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
 from gonogo.control.sources import require_sound
@@ -22,10 +23,11 @@ from gonogo.evidence.packing import wanted
 from gonogo.evidence.policy import read_policy
 from gonogo.evidence.signers import EngineKey, Ring
 from gonogo.evidence.sshkeys import public_key
-from gonogo.evidence.verifying import REFUSED, VERIFIED, Check, TrustFiles, Verification, verify_package
+from gonogo.evidence.verifying import INCOMPLETE, REFUSED, VERIFIED, Check, TrustFiles, Verification, verify_package
 from gonogo.plan.approvers import read_approvers
 from gonogo.terms import Digest, RunId
 
+EXPIRED = "expired"
 RINGS = ("policy.json", "release-approvers.yaml", "config/release-approvers.yaml")
 ANCHORS = "anchors"
 MOST_PACKAGE = 1 << 30
@@ -60,6 +62,9 @@ def verify_run(door: Door, run: RunId, now: datetime) -> Verification:
     failed = [check for check in checks if not check.ok]
     if failed:
         return Verification(f"REFUSED: {failed[0].name}: {failed[0].detail}", REFUSED, tuple(checks))
+    over = next((check.detail for check in checks if check.name == "files" and EXPIRED in check.detail), "")
+    if over:
+        return Verification(f"CONSISTENT, not whole: {over}", INCOMPLETE, tuple(checks))
     return Verification(f"VERIFIED: {run} is what was recorded", VERIFIED, tuple(checks))
 
 
@@ -72,17 +77,21 @@ def _checks(door: Door, run: RunId, now: datetime) -> Iterator[Check]:
     problems = check_chain(entry.line for entry in entries)
     yield Check("log", ok=not problems, detail="; ".join(problems[:3]) or f"{len(entries)} entries, chain whole")
     try:
-        lost = tuple(_lost(door, sorted(wanted(entries))))
+        gone = expired(door)
+        lost = tuple(_lost(door, sorted(wanted(entries) - gone.keys())))
         opened = door.load(run)
     except GonogoError as error:
         yield Check("plan", ok=False, detail=error.what)
         return
+    over = sorted({gone[digest] for digest in wanted(entries) if digest in gone})
     stored = f"{len(wanted(entries))} stored files, each with its digest"
+    if over:
+        stored = f"{len(wanted(entries) & gone.keys())} files {EXPIRED} by entry {over[-1]} of the site's log"
     yield Check("files", ok=not lost, detail="; ".join(lost[:3]) or stored)
     yield Check("plan", ok=True, detail=f"compiles to sha256 {opened.plan.digest}")
     edited = view(door.world, opened).edited
     yield Check("views", ok=not edited, detail="; ".join(edited[:3]) or "none was edited by hand")
-    yield from _packages(door, opened, now)
+    yield from _packages(door, opened, now, gone)
 
 
 def _lost(door: Door, digests: list[Digest]) -> Iterator[str]:
@@ -93,7 +102,7 @@ def _lost(door: Door, digests: list[Digest]) -> Iterator[str]:
             yield error.what
 
 
-def _packages(door: Door, opened: Opened, now: datetime) -> Iterator[Check]:
+def _packages(door: Door, opened: Opened, now: datetime, gone: Mapping[Digest, int]) -> Iterator[Check]:
     if not opened.state.packages:
         return
     key = public_key(door.world.key.public_line())
@@ -101,6 +110,9 @@ def _packages(door: Door, opened: Opened, now: datetime) -> Iterator[Check]:
     if all(engine.key.blob != key.blob for engine in ring.engines):
         ring = replace(ring, engines=(*ring.engines, EngineKey("local", key)))
     for sealed in opened.state.packages.values():
+        if sealed.sha256 in gone:
+            yield Check(sealed.name, ok=True, detail=f"{EXPIRED} by entry {gone[sealed.sha256]} of the site's log")
+            continue
         try:
             data = door.world.vault.read(sealed.sha256, limit=MOST_PACKAGE)
             found = verify_package(data, TrustFiles(ring), now, anchor_needed=False)
