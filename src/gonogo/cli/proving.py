@@ -110,16 +110,16 @@ def _lines(found: Compiled, proven: Proven) -> Iterator[str]:
     acts = [state.id for state in graph.states if state.effect is Effect.PRODUCTION]
     codes = {each.code for each in found.compilation.findings}
     yield f"{len(graph.states)} states, {len(graph.edges)} ways between them, {len(acts)} acts on production"
-    yield f"{_mark('GN0801' in codes)} {PROPERTY['GN0801']} ({len(cuts)} cuts)"
-    yield f"{_mark('GN0802' in codes)} {PROPERTY['GN0802']}"
+    yield f"{_mark(broken='GN0801' in codes)} {PROPERTY['GN0801']} ({len(cuts)} cuts)"
+    yield f"{_mark(broken='GN0802' in codes)} {PROPERTY['GN0802']}"
     reading = found.compilation.reading
     for guardrail in reading.protocol.guardrails if reading and reading.protocol else ():
         yield from (f"    {part}" for part in guardrail_parts(guardrail.text))
-    yield f"{_mark('GN0803' in codes)} {PROPERTY['GN0803']}"
+    yield f"{_mark(broken='GN0803' in codes)} {PROPERTY['GN0803']}"
     yield f"certificate sha256 {proven.certificate.digest}"
 
 
-def _mark(broken: bool) -> str:
+def _mark(*, broken: bool) -> str:
     return "✗" if broken else "✓"
 
 

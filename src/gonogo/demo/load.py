@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", default=None, type=float)
     given = parser.parse_args(arguments)
     try:
-        if not 0 < given.rate <= 10_000:  # noqa: PLR2004 - the bounds stand in the message
+        if not 0 < given.rate <= 10_000:
             raise BadInput(f"--rate {given.rate} is not between 0 and 10000")
         asyncio.run(drive(aim_of(given.url), given.rate, given.out, given.seconds))
     except (GonogoError, OSError) as error:

@@ -44,9 +44,7 @@ def conclude(bench: Bench, found: Looked) -> None:
     if not found.ok:
         facts.setdefault("cause", "task_failed")
     detail = blob(bench, found.detail) if found.ok else fault(bench, found.detail)
-    done = TaskFinished(
-        bench.task.id, bench.attempt, 0, "ok" if found.ok else "failed", _plain(facts), detail
-    )
+    done = TaskFinished(bench.task.id, bench.attempt, 0, "ok" if found.ok else "failed", _plain(facts), detail)
     append(bench, [*sealed(bench, found.files), done])
     show(bench, found.files)
 
