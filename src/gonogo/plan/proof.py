@@ -62,14 +62,14 @@ def prove(graph: Graph, claims: Iterable[Claim] = ()) -> Proof:
     cuts: list[Cut] = []
     for effect, guards in _due(graph).items():
         if not any(guard.kind is StateKind.APPROVAL for guard in guards):
-            findings.append(_unguarded(effect))
+            findings.append(_unguarded(effect, _way(following, graph.start, effect.id, "")))
         for guard in guards:
             way = _way(following, graph.start, effect.id, guard.id)
             if way is None:
                 cuts.append(Cut(effect.id, guard.id))
             else:
                 findings.append(_bypass(graph, effect, guard, way))
-    findings += _unclaimed(graph, claims, cuts)
+    findings += _unclaimed(graph, following, claims, cuts)
     findings += _stuck(graph, following)
     return Proof(certificate_of(cuts), tuple(findings))
 
@@ -131,26 +131,35 @@ def _bypass(graph: Graph, effect: State, guard: State, way: Sequence[str]) -> Fi
     return Finding("GN0801", Level.ERROR, message, guard.origin, labels, (hint,))
 
 
-def _unguarded(effect: State) -> Finding:
+def _shortest(way: Sequence[str] | None) -> tuple[str, ...]:
+    """A way as a note; none where there is none."""
+    return (f"shortest way: {' → '.join(way)}",) if way else ()
+
+
+def _unguarded(effect: State, way: Sequence[str] | None) -> Finding:
     message = f"`{effect.id}` changes production and no approval stands before it"
     hint = "bind a step before it to a decision that people sign"
-    return Finding("GN0801", Level.ERROR, message, effect.origin, notes=(hint,))
+    return Finding("GN0801", Level.ERROR, message, effect.origin, notes=(*_shortest(way), hint))
 
 
-def _unclaimed(graph: Graph, claims: Iterable[Claim], cuts: Sequence[Cut]) -> Iterator[Finding]:
+def _unclaimed(
+    graph: Graph, following: Mapping[str, Sequence[str]], claims: Iterable[Claim], cuts: Sequence[Cut]
+) -> Iterator[Finding]:
     """Every part of a guardrail is bound to a state that guards every production effect of the way forward."""
     effects = {s.id for s in graph.states if s.effect is Effect.PRODUCTION and s.kind is not StateKind.ROLLBACK}
     for claim in claims:
         guarded = {cut.effect for cut in cuts if cut.guard == claim.state}
         missing = sorted(effects - guarded)
+        way: Sequence[str] | None = None
         if not claim.state:
             message = f'guardrail part "{claim.text}" is guarded by nothing'
         elif missing:
             message = f'guardrail part "{claim.text}": `{claim.state}` does not guard `{missing[0]}`'
+            way = _way(following, graph.start, missing[0], claim.state)
         else:
             continue
         hint = "name the gate, approval or step that guards it in the sidecar"
-        yield Finding("GN0802", Level.ERROR, message, claim.origin, notes=(hint,))
+        yield Finding("GN0802", Level.ERROR, message, claim.origin, notes=(*_shortest(way), hint))
 
 
 def _stuck(graph: Graph, following: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
