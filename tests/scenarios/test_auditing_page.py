@@ -1,0 +1,252 @@
+"""The auditor's page, run as it is printed on a real package and on each tampering that it claims to find."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+
+from gonogo.control.trusting import build
+from gonogo.evidence.ledger import Entry
+from gonogo.evidence.sshsig import sign
+from gonogo.reports.auditing import drawn, period_of, population
+from gonogo.terms import Person, RunId, digest_of
+from tests.packages import LOG, files_of, packed, rechained, resealed, with_data
+from tests.projects import Project, small_project
+from tests.worlds_http import place
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "auditing.md"
+
+
+def block(name: str) -> str:
+    """The shell block of the page that begins with the name of its file."""
+    found = [
+        text for text in re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL) if text.startswith(f"# {name}")
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A released project with what its auditor gets, and the key that its engine seals with."""
+
+    project: Project
+    run: RunId
+    package: bytes
+    key: Ed25519PrivateKey
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+    root = tmp_path_factory.mktemp("auditing")
+    with place(root / "world/staging") as staging, place(root / "world/production") as production:
+        project = small_project(root / "project", staging, production)
+        line = project.door().world.key.public_line()
+        project.edit(
+            "config/release-approvers.yaml",
+            "freeze_stakeholders:",
+            f'engines:\n  - {{name: local, key: "{line}"}}\nfreeze_stakeholders:',
+        )
+        build(project.door(), Person("rm1"))
+        project.release("pre-deployment")
+        run = project.release("production-deployment")
+        door = project.door()
+        data = door.world.vault.read(door.load(run).state.packages["deployment"].sha256, limit=1 << 30)
+        key = load_ssh_private_key((project.root / ".gonogo/keys/engine").read_bytes(), None)
+        assert isinstance(key, Ed25519PrivateKey)
+        yield Audited(project, run, data, key)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the auditor's procedure came to: sound, or the step (by number) at which it stopped."""
+
+    sound: bool
+    step: int
+    text: str
+
+
+def procedure(audited: Audited, package: bytes, folder: Path, anchored: bytes = b"") -> Told:
+    for name in ("allowed_signers", "revoked_keys"):
+        (folder / name).write_bytes((audited.project.root / "config/trust" / name).read_bytes())
+    (folder / "vkey").write_bytes((audited.project.root / "config/trust/log_keys").read_bytes())
+    (folder / "p.zip").write_bytes(package)
+    if anchored:
+        (folder / "anchored").write_bytes(anchored)
+    script = block("audit.sh")
+    (folder / "audit.sh").write_text(script)
+    said = subprocess.run(
+        ["bash", "-x", "audit.sh", "production"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    traced = [line.lstrip("+ ") for line in said.stderr.splitlines() if line.startswith("+")]
+    return Told(
+        said.returncode == 0 and said.stdout.endswith("SOUND\n"), _step(script, traced), said.stdout + said.stderr
+    )
+
+
+MARKS = {
+    1: "unzip -Z1",
+    2: "sha256sum -c",
+    3: "find-principals",
+    4: "split -l1",
+    5: "find approvals",
+    6: "jq -c",
+    7: "test '!' -f",
+}
+
+
+def _step(script: str, traced: list[str]) -> int:
+    """The last numbered step of which a command was begun."""
+    assert all(f"# {number}." in script for number in MARKS)
+    begun = [number for number, mark in MARKS.items() if any(mark in line for line in traced)]
+    return max(begun, default=0)
+
+
+def refused(audited: Audited, package: bytes, folder: Path, step: int, anchored: bytes = b"") -> None:
+    told = procedure(audited, package, folder, anchored)
+    assert not told.sound
+    assert told.step == step, told.text[-3000:]
+
+
+@pytest.mark.req("EVS-16", "P1", "R8")
+def test_the_page_verifies_a_real_package_with_standard_tools(audited: Audited, tmp_path: Path) -> None:
+    told = procedure(audited, audited.package, tmp_path, files_of(audited.package)["log/checkpoint"])
+    assert told.sound, told.text[-3000:]
+    assert '["po1","product_owner","go","v2"' in told.text
+
+
+def evidence(files: dict[str, bytes]) -> str:
+    return next(path for path in files if path.endswith("/deployment-readiness-checklist.json"))
+
+
+@pytest.mark.req("t01_edit_evidence")
+def test_edited_evidence_is_found_in_step_2(audited: Audited, tmp_path: Path) -> None:
+    files = files_of(audited.package)
+    refused(audited, packed({**files, evidence(files): files[evidence(files)] + b" "}), tmp_path, 2)
+
+
+@pytest.mark.req("t02_edit_and_resum")
+def test_edited_evidence_with_new_lists_is_found_in_step_3(audited: Audited, tmp_path: Path) -> None:
+    files = files_of(audited.package)
+    made = files_of(resealed({**files, evidence(files): files[evidence(files)] + b" "}, Ed25519PrivateKey.generate()))
+    kept = {name: files[name] for name in ("seal.json", "seal.json.sig", "seal.dsse.json", "log/checkpoint")}
+    sums = made["SHA256SUMS"].replace(
+        digest_of(made["log/checkpoint"]).encode(), digest_of(files["log/checkpoint"]).encode()
+    )
+    refused(audited, packed({**made, **kept, "SHA256SUMS": sums}), tmp_path, 3)
+
+
+@pytest.mark.req("t37_extra_file", "t36_dropped_statement")
+def test_a_file_more_or_less_is_found_in_step_2(audited: Audited, tmp_path: Path) -> None:
+    files = files_of(audited.package)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "less").mkdir()
+    # The sets are compared before the digests are: both stand under 2 on the page.
+    told = procedure(audited, packed({**files, "evidence/new.json": b"{}"}), tmp_path / "more")
+    assert not told.sound
+    assert "evidence/new.json" in told.text
+    less = {path: data for path, data in files.items() if not path.endswith(".json.sig") or path.startswith("seal")}
+    told = procedure(audited, packed(less), tmp_path / "less")
+    assert not told.sound
+    assert "approvals/" in told.text
+
+
+@pytest.mark.req("t03_rechain")
+def test_an_edited_log_is_found_in_step_2_and_a_chain_made_anew_in_step_3(audited: Audited, tmp_path: Path) -> None:
+    def edit(entry: Entry) -> Entry:
+        return with_data(entry, requested_by="somebody") if entry.type == "run.opened" else entry
+
+    changed = rechained(audited.package, edit)
+    (tmp_path / "two").mkdir()
+    (tmp_path / "three").mkdir()
+    refused(audited, changed, tmp_path / "two", 2)
+    refused(audited, resealed(files_of(changed), Ed25519PrivateKey.generate()), tmp_path / "three", 3)
+
+
+@pytest.mark.req("t04_engine_key_edit", "P4")
+def test_evidence_that_people_signed_for_cannot_be_changed_even_with_the_key_of_the_engine(
+    audited: Audited, tmp_path: Path
+) -> None:
+    files = files_of(audited.package)
+    path = evidence(files)
+    data = files[path] + b" "
+
+    def edit(entry: Entry) -> Entry:
+        sealed = entry.type == "evidence.sealed" and entry.data["name"] == path.rpartition("/")[2]
+        return with_data(entry, sha256=digest_of(data), size=len(data)) if sealed else entry
+
+    changed = files_of(rechained(packed({**files, path: data}), edit))
+    refused(audited, resealed(changed, audited.key), tmp_path, 5)
+
+
+@pytest.mark.req("t36_dropped_statement")
+def test_a_recorded_statement_that_was_taken_out_is_missed_even_with_the_key_of_the_engine(
+    audited: Audited, tmp_path: Path
+) -> None:
+    files = files_of(audited.package)
+    signed = next(path for path in files if path.startswith("approvals/production-1/") and path.endswith(".sig"))
+    left = {path: data for path, data in files.items() if path not in {signed, signed.removesuffix(".sig")}}
+    refused(audited, resealed(left, audited.key), tmp_path, 5)
+
+
+@pytest.mark.req("P2", "t21_unlisted_key")
+def test_the_key_of_the_engine_cannot_sign_in_the_name_of_a_person(audited: Audited, tmp_path: Path) -> None:
+    files = files_of(audited.package)
+    signed = next(path for path in files if path.startswith("approvals/production-1/") and path.endswith(".sig"))
+    statement = json.loads(files[signed.removesuffix(".sig")])
+    statement["predicate"]["comment"] = "I agree twice"
+    data = (json.dumps(statement, indent=1, sort_keys=True) + "\n").encode()
+    forged = sign(audited.key, data, "gonogo/approval/v1/production")
+    old = digest_of(files[signed.removesuffix(".sig")])
+
+    def edit(entry: Entry) -> Entry:
+        ours = entry.type == "approval.recorded" and entry.data["statement_sha256"] == old
+        fields = {"statement_sha256": digest_of(data), "signature_sha256": digest_of(forged)}
+        return with_data(entry, **fields) if ours else entry
+
+    changed = files_of(rechained(packed({**files, signed: forged, signed.removesuffix(".sig"): data}), edit))
+    refused(audited, resealed(changed, audited.key), tmp_path, 5)
+
+
+@pytest.mark.req("t07_cut_after_approval", "t06_cut_tail")
+def test_a_log_that_was_cut_with_the_key_of_the_engine_is_found_by_the_anchor_only(
+    audited: Audited, tmp_path: Path
+) -> None:
+    files = files_of(audited.package)
+    lines = files[LOG].splitlines(keepends=True)
+    cut = resealed({**files, LOG: b"".join(lines[:-1])}, audited.key)
+    (tmp_path / "without").mkdir()
+    (tmp_path / "with").mkdir()
+    assert procedure(audited, cut, tmp_path / "without").sound
+    refused(audited, cut, tmp_path / "with", 7, anchored=files["log/checkpoint"])
+
+
+@pytest.mark.req("t32_rogue_signer")
+def test_a_seal_by_a_key_of_nobody_is_found_in_step_3(audited: Audited, tmp_path: Path) -> None:
+    refused(audited, resealed(files_of(audited.package), Ed25519PrivateKey.generate()), tmp_path, 3)
+
+
+@pytest.mark.req("P9")
+def test_the_sample_is_drawn_again_with_standard_tools(audited: Audited, tmp_path: Path) -> None:
+    door = audited.project.door()
+    changes = population(door.world.journal.site(), period_of(f"{door.world.clock.now():%Y}"))
+    (tmp_path / "runs.txt").write_text("".join(f"{change.run}\n" for change in changes))
+    (tmp_path / "draw.sh").write_text(block("draw.sh"))
+    said = subprocess.run(["bash", "draw.sh"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == [change.run for change in drawn(changes, len(changes), 7)]
+    assert len(changes) == 2
+
+
+def test_every_row_of_the_table_is_tried_here() -> None:
+    rows = re.findall(
+        r"^\| (?!somebody|-)(.+?) \| (\d.*?) \|$", PAGE.read_text().split("## What each attack meets")[1], re.M
+    )
+    assert len(rows) == 10
