@@ -358,3 +358,19 @@ def test_doctor_asks_for_text_tools_only_where_a_bound_script_uses_them(tmp_path
 
 def test_the_environment_is_not_read_by_reading_commands(tmp_path: Path) -> None:
     assert gonogo("lint", lamp(tmp_path), **dict.fromkeys(("PAGER", "EDITOR"), os.devnull)).code in {0, 2}
+
+
+# check
+
+
+@pytest.mark.req("IOP-07", "GEN-15")
+def test_check_reads_a_document_as_lint_does_and_a_set_as_graph_does(tmp_path: Path) -> None:
+    assert gonogo("check", "--all").code == 0
+    path = lamp(tmp_path)
+    path.write_text(path.read_text().replace("   * **Halt condition:** Stop if any ship has not answered.\n", ""))
+    linted, checked = gonogo("lint", path, "--json").json(), gonogo("check", path, "--json").json()
+    assert linted["findings"] == checked["findings"]
+    lonely = tmp_path / "production-deployment.md"
+    text = LIBRARY.joinpath("production-deployment.md").read_text()
+    lonely.write_text(text.replace("PRE-DEPLOYMENT-PACKAGE.zip", "OTHER-PACKAGE.zip"))
+    assert "OTHER-PACKAGE.zip" in gonogo("check", "--all", lonely).out

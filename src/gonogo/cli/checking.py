@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import click
 
-from gonogo.adapters.given_files import given_bytes
+from gonogo.cli.documents import Document, builtin_documents, documents, fitting
 from gonogo.cli.saying import say, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.cli.version import version
 from gonogo.control.checking import Checked, check_project
-from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY, find_root, open_workspace
-from gonogo.document.reading import Reading, read_document
+from gonogo.control.sources import find_root, open_workspace
+from gonogo.document.reading import Reading
 from gonogo.document.rendering import Canvas, render_text
 from gonogo.document.rendering_formats import render_github, render_json, render_sarif
 from gonogo.errors import WrongUsage
@@ -55,35 +53,30 @@ def check(options: CheckOptions) -> int:
     """Check the project here, or the given protocol DOCUMENTS. Exit 0 where nothing forbids a run, else 2."""
     if options.documents and options.release:
         raise WrongUsage("--release is about the project, not about documents", next_step="leave out one of the two")
-    readings = _readings(options)
-    found = _checked(options, readings)
-    _print(options, found, readings)
+    given = _given(options)
+    found = _checked(options, given)
+    _print(options, found, given)
     return 2 if forbids(found.findings) else 0
 
 
-def _readings(options: CheckOptions) -> dict[str, tuple[Reading, bytes]]:
-    given = {str(path): given_bytes(path) for path in options.documents}
-    if options.builtin:
-        folder = resources.files(LIBRARY)
-        given |= {f"{name}.md": folder.joinpath(f"{name}.md").read_bytes() for name in BUILTIN_PROTOCOLS}
-    return {name: (read_document(data, name), data) for name, data in given.items()}
+def _given(options: CheckOptions) -> tuple[Document, ...]:
+    return (*documents(options.documents), *(builtin_documents() if options.builtin else ()))
 
 
-def _checked(options: CheckOptions, readings: Mapping[str, tuple[Reading, bytes]]) -> Checked:
-    findings = tuple(finding for reading, _ in readings.values() for finding in reading.findings)
-    sources = {name: data for name, (_, data) in readings.items()}
-    if readings:
-        return Checked(findings, sources)
+def _checked(options: CheckOptions, given: tuple[Document, ...]) -> Checked:
+    if given:
+        findings = (*(finding for each in given for finding in each.findings), *fitting(given).findings)
+        return Checked(findings, {each.name: each.data for each in given})
     workspace = open_workspace(find_root(options.folder.absolute()))
     return check_project(workspace, options.release or None, os.environ)
 
 
-def _print(options: CheckOptions, found: Checked, readings: Mapping[str, tuple[Reading, bytes]]) -> None:
+def _print(options: CheckOptions, found: Checked, given: tuple[Document, ...]) -> None:
     match "json" if options.as_json else options.form:
         case "json":
             body = json.loads(render_json(found.findings))
-            if readings:
-                body["documents"] = {name: model_json(reading) for name, (reading, _) in readings.items()}
+            if given:
+                body["documents"] = {each.name: model_json(each.reading) for each in given}
             click.echo(json.dumps(body, indent=1))
             return
         case "sarif":
@@ -95,8 +88,8 @@ def _print(options: CheckOptions, found: Checked, readings: Mapping[str, tuple[R
             click.echo(render_text(found.findings, found.sources, Canvas(colour=True)), nl=False)
             _advise(options, found)
     if options.coverage:
-        for name, (reading, _) in readings.items():
-            (say if options.form == "text" else tell)(_coverage(name, reading))
+        for each in given:
+            (say if options.form == "text" else tell)(_coverage(each.name, each.reading))
 
 
 def _advise(options: CheckOptions, found: Checked) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import click
@@ -12,11 +13,13 @@ import click
 from gonogo.adapters.durable import write_file
 from gonogo.adapters.given_files import given_bytes
 from gonogo.cli.saying import tell
+from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY
 from gonogo.document.reading import Reading, read_document
 from gonogo.document.rendering import Canvas, render_text
 from gonogo.findings import Finding, forbids
 from gonogo.plan.linting import document_findings, sidecar_of
 from gonogo.plan.sidecar import Sidecar
+from gonogo.protocol.artifacts import Flow, follow
 from gonogo.protocol.model import Protocol
 from gonogo.terms import Digest
 
@@ -49,10 +52,33 @@ class Document:
 
 def document(path: Path) -> Document:
     """Read one document; BadInput where the file itself cannot be read."""
-    data = given_bytes(path)
-    beside = path.with_name(f"{path.name.removesuffix('.md')}.gonogo.yaml")
-    bindings = given_bytes(beside) if beside != path and beside.is_file() else None
-    return Document(str(path), data, read_document(data, str(path)), sidecar_of(bindings, str(beside)))
+    return as_document(str(path), given_bytes(path))
+
+
+def as_document(name: str, data: bytes) -> Document:
+    """The document in `data` with the sidecar beside `name`, or with that of the library for a built-in one."""
+    beside = f"{name.removesuffix('.md')}.gonogo.yaml"
+    stored = resources.files(LIBRARY).joinpath(beside) if "/" not in beside else None
+    bindings: bytes | None = None
+    if beside != name and Path(beside).is_file():
+        bindings = given_bytes(Path(beside))
+    elif stored is not None and stored.is_file() and not Path(name).is_file():
+        bindings = stored.read_bytes()
+    return Document(name, data, read_document(data, name), sidecar_of(bindings, beside))
+
+
+def builtin_documents() -> tuple[Document, ...]:
+    """The built-in protocols."""
+    folder = resources.files(LIBRARY)
+    names = tuple(f"{name}.md" for name in BUILTIN_PROTOCOLS)
+    return tuple(as_document(name, folder.joinpath(name).read_bytes()) for name in names)
+
+
+def fitting(given: Sequence[Document]) -> Flow:
+    """How the artifacts of a set of documents flow; nothing is due of one document alone (IOP-07)."""
+    protocols = [each.reading.protocol for each in given if each.reading.protocol is not None]
+    external = frozenset(name for each in given if each.sidecar for name in each.sidecar.external)
+    return follow(protocols, external) if len(protocols) > 1 else Flow((), ())
 
 
 def documents(paths: Iterable[Path]) -> tuple[Document, ...]:

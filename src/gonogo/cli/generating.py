@@ -11,7 +11,7 @@ import click
 from gonogo.adapters.given_files import given_bytes
 from gonogo.adapters.written_together import write_together
 from gonogo.cli.documents import show
-from gonogo.cli.graphing import external, installed
+from gonogo.cli.graphing import installed
 from gonogo.cli.layering import expected_of
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.scripts import scripts_below
@@ -121,11 +121,12 @@ def _beside(made: Generated, options: GenerateOptions) -> tuple[Finding, ...]:
     protocol = made.protocol
     if protocol is None:
         return ()
-    others = installed(options.folder)
+    others = [each for each in installed(options.folder) if each.reading.protocol is not None]
     known = [each for one in others if (each := one.reading.protocol) and each.slug != protocol.slug]
+    outside = frozenset(name for each in others if each.sidecar for name in each.sidecar.external)
     # What the set lacks without the new protocol is not the form's fault, and it may well be what others bring.
-    before = follow(known, external(others)).findings
-    after = follow([*known, protocol], external(others)).findings
+    before = follow(known, outside).findings
+    after = follow([*known, protocol], outside).findings
     mine = [each for each in after if each not in before and each.code in {"GN0503", "GN0505"}]
     return (*mine, *_twins(protocol, known, made))
 

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import click
 
 from gonogo.adapters.durable import write_file
-from gonogo.adapters.given_files import given_bytes
-from gonogo.cli.documents import Document, documents, exit_code, modelled, show
+from gonogo.cli.documents import Document, builtin_documents, documents, exit_code, fitting, modelled, show
 from gonogo.cli.saying import say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.proving import workspace_at
-from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY, protocol_sources
+from gonogo.control.sources import protocol_sources
 from gonogo.document.reading import read_document
 from gonogo.document.rendering_formats import finding_json
-from gonogo.errors import BadInput, WrongUsage
-from gonogo.plan.sidecar import read_sidecar
-from gonogo.protocol.artifacts import Flow, follow
+from gonogo.errors import WrongUsage
+from gonogo.plan.linting import sidecar_of
+from gonogo.protocol.artifacts import Flow
 from gonogo.protocol.model import Protocol
 from gonogo.reports.drawing import draw_protocol, draw_set
 from gonogo.reports.graph import protocol_mermaid, protocol_svg, set_mermaid, set_svg
@@ -59,7 +57,7 @@ def graph(options: GraphOptions) -> int:
     protocols = [protocol for each in given if (protocol := modelled(each)) is not None]
     if len(protocols) < len(given):
         return 2
-    flow = follow(protocols, external(given)) if len(protocols) > 1 else Flow((), ())
+    flow = fitting(given)
     if options.as_json:
         drawing = draw_protocol(protocols[0]) if len(protocols) == 1 else draw_set(protocols, flow)
         findings: list[Json] = [finding_json(each) for each in flow.findings]
@@ -73,31 +71,15 @@ def graph(options: GraphOptions) -> int:
 def installed(folder: Path) -> tuple[Document, ...]:
     """The built-in protocols, and those of the project that `folder` lies in."""
     workspace = workspace_at(folder)
-    library = resources.files(LIBRARY)
-    data = {f"{name}.md": library.joinpath(f"{name}.md").read_bytes() for name in BUILTIN_PROTOCOLS}
-    if workspace is not None:
-        for name in workspace.project.protocols:
-            source, _ = protocol_sources(workspace, name)
-            data.pop(f"{name}.md", None)
-            data[source.name] = source.data
-    return tuple(Document(name, text, read_document(text, name)) for name, text in data.items())
-
-
-def external(given: Sequence[Document]) -> frozenset[str]:
-    """The artifacts that the sidecars beside the documents declare as coming from outside the set."""
-    found: set[str] = set()
-    library = resources.files(LIBRARY)
-    for each in given:
-        name = f"{each.name.removesuffix('.md')}.gonogo.yaml"
-        builtin = library.joinpath(name) if "/" not in name else None
-        try:
-            if Path(name).is_file():
-                found.update(read_sidecar(given_bytes(Path(name)), name).sidecar.external)
-            elif builtin is not None and builtin.is_file():
-                found.update(read_sidecar(builtin.read_bytes(), name).sidecar.external)
-        except BadInput as error:
-            tell(f"{error}", "yellow")
-    return frozenset(found)
+    found = {each.name: each for each in builtin_documents()}
+    if workspace is None:
+        return tuple(found.values())
+    for name in workspace.project.protocols:
+        source, sidecar = protocol_sources(workspace, name)
+        found.pop(f"{name}.md", None)
+        read = read_document(source.data, source.name)
+        found[source.name] = Document(source.name, source.data, read, sidecar_of(sidecar.data, sidecar.name))
+    return tuple(found.values())
 
 
 def _drawn(options: GraphOptions, protocols: Sequence[Protocol], flow: Flow) -> str:
