@@ -144,10 +144,13 @@ def unbound(found: Compiled) -> tuple[Finding, ...]:
 
 
 def write_lock(found: Compiled, folder: Path, compiler: str) -> tuple[Path, LockFacts]:
-    """Write the lock beside the document, for a built-in one into `folder`; BadInput where an error forbids it."""
+    """Write the lock beside the document, for a built-in one into the root of the project that `folder` lies in.
+
+    BadInput where an error forbids it.
+    """
     facts = facts_of(found.sources, found.compilation, compiler)
     target = folder / found.name
-    path = target if target.is_file() else folder / found.sources.document.name
+    path = target if target.is_file() else find_root(folder.absolute()) / found.sources.document.name
     place = path.with_name(lock_path(path.name))
     write_file(place, lock_bytes(facts), 0o644)
     return place, facts
