@@ -135,7 +135,7 @@ class Anchored:
     store: Path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def anchored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Anchored]:
     root = tmp_path_factory.mktemp("witness")
     with place(root / "world/staging") as staging, place(root / "world/production") as production:
