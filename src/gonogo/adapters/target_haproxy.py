@@ -20,7 +20,6 @@ from gonogo.ports import TrafficSeen
 
 SECONDS = 3.0
 MOST_BYTES = 1 << 20
-MOST_WEIGHT = 256
 RUNNING = 2
 
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")

@@ -30,7 +30,6 @@ PROGRAMS: Final = {
 TEXT_TOOLS: Final = re.compile(r"\b(grep|sed|awk)\b")
 _READ, _WRITE, _RUN = "read", "write", "execute"
 _RIGHTS: Final = {_READ: os.R_OK, _WRITE: os.W_OK | os.X_OK, _RUN: os.X_OK}
-MOST_SCRIPT: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,12 +43,6 @@ class Answer:
         found = self.document.get(key)
         return found if isinstance(found, str) else ""
 
-    def waits_at(self) -> tuple[str, ...]:
-        """The decision points at which the run waits for people."""
-        found = self.document.get("waiting")
-        rows = found if isinstance(found, list | tuple) else ()
-        return tuple(str(row["point"]) for row in rows if isinstance(row, Mapping))
-
 
 class Pending:
     """A command that runs; one may wait for it more than once."""

@@ -15,7 +15,6 @@ from gonogo.errors import GonogoError
 
 MOST_HEAD = 1 << 16
 BLOCK = 1 << 16
-MOST_CHUNK_DIGITS = 15
 
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*\Z")
 _STATUS = re.compile(r"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\x00-\x08\x0a-\x1f\x7f]*)?\Z")

@@ -25,7 +25,6 @@ from gonogo.document.vocabulary import NOTE_SECTIONS, STEP_MARKS, Section
 from gonogo.findings import Finding
 from gonogo.protocol.model import (
     ChecklistItem,
-    CommandRef,
     EvidenceRef,
     Exchange,
     Gate,
@@ -272,11 +271,3 @@ def _lines_of(opener: Opener) -> Iterator[Line]:
         yield from held.after
     for child in (*opener.children, *opener.gates):
         yield from _lines_of(child)
-
-
-def commands_of(protocol: Protocol) -> tuple[CommandRef, ...]:
-    """Every command that the protocol names, in steps, phases, gates and hooks."""
-    steps = [command for step in all_steps(protocol) for command in step.commands]
-    phases = [command for phase in protocol.phases for command in phase.commands]
-    gates = [command for gate in protocol.gates for command in gate.commands]
-    return (*steps, *phases, *gates, *protocol.hooks)

@@ -49,10 +49,6 @@ class Claims:
         for line in lines:
             self.take(line, kind, what)
 
-    def retake(self, line: int, kind: LineClass, what: str) -> None:
-        """Claim a line anew: what looked like a note turned out to bind."""
-        self._taken[line] = (kind, what)
-
     def of(self, line: int) -> tuple[LineClass, str] | None:
         """What `line` was taken for, if anything."""
         return self._taken.get(line)

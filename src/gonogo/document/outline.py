@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from gonogo.document.headings import Title, phase_of, title_of
-from gonogo.document.lines import Layer, Line
+from gonogo.document.lines import Line
 from gonogo.document.scanning import Scan
 from gonogo.document.text import Source
 from gonogo.document.vocabulary import Section, bare_name, section_named
@@ -144,8 +144,3 @@ def _brand(lines: tuple[str, ...]) -> str:
             match = _BRAND.match(name)
             return match["brand"] if match else name
     return ""
-
-
-def text_lines(part: Part) -> tuple[Line, ...]:
-    """The lines of a section that are neither code nor comment."""
-    return tuple(line for line in part.lines if line.layer is Layer.TEXT)

@@ -37,8 +37,6 @@ from gonogo.terms import Digest, digest_of
 OWN_WISH = frozenset({Kind.WAIVER, Kind.DISSENT})
 """Kinds that somebody asks for themselves, whoever opened the run (WVR-06)."""
 
-PACKAGE_OF_POINT: Mapping[str, str] = {"readiness": "PRE-DEPLOYMENT-PACKAGE.zip"}
-
 
 def ask(bench: Bench) -> None:
     """Open a round for this task: write request and evidence list, record their digests, tell people."""

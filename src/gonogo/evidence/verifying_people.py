@@ -15,7 +15,7 @@ from gonogo.evidence.quorum import Quorum, freeze_quorum, quorum
 from gonogo.evidence.signers import DecisionRule, Kind, Ring
 from gonogo.evidence.statements import Request, read_request
 from gonogo.evidence.verifying_case import Case
-from gonogo.terms import Digest, digest_of
+from gonogo.terms import digest_of
 
 
 def statement_problems(case: Case) -> list[str]:
@@ -227,9 +227,3 @@ def _rule(ring: Ring, request: Request) -> DecisionRule | None:
 
 def _read(case: Case, path: str) -> bytes:
     return case.package.read(path)
-
-
-def people_of(case: Case) -> tuple[tuple[str, Digest], ...]:
-    """Who signed, with the digest of the statement, in the order of the log."""
-    recorded = case.of_type("approval.recorded")
-    return tuple((text_in(entry, "person"), Digest(text_in(entry, "statement_sha256"))) for entry in recorded)

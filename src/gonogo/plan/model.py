@@ -211,11 +211,3 @@ def all_stages(plan: Plan) -> tuple[Stage, ...]:
     """Every stage: the forward way, the rollback, the closing."""
     rollback = (plan.rollback,) if plan.rollback else ()
     return (*plan.stages, *rollback, plan.closing)
-
-
-def environment_named(plan: Plan, kind: str) -> str:
-    """Name of the project's environment of this kind; KeyError where there is none."""
-    for name, environment in plan.project.environments.items():
-        if environment.kind == kind:
-            return name
-    raise KeyError(kind)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gonogo.plan.model import Judge, Plan, Roll, stage_of, task_of
+from gonogo.plan.model import Judge, Plan, stage_of, task_of
 from gonogo.run import events as happened
 from gonogo.run.events import Recorded
 from gonogo.run.state import RunState
@@ -119,8 +119,3 @@ def _halfway(plan: Plan, state: RunState, event: happened.TrafficMoved) -> Messa
 
 def _phase(plan: Plan, task: str) -> int:
     return stage_of(plan, task).phase
-
-
-def is_rollout(plan: Plan, task: str) -> bool:
-    """Whether a task moves production traffic step by step."""
-    return isinstance(task_of(plan, task).act, Roll)

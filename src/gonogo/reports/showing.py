@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.evidence.ledger import time_text
+from gonogo.evidence.showing import lookalikes, visible
 from gonogo.plan.model import Plan
 from gonogo.run.state import RunState
 from gonogo.terms import RunId
@@ -22,7 +23,7 @@ class Asking:
 
 
 def shown_text(plan: Plan, state: RunState, asking: Asking) -> str:
-    """The text, from plan, state and request alone; foreign text is cleaned of control characters."""
+    """The text, from plan, state and request alone; foreign text is made visible (trust section 7.3)."""
     release = plan.release
     lines = [
         asking.meaning,
@@ -60,5 +61,8 @@ def _gates(plan: Plan, state: RunState) -> list[str]:
     return found
 
 
-def _clean(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+def _clean(line: str) -> str:
+    """One line stays one line, what is hidden is written out, words that mix look-alike scripts are marked."""
+    strange = lookalikes(line)
+    mark = f"  [look-alike letters in: {', '.join(visible(word) for word in strange)}]" if strange else ""
+    return visible(line).replace("\n", "‹U+000A›") + mark

@@ -465,8 +465,3 @@ def used_round(state: RunState, point: str, task: str, attempt: int) -> Round | 
     """The round of a decision point that this very attempt of a task used up in an earlier start."""
     used_by = f"{task}/{attempt}"
     return next((item for item in state.rounds.values() if item.point == point and item.used_by == used_by), None)
-
-
-def is_decision(task: Task) -> bool:
-    """Whether people have to act for this task."""
-    return isinstance(task.act, Decide)
