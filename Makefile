@@ -13,13 +13,13 @@ demo: setup
 	@$(PY) -m gonogo demo
 
 test: setup debian
-	@$(PYTEST) -n $(WORKERS) --dist loadfile
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-full: setup debian
-	@$(PYTEST) -n $(WORKERS) --dist loadfile -m "slow or not slow"
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
 test-crash: setup
-	@GONOGO_RANDOM_KILLS=$(N) $(PYTEST) tests/crashes -m "slow or not slow"
+	@GONOGO_RANDOM_KILLS=$(N) $(PYTEST) -n $(WORKERS) --dist loadfile tests/crashes -m "slow or not slow"
 
 check: setup
 	@$(PY) -m ruff check src tools
