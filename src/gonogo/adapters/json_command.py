@@ -42,16 +42,24 @@ class JsonCommand:
     def ask(self, **more: str) -> Mapping[str, Tree]:
         """What the command prints, run with the variables `more`; Broken where it fails, hangs or prints no object."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            code = self._run(out, err, more)
-            if code is None:
-                raise Broken(
-                    f"the command did not end within {self.seconds:g} s and was killed; it said: {_tail(err)}",
-                    where=self.name,
-                    next_step="its effect is unknown; read the present state before anything else",
-                )
-            if code:
-                raise Broken(f"the command ended with {code}; it said: {_tail(err)}", where=self.name)
+            self._succeed(out, err, more)
             return self._object(out)
+
+    def do(self) -> None:
+        """Run it for its effect; Broken where it fails or hangs. What it prints is only quoted in the failure."""
+        with tempfile.TemporaryFile() as said:
+            self._succeed(said, said, {})
+
+    def _succeed(self, out: IO[bytes], err: IO[bytes], more: Mapping[str, str]) -> None:
+        code = self._run(out, err, more)
+        if code is None:
+            raise Broken(
+                f"the command did not end within {self.seconds:g} s and was killed; it said: {_tail(err)}",
+                where=self.name,
+                next_step="its effect is unknown; read the present state before anything else",
+            )
+        if code:
+            raise Broken(f"the command ended with {code}; it said: {_tail(err)}", where=self.name)
 
     def _run(self, out: IO[bytes], err: IO[bytes], more: Mapping[str, str]) -> int | None:
         passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}

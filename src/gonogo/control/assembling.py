@@ -24,6 +24,7 @@ from gonogo.adapters.project_files import ProjectFiles
 from gonogo.adapters.target_caddy import CaddyTarget
 from gonogo.adapters.target_commands import CommandsTarget
 from gonogo.adapters.target_haproxy import HaproxyTarget
+from gonogo.adapters.target_nginx import NginxTarget
 from gonogo.adapters.target_proxy import ProxyTarget
 from gonogo.adapters.vault import FolderVault
 from gonogo.adapters.views import Views
@@ -134,6 +135,17 @@ def target_of(root: Path, environment: Environment) -> Target | None:
             return ProxyTarget(needed("admin"), _hosts(environment))
         case "haproxy":
             return HaproxyTarget(needed("socket"), needed("backend"), _hosts(environment))
+        case "nginx":
+            test = binding.lists.get("test", ("nginx", "-t"))
+            reload = binding.lists.get("reload", ("nginx", "-s", "reload"))
+            return NginxTarget(
+                root / needed("include"),
+                needed("upstream"),
+                needed("status"),
+                _hosts(environment),
+                JsonCommand(_filled(test), root),
+                JsonCommand(_filled(reload), root),
+            )
         case "commands":
             return CommandsTarget(
                 JsonCommand(_filled(binding.lists.get("observe", ())), root),

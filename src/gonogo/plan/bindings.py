@@ -42,14 +42,14 @@ SCHEMA = "gonogo/project/1"
 _MOMENT = "2027-01-31T22:00:00Z"
 NAME = r"[a-z0-9][a-z0-9-]{0,31}"
 PLACEHOLDERS = frozenset({"environment", "release", "version", "slot", "previous", "url", "out", "python", "project"})
-TARGETS = ("caddy", "proxy", "haproxy", "commands", "none")
+TARGETS = ("caddy", "proxy", "haproxy", "nginx", "commands", "none")
 STRATEGIES = ("canary", "blue_green", "direct")
 DEFAULT_CANARY = (5, 25, 50, 100)
 SETTING_CLASSES = ("configuration", "secrets", "infrastructure", "feature_flags")
 CONTEXT = ".cursor/context-kit"
 PROTOCOLS = ".cursor/ai-driven-workflow"
 _FOLDER = r"(?!/)(?!(?:.*/)?\.\.(?:/|\Z))[^\0\n]+"
-_LISTS = ("observe", "traffic", "order")
+_LISTS = ("observe", "traffic", "order", "test", "reload")
 
 Part = TypeVar("Part")
 

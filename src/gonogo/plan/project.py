@@ -23,7 +23,7 @@ class VersionProbe:
 
 @dataclass(frozen=True, slots=True)
 class TargetBinding:
-    """What distributes requests over the slots: `caddy`, `proxy`, `haproxy`, `commands`, or `none`."""
+    """What distributes requests over the slots: `caddy`, `proxy`, `haproxy`, `nginx`, `commands`, or `none`."""
 
     kind: str
     options: Mapping[str, str]
