@@ -15,8 +15,10 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 from gonogo.adapters.durable import disk_error, make_folder, sync_folder, write_all
 from gonogo.adapters.mounts import refuse_remote
@@ -30,6 +32,7 @@ MOST_BYTES: Final = 10 << 30
 MOST_FILES: Final = 100_000
 MOST_DEPTH: Final = 64
 CHUNK: Final = 1 << 20
+LARGE: Final = 8 << 20
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -149,7 +152,7 @@ class FolderVault:
 
     def _copy(self, descriptor: int, secrets: Mapping[str, Secret], budget: _Budget) -> tuple[Digest, int]:
         redactor = Redactor({name: secret.reveal() for name, secret in secrets.items()})
-        incoming = _Incoming(self._root)
+        incoming = _Incoming(self._root, aside=os.fstat(descriptor).st_size >= LARGE)
         try:
             while chunk := os.read(descriptor, CHUNK):
                 budget.count_bytes(len(chunk))
@@ -194,14 +197,45 @@ class _Budget:
         )
 
 
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+class _HashAside:
+    """SHA-256 in a thread of its own: a large file is written while it is hashed. Small files are faster without."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._pieces: Queue[bytes] = Queue(maxsize=4)
+        self._thread: Thread | None = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def update(self, data: bytes, /) -> None:
+        if data:
+            self._pieces.put(data)
+
+    def hexdigest(self) -> str:
+        """The digest of all so far; ends the thread."""
+        if self._thread is not None:
+            self._pieces.put(b"")
+            self._thread.join()
+            self._thread = None
+        return self._hash.hexdigest()
+
+    def _run(self) -> None:
+        while piece := self._pieces.get():
+            self._hash.update(piece)
+
+
 class _Incoming:
     """A new object on its way into the vault; it has no name there before it is whole."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, aside: bool = False) -> None:
         self._root = root
-        self._hash = hashlib.sha256()
         self._path = root / "incoming" / tokens.token_hex(12)
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._hash: _Hash = _HashAside() if aside else hashlib.sha256()
         self._kept = False
         self.size = 0
 
@@ -222,6 +256,7 @@ class _Incoming:
         return digest
 
     def discard(self) -> None:
+        self._hash.hexdigest()
         os.close(self._descriptor)
         if not self._kept:
             self._path.unlink(missing_ok=True)

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("gonogo.cli.explaining", "Explain a code of a finding, or a gate of a run."),
     "report": ("gonogo.cli.reporting", "Print the report of a run."),
     "verify": ("gonogo.cli.verifying", "Verify an evidence package offline, or a run of this project."),
+    "sums": ("gonogo.cli.summing", "List the files of a folder with their SHA-256."),
     "cleanup": ("gonogo.cli.cleaning", "Show, and with --apply delete, what has outlived its time."),
     "witness": ("gonogo.cli.witness", "Keep checkpoints of logs, or hand ours to somebody who does."),
     "audit": ("gonogo.cli.auditing", "List all changes of a period, with evidence and gaps for an auditor."),

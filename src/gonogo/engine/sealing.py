@@ -14,7 +14,7 @@ from gonogo.engine.writing import append, show
 from gonogo.evidence.artifacts import ArtifactNote, Exchanged, Lineage
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.note import NoteKey, with_signature
-from gonogo.evidence.package import write_package
+from gonogo.evidence.package import codec, write_package
 from gonogo.evidence.packing import (
     PackageFacts,
     SealSignatures,
@@ -70,7 +70,8 @@ def seal_package(bench: Bench) -> None:
         bench.world.key.sign(envelope_signing_bytes(payload)),
     )
     out = io.BytesIO()
-    size = write_package(with_seal(members, payload, environment, signatures), out)
+    compact = bench.plan.project.compact_packages
+    size = write_package(with_seal(members, payload, environment, signatures), out, compact=compact)
     data = out.getvalue()
     bench.world.crash(PACKAGE_BUILT)
     digest = bench.world.vault.put(data)
@@ -137,6 +138,7 @@ def _facts(bench: Bench, kind: str, decision: str, entries: tuple[Entry, ...], n
         tool=_tool(),
         lineage=_lineage(bench),
         sequence=sequence,
+        codec=codec() if plan.project.compact_packages else "stored",
         previous_package=previous,
         trust=trust,
         packages=_packages(bench, kind),

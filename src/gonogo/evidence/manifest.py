@@ -7,7 +7,7 @@ A line is 64 lower-case hex digits, two spaces, a path, LF; lines are sorted by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from gonogo.errors import BadInput, Tampered
@@ -24,6 +24,10 @@ _SEGMENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,100}")
 _DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 _LINE: Final = re.compile(rb"([0-9a-f]{64})  ([!-~]{1,240})")
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9._-]")
+# The same grammar for many paths at once, one a line. Possessive: a hostile list costs no more than a sound one.
+_PATHS: Final = re.compile(r"\n(?:(?:[a-z0-9_][a-z0-9._-]{0,100}+/){0,8}+[a-z0-9_][a-z0-9._-]{0,100}+\n)++")
+_DEVICES: Final = re.compile(r"[/\n](?:con|prn|aux|nul|com[0-9]|lpt[0-9])[./\n]")
+_ENDING_DOT: Final = re.compile(r"\.[/\n]")
 
 
 def path_problem(path: str) -> str:
@@ -43,14 +47,29 @@ def path_problem(path: str) -> str:
     return ""
 
 
-def check_paths(paths: Iterable[str]) -> None:
+def check_paths(paths: Collection[str]) -> None:
     """Raises BadInput for a path outside the grammar, and for two that some file system takes for one."""
+    if not _all_sound(paths):
+        _find_unsound(paths)
+
+
+def _all_sound(paths: Collection[str]) -> bool:
+    text = "\n".join(["", *paths, ""])
+    low = text.lower()
+    # Only ASCII may be folded: the sign for kelvin, made small, is the letter k.
+    if not text.isascii() or not _PATHS.fullmatch(low) or _DEVICES.search(low) or _ENDING_DOT.search(low):
+        return False
+    unique = len(set(low.split("\n"))) - 1
+    return max(map(len, paths)) <= MOST_PATH and text.count("\n") - 1 == len(paths) == unique
+
+
+def _find_unsound(paths: Collection[str]) -> None:
     seen: dict[str, str] = {}
     for path in paths:
         problem = path_problem(path)
         if problem:
             raise BadInput(f"the path {path[:80]!r} {problem}", next_step="rename the file")
-        folded = path.casefold()
+        folded = path.lower()
         if folded in seen:
             what = f"{path!r} and {seen[folded]!r} are one file on some systems"
             raise BadInput(what, next_step="rename one of them")
@@ -72,7 +91,8 @@ def _sound_segment(part: str) -> str:
 def write_sums(digests: Mapping[str, Digest]) -> bytes:
     """The list of `digests` by path. Raises BadInput for an unsound path."""
     check_paths(digests)
-    return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests, key=str.encode)).encode("ascii")
+    # Sound paths are ASCII, so that their order as text is their order as bytes.
+    return "".join([f"{digests[path]}  {path}\n" for path in sorted(digests)]).encode("ascii")
 
 
 def read_sums(data: bytes, *, name: str) -> tuple[tuple[Digest, str], ...]:

@@ -73,6 +73,7 @@ class PackageFacts:
     tool: Tool
     lineage: Lineage
     sequence: int = 0
+    codec: str = "stored"
     inputs: Mapping[str, bytes] = field(default_factory=dict)
     trust: Mapping[str, bytes] = field(default_factory=dict)
     reports: Mapping[str, bytes] = field(default_factory=dict)
@@ -206,6 +207,7 @@ def seal_payload(facts: PackageFacts, members: Mapping[str, Member]) -> bytes:
             "root": base64.b64encode(root).decode(),
             "head": last.digest,
         },
+        "codec": facts.codec,
         "tool": {"name": facts.tool.name, "version": facts.tool.version, "sha256": facts.tool.sha256},
         "created_at": moment_text(last.ts),
     }

@@ -103,6 +103,7 @@ def _project(top: Section) -> Project:
         notify=top.texts("notify", ()),
         licences=_licences(top.optional("licences")),
         directories=_directories(top.section("directories", required=False)),
+        compact_packages=top.choice("packages", ("reproducible", "compact"), "reproducible") == "compact",
         origin=top.origin,
     )
 

@@ -283,4 +283,5 @@ class Project:
     notify: tuple[str, ...]
     licences: Licences | None
     directories: Directories
+    compact_packages: bool
     origin: Origin
