@@ -16,12 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from gonogo.evidence.acceptance import FREEZE_RULE, Accepted, Asked, Declined, Occasion, accept
 from gonogo.evidence.artifacts import ArtifactNote, Lineage
+from gonogo.evidence.attesting import attested
 from gonogo.evidence.canonical import Tree, write_json
 from gonogo.evidence.envelope import Subject
 from gonogo.evidence.filing import evidence_list
 from gonogo.evidence.ledger import Entry, next_entry
 from gonogo.evidence.manifest import EVIDENCE_SUMS
-from gonogo.evidence.note import NoteKey, with_signature
+from gonogo.evidence.merkle import leaf_digest, root_of
+from gonogo.evidence.note import Checkpoint, NoteKey, sign_checkpoint, with_signature
 from gonogo.evidence.package import Content, write_package
 from gonogo.evidence.packing import (
     Member,
@@ -65,6 +67,7 @@ from gonogo.evidence.statements import (
     statement_id,
 )
 from gonogo.evidence.verifying import TrustFiles
+from gonogo.evidence.tlog_proof import write_proof
 from gonogo.evidence.wire import string
 from gonogo.terms import Actor, Digest, Engine, Person, digest_of
 
@@ -333,7 +336,7 @@ class Run:
         note_key = NoteKey(SITE, engine.public_key().public_bytes_raw())
         signers = allowed_signers(self.ring, ["production", "staging"])
         revoked = revoked_keys(self.ring)
-        return PackageFacts(
+        facts = PackageFacts(
             package=package,
             site=SITE,
             run_id=RUN,
@@ -356,7 +359,20 @@ class Run:
                 "revoked_keys": revoked,
             },
             reports={"summary.md": b"# Summary\n"},
+            proofs={"opened.tlog-proof": self.place_in_the_log_of_the_site()},
         )
+        return attested(facts, ssh_key(engine), engine.sign)
+
+    def place_in_the_log_of_the_site(self) -> bytes:
+        """The proof that this run is entry 4 of six."""
+        log: list[Entry] = []
+        for number in range(6):
+            said = {"run": RUN if number == 4 else f"other-{number}"}
+            said |= {name: str(self.entries[0].data[name]) for name in ("release_digest", "environment", "protocol")}
+            last = log[-1] if log else None
+            log.append(next_entry(last, ts=START, type="run.opened", actor=Engine("eu1"), data=said))
+        checkpoint = Checkpoint(SITE, len(log), root_of([leaf_digest(entry.line) for entry in log]))
+        return write_proof(log, 4, sign_checkpoint(checkpoint, private_key("engine"), SITE))
 
     def anchor(self) -> bytes:
         """A checkpoint of the log as it is now, kept elsewhere."""

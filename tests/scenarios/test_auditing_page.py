@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -250,3 +251,19 @@ def test_every_row_of_the_table_is_tried_here() -> None:
         r"^\| (?!somebody|-)(.+?) \| (\d.*?) \|$", PAGE.read_text().split("## What each attack meets")[1], re.M
     )
     assert len(rows) == 10
+
+
+@pytest.mark.req("EVS-16", "P9")
+def test_the_package_states_its_deployment_and_shows_the_run_that_it_relies_on(audited: Audited) -> None:
+    files = files_of(audited.package)
+    envelopes = [json.loads(line) for line in files["attestations.intoto.jsonl"].splitlines()]
+    said = [json.loads(base64.b64decode(row["payload"])) for row in envelopes]
+    (deployment,) = [one["predicate"] for one in said if one["predicateType"] == "urn:gonogo:predicate:deployment:v1"]
+    assert (deployment["outcome"], deployment["environment"]) == ("success", "production")
+    assert {row["round"] for row in deployment["approvals"]} >= {"production-1"}
+    assert all(intent.startswith(f"{audited.run}/") for intent in deployment["intents"])
+    (svr,) = [one["predicate"] for one in said if one["predicateType"] == "https://in-toto.io/attestation/svr/v0.2"]
+    assert svr["properties"] == ["GONOGO_GO_PRODUCTION"]
+    assert {"proofs/opened.tlog-proof", "proofs/readiness-opened.tlog-proof", "proofs/readiness-closed.tlog-proof"} == {
+        path for path in files if path.startswith("proofs/")
+    }

@@ -9,8 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import VerificationError
+from securesystemslib.signer import SSlibKey
 
-from gonogo.terms import RunId
+from gonogo.evidence.note import NoteKey
+from gonogo.evidence.sshkeys import public_key
+from gonogo.evidence.tlog_proof import read_proof
+from gonogo.evidence.wire import strings
+from gonogo.terms import RunId, digest_of
 from tests.packages import files_of
 from tests.projects import Project, small_project
 from tests.worlds_http import place
@@ -111,3 +120,85 @@ def test_the_manifest_is_a_summary_of_each_artifact_with_place_gate_and_consumer
     for row in manifest["artifacts"]:
         assert {"name", "paths", "sha256", "size", "consumers", "gate", "required", "producer"} <= row.keys()
         assert all(path in left.files for path in row["paths"])
+
+
+def envelopes(files: dict[str, bytes]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in files["attestations.intoto.jsonl"].splitlines()]
+
+
+def said(envelope: Envelope) -> dict[str, object]:
+    found = json.loads(envelope.payload)
+    assert isinstance(found, dict)
+    return found
+
+
+def read_by_another_library(left: Left) -> dict[str, list[dict[str, object]]]:
+    """Every machine statement by predicate type, each verified by a library that knows nothing of ours."""
+    line = left.project.door().world.key.public_line()
+    # That library picks the key by its id, which for us is decoration.
+    key = SSlibKey.from_crypto(load_ssh_public_key(line.encode()), keyid=public_key(line).fingerprint)
+    found: dict[str, list[dict[str, object]]] = {}
+    for row in envelopes(left.files):
+        envelope = Envelope.from_dict(row)
+        assert envelope.payload_type == "application/vnd.in-toto+json"
+        assert len(envelope.verify([key], 1)) == 1
+        statement = said(envelope)
+        found.setdefault(str(statement["predicateType"]), []).append(statement)
+    return found
+
+
+@pytest.mark.req("EVS-16")
+def test_another_library_reads_and_verifies_every_machine_statement(left: Left) -> None:
+    found = read_by_another_library(left)
+    judged = found["urn:gonogo:predicate:gate-judgement:v1"]
+    assert [row["predicate"]["verdict"] for row in judged] == ["pass"] * 4
+    assert {row["predicate"]["gate"] for row in judged} == {
+        json.loads(data)["gate"] for path, data in left.files.items() if path.startswith("gates/")
+    }
+    for row in judged:
+        names = {subject["name"]: subject["digest"]["sha256"] for subject in row["subject"]}
+        assert names["release-manifest.json"] == digest_of(left.files["release/release-manifest.json"])
+        assert set(names) > {evidence["name"] for evidence in row["predicate"]["evidence"]}
+        assert all({"id", "unit", "sha256"} <= clause.keys() for clause in row["predicate"]["clauses"])
+        assert {"run_id", "state", "protocol", "policy", "evaluator", "checkpoint"} <= row["predicate"].keys()
+    line = left.project.door().world.key.public_line()
+    other = SSlibKey.from_crypto(Ed25519PrivateKey.generate().public_key(), keyid=public_key(line).fingerprint)
+    with pytest.raises(VerificationError):
+        Envelope.from_dict(envelopes(left.files)[0]).verify([other], 1)
+
+
+def test_other_tools_find_the_standard_predicates_about_the_artefacts(left: Left) -> None:
+    found = read_by_another_library(left)
+    manifest = json.loads(left.files["release/release-manifest.json"])
+    digests = {service["digest"] for service in manifest["services"]}
+    for kind in ("test-result/v0.1", "vulns/v0.2", "svr/v0.2"):
+        (statement,) = found[f"https://in-toto.io/attestation/{kind}"]
+        assert {subject["digest"]["sha256"] for subject in statement["subject"]} == digests
+    tests = found["https://in-toto.io/attestation/test-result/v0.1"][0]["predicate"]
+    assert (tests["result"], tests["failedTests"]) == ("PASSED", [])
+    assert tests["passedTests"]
+    assert all(re.fullmatch("[0-9a-f]{64}", row["digest"]["sha256"]) for row in tests["configuration"])
+    vulns = found["https://in-toto.io/attestation/vulns/v0.2"][0]["predicate"]
+    assert vulns["scanner"]["result"] == []
+    assert vulns["metadata"]["scanFinishedOn"].endswith("Z")
+    parts = found["https://cyclonedx.org/bom"][0]["predicate"]
+    assert parts["bomFormat"] == "CycloneDX"
+    svr = found["https://in-toto.io/attestation/svr/v0.2"][0]["predicate"]
+    assert svr["verifier"]["policies"]
+    assert svr["properties"] == [
+        "GONOGO_REHEARSED",
+        "GONOGO_ROLLBACK_WITHIN_RTO",
+        "GONOGO_SECURITY_CLEAR",
+        "GONOGO_STAGING_PARITY",
+    ]
+
+
+@pytest.mark.req("P9")
+def test_the_package_shows_that_its_run_is_one_of_the_population(left: Left) -> None:
+    door = left.project.door()
+    ring = door.load(left.run).plan.ring
+    raw = strings(public_key(door.world.key.public_line()).blob, 2, "the engine key")[1]
+    proven = read_proof(left.files["proofs/opened.tlog-proof"], [NoteKey(ring.site, raw)], name="opened")
+    assert proven.entry == door.world.journal.site()[proven.entry.seq]
+    assert proven.entry.data["run"] == left.run
+    assert json.loads(left.files["seal.json"])["predicate"]["site_log"] == {"origin": ring.site, "index": proven.entry.seq}

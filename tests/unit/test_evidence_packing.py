@@ -118,7 +118,7 @@ def test_the_seal_says_what_is_in_the_package() -> None:
     run = whole_run()
     facts = run.package_facts()
     seal = json.loads(seal_payload(facts, package_files(facts)))["predicate"]
-    assert seal["counts"] == {"claims": 1, "evidence": 3, "files": 25, "judgements": 1, "statements": 2}
+    assert seal["counts"] == {"claims": 1, "evidence": 3, "files": 27, "judgements": 1, "statements": 2}
     assert seal["log"]["size"] == 14
     assert seal["created_at"] == "2026-03-02T10:06:00Z"
     followed = replace(facts, previous_package=digest_of(b"the package before"))

@@ -18,12 +18,11 @@ from gonogo.adapters.witness_folder import FolderWitness, vkey_line
 from gonogo.adapters.witness_http import PATH
 from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
+from gonogo.engine.placing import signed_checkpoint
 from gonogo.errors import Broken, GonogoError, Tampered
 from gonogo.evidence.ledger import Entry
-from gonogo.evidence.merkle import consistency_proof, leaf_digest, root_of
-from gonogo.evidence.note import Checkpoint, NoteKey, read_note, with_signature
-from gonogo.evidence.sshkeys import public_key
-from gonogo.evidence.wire import strings
+from gonogo.evidence.merkle import consistency_proof, leaf_digest
+from gonogo.evidence.note import Checkpoint, read_note
 from gonogo.evidence.witnessing import OK, STALE, Answer, Submission
 from gonogo.ports import Draft
 from gonogo.run.events import CheckpointMade, recorded
@@ -64,18 +63,12 @@ def anchor(door: Door, run: RunId, place: str, actor: Actor) -> tuple[Anchored, 
     found = [_handed_in(door, place, note, opened.entries) for note in notes]
     log = door.world.journal.site()
     if log:
-        found.append(_handed_in(door, place, _signed(door, site, site, log), log))
+        found.append(_handed_in(door, place, signed_checkpoint(door.world, site, site, log), log))
     made = [item for item in found if item is not None]
     for item in made:
         told: dict[str, str | int] = {"origin": item.origin, "size": item.size, "witness": _word(place)}
         door.world.journal.note([Draft(MADE, told)], actor=actor, now=door.world.clock.now())
     return tuple(made)
-
-
-def _signed(door: Door, site: str, origin: str, entries: Sequence[Entry]) -> bytes:
-    checkpoint = Checkpoint(origin, len(entries), root_of([leaf_digest(entry.line) for entry in entries]))
-    raw = strings(public_key(door.world.key.public_line()).blob, 2, "the engine key")[1]
-    return with_signature(checkpoint, NoteKey(site, raw), door.world.key.sign(checkpoint.body))
 
 
 def _handed_in(door: Door, place: str, note: bytes, entries: Sequence[Entry]) -> Anchored | None:

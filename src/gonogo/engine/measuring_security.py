@@ -9,6 +9,7 @@ from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.gating import judge_file
 from gonogo.engine.measuring_intake import foreign_artifacts
 from gonogo.engine.runs_seen import left_behind
+from gonogo.evidence.exporting import PARTS_LIST
 from gonogo.measure.header import RawFile
 from gonogo.measure.licences import LicencePolicy, read_cyclonedx
 from gonogo.measure.rederiving import DERIVATIONS, is_derived
@@ -61,8 +62,19 @@ def security(bench: Bench) -> Looked:
         "the scans do not cover the release:\n" + "\n".join(f"  - {gap}" for gap in gaps_found) if gaps_found else ""
     )
     return Looked(
-        ok=not gaps_found, files=(*raw_files, bench.json("security-compliance-report.json", body)), detail=detail
+        ok=not gaps_found,
+        files=(*raw_files, *_parts_list(bench), bench.json("security-compliance-report.json", body)),
+        detail=detail,
     )
+
+
+def _parts_list(bench: Bench) -> tuple[Produced, ...]:
+    """The parts list as it was looked at, so that the package can hand it on to other tools."""
+    bound = bench.plan.project.licences
+    if bound is None:
+        return ()
+    path = bound.sbom.replace("{release}", bench.plan.release.version)
+    return (Produced(PARTS_LIST, bench.world.files.read(path), "external"),)
 
 
 def _licences(bench: Bench) -> LicenceAudit | None:

@@ -10,10 +10,12 @@ from importlib import metadata, resources
 
 from gonogo.engine.bench import Bench, Produced
 from gonogo.engine.crash_points import PACKAGE_BUILT
+from gonogo.engine.handover import handover
+from gonogo.engine.placing import place_of, signed_checkpoint
 from gonogo.engine.writing import append, show
 from gonogo.evidence.artifacts import ArtifactNote, Exchanged, Lineage
+from gonogo.evidence.attesting import attested
 from gonogo.evidence.ledger import Entry
-from gonogo.evidence.note import NoteKey, with_signature
 from gonogo.evidence.package import codec, write_package
 from gonogo.evidence.packing import (
     PackageFacts,
@@ -32,12 +34,10 @@ from gonogo.evidence.policy import policy_bytes
 from gonogo.evidence.signers import EngineKey as ListedEngine
 from gonogo.evidence.signers import Ring, allowed_signers, revoked_keys
 from gonogo.evidence.sshkeys import public_key
-from gonogo.evidence.wire import strings
 from gonogo.plan.digest import plan_bytes
 from gonogo.plan.model import Seal, Stage
 from gonogo.run.events import CheckpointMade, Event, PackageSealed, PlanBound, TaskFinished, recorded
 from gonogo.run.machine import outcome_of
-from gonogo.run.site import OPENED, SEALED
 from gonogo.terms import Digest, digest_of
 
 NAMES: Mapping[str, str] = {
@@ -57,12 +57,12 @@ def seal_package(bench: Bench) -> None:
     kind = bench.task.act.package
     entries = bench.world.journal.entries(bench.run)
     ring = engine_ring(bench)
-    note = _checkpoint(bench, ring, entries)
+    note = signed_checkpoint(bench.world, ring.site, f"{ring.site}/{bench.run}", entries)
     decision = "pending" if kind == "readiness" else DECISIONS[outcome_of(bench.plan, bench.state)]
-    facts = _facts(bench, kind, decision, entries, note, ring)
+    key = public_key(bench.world.key.public_line())
+    facts = attested(_facts(bench, kind, decision, entries, note, ring), key, bench.world.key.sign)
     members = package_files(facts)
     payload = seal_payload(facts, members)
-    key = public_key(bench.world.key.public_line())
     environment = bench.plan.environment
     signatures = SealSignatures(
         key,
@@ -99,17 +99,11 @@ def _engine_name(bench: Bench) -> str:
     return str(bench.actor).partition(":")[2] if str(bench.actor).startswith("engine:") else "local"
 
 
-def _checkpoint(bench: Bench, ring: Ring, entries: tuple[Entry, ...]) -> bytes:
-    checkpoint = checkpoint_of(ring.site, bench.run, entries)
-    key = public_key(bench.world.key.public_line())
-    raw = strings(key.blob, 2, "the engine key")[1]
-    return with_signature(checkpoint, NoteKey(ring.site, raw), bench.world.key.sign(checkpoint.body))
-
-
 def _facts(bench: Bench, kind: str, decision: str, entries: tuple[Entry, ...], note: bytes, ring: Ring) -> PackageFacts:
     plan, vault = bench.plan, bench.world.vault
     bound = next(event for entry in entries if isinstance(event := recorded(entry).event, PlanBound))
-    sequence, previous = _place(bench)
+    before = handover(bench) if plan.environment == "production" else None
+    place = place_of(bench.world, ring.site, bench.run, before.run if before else None)
     signers, revoked = allowed_signers(ring, ENVIRONMENTS), revoked_keys(ring)
     trust = {
         "policy.json": policy_bytes(ring, signers, revoked),
@@ -137,21 +131,14 @@ def _facts(bench: Bench, kind: str, decision: str, entries: tuple[Entry, ...], n
         checkpoint=note,
         tool=_tool(),
         lineage=_lineage(bench),
-        sequence=sequence,
+        sequence=place.sequence,
         codec=codec() if plan.project.compact_packages else "stored",
-        previous_package=previous,
+        previous_package=place.previous,
+        proofs=place.proofs,
         trust=trust,
         packages=_packages(bench, kind),
         verifiers=_verifiers(),
     )
-
-
-def _place(bench: Bench) -> tuple[int, Digest | None]:
-    """The number of this run in the log of the site, and the package that was sealed before this one."""
-    site = bench.world.journal.site()
-    number = next((entry.seq for entry in site if entry.type == OPENED and entry.data.get("run") == bench.run), 0)
-    sealed = [str(entry.data.get("sha256")) for entry in site if entry.type == SEALED]
-    return number, Digest(sealed[-1]) if sealed else None
 
 
 def _packages(bench: Bench, kind: str) -> dict[str, bytes]:

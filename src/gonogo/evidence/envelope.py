@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from gonogo.errors import BadInput, Tampered
-from gonogo.evidence.canonical import Tree, read_object, write_json
+from gonogo.evidence.canonical import Tree, read_object, write_json, write_line
 from gonogo.evidence.sshkeys import PublicKey
 from gonogo.evidence.wire import string
 from gonogo.terms import Digest
@@ -44,13 +44,18 @@ def subjects_json(subjects: Iterable[Subject]) -> list[Tree]:
 
 def machine_statement(kind: str, subjects: Sequence[Subject], predicate: Mapping[str, Tree]) -> bytes:
     """The payload of a machine statement; `kind` is e.g. `gate-judgement`. Raises BadInput without a subject."""
+    return statement_of(f"{PREDICATE}{kind}:v1", subjects, predicate)
+
+
+def statement_of(predicate_type: str, subjects: Sequence[Subject], predicate: Mapping[str, Tree]) -> bytes:
+    """The payload of a statement with any predicate type. Raises BadInput without a subject."""
     if not subjects:
-        raise BadInput(f"a {kind} statement without subject says nothing", next_step="name the files it is about")
+        raise BadInput(f"a {predicate_type} statement without subject says nothing", next_step="name what it is about")
     return write_json(
         {
             "_type": STATEMENT,
             "subject": subjects_json(subjects),
-            "predicateType": f"{PREDICATE}{kind}:v1",
+            "predicateType": predicate_type,
             "predicate": predicate,
         }
     )
@@ -64,13 +69,20 @@ def signing_bytes(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
 
 def envelope(payload: bytes, signature: bytes, key: PublicKey) -> bytes:
     """The envelope file of `payload`, signed by `key` over `signing_bytes`."""
-    return write_json(
-        {
-            "payload": base64.b64encode(payload).decode(),
-            "payloadType": PAYLOAD_TYPE,
-            "signatures": [{"keyid": key.fingerprint, "sig": base64.b64encode(signature).decode()}],
-        }
-    )
+    return write_json(_envelope(payload, signature, key))
+
+
+def envelope_line(payload: bytes, signature: bytes, key: PublicKey) -> bytes:
+    """The same envelope as one line, for a file of many."""
+    return write_line(_envelope(payload, signature, key))
+
+
+def _envelope(payload: bytes, signature: bytes, key: PublicKey) -> Mapping[str, Tree]:
+    return {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"keyid": key.fingerprint, "sig": base64.b64encode(signature).decode()}],
+    }
 
 
 def sign_envelope(payload: bytes, key: ed25519.Ed25519PrivateKey) -> bytes:

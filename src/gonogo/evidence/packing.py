@@ -35,6 +35,7 @@ SEAL_FILES: Final = frozenset({SEAL, SEAL_SIGNATURE, SEAL_ENVELOPE})
 LOG: Final = "log/log.jsonl"
 CHECKPOINT: Final = "log/checkpoint"
 RELEASE_MANIFEST: Final = "release/release-manifest.json"
+ATTESTATIONS: Final = "attestations.intoto.jsonl"
 DECISIONS: Final = frozenset({"go", "no_go", "pending", "rolled_back", "aborted"})
 
 
@@ -53,7 +54,8 @@ class PackageFacts:
 
     `package` is `readiness`, `handoff` or `deployment`; `decision` one of `DECISIONS`; `checkpoint` the signed note
     over `entries`; `trust`, `reports`, `packages` and `statements` map paths below their folder to bytes, `verifiers`
-    paths at the top. `sequence` is the number of the run in the site's own log. `inputs` are the further files that the
+    paths at the top. `sequence` is the number of the run in the site's own log, `proofs` hold that it stands there, and
+    `attestations` the signed machine statements (`attesting.attested`). `inputs` are the further files that the
     plan is compiled from, by their path below `protocol/`, so that every gate can be judged again.
     """
 
@@ -80,10 +82,16 @@ class PackageFacts:
     packages: Mapping[str, bytes] = field(default_factory=dict)
     statements: Mapping[str, bytes] = field(default_factory=dict)
     verifiers: Mapping[str, bytes] = field(default_factory=dict)
-    anchors: Mapping[str, bytes] = field(default_factory=dict)
+    proofs: Mapping[str, bytes] = field(default_factory=dict)
+    attestations: bytes = b""
     separation: str = ""
     rules_in_force: tuple[str, ...] = ()
     previous_package: Digest | None = None
+
+    @property
+    def document_sha256(self) -> Digest:
+        """The digest of the protocol document."""
+        return digest_of(self.document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +170,7 @@ def _fixed(facts: PackageFacts) -> Mapping[str, bytes]:
         f"protocol/{facts.slug}.gonogo.lock.json": facts.lock,
         EVIDENCE_MANIFEST: evidence_manifest(files, facts.lineage, Head(last.seq, last.digest)),
         "traceability.json": traceability(files, facts.lineage),
+        ATTESTATIONS: facts.attestations,
         **facts.verifiers,
     }
     folders = {
@@ -170,7 +179,7 @@ def _fixed(facts: PackageFacts) -> Mapping[str, bytes]:
         "reports": facts.reports,
         "packages": facts.packages,
         "statements": facts.statements,
-        "time": facts.anchors,
+        "proofs": facts.proofs,
     }
     found |= {f"{folder}/{name}": data for folder, held in folders.items() for name, data in held.items()}
     return found
@@ -186,7 +195,7 @@ def seal_payload(facts: PackageFacts, members: Mapping[str, Member]) -> bytes:
         "sequence": facts.sequence,
         "protocol": {
             "slug": facts.slug,
-            "source_sha256": digest_of(facts.document),
+            "source_sha256": facts.document_sha256,
             "lock_sha256": digest_of(facts.lock),
         },
         "release": {"version": facts.version, "digest": digest_of(facts.release_manifest)},
@@ -207,6 +216,7 @@ def seal_payload(facts: PackageFacts, members: Mapping[str, Member]) -> bytes:
             "root": base64.b64encode(root).decode(),
             "head": last.digest,
         },
+        "site_log": {"origin": facts.site, "index": facts.sequence},
         "codec": facts.codec,
         "tool": {"name": facts.tool.name, "version": facts.tool.version, "sha256": facts.tool.sha256},
         "created_at": moment_text(last.ts),

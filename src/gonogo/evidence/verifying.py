@@ -13,6 +13,8 @@ The order of the checks:
     statements  every recorded signature holds by the rules of acceptance
     rounds      what was shown and listed is what was signed
     decisions   every approval that was used carried its act, and nothing was done without one
+    machines    every judgement and deployment is stated by the engine, over the log as it was
+    population  the run stands in the log of the site, under its number
     anchor      the log agrees with checkpoints kept elsewhere
 
 Verdicts: verified (0), refused (2), consistent but incomplete (3: not anchored, or judged by the package's own people).
@@ -39,10 +41,10 @@ from gonogo.evidence.packing import CHECKPOINT, LOG, SEAL, SEAL_ENVELOPE, SEAL_F
 from gonogo.evidence.policy import read_policy
 from gonogo.evidence.signers import Ring, namespace
 from gonogo.evidence.sshsig import verify
-from gonogo.evidence.verifying_case import LOOK, Case
+from gonogo.evidence.verifying_case import LOOK, Case, raw_keys
 from gonogo.evidence.verifying_files import binding_problems, evidence_problems, gate_problems, manifest_problems
+from gonogo.evidence.verifying_machines import attestation_problems, proof_problems
 from gonogo.evidence.verifying_people import decision_problems, round_problems, statement_problems
-from gonogo.evidence.wire import strings
 from gonogo.terms import Digest
 
 POLICY: Final = "trust/policy.json"
@@ -172,17 +174,9 @@ def _file_problems(package: Package, digests: Mapping[str, Digest]) -> list[str]
     ]
 
 
-def _raw_keys(ring: Ring) -> Mapping[str, bytes]:
-    found = {}
-    for engine in ring.engines:
-        if engine.key.type == "ssh-ed25519":
-            found[engine.name] = strings(engine.key.blob, 2, "the engine key")[1]
-    return found
-
-
 def _sealed(package: Package, digests: Mapping[str, Digest], ring: Ring) -> tuple[Mapping[str, Tree], str]:
     payload = package.read(SEAL)
-    if open_envelope(package.read(SEAL_ENVELOPE), _raw_keys(ring).values(), name=SEAL_ENVELOPE) != payload:
+    if open_envelope(package.read(SEAL_ENVELOPE), raw_keys(ring).values(), name=SEAL_ENVELOPE) != payload:
         raise Tampered("the envelope holds another seal", where=SEAL_ENVELOPE, next_step=LOOK)
     statement = read_object(payload, name=SEAL)
     seal = statement.get("predicate")
@@ -212,7 +206,7 @@ def _logged(package: Package, seal: Mapping[str, Tree], ring: Ring) -> tuple[Ent
     if seal.get("log") != {"origin": origin, "size": size, "root": root, "head": entries[-1].digest}:
         raise Tampered("the log is not the one that the seal names", where=LOG, next_step=LOOK)
     note = package.read(CHECKPOINT)
-    keys = [NoteKey(ring.site, raw) for raw in _raw_keys(ring).values()]
+    keys = [NoteKey(ring.site, raw) for raw in raw_keys(ring).values()]
     checkpoint = next((found for key in keys if (found := _signed_by(note, key))), None)
     if checkpoint is None or checkpoint != (origin, size, root):
         raise Tampered("the checkpoint is not a signed one over this log", where=CHECKPOINT, next_step=LOOK)
@@ -260,4 +254,6 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Case], list[str]], Callable[[Case], st
     ("statements", statement_problems, _count("approval.recorded", "signatures hold (rules A1 to A16)")),
     ("rounds", round_problems, _count("approval.requested", "rounds, shown text and evidence lists agree")),
     ("decisions", decision_problems, _count("approval.consumed", "used approvals were complete (A17, A18)")),
+    ("machines", attestation_problems, _count("gate.judged", "judgements and every deployment stated by the engine")),
+    ("population", proof_problems, lambda case: f"entry {case.number('/sequence')} of the log of {case.ring.site}"),
 )

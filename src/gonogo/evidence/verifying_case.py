@@ -10,8 +10,10 @@ from gonogo.errors import Tampered
 from gonogo.evidence.canonical import Found, Tree, resolve_pointer
 from gonogo.evidence.filing import Filed
 from gonogo.evidence.ledger import Entry
+from gonogo.evidence.note import NoteKey
 from gonogo.evidence.package_reading import Package
 from gonogo.evidence.signers import Ring
+from gonogo.evidence.wire import strings
 from gonogo.terms import Digest
 
 
@@ -43,9 +45,23 @@ class Case:
             case _:
                 raise Tampered(f"the seal says no number at {pointer}", where="seal.json", next_step=LOOK)
 
+    @property
+    def log_keys(self) -> tuple[NoteKey, ...]:
+        """The keys of the listed engines, under the name of the site."""
+        return tuple(NoteKey(self.ring.site, raw) for raw in raw_keys(self.ring).values())
+
     def of_type(self, kind: str) -> Sequence[Entry]:
         """The log entries of one type."""
         return [entry for entry in self.entries if entry.type == kind]
+
+
+def raw_keys(ring: Ring) -> Mapping[str, bytes]:
+    """The 32 bytes of each listed engine's Ed25519 key, by its name."""
+    return {
+        engine.name: strings(engine.key.blob, 2, "the engine key")[1]
+        for engine in ring.engines
+        if engine.key.type == "ssh-ed25519"
+    }
 
 
 LOOK = "get the package again from where it was made; do not rely on this one"

@@ -28,6 +28,7 @@ from typing import Any, Dict, Iterable, NoReturn, Tuple
 
 SEAL_FILES = {"seal.json", "seal.json.sig", "seal.dsse.json", "SHA256SUMS"}
 LOGGED = ("evidence/", "claims/", "gates/", "approvals/")
+REPORTS = ("production-deployment-report.json", "production-deployment.json", "staging-deployment.json")
 SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,100}")
 DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 LINE = re.compile(
@@ -244,6 +245,22 @@ def root_of(lines: Iterable[bytes]) -> str:
     return base64.b64encode(level[0]).decode()
 
 
+def under(leaf: bytes, index: int, size: int, nodes: list[bytes]) -> str:
+    """The root, in base64, under which leaf `index` of `size` stands by these nodes (RFC 9162, section 2.1.3.2)."""
+    position, last, node = index, size - 1, hashlib.sha256(b"\x00" + leaf).digest()
+    for step in nodes:
+        if last == 0:
+            no("a proof has too many nodes")
+        if position & 1 or position == last:
+            node = hashlib.sha256(b"\x01" + step + node).digest()
+            while not position & 1 and position:
+                position, last = position >> 1, last >> 1
+        else:
+            node = hashlib.sha256(b"\x01" + node + step).digest()
+        position, last = position >> 1, last >> 1
+    return base64.b64encode(node).decode() if not last and 0 <= index < size else ""
+
+
 def checkpoint(data: bytes) -> tuple[str, int, str]:
     """Origin, size and root of a checkpoint."""
     lines = data.decode("utf-8", "replace").split("\n")
@@ -395,13 +412,78 @@ class Package:
         note = self.file("log/checkpoint")
         if self.seal["log"] != wanted or checkpoint(note) != (origin, len(lines), wanted["root"]):
             no("the log is not the one that seal and checkpoint name")
-        body, _, tail = note.decode().partition("\n\n")
-        held = [base64.b64decode(line.split(" ")[2])[4:] for line in tail.splitlines() if line.startswith("\u2014 ")]
-        if not any(ed25519(key, raw, body.encode() + b"\n") for key in self.trust.engines for raw in held):
-            no("the checkpoint is not signed by an engine")
+        self.signed_note(note)
         if moment(self.entries[-1]["ts"]) > time.time() + 600:
             no("the log ends in the future")
         return f"{len(lines)} entries"
+
+    def signed_note(self, note: bytes) -> None:
+        """Refuses a checkpoint that no engine signed."""
+        body, _, tail = note.decode().partition("\n\n")
+        held = [base64.b64decode(line.split(" ")[2])[4:] for line in tail.splitlines() if line.startswith("\u2014 ")]
+        if not any(ed25519(key, raw, body.encode() + b"\n") for key in self.trust.engines for raw in held):
+            no("a checkpoint is not signed by an engine")
+
+    def check_machines(self) -> str:
+        """Every judgement and deployment of the log is stated by an engine, and nothing else under their names."""
+        said: dict[str, list[Any]] = {"gate-judgement": [], "deployment": []}
+        lines, origin = [entry["line"] for entry in self.entries], self.seal["log"]["origin"]
+        for line in self.file("attestations.intoto.jsonl").splitlines():
+            outer = strict(line, "a machine statement")
+            payload = base64.b64decode(outer["payload"], validate=True)
+            message = b"DSSEv1 28 application/vnd.in-toto+json %d %s" % (len(payload), payload)
+            held = [base64.b64decode(item["sig"]) for item in outer["signatures"]]
+            if not any(ed25519(key, raw, message) for key in self.trust.engines for raw in held):
+                no("no engine signed a machine statement")
+            statement = strict(payload, "a machine statement")
+            kind, words = statement["predicateType"].split(":")[-2], statement["predicate"]
+            if kind in said and statement["predicateType"] == f"urn:gonogo:predicate:{kind}:v1":
+                if statement["subject"][0]["digest"]["sha256"] != self.seal["release"]["digest"]:
+                    no("a machine statement is about another release")
+                names = ("gate", "attempt", "verdict", "judgement_sha256", "run_id", "checkpoint", "report_sha256")
+                said[kind].append([words.get(name) for name in names])
+        wanted = []
+        for entry in self.of("gate.judged"):
+            size, facts = entry["seq"], entry["data"]
+            log = {"origin": origin, "size": size, "root": root_of(lines[:size]), "head": sha(lines[size - 1])}
+            row = [facts[name] for name in ("gate", "attempt", "verdict", "judgement_sha256")]
+            wanted.append([*row, self.seal["run_id"], log, None])
+        newest = {e["data"]["name"]: e for e in self.of("evidence.sealed") if e["data"]["status"] != "claimed"}
+        reports = sorted((newest[name] for name in newest if name in REPORTS), key=lambda entry: entry["seq"])
+        ends = [(self.seal["run_id"], entry["data"]["sha256"]) for entry in reports]
+        if said["gate-judgement"] != wanted or [(row[4], row[6]) for row in said["deployment"]] != ends:
+            no("the machine statements are not those of the log")
+        return f"{len(wanted)} judgements, {len(ends)} deployments"
+
+    def proven(self, name: str) -> Entry:
+        """The entry that a proof places in the log of the site."""
+        head, _, note = self.file(f"proofs/{name}.tlog-proof").partition(b"\n\n")
+        parts, (origin, size, root) = head.decode().split("\n"), checkpoint(note)
+        line, index = base64.b64decode(parts[1][6:]), int(parts[2][6:])
+        self.signed_note(note)
+        entry: Entry = strict(line, name)
+        right = (parts[0], parts[1][:6], parts[2][:6]) == ("c2sp.org/tlog-proof@v1", "extra ", "index ")
+        found = under(line, index, size, [base64.b64decode(text) for text in parts[3:]])
+        if not right or origin != self.policy["site"] or found != root or entry["seq"] != index:
+            no(f"{name} is not shown to be in the log of the site")
+        return entry
+
+    def check_population(self) -> str:
+        """The run stands in the log of the site, under the number of the seal."""
+        opened, first, run = self.proven("opened"), self.entries[0]["data"], self.seal["run_id"]
+        same = all(opened["data"][name] == first[name] for name in ("release_digest", "environment", "protocol"))
+        if (opened["type"], opened["data"]["run"], opened["seq"]) != ("run.opened", run, self.seal["sequence"]):
+            no("the log of the site has another run under this number")
+        if not same or self.seal["site_log"] != {"origin": self.policy["site"], "index": opened["seq"]}:
+            no("the log of the site says something else about this run")
+        if "proofs/closed.tlog-proof" in self.files and self.proven("closed")["data"].get("run") != run:
+            no("the end of another run is shown")
+        if any(f"proofs/readiness-{end}.tlog-proof" in self.files for end in ("opened", "closed")):
+            before, end = self.proven("readiness-opened")["data"], self.proven("readiness-closed")
+            wanted = ("run.closed", before["run"], "ready", first["release_digest"])
+            if (end["type"], end["data"]["run"], end["data"]["outcome"], before["release_digest"]) != wanted:
+                no("the run before is not one that found this release ready")
+        return "entry {} of {}".format(opened["seq"], self.policy["site"])
 
     def check_evidence(self) -> str:
         """Every file that the log names is here, and nothing else poses as one."""
@@ -805,7 +887,8 @@ def seated(places: list[set[str]], voices: list[Entry], taken: set[str], *, dist
 def verified(package: Package) -> list[Result]:
     """Run the checks in order, up to the first that refuses."""
     results: list[Result] = []
-    for name in ("files", "seal", "log", "evidence", "gates", "protocol", "statements", "decisions", "anchors"):
+    for name in ("files", "seal", "log", "evidence", "gates", "protocol", "statements", "decisions", "machines",
+                 "population", "anchors"):
         try:
             results.append((name, True, getattr(package, "check_" + name)()))
         except Refused as reason:
