@@ -23,7 +23,8 @@ from gonogo.measure.licences import LicencePolicy, standing
 from gonogo.measure.markdown import cell
 from gonogo.measure.parity import ParitySeen, SideRead, parity_body
 from gonogo.measure.parity_diff import Leaf
-from gonogo.measure.parity_sources import SourceForm, SourceOptions, read_source
+from gonogo.measure.parity_forms import read_source
+from gonogo.measure.parity_leaves import SourceOptions
 from gonogo.measure.quorum import Vote, filled_slots
 from gonogo.measure.rederiving import DERIVATIONS, disagreements
 from gonogo.measure.rehearsal import RehearsalSeen, StateAfter, rehearsal_body
@@ -157,7 +158,7 @@ def test_a_cut_or_dirty_report_is_refused_remarked_or_read_as_it_was(noise: byte
 
 
 @given(st.binary(max_size=60), st.sampled_from(["env", "json", "yaml", "toml"]))
-def test_a_parity_source_is_read_or_refused(data: bytes, form: SourceForm) -> None:
+def test_a_parity_source_is_read_or_refused(data: bytes, form: str) -> None:
     try:
         read = read_source(data, form, "x", SourceOptions("configuration", Secret("salt")))
     except BadInput:

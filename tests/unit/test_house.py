@@ -25,7 +25,7 @@ FLOORS = (
     ("reports",),
     ("ports",),
     ("adapters", "engine"),
-    ("control",),
+    ("control", "contracts"),
     ("demo",),
     ("cli",),
     ("__main__",),

@@ -14,7 +14,9 @@ from gonogo.measure.glob_rules import ParityRules
 from gonogo.measure.header import RawFile
 from gonogo.measure.parity import ParitySeen, SideRead, parity_body
 from gonogo.measure.parity_diff import Encrypted, Fingerprint
-from gonogo.measure.parity_sources import SourceForm, SourceOptions, flattened, read_env, read_source
+from gonogo.measure.parity_forms import read_source
+from gonogo.measure.parity_leaves import SourceOptions, flattened
+from gonogo.measure.parity_sources import read_env
 from gonogo.terms import Digest, Secret
 
 CONFIGURATION = SourceOptions("configuration", Secret("salt"))
@@ -49,7 +51,7 @@ def test_an_env_file_that_is_not_understood_is_refused_with_its_line(text: bytes
         ("yaml", b'db:\n  pool: 5\n  ratio: 0.50\n  on: true\n  name: "5"\n  none: null\n  hosts: [a, b]\n'),
     ],
 )
-def test_json_and_yaml_of_one_content_have_the_same_typed_leaves(form: SourceForm, text: bytes) -> None:
+def test_json_and_yaml_of_one_content_have_the_same_typed_leaves(form: str, text: bytes) -> None:
     leaves = read_source(text, form, "x", CONFIGURATION)
     assert leaves == {
         "/configuration/db/pool": 5,
@@ -153,7 +155,7 @@ def test_fingerprints_depend_on_the_salt() -> None:
         ("toml", b"\xff"),
     ],
 )
-def test_a_source_that_two_readers_could_read_differently_is_refused(form: SourceForm, text: bytes) -> None:
+def test_a_source_that_two_readers_could_read_differently_is_refused(form: str, text: bytes) -> None:
     with pytest.raises(BadInput):
         read_source(text, form, "x", CONFIGURATION)
 

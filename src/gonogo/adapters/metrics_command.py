@@ -29,11 +29,16 @@ class CommandSource:
             found = self.command.ask()
         except Broken as error:
             return MetricSample((), tuple((slot, f"{error.where}: {error.what}") for slot in self.slots))
-        read = tuple(_slot(slot, found) for slot in self.slots)
-        return MetricSample(
-            tuple(one for one in read if isinstance(one, CounterSample)),
-            tuple(one for one in read if not isinstance(one, CounterSample)),
-        )
+        return counted(found, self.slots)
+
+
+def counted(found: Mapping[str, Tree], slots: tuple[str, ...]) -> MetricSample:
+    """The counters of `slots` in what a command or provider said; a slot of which it says nothing usable is missing."""
+    read = tuple(_slot(slot, found) for slot in slots)
+    return MetricSample(
+        tuple(one for one in read if isinstance(one, CounterSample)),
+        tuple(one for one in read if not isinstance(one, CounterSample)),
+    )
 
 
 def _slot(slot: str, found: Mapping[str, Tree]) -> CounterSample | tuple[str, str]:

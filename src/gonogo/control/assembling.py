@@ -19,6 +19,7 @@ from gonogo.adapters.json_command import JsonCommand
 from gonogo.adapters.keys import FileEngineKey
 from gonogo.adapters.metrics_command import CommandSource
 from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
+from gonogo.adapters.plugins import PluginProviders
 from gonogo.adapters.probe_http import HttpProber
 from gonogo.adapters.project_files import ProjectFiles
 from gonogo.adapters.target_caddy import CaddyTarget
@@ -103,6 +104,7 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         environ=environ,
         ring=ring,
         history=GitHistory(root, environ),
+        providers=PluginProviders(root),
     )
 
 

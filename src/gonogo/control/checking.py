@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Final
 
+from gonogo.adapters.plugins import PluginProviders
 from gonogo.control.sources import (
     BUILTIN_PROTOCOLS,
     LIBRARY,
@@ -23,6 +24,7 @@ from gonogo.control.sources import (
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.findings import Finding, Level, Origin
 from gonogo.plan.compiling import Source
+from gonogo.plan.providers_named import named_providers
 from gonogo.plan.release import read_release
 
 MARK: Final = "EDIT-ME"
@@ -200,7 +202,19 @@ def _release(workspace: Workspace, release: str) -> Iterator[Finding]:
             yield Finding("GN1007", Level.ERROR, message, origin, notes=("build it again, or correct the manifest",))
 
 
+def _providers(workspace: Workspace) -> Iterator[Finding]:
+    """Providers that the project names and nobody installed; they are looked up and never loaded here."""
+    providers = PluginProviders(workspace.root)
+    for group, word in named_providers(workspace.project):
+        try:
+            providers.require(group, word)
+        except BadInput as error:
+            origin = _named_at(workspace, word, workspace.project.origin)
+            yield Finding("GN1008", Level.ERROR, error.what, origin, notes=(error.next_step,))
+
+
 def _machine(workspace: Workspace, environ: Mapping[str, str]) -> Iterator[Finding]:
+    yield from _providers(workspace)
     for name, argv, origin in _programs(workspace):
         program = next(iter(argv), "")
         if (

@@ -24,6 +24,7 @@ from gonogo.ports import (
     Journal,
     MetricSource,
     Prober,
+    Providers,
     Target,
     Vault,
     Views,
@@ -51,6 +52,7 @@ class World:
     environ: Mapping[str, str]
     ring: Callable[[], Ring]
     history: History
+    providers: Providers
 
 
 @dataclass(frozen=True, slots=True)

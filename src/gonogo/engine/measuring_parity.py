@@ -13,10 +13,11 @@ from gonogo.measure.glob_rules import AcceptedDrift, ExpectedDifference, ParityR
 from gonogo.measure.header import RawFile
 from gonogo.measure.parity import ParitySeen, Side, SideRead, SideUnread, parity_body
 from gonogo.measure.parity_diff import Leaf
-from gonogo.measure.parity_sources import SourceForm, SourceOptions, read_source
+from gonogo.measure.parity_forms import read_source
+from gonogo.measure.parity_leaves import SourceOptions
 from gonogo.terms import Secret, Severity, digest_of
 
-FORMS: Mapping[str, SourceForm] = {".env": "env", ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml"}
+FORMS: Mapping[str, str] = {".env": "env", ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml"}
 
 
 def _side(bench: Bench, kind: str, salt: Secret) -> Side:

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.gating import judge_file
 from gonogo.engine.measuring_intake import foreign_artifacts
 from gonogo.engine.runs_seen import left_behind
+from gonogo.errors import BadInput, Broken
 from gonogo.evidence.exporting import PARTS_LIST
 from gonogo.measure.header import RawFile
 from gonogo.measure.licences import LicencePolicy, read_cyclonedx
 from gonogo.measure.rederiving import DERIVATIONS, is_derived
 from gonogo.measure.scan_findings import ScanRead, ScanUnread
-from gonogo.measure.scanner_reports import ScannerForm, read_scan
 from gonogo.measure.security import ControlSeen, LicenceAudit, ScanPolicy, SecuritySeen, incomplete, security_body
+from gonogo.plan.project import Scan
 from gonogo.terms import Verdict, digest_of
 
 GOOD = frozenset({"pass", "success", "complete", "ready"})
-SCAN_FORMS: Mapping[str, ScannerForm] = {
-    "sarif": "sarif",
-    "secrets-sarif": "secrets-sarif",
-    "bandit": "bandit",
-    "pip-audit": "pip-audit",
-    "gitleaks": "gitleaks",
-    "npm-audit": "npm-audit",
-    "semgrep": "semgrep",
-    "trivy": "trivy",
-}
 
 
 def security(bench: Bench) -> Looked:
@@ -44,8 +34,7 @@ def security(bench: Bench) -> Looked:
         name = f"security-scans-{scan.name}-{scan.report}"
         raw_files.append(Produced(name, left.data))
         # What is required is bound by name, so the report is filed under the name of its binding.
-        read = read_scan(left.data, SCAN_FORMS[scan.form], RawFile(name, left.digest))
-        scans.append(replace(read, tool=scan.name))
+        scans.append(_read(bench, scan, left.data, RawFile(name, left.digest)))
     body = security_body(
         SecuritySeen(
             release_digest=bench.plan.release.digest,
@@ -75,6 +64,14 @@ def _parts_list(bench: Bench) -> tuple[Produced, ...]:
         return ()
     path = bound.sbom.replace("{release}", bench.plan.release.version)
     return (Produced(PARTS_LIST, bench.world.files.read(path), "external"),)
+
+
+def _read(bench: Bench, scan: Scan, data: bytes, raw: RawFile) -> ScanRead | ScanUnread:
+    try:
+        read = bench.world.providers.scan(scan.form, data, raw.name)
+    except (BadInput, Broken) as error:
+        return ScanUnread(scan.name, str(error).split("\n", 1)[0], raw)
+    return replace(read, tool=scan.name, raw=raw)
 
 
 def _licences(bench: Bench) -> LicenceAudit | None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar, read_yaml
 from gonogo.errors import BadInput
 from gonogo.measure.parity_diff import Fingerprint, Leaf
-from gonogo.measure.parity_sources import SourceOptions, flattened, from_yaml
+from gonogo.measure.parity_leaves import SourceOptions, flattened
+from gonogo.measure.parity_sources import from_yaml
 from gonogo.terms import Secret
 
 _SETTINGS = ("configuration", "feature_flags")

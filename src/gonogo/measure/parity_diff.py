@@ -35,6 +35,20 @@ class Encrypted:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that the source names and does not tell, with the reason; it can be compared by nobody (PAR-09)."""
+
+    reason: str
+
+
+class Empty(enum.Enum):
+    """A setting that has parts and has none of them."""
+
+    MAPPING = "{}"
+    LIST = "[]"
+
+
 class Absent(enum.Enum):
     """What a side has at a path where it has nothing."""
 
@@ -43,7 +57,7 @@ class Absent(enum.Enum):
 
 ABSENT = Absent.ABSENT
 
-Leaf: TypeAlias = bool | int | Decimal | str | Fingerprint | Encrypted | None
+Leaf: TypeAlias = bool | int | Decimal | str | Fingerprint | Encrypted | Unknown | Empty | None
 SeenLeaf: TypeAlias = Leaf | Absent
 
 
@@ -163,6 +177,8 @@ def _difference(left: SeenLeaf, right: SeenLeaf) -> Answer:
             return None if one_text == other_text else "encrypted anew each time; give fingerprints of the values"
         case (Encrypted(), Fingerprint()) | (Fingerprint(), Encrypted()):
             return "encrypted on one side, a fingerprint on the other"
+        case (Unknown(reason=reason), _) | (_, Unknown(reason=reason)):
+            return reason
         case _:
             return _plain_difference(left, right)
 
@@ -182,7 +198,11 @@ def shown(leaf: SeenLeaf) -> str:
             return f"fingerprint {digest[:16] if digest else 'unknown'}{age}"
         case Encrypted():
             return "(encrypted)"
+        case Unknown():
+            return "(unknown)"
         case Absent():
+            return leaf.value
+        case Empty():
             return leaf.value
         case str():
             return _cut(json.dumps(leaf, ensure_ascii=False))

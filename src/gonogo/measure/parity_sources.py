@@ -1,90 +1,77 @@
-"""Readers of parity sources: .env, JSON, YAML and TOML as bytes, flattened to typed leaves by path (PAR-01, PA-01..03).
+"""Readers of plain settings: .env, JSON, YAML and TOML, bytes to names with typed values (PAR-01, PA-01).
 
-Secrets are turned into keyed fingerprints while reading, so that no value of one ever leaves this file (PAR-02). What
-counts as a secret is decided by the name of the key and by the look of the value, always on the careful side.
+No message of a refusal quotes a value: nobody knows yet which of them is a secret.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal, TypeAlias, assert_never
+from typing import assert_never
 
 from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar, read_yaml
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import read_json
-from gonogo.measure.parity_diff import Encrypted, Fingerprint, Leaf
-from gonogo.terms import Secret
+from gonogo.measure.providers import Setting, Settings
 
-SourceForm: TypeAlias = Literal["env", "json", "yaml", "toml"]
-Parsed: TypeAlias = "Leaf | date | time | float | Sequence[Parsed] | Mapping[str, Parsed]"
-
-MOST_BYTES = 1 << 26
+MOST_BYTES = 1 << 25
 """Largest parity source that is read."""
 
-_SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase)?$|passwd|password|secret|token|api_?key|access_?key|private_?key|credential|auth_?key"
-    r"|encryption_?key|signing_?key|salt$|dsn$|connection_?string|cookie|bearer|jwt|(^|_)pw$|(^|_)pat$",
-    re.IGNORECASE,
-)
-_SECRET_VALUE = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]*:[^/\s@]+@|\bgh[pousr]_\w{20}|\bAKIA[0-9A-Z]{16}|\bxox[abprs]-"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.|\bsk-[\w-]{20}|\bglpat-[\w-]{20}",
-    re.ASCII,
-)
 _ENV_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=(.*)", re.ASCII)
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
 _FRACTION = re.compile(r"-?(0|[1-9][0-9]{0,18})\.[0-9]{1,18}", re.ASCII)
 _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
-_SOPS_KEPT = ("age", "azure_kv", "gcp_kms", "hc_vault", "kms", "pgp")
 
 
-@dataclass(frozen=True, slots=True)
-class SourceOptions:
-    """How one source is read.
-
-    `below` is the first part of all its paths, e.g. `configuration`; `salt` keys the fingerprints and must be the same
-    for both sides; `secret_paths` are secret in any case.
-    """
-
-    below: str
-    salt: Secret
-    secret_paths: frozenset[str] = frozenset()
-
-
-def read_source(data: bytes, form: SourceForm, name: str, options: SourceOptions) -> Mapping[str, Leaf]:
-    """The leaves of one source by path (`/below/key/key`); BadInput, with file and line, where it is not readable."""
+def bounded(data: bytes, name: str) -> bytes:
+    """`data`; BadInput where it is empty or too large to be read."""
     if len(data) > MOST_BYTES:
         raise BadInput(f"{len(data)} bytes; the limit is {MOST_BYTES}", where=name, next_step="split the source")
-    parsed: Parsed
-    match form:
-        case "env":
-            parsed = read_env(data, name)
-        case "json":
-            parsed = read_json(data, name=name, limit=MOST_BYTES)
-        case "yaml":
-            parsed = from_yaml(read_yaml(data, name))
-        case "toml":
-            parsed = _read_toml(data, name)
-        case _:
-            assert_never(form)
-    if not isinstance(parsed, Mapping):
+    if not data.strip():
+        raise BadInput("the source is empty", where=name, next_step="let its tool write it again")
+    return data
+
+
+def read_json_settings(data: bytes, name: str) -> Settings:
+    """A JSON object."""
+    return named(json_value(data, name), name)
+
+
+def json_value(data: bytes, name: str) -> Setting:
+    """A JSON value; the message of a refusal quotes no value of the source."""
+    try:
+        return read_json(bounded(data, name), name=name, limit=MOST_BYTES)
+    except BadInput as error:
+        if "holds the number" in error.what:
+            raise BadInput("holds a number that is out of range", where=name, next_step=error.next_step) from error
+        raise
+
+
+def read_yaml_settings(data: bytes, name: str) -> Settings:
+    """One strict YAML mapping."""
+    return named(from_yaml(read_yaml(bounded(data, name), name)), name)
+
+
+def read_toml_settings(data: bytes, name: str) -> Settings:
+    """A TOML document."""
+    return named(_read_toml(bounded(data, name), name), name)
+
+
+def named(tree: Setting, name: str) -> Settings:
+    """`tree`; BadInput where it is not names with values."""
+    if not isinstance(tree, Mapping):
         raise BadInput(
             "settings must be names with values", where=name, next_step="give an object, not a list or value"
         )
-    return flattened(parsed, name, options)
+    return tree
 
 
 def read_env(data: bytes, name: str) -> Mapping[str, str]:
     """`NAME=value` lines as they are written; `${OTHER}` is not replaced (PA-01). Quotes around a value are removed."""
     values: dict[str, str] = {}
-    for number, line in enumerate(_text(data, name).split("\n"), start=1):
+    for number, line in enumerate(decoded(bounded(data, name), name).split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         found = _ENV_LINE.fullmatch(line.rstrip("\r"))
@@ -96,76 +83,7 @@ def read_env(data: bytes, name: str) -> Mapping[str, str]:
     return values
 
 
-def flattened(tree: Mapping[str, Parsed], name: str, options: SourceOptions) -> Mapping[str, Leaf]:
-    """Leaves of nested settings by JSON pointer; keys that a reader left in quotes lose them (PA-02)."""
-    leaves: dict[str, Leaf] = {}
-    for path, value in _walk(_without_sops_noise(tree), f"/{_escaped(options.below)}"):
-        if path in leaves:
-            raise BadInput(f"{path} stands twice", where=name, next_step="keep one of the two settings")
-        leaves[path] = _leaf(path, value, options)
-    return leaves
-
-
-def fingerprint_of(value: str, salt: Secret) -> str:
-    """Keyed digest of a secret: HMAC-SHA256 in hex. Without the salt nobody can try values against it."""
-    return hmac.new(salt.reveal().encode(), value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
-
-
-def is_secret(path: str, value: str, options: SourceOptions) -> bool:
-    """Whether a text is to be treated as a secret: listed, below `/secrets`, or looking like one by name or value."""
-    if options.below == "secrets" or path in options.secret_paths or _SECRET_VALUE.search(value):
-        return True
-    return any(_SECRET_NAME.search(part.replace("-", "_")) for part in path.split("/")[2:])
-
-
-def _walk(tree: Parsed, path: str) -> Iterator[tuple[str, Leaf | date | time | float]]:
-    pending: list[tuple[str, Parsed]] = [(path, tree)]
-    while pending:
-        here, value = pending.pop()
-        if isinstance(value, Mapping) and value:
-            pending.extend((f"{here}/{_escaped(_bare(key))}", below) for key, below in value.items())
-        elif isinstance(value, Sequence) and not isinstance(value, str) and value:
-            pending.extend((f"{here}/{index}", below) for index, below in enumerate(value))
-        elif isinstance(value, Mapping):
-            yield here, "{}"
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            yield here, "[]"
-        else:
-            yield here, value
-
-
-def _leaf(path: str, value: Leaf | date | time | float, options: SourceOptions) -> Leaf:
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, float):
-        return str(value)
-    if isinstance(value, str) and value.startswith("ENC[") and value.endswith("]"):
-        return Encrypted(value)
-    if isinstance(value, Fingerprint | Encrypted) or value is None or isinstance(value, bool):
-        return value
-    if is_secret(path, str(value), options):
-        return Fingerprint(fingerprint_of(f"{type(value).__name__}:{value}", options.salt))
-    return value
-
-
-def _without_sops_noise(tree: Mapping[str, Parsed]) -> Mapping[str, Parsed]:
-    """Of SOPS' own block only the recipients count, and that there is a MAC: the rest is new in each file (PA-03)."""
-    block = tree.get("sops")
-    if not isinstance(block, Mapping) or "mac" not in block:
-        return tree
-    recipients = {kind: _recipients(block[kind]) for kind in _SOPS_KEPT if block.get(kind)}
-    kept: Mapping[str, Parsed] = {**recipients, "mac": isinstance(block["mac"], str)}
-    return {**tree, "sops": kept}
-
-
-def _recipients(entries: Parsed) -> Parsed:
-    if isinstance(entries, str) or not isinstance(entries, Sequence):
-        return entries
-    kept = ("recipient", "arn", "fp", "resource_id", "vault_url", "vault_address", "key_name", "name")
-    return [{k: v for k, v in entry.items() if k in kept} for entry in entries if isinstance(entry, Mapping)]
-
-
-def from_yaml(node: Node) -> Parsed:
+def from_yaml(node: Node) -> Setting:
     """Typed values of strict YAML: quoted scalars are text; of plain ones only JSON's words and numbers are typed."""
     match node:
         case Pairs(values=values):
@@ -178,7 +96,7 @@ def from_yaml(node: Node) -> Parsed:
             assert_never(node)
 
 
-def _plain_scalar(text: str) -> Leaf:
+def _plain_scalar(text: str) -> bool | int | Decimal | str | None:
     if text in _WORDS:
         return _WORDS[text]
     if _WHOLE.fullmatch(text):
@@ -186,9 +104,9 @@ def _plain_scalar(text: str) -> Leaf:
     return Decimal(text) if _FRACTION.fullmatch(text) else text
 
 
-def _read_toml(data: bytes, name: str) -> Parsed:
+def _read_toml(data: bytes, name: str) -> Setting:
     try:
-        return tomllib.loads(_text(data, name), parse_float=_toml_fraction)
+        return tomllib.loads(decoded(data, name), parse_float=_toml_fraction)
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"not valid TOML: {error}", where=name, next_step="repair the file") from error
     except RecursionError as error:
@@ -200,7 +118,8 @@ def _toml_fraction(text: str) -> Decimal | str:
     return number if number.is_finite() else text
 
 
-def _text(data: bytes, name: str) -> str:
+def decoded(data: bytes, name: str) -> str:
+    """`data` as text; BadInput with the line where it is not UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -220,11 +139,3 @@ def _unquoted(written: str, where: str) -> str:
             "the quote is not closed on this line", where=where, next_step="close it, or escape the line ends"
         )
     return written[1:end]
-
-
-def _bare(key: str) -> str:
-    return key[1:-1] if len(key) > 1 and key.startswith('"') and key.endswith('"') else key
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

@@ -6,7 +6,7 @@ Each takes the output alone. No exit code is an input: 0, 1, 14 and 200 mean dif
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
@@ -14,6 +14,7 @@ from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_json
 from gonogo.measure.figures import read_time
 from gonogo.measure.header import RawFile
+from gonogo.measure.providers import ScanReader
 from gonogo.measure.sarif import read_sarif
 from gonogo.measure.scan_findings import ScanFinding, ScanRead, ScanUnread, finding, place, unique
 from gonogo.measure.stored_fields import Fields
@@ -42,7 +43,7 @@ _WORDS: Mapping[str, Severity] = {
 def read_scan(data: bytes, form: ScannerForm, raw: RawFile) -> ScanRead | ScanUnread:
     """The output of one scanner; a `ScanUnread` with the reason where it is empty, cut or of another shape (SC-02)."""
     try:
-        read = _READERS[form](data, raw.name)
+        read = SCAN_READERS[form](data, raw.name)
     except BadInput as error:
         return ScanUnread(form, str(error).split("\n", 1)[0], raw)
     return replace(read, raw=raw)
@@ -188,13 +189,14 @@ def _object(data: bytes, name: str) -> Fields:
     return Fields(value, name)
 
 
-def _secrets_sarif(data: bytes, name: str) -> ScanRead:
+def read_secrets_sarif(data: bytes, name: str) -> ScanRead:
+    """SARIF of a scanner that looks for secrets: what has no severity is critical, by policy."""
     return read_sarif(data, name, secrets=True)
 
 
-_READERS: Mapping[ScannerForm, Callable[[bytes, str], ScanRead]] = {
+SCAN_READERS: Mapping[str, ScanReader] = {
     "sarif": read_sarif,
-    "secrets-sarif": _secrets_sarif,
+    "secrets-sarif": read_secrets_sarif,
     "bandit": read_bandit,
     "pip-audit": read_pip_audit,
     "gitleaks": read_gitleaks,
@@ -202,3 +204,4 @@ _READERS: Mapping[ScannerForm, Callable[[bytes, str], ScanRead]] = {
     "semgrep": read_semgrep,
     "trivy": read_trivy,
 }
+"""The built-in scanner formats by the word that a project file uses; registered in group `gonogo.scanners`, too."""

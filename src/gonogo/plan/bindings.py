@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from gonogo.document.yaml_nodes import Pairs, read_yaml
 from gonogo.findings import Finding
+from gonogo.measure.scanner_reports import SCAN_READERS
 from gonogo.plan.project import (
     AcceptedDrift,
     ArtifactBinding,
@@ -207,11 +208,7 @@ def _scan(section: Section) -> Scan:
         section.text("name"),
         section.text("command"),
         section.text("report"),
-        section.choice(
-            "format",
-            ("sarif", "secrets-sarif", "bandit", "gitleaks", "pip-audit", "npm-audit", "semgrep", "trivy"),
-            "sarif",
-        ),
+        section.provider("format", tuple(SCAN_READERS), "sarif"),
         section.texts("expects", ()),
     )
     section.finish()

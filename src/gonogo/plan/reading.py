@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar
 from gonogo.findings import Finding, Level, Origin
+from gonogo.measure.providers import FOREIGN
 
 MISSING_KEY = "GN1001"
 WRONG_KIND = "GN1002"
@@ -26,6 +27,7 @@ Value = TypeVar("Value")
 
 _UNITS = {"ms": "0.001", "s": "1", "sec": "1", "m": "60", "min": "60", "h": "3600", "d": "86400"}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|sec|s|min|m|h|d)\Z")
+_FOREIGN = re.compile(rf"{FOREIGN}[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}")
 _ISO = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?\Z")
 
 
@@ -138,6 +140,15 @@ class Section:
         """One of `options`."""
         kind = "one of " + ", ".join(options)
         return self._typed(key, lambda raw: raw if raw in options else None, kind, default) or options[0]
+
+    def provider(self, key: str, known: tuple[str, ...], default: str | None = None) -> str:
+        """One of `known`, or `plugin:NAME` for a provider of another package, which is looked up when it is used."""
+        kind = f"one of {', '.join(known)}, or {FOREIGN}NAME for one of an installed package"
+
+        def read(raw: str) -> str | None:
+            return raw if raw in known or _FOREIGN.fullmatch(raw) else None
+
+        return self._typed(key, read, kind, default) or known[0]
 
     def seconds(self, key: str, default: Decimal | None = None) -> Decimal:
         """A duration with its unit, in seconds."""

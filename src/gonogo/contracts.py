@@ -1,0 +1,254 @@
+"""Contract tests of providers, for their makers: subclass one in a test file, fill in its samples, run pytest.
+
+    from gonogo.contracts import ScannerContract
+
+    class TestAcme(ScannerContract):
+        name = "acme"
+        clean = b'{"tool": "acme", "files": 3, "problems": []}'
+        dirty = b'{"tool": "acme", "files": 3, "problems": [{"rule": "A1", ...}]}'
+
+gonogo's own providers pass the same tests. What is asked of every provider: it answers only what it can prove from a
+whole input of its own kind, refuses everything else with BadInput, and quotes nothing that may be a secret.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from gonogo.adapters.metrics_command import counted
+from gonogo.adapters.plugins import BUILT_IN, PluginProviders, foreign
+from gonogo.errors import BadInput
+from gonogo.evidence.canonical import write_json
+from gonogo.measure.parity_diff import Leaf
+from gonogo.measure.parity_leaves import SourceOptions, flattened
+from gonogo.measure.provider_wire import scan_tree, settings_tree
+from gonogo.measure.providers import (
+    CHECKS,
+    FOREIGN,
+    METRICS,
+    PARITY,
+    SCANNERS,
+    CheckAnswer,
+    CheckQuestion,
+    MetricQuestion,
+    Settings,
+)
+from gonogo.measure.scan_findings import ScanRead
+from gonogo.terms import Secret
+
+FOREIGN_INPUT = (
+    b"",
+    b" \n",
+    b"null",
+    b"0",
+    b'"text"',
+    b"[]",
+    b"{}",
+    b"[[[[",
+    b"\xff\xfe\x00",
+    b"\x00" * 64,
+    b"<html><body>502 Bad Gateway</body></html>",
+    b'{"error": "unauthorized", "status": 401}',
+    b'{"a": 1, "a": 2}',
+    b"PK\x03\x04",
+)
+"""What a failed tool, a proxy or a wrong path leaves instead of a report: no reader may take any of it for one."""
+
+SECONDS = 5.0
+CUTS = 40
+
+
+class _Contract:
+    """What the contracts of all groups share."""
+
+    group: ClassVar[str]
+    name: ClassVar[str]
+    """The name of the entry point."""
+
+    def _word(self) -> str:
+        return self.name if self.name in BUILT_IN[self.group] else f"{FOREIGN}{self.name}"
+
+    def _providers(self) -> PluginProviders:
+        return PluginProviders(Path.cwd())
+
+    def test_it_is_registered_under_its_name(self) -> None:
+        """`[project.entry-points."GROUP"]` of the installed package names the function, once."""
+        if self.name not in BUILT_IN[self.group]:
+            assert callable(foreign(self.group, self.name).load())
+
+
+def _cuts(whole: bytes) -> Iterator[bytes]:
+    for number in range(CUTS):
+        part = whole[: len(whole) * number // CUTS]
+        if part.strip() != whole.strip():
+            yield part
+
+
+def _refusal(call: object, *arguments: object) -> str | None:
+    """The message of the BadInput that a call raises; None where it answers."""
+    assert callable(call)
+    try:
+        call(*arguments)
+    except BadInput as error:
+        return str(error)
+    return None
+
+
+class ScannerContract(_Contract):
+    """A reader of scanner reports. `clean` is a whole report without findings, `dirty` one with at least one."""
+
+    group = SCANNERS
+    clean: ClassVar[bytes]
+    dirty: ClassVar[bytes]
+    planted: ClassVar[str] = ""
+    """A secret that `dirty` quotes; it may not be in what is read."""
+
+    def _read(self, data: bytes) -> ScanRead:
+        return self._providers().scan(self._word(), data, "report.json")
+
+    def test_a_clean_report_has_no_finding_and_says_what_was_scanned(self) -> None:
+        """Coverage is evidence: `scanned` is a number above 0, or None where the tool never says it."""
+        read = self._read(self.clean)
+        assert read.findings == ()
+        assert read.tool
+        assert read.scanned is None or read.scanned > 0
+
+    def test_a_finding_is_found_and_has_the_same_fingerprint_each_time(self) -> None:
+        """The fingerprint is what a waiver names."""
+        first, again = self._read(self.dirty), self._read(self.dirty)
+        assert first.findings
+        assert all(found.fingerprint and found.rule and found.component for found in first.findings)
+        assert len({found.fingerprint for found in first.findings}) == len(first.findings)
+        assert scan_tree(first) == scan_tree(again)
+
+    def test_nothing_else_is_taken_for_a_report(self) -> None:
+        """An empty, foreign or damaged file is refused, never read as a clean scan."""
+        taken = [data for data in FOREIGN_INPUT if _refusal(self._read, data) is None]
+        assert taken == []
+
+    def test_a_report_that_was_cut_is_refused(self) -> None:
+        """A scanner that was killed leaves half a report."""
+        taken = [
+            len(part)
+            for whole in (self.clean, self.dirty)
+            for part in _cuts(whole)
+            if _refusal(self._read, part) is None
+        ]
+        assert taken == []
+
+    def test_no_secret_leaves_the_report(self) -> None:
+        """Scanners quote what they find (SC-06)."""
+        if self.planted:
+            assert self.planted.encode() in self.dirty
+            assert self.planted.encode() not in write_json(scan_tree(self._read(self.dirty)))
+
+    def test_it_answers_in_time(self) -> None:
+        """Both samples together, with the start of a process."""
+        began = time.monotonic()
+        self._read(self.clean)
+        self._read(self.dirty)
+        assert time.monotonic() - began < SECONDS
+
+
+class ParityContract(_Contract):
+    """A reader of settings. `source` is a whole source; `cut_shows` says whether a cut one can be told from it."""
+
+    group = PARITY
+    source: ClassVar[bytes]
+    changed: ClassVar[bytes]
+    """The same source with one setting changed."""
+
+    cut_shows: ClassVar[bool] = True
+    planted: ClassVar[str] = ""
+    """A secret in `source`; it may be in no leaf and in no message."""
+
+    def _read(self, data: bytes) -> Settings:
+        return self._providers().settings(self._word(), data, "source")
+
+    def _leaves(self, data: bytes) -> Mapping[str, Leaf]:
+        return flattened(self._read(data), "source", SourceOptions("configuration", Secret("salt of the contract")))
+
+    def test_a_source_gives_settings_and_each_time_the_same(self) -> None:
+        """Nothing random, no clock: two readings of the same bytes are the same."""
+        assert self._leaves(self.source)
+        assert settings_tree(self._read(self.source)) == settings_tree(self._read(self.source))
+
+    def test_a_changed_setting_is_a_changed_leaf(self) -> None:
+        """What differs in the source differs in the leaves."""
+        assert self._leaves(self.source) != self._leaves(self.changed)
+
+    def test_nothing_else_is_taken_for_a_source(self) -> None:
+        """Nothing, blanks and bytes that are no text are refused; so is whatever has no setting in it."""
+        taken = [data for data in (b"", b" \n", b"\xff\xfe\x00", b"\x00" * 64) if _refusal(self._leaves, data) is None]
+        assert taken == []
+
+    def test_a_source_that_was_cut_is_refused(self) -> None:
+        """Half a file is no source; only formats of lines cannot tell."""
+        taken = [len(part) for part in _cuts(self.source) if _refusal(self._read, part) is None]
+        assert taken == [] or not self.cut_shows
+
+    def test_no_secret_leaves_the_source(self) -> None:
+        """Neither in a leaf nor in the message about a damaged source (PAR-02)."""
+        if not self.planted:
+            return
+        assert self.planted.encode() in self.source
+        assert self.planted not in str(self._leaves(self.source))
+        said = [_refusal(self._read, part) or "" for part in _cuts(self.source)]
+        said.append(_refusal(self._read, self.source + b"\n}{\xff") or "")
+        assert [text for text in said if self.planted in text] == []
+
+    def test_it_answers_in_time(self) -> None:
+        """Once, with the start of a process."""
+        began = time.monotonic()
+        self._read(self.source)
+        assert time.monotonic() - began < SECONDS
+
+
+class CheckContract(_Contract):
+    """A check. `passing` and `failing` are questions that it can answer where the test runs."""
+
+    group = CHECKS
+    passing: ClassVar[CheckQuestion]
+    failing: ClassVar[CheckQuestion]
+
+    def _ask(self, question: CheckQuestion) -> CheckAnswer:
+        return self._providers().check(self._word(), question)
+
+    def test_it_passes_what_is_good(self) -> None:
+        """The passing question passes."""
+        answer = self._ask(self.passing)
+        assert answer.result == "pass", answer.detail
+
+    def test_it_does_not_pass_what_is_bad_and_says_why(self) -> None:
+        """The failing question does not, and `detail` tells people what to do."""
+        answer = self._ask(self.failing)
+        assert answer.result != "pass"
+        assert answer.detail
+
+    def test_it_does_not_pass_without_its_options(self) -> None:
+        """A question that lacks what the check needs is no pass."""
+        bare = CheckQuestion("bare", "nowhere", "http://127.0.0.1:9", {}, "0", "0" * 64)
+        assert self._ask(bare).result != "pass"
+
+
+class MetricsContract(_Contract):
+    """A source of metrics. `question` names slots that it can read where the test runs."""
+
+    group = METRICS
+    question: ClassVar[MetricQuestion]
+
+    def test_it_gives_cumulative_counters_of_every_slot(self) -> None:
+        """Each slot has requests, errors and buckets that do not contradict each other."""
+        sample = counted(self._providers().counters(self._word(), self.question), tuple(self.question.slots))
+        assert sample.missing == ()
+        assert {slot.slot for slot in sample.slots} == set(self.question.slots)
+
+    def test_a_slot_that_does_not_answer_is_missing_and_never_zero(self) -> None:
+        """Nothing listens at port 9 of this machine."""
+        silent = MetricQuestion(dict.fromkeys(self.question.slots, "http://127.0.0.1:9"), self.question.options)
+        sample = counted(self._providers().counters(self._word(), silent), tuple(silent.slots))
+        assert sample.slots == ()
+        assert all(why for _, why in sample.missing)
