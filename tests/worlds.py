@@ -28,6 +28,7 @@ from gonogo.ports import (
     MetricSample,
     Moved,
     NeverStarted,
+    Notice,
     Output,
     Running,
     Sealed,
@@ -371,10 +372,10 @@ class RememberingAnnouncer:
     """Keeps every message."""
 
     def __init__(self) -> None:
-        self.said: list[tuple[str, str]] = []
+        self.said: list[Notice] = []
 
-    def say(self, prefix: str, text: str) -> None:
-        self.said.append((prefix, text))
+    def say(self, notice: Notice) -> None:
+        self.said.append(notice)
 
 
 class MemoryKey:

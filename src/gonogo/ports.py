@@ -365,11 +365,58 @@ class Views(Protocol):
         ...
 
 
-class Announcer(Protocol):
-    """Tells people. A message that cannot be delivered is recorded and never turns a gate (COM-24)."""
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message for people, as every channel gets it. `number` is the ledger entry that records it, -1 before that.
 
-    def say(self, prefix: str, text: str) -> None:
-        """Deliver one message."""
+    `to` are recipients by role; `severity` is CRITICAL, WARNING, INFO or empty.
+    """
+
+    run: RunId
+    number: int
+    at: datetime
+    sender: str
+    project: str
+    release: str
+    phase: int
+    severity: str
+    to: tuple[str, ...]
+    prefix: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of one notice on one channel; `reason` says why it did not arrive and is empty where it did."""
+
+    run: RunId
+    number: int
+    channel: str
+    attempts: int
+    reason: str
+
+
+class Announcer(Protocol):
+    """Tells people at once, on a terminal or in a log. What cannot be told never turns a gate (COM-24)."""
+
+    def say(self, notice: Notice) -> None:
+        """Say one message."""
+        ...
+
+
+class Post(Protocol):
+    """Carries notices to people who are elsewhere. It never makes anybody wait, and every outcome is told (COM-24)."""
+
+    def channels(self, to: tuple[str, ...]) -> tuple[str, ...]:
+        """The channels by which a notice for these recipients goes."""
+        ...
+
+    def hand(self, channel: str, notice: Notice) -> None:
+        """Begin to carry a notice; returns at once."""
+        ...
+
+    def finished(self, wait: float = 0.0) -> tuple[Delivery, ...]:
+        """What has arrived or failed since last asked; waits at most `wait` seconds while something is under way."""
         ...
 
 

@@ -101,7 +101,7 @@ def test_every_point_is_passed_in_a_straight_run_or_shown_by_a_test_of_its_own(
     rehearsed: tuple[Stage, Straight], small: tuple[Stage, Straight]
 ) -> None:
     passed = {*rehearsed[1].in_order(), *small[1].in_order()}
-    assert rehearsed[1].ending.facts["message.announced", "[GONOGO | RUN START]", "0"] == 1
+    assert rehearsed[1].ending.facts["message.announced", "[MASTER RAY™ | RUN START]", "0"] == 1
     assert {point.name for point in POINTS} == passed | ELSEWHERE
 
 

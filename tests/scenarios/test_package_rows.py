@@ -56,7 +56,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
 
 @pytest.mark.req("PKG-05", "REV-06")
 def test_phase_four_is_announced_when_it_begins_when_people_are_asked_and_when_it_ends(left: Left) -> None:
-    wanted = ("[GONOGO | PHASE 4 START]", "[APPROVAL REQUEST] readiness review", "[GONOGO | PHASE 4 COMPLETE]")
+    wanted = ("[MASTER RAY™ | PHASE 4 START]", "[APPROVAL REQUEST] readiness review", "[MASTER RAY™ | PHASE 4 COMPLETE]")
     places = [next(at for at, text in enumerate(left.messages) if text.startswith(word)) for word in wanted]
     assert places == sorted(places)
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gonogo.adapters.announcing import Announcers, CommandAnnouncer, LogAnnouncer, StreamAnnouncer, cleaned, message
-from gonogo.adapters.clock import SystemClock
+from gonogo.adapters.announcing import Announcers, LogAnnouncer, StreamAnnouncer, cleaned, message
 from gonogo.errors import Broken
-from gonogo.ports import Announcer
-from worlds import RememberingAnnouncer, SimulatedClock
+from gonogo.ports import Announcer, Notice
+from gonogo.terms import RunId
+from tests.worlds import MORNING, RememberingAnnouncer, SimulatedClock
 
 PREFIX = "[MASTER RAY™ | PHASE 1 START]"
 
@@ -23,14 +22,18 @@ PREFIX = "[MASTER RAY™ | PHASE 1 START]"
 class Loud:
     """An announcer that always fails."""
 
-    def say(self, prefix: str, text: str) -> None:
-        raise Broken(f"no line for {prefix} {text}")
+    def say(self, notice: Notice) -> None:
+        raise Broken(f"no line for {notice.prefix} {notice.text}")
+
+
+def notice(prefix: str, text: str) -> Notice:
+    return Notice(RunId("r1"), 4, MORNING, "engine:local", "shop", "v2", 1, "", ("stakeholders",), prefix, text)
 
 
 @pytest.mark.req("COM-03")
 def test_a_message_is_printed_as_prefix_and_text(tmp_path: Path) -> None:
     stream, reports = io.StringIO(), list[str]()
-    StreamAnnouncer(stream, reports.append).say(PREFIX, "checking intake")
+    StreamAnnouncer(stream, reports.append).say(notice(PREFIX, "checking intake"))
     assert (stream.getvalue(), reports) == (f"{PREFIX} - checking intake\n", [])
     assert not list(tmp_path.iterdir())
 
@@ -39,14 +42,14 @@ def test_a_message_is_printed_as_prefix_and_text(tmp_path: Path) -> None:
 def test_a_closed_stream_is_reported_and_raises_nothing() -> None:
     stream, reports = io.StringIO(), list[str]()
     stream.close()
-    StreamAnnouncer(stream, reports.append).say(PREFIX, "text")
+    StreamAnnouncer(stream, reports.append).say(notice(PREFIX, "text"))
     assert len(reports) == 1
 
 
 def test_a_terminal_that_cannot_show_a_character_still_gets_the_message() -> None:
     raw, reports = io.BytesIO(), list[str]()
     terminal = io.TextIOWrapper(raw, encoding="ascii")
-    StreamAnnouncer(terminal, reports.append).say("[A]", "größer ✓")
+    StreamAnnouncer(terminal, reports.append).say(notice("[A]", "größer ✓"))
     assert raw.getvalue() == b"[A] - gr??er ?\n"
     assert reports == []
 
@@ -54,13 +57,14 @@ def test_a_terminal_that_cannot_show_a_character_still_gets_the_message() -> Non
 @pytest.mark.req("COM-01")
 def test_each_message_is_one_line_of_json_with_time_run_and_channel(tmp_path: Path) -> None:
     clock, path = SimulatedClock(), tmp_path / "logs" / "messages.jsonl"
-    log = LogAnnouncer(path, clock, {"run": "r1", "channel": "log"}, pytest.fail)
-    log.say(PREFIX, "one\ntwo \x1b[31m")
+    log = LogAnnouncer(path, clock, {"channel": "log"}, pytest.fail)
+    log.say(notice(PREFIX, "one\ntwo \x1b[31m"))
     clock.sleep(1.5)
-    log.say("[B]", "")
+    log.say(notice("[B]", ""))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    first = {"run": "r1", "channel": "log", "prefix": PREFIX, "text": "one\ntwo ?[31m"}
-    assert lines[0] == first | {"time": "2026-11-21T10:00:00.000Z"}
+    first = {"run": "r1", "sender": "engine:local", "channel": "log", "prefix": PREFIX, "text": "one\ntwo ?[31m"}
+    assert {key: lines[0][key] for key in first} == first
+    assert (lines[0]["time"], lines[0]["to"]) == ("2026-11-21T10:00:00.000Z", ["stakeholders"])
     assert lines[1]["time"] == "2026-11-21T10:00:01.500Z"
 
 
@@ -68,51 +72,18 @@ def test_each_message_is_one_line_of_json_with_time_run_and_channel(tmp_path: Pa
 def test_a_log_that_cannot_be_written_is_reported_with_its_path(tmp_path: Path) -> None:
     reports: list[str] = []
     (tmp_path / "log").symlink_to("/etc/passwd")
-    LogAnnouncer(tmp_path / "log", SimulatedClock(), {}, reports.append).say("[A]", "text")
+    LogAnnouncer(tmp_path / "log", SimulatedClock(), {}, reports.append).say(notice("[A]", "text"))
     (tmp_path / "file").touch()
-    LogAnnouncer(tmp_path / "file" / "log", SimulatedClock(), {}, reports.append).say("[A]", "text")
+    LogAnnouncer(tmp_path / "file" / "log", SimulatedClock(), {}, reports.append).say(notice("[A]", "text"))
     assert [str(tmp_path / name) in report for name, report in zip(("log", "file/log"), reports, strict=True)]
-
-
-def command(folder: Path, text: str) -> list[str]:
-    script = folder / "notify.sh"
-    script.write_text(f"#!/bin/sh\n{text}\n")
-    script.chmod(0o755)
-    return [str(script), "--to", "team; rm -rf x"]
-
-
-@pytest.mark.req("COM-23")
-def test_a_bound_command_gets_the_text_on_standard_input_and_its_arguments_untouched(tmp_path: Path) -> None:
-    argv = command(tmp_path, f'cat > {tmp_path}/got; printf "%s|" "$@" >> {tmp_path}/got')
-    CommandAnnouncer(argv, os.environ, SystemClock(), pytest.fail).say(PREFIX, "ready ✓")
-    assert (tmp_path / "got").read_text() == f"{PREFIX} - ready ✓\n--to|team; rm -rf x|"
-
-
-@pytest.mark.req("COM-24")
-def test_a_failing_command_is_tried_three_times_then_reported_and_raises_nothing(tmp_path: Path) -> None:
-    clock, reports = SimulatedClock(), list[str]()
-    argv = command(tmp_path, f"echo x >> {tmp_path}/count; printf 'no \\033[31mroute' >&2; exit 7")
-    CommandAnnouncer(argv, os.environ, clock, reports.append).say("[A]", "text")
-    assert (tmp_path / "count").read_text() == "x\n" * 3
-    assert clock.sleeps == [2.0, 2.0]
-    assert len(reports) == 1
-    assert reports[0].endswith("exit code 7: no ?[31mroute")
-
-
-@pytest.mark.req("COM-24")
-@pytest.mark.parametrize("argv", [[], ["/nonexistent/notify"], ["a\0b"]])
-def test_a_command_that_cannot_run_is_reported_and_raises_nothing(argv: list[str]) -> None:
-    reports: list[str] = []
-    CommandAnnouncer(argv, os.environ, SimulatedClock(), reports.append).say("[A]", "text")
-    assert len(reports) == 1
 
 
 @pytest.mark.req("COM-24")
 def test_one_announcer_that_fails_does_not_keep_the_others_from_speaking() -> None:
     heard, reports = RememberingAnnouncer(), list[str]()
     several: list[Announcer] = [Loud(), heard]
-    Announcers(several, reports.append).say("[A]", "text")
-    assert heard.said == [("[A]", "text")]
+    Announcers(several, reports.append).say(notice("[A]", "text"))
+    assert heard.said == [notice("[A]", "text")]
     assert len(reports) == 1
 
 

@@ -1,27 +1,22 @@
-"""Telling people: on a stream, in a log of messages, through a bound command. A message never decides anything.
+"""Saying messages at once: on a terminal and in a log. A message never decides anything.
 
-Whatever fails here is recorded beside the message and shown, and goes no further (COM-01, COM-24).
+Whatever fails here is reported and goes no further (COM-01, COM-24).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Final, TextIO
 
-from gonogo.adapters.command_checks import INHERITED
 from gonogo.adapters.durable import clean_line, make_folder, reason_of, write_all
 from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import time_text
-from gonogo.ports import Announcer, Clock
+from gonogo.ports import Announcer, Clock, Notice
+from gonogo.terms import Json
 
-TRIES: Final = 3
-PAUSE: Final = 2.0
-LIMIT: Final = 20.0
 MOST_TEXT: Final = 8000
 
 Report = Callable[[str], None]
@@ -41,9 +36,9 @@ class StreamAnnouncer:
         self._stream = stream
         self._report = report
 
-    def say(self, prefix: str, text: str) -> None:
-        """Print `prefix - text`; a stream that is closed is reported."""
-        line = message(prefix, text) + "\n"
+    def say(self, notice: Notice) -> None:
+        """Print prefix and text; a stream that is closed is reported."""
+        line = message(notice.prefix, notice.text) + "\n"
         try:
             self._stream.write(line.encode(self._stream.encoding or "utf-8", "replace").decode("utf-8", "replace"))
             self._stream.flush()
@@ -52,7 +47,7 @@ class StreamAnnouncer:
 
 
 class LogAnnouncer:
-    """Appends each message as one JSON line with time, run, channel, prefix and text (COM-01)."""
+    """Appends each message as one JSON line with time, run, sender, channel, recipients, prefix and text (COM-01)."""
 
     def __init__(self, path: Path, clock: Clock, about: Mapping[str, str], report: Report) -> None:
         self._path = path
@@ -60,9 +55,10 @@ class LogAnnouncer:
         self._about = dict(about)
         self._report = report
 
-    def say(self, prefix: str, text: str) -> None:
+    def say(self, notice: Notice) -> None:
         """Append the message; a log that cannot be written is reported."""
-        line = log_line(self._clock.now(), self._about | {"prefix": cleaned(prefix), "text": cleaned(text)})
+        fields: dict[str, Json] = {**self._about, **notice_fields(notice), "time": time_text(self._clock.now())}
+        line = json_line(fields)
         try:
             make_folder(self._path.parent)
             descriptor = os.open(
@@ -76,46 +72,6 @@ class LogAnnouncer:
             self._report(f"a message could not be logged in {self._path}: {reason_of(error)}")
 
 
-class CommandAnnouncer:
-    """Hands each message to a bound command: arguments as a list, the text on standard input."""
-
-    def __init__(self, argv: Sequence[str], inherited: Mapping[str, str], clock: Clock, report: Report) -> None:
-        self._argv = tuple(argv)
-        self._env = {name: inherited[name] for name in ("PATH", *INHERITED) if inherited.get(name)} | {"TERM": "dumb"}
-        self._clock = clock
-        self._report = report
-
-    def say(self, prefix: str, text: str) -> None:
-        """Run the command up to three times; the last failure is reported."""
-        reason = ""
-        for attempt in range(TRIES):
-            if attempt:
-                self._clock.sleep(PAUSE)
-            reason = self._deliver(message(prefix, text))
-            if not reason:
-                return
-        self._report(f"a message could not be delivered by {self._argv[0] if self._argv else 'no command'}: {reason}")
-
-    def _deliver(self, text: str) -> str:
-        """Why it failed; empty where it did not."""
-        try:
-            ended = subprocess.run(  # noqa: S603 - an argument list that a person bound, without a shell
-                self._argv,
-                input=text.encode("utf-8", "replace") + b"\n",
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env=self._env,
-                timeout=LIMIT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return f"it took more than {LIMIT:g} s"
-        except (OSError, ValueError, IndexError) as error:
-            return clean_line(str(error))
-        said = clean_line(ended.stderr.decode(errors="replace"))
-        return f"exit code {ended.returncode}: {said}" if ended.returncode else ""
-
-
 class Announcers:
     """Several announcers as one; what goes wrong in one is reported and does not keep the others from speaking."""
 
@@ -123,11 +79,11 @@ class Announcers:
         self._announcers = tuple(announcers)
         self._report = report
 
-    def say(self, prefix: str, text: str) -> None:
+    def say(self, notice: Notice) -> None:
         """Hand the message to each."""
         for announcer in self._announcers:
             try:
-                announcer.say(prefix, text)
+                announcer.say(notice)
             except (GonogoError, OSError, ValueError) as error:
                 self._report(f"a message could not be delivered: {clean_line(str(error))}")
 
@@ -137,6 +93,21 @@ def message(prefix: str, text: str) -> str:
     return cleaned(" - ".join(part for part in (prefix, text) if part))
 
 
-def log_line(now: datetime, fields: Mapping[str, str]) -> bytes:
-    """One line of the message log: sorted keys, UTF-8, LF."""
-    return json.dumps({**fields, "time": time_text(now)}, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+def notice_fields(notice: Notice) -> dict[str, Json]:
+    """A notice for logs and programs, its text cleaned."""
+    return {
+        "run": notice.run,
+        "sender": notice.sender,
+        "project": notice.project,
+        "release": notice.release,
+        "phase": notice.phase,
+        "severity": notice.severity or None,
+        "to": list(notice.to),
+        "prefix": cleaned(notice.prefix),
+        "text": cleaned(notice.text),
+    }
+
+
+def json_line(fields: Mapping[str, Json]) -> bytes:
+    """One line of JSON: sorted keys, UTF-8, LF."""
+    return json.dumps(fields, sort_keys=True, ensure_ascii=False).encode() + b"\n"

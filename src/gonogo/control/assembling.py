@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from gonogo.adapters.announcing import LogAnnouncer
+from gonogo.adapters.announcing import Announcers, LogAnnouncer, StreamAnnouncer
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.commands import SupervisedCommands
 from gonogo.adapters.git_history import GitHistory
@@ -20,6 +20,7 @@ from gonogo.adapters.keys import FileEngineKey
 from gonogo.adapters.metrics_command import CommandSource
 from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
 from gonogo.adapters.plugins import PluginProviders
+from gonogo.adapters.posting import Channel, CommandPost
 from gonogo.adapters.probe_http import HttpProber
 from gonogo.adapters.project_files import ProjectFiles
 from gonogo.adapters.target_caddy import CaddyTarget
@@ -34,7 +35,8 @@ from gonogo.errors import BadInput
 from gonogo.evidence.signers import Ring
 from gonogo.plan.approvers import read_approvers
 from gonogo.plan.project import Environment, Project
-from gonogo.ports import CrashPoint, MetricSource, Prober, Target
+from gonogo.ports import Announcer, CrashPoint, MetricSource, Prober, Target
+from gonogo.terms import Secret
 
 STATE_FOLDER = ".gonogo"
 VIEWS_FOLDER = ".artifacts"
@@ -70,11 +72,11 @@ def crash_point(wanted: str, trace: str = "") -> CrashPoint:
     return reached
 
 
-def _silent(_text: str) -> None:
+def silent(_text: str) -> None:
     """Nobody listens."""
 
 
-def assemble(root: Path, project: Project, environ: Mapping[str, str], report: Report = _silent) -> World:
+def assemble(root: Path, project: Project, environ: Mapping[str, str], report: Report = silent) -> World:
     """The world of a project: every port with its real adapter."""
     state = root / STATE_FOLDER
     crash = crash_point(environ.get(CRASH_VARIABLE, ""), environ.get(TRACE_VARIABLE, ""))
@@ -87,7 +89,7 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
     environments = project.environments.values()
     clock = SystemClock()
     vault = FolderVault(state / "vault")
-    about = {"project": project.name, "channel": ", ".join(project.notify) or "stakeholders"}
+    about = {"channel": ", ".join(project.notify) or "stakeholders"}
     return World(
         clock=clock,
         journal=SqliteJournal(state / "journal.db", crash=crash),
@@ -98,7 +100,8 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         targets={each.name: target for each in environments if (target := target_of(root, each))},
         probers={each.name: prober_of(each) for each in environments},
         metrics={each.name: found for each in environments if (found := metrics_of(root, each))},
-        announcer=LogAnnouncer(state / "announcements.jsonl", clock, about, report),
+        announcer=_announcer(project, LogAnnouncer(state / "announcements.jsonl", clock, about, report), report),
+        post=CommandPost(_channels(project, environ), root, environ, clock),
         key=FileEngineKey(state / "keys" / "engine"),
         crash=crash,
         environ=environ,
@@ -106,6 +109,24 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         history=GitHistory(root, environ),
         providers=PluginProviders(root),
     )
+
+
+def _announcer(project: Project, log: Announcer, report: Report) -> Announcer:
+    """The log of messages, and the terminal where the project wants them there, too."""
+    if not project.announce.terminal:
+        return log
+    return Announcers((log, StreamAnnouncer(sys.stderr, report)), report)
+
+
+def _channels(project: Project, environ: Mapping[str, str]) -> tuple[Channel, ...]:
+    found = []
+    for told in project.announce.commands:
+        binding = project.commands[told.command]
+        argv = tuple(part.replace("{project}", project.name) for part in _filled(binding.run))
+        secrets = {name: Secret(environ[name]) for name in binding.secrets if environ.get(name)}
+        lacking = tuple(name for name in binding.secrets if name not in secrets)
+        found.append(Channel(told.command, argv, told.roles, float(binding.timeout), secrets, lacking))
+    return tuple(found)
 
 
 def _filled(argv: tuple[str, ...]) -> tuple[str, ...]:

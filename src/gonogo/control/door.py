@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gonogo.adapters.run_lock import RunLocks
-from gonogo.control.assembling import STATE_FOLDER, Report, assemble
+from gonogo.control.assembling import STATE_FOLDER, Report, assemble, silent
 from gonogo.control.opening import Opened, load_run, open_run
 from gonogo.control.sources import Workspace, open_workspace, require_sound
 from gonogo.control.viewing import refuse_edited_views
@@ -38,16 +38,15 @@ class Door:
     world: World
     plans: dict[Digest, Plan] = field(default_factory=dict)
     """Plans that this door compiled and compared with the ledger, by digest."""
+    report: Report = silent
 
     @classmethod
     def at(cls, root: Path, environ: Mapping[str, str], report: Report | None = None) -> Door:
         """Open the project at `root`; BadInput where its `gonogo.yaml` cannot be used."""
         workspace = open_workspace(root)
         require_sound(workspace.findings)
-        world = (
-            assemble(root, workspace.project, environ, report) if report else assemble(root, workspace.project, environ)
-        )
-        return cls(workspace, world)
+        world = assemble(root, workspace.project, environ, report or silent)
+        return cls(workspace, world, report=report or silent)
 
     def open(self, protocol: str, release: str, actor: Actor) -> Opened:
         """Begin a run of a protocol for a release."""
@@ -66,7 +65,7 @@ class Door:
         locks = RunLocks(self.workspace.root / STATE_FOLDER / "runs", self.world.clock)
         with locks.driving(run):
             opened = self.load(run)
-            world = assemble(self.workspace.root, opened.plan.project, self.world.environ)
+            world = assemble(self.workspace.root, opened.plan.project, self.world.environ, self.report)
             return Driver(world, opened.plan, run, Engine("local"), patient, listener).drive()
 
     def requests(self, run: RunId) -> tuple[Round, ...]:

@@ -1,39 +1,106 @@
-"""Telling people what happened: handed out, then recorded, every message until it is recorded (COM-01, COM-24).
+"""Telling people what happened: said, recorded, then carried to who is elsewhere (COM-01, COM-23, COM-24).
 
-What is owed follows from the ledger alone, so that no message is lost in a crash. One that was handed out and not yet
-recorded is handed out again: better told twice than never. In the ledger each stands once.
+What is owed follows from the ledger alone, so that no message is lost in a crash: one that was said and not yet
+recorded is said again, one that was recorded and of which nobody knows whether it arrived is carried again. Better
+told twice than never. In the ledger each message stands once, and each outcome on each channel once.
 """
 
 from __future__ import annotations
 
-from gonogo.engine.bench import Bench
+from dataclasses import dataclass, field
+
+from gonogo.engine.bench import Bench, World
 from gonogo.engine.crash_points import SAID
 from gonogo.engine.performing import append_latest
+from gonogo.errors import GonogoError
 from gonogo.plan.model import Plan
-from gonogo.reports.messages import Message, messages_for
-from gonogo.run.events import Announced, Recorded
+from gonogo.ports import Delivery, Notice
+from gonogo.reports.messages import messages_for
+from gonogo.reports.trouble import Message
+from gonogo.run.events import Announced, Delivered, Recorded
 from gonogo.run.state import RunState
-from gonogo.terms import Digest, digest_of
+from gonogo.terms import Digest, RunId, digest_of
+
+EVERYBODY = ("stakeholders",)
 
 
-def owed_after(owed: tuple[Message, ...], plan: Plan, state: RunState, entry: Recorded) -> tuple[Message, ...]:
-    """The messages that are still to be handed out after `entry`; `state` is the state after it."""
-    if not isinstance(entry.event, Announced):
-        return (*owed, *messages_for(plan, state, entry))
-    said = (entry.event.prefix, entry.event.text_sha256)
-    known = [(message.prefix, _digest(message)) for message in owed]
-    if said not in known:
-        return owed
-    at = known.index(said)
-    return (*owed[:at], *owed[at + 1 :])
+@dataclass(slots=True)
+class Outbox:
+    """The messages of one run that are still owed, and the notices whose arrival nobody knows."""
 
+    world: World
+    plan: Plan
+    run: RunId
+    owed: tuple[Message, ...] = ()
+    under_way: dict[tuple[int, str], Notice] = field(default_factory=dict)
+    handed: set[tuple[int, str]] = field(default_factory=set)
 
-def announce(bench: Bench, message: Message) -> None:
-    """Hand one message out and record it; one that cannot be delivered never turns a gate and never blocks anything."""
-    bench.world.announcer.say(message.prefix, message.text)
-    bench.world.crash(SAID)
-    digest = bench.world.vault.put(_data(message))
-    append_latest(bench, (Announced(message.prefix, digest, message.phase),))
+    def hear(self, state: RunState, entry: Recorded) -> None:
+        """Take note of one event; `state` is the state after it."""
+        match entry.event:
+            case Announced() as said:
+                self._tick_off(said)
+                for channel in self.world.post.channels(tuple(said.to)):
+                    self.under_way[entry.seq, channel] = self._notice(entry, said)
+            case Delivered() as known:
+                self.under_way.pop((known.message, known.channel), None)
+            case _:
+                self.owed = (*self.owed, *messages_for(self.plan, state, entry, self._told))
+
+    def say(self, bench: Bench) -> None:
+        """Say the first message that is owed, and record it."""
+        message = self.owed[0]
+        to = message.to or self.plan.project.notify or EVERYBODY
+        said = Announced(message.prefix, _digest(message), message.phase, to, message.severity)
+        self.world.announcer.say(self._notice(Recorded(-1, bench.now, bench.actor, said), said, message.text))
+        self.world.crash(SAID)
+        self.world.vault.put(_data(message))
+        append_latest(bench, (said,))
+
+    def carry(self, bench: Bench, wait: float = 0.0) -> bool:
+        """Hand out what is under way, and record what arrived or failed; whether anything was recorded."""
+        for key, notice in self.under_way.items():
+            if key not in self.handed:
+                self.handed.add(key)
+                self.world.post.hand(key[1], notice)
+        found = [item for item in self.world.post.finished(wait) if (item.number, item.channel) in self.under_way]
+        if found:
+            append_latest(bench, tuple(self._outcome(item) for item in found))
+        return bool(found)
+
+    def _outcome(self, item: Delivery) -> Delivered:
+        detail = self.world.vault.put(item.reason.encode("utf-8", "replace")) if item.reason else None
+        return Delivered(item.number, item.channel, "failed" if item.reason else "delivered", item.attempts, detail)
+
+    def _tick_off(self, said: Announced) -> None:
+        known = [(message.prefix, _digest(message)) for message in self.owed]
+        if (said.prefix, said.text_sha256) in known:
+            at = known.index((said.prefix, said.text_sha256))
+            self.owed = (*self.owed[:at], *self.owed[at + 1 :])
+
+    def _notice(self, entry: Recorded, said: Announced, text: str | None = None) -> Notice:
+        return Notice(
+            run=self.run,
+            number=entry.seq,
+            at=entry.at,
+            sender=str(entry.actor),
+            project=self.plan.project.name,
+            release=self.plan.release.version,
+            phase=said.phase,
+            severity=said.severity,
+            to=tuple(said.to),
+            prefix=said.prefix,
+            text=self._told(said.text_sha256) if text is None else text,
+        )
+
+    def _told(self, digest: Digest | None) -> str:
+        if digest is None:
+            return ""
+        try:
+            return self.world.vault.read(digest).decode("utf-8", "replace")
+        except GonogoError:
+            # A text that is gone keeps nobody from hearing that something happened.
+            return ""
 
 
 def _data(message: Message) -> bytes:

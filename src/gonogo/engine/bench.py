@@ -23,6 +23,7 @@ from gonogo.ports import (
     History,
     Journal,
     MetricSource,
+    Post,
     Prober,
     Providers,
     Target,
@@ -47,6 +48,7 @@ class World:
     probers: Mapping[str, Prober]
     metrics: Mapping[str, MetricSource]
     announcer: Announcer
+    post: Post
     key: EngineKey
     crash: CrashPoint
     environ: Mapping[str, str]
@@ -70,12 +72,16 @@ class Produced:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a measurement found. Not `ok` fails the task; `detail` is for people; `facts` are for later tasks."""
+    """What a measurement found. Not `ok` fails the task; `detail` is for people; `facts` are for later tasks.
+
+    `warnings` are what ended well and should be reviewed all the same (COM-19).
+    """
 
     ok: bool
     files: tuple[Produced, ...] = ()
     facts: Mapping[str, Json] | None = None
     detail: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

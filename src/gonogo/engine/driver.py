@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeAlias
 
-from gonogo.engine.announcing import announce, owed_after
+from gonogo.engine.announcing import Outbox
 from gonogo.engine.asking import ask
 from gonogo.engine.bench import Bench, World
 from gonogo.engine.crash_points import RECORDED
@@ -25,7 +25,6 @@ from gonogo.engine.writing import append, append_close, blob, show_missing
 from gonogo.errors import Broken
 from gonogo.plan.model import Plan, task_of
 from gonogo.ports import Moved
-from gonogo.reports.messages import Message
 from gonogo.run.events import Recorded, RolloutJudged, RunClosed, RunHalted, TaskFinished, recorded
 from gonogo.run.machine import (
     Ask,
@@ -49,6 +48,8 @@ from gonogo.terms import Actor, RunId
 
 MOST_IDLE = 0.2
 MOST_MOVES = 1000
+LAST_WAIT = 10.0
+"""So many seconds the end of a drive waits for notices that are still on their way."""
 
 Stopped: TypeAlias = Over | Parked | AwaitPeople | WaitUntil
 Listener: TypeAlias = Callable[[RunState, Recorded], None]
@@ -64,20 +65,28 @@ class Driver:
     actor: Actor
     patient: bool
     listener: Listener
-    owed: tuple[Message, ...] = field(default=(), init=False)
+    outbox: Outbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outbox = Outbox(self.world, self.plan, self.run)
 
     def drive(self) -> Stopped:
         """Go on until the run is over, halted, waits for people (unless patient) or for a time far away."""
         state = self._caught_up(RunState(), quiet=True)
+        stopped, state = self._driven(state)
+        self._see_off(state)
+        return stopped
+
+    def _driven(self, state: RunState) -> tuple[Stopped, RunState]:
         show_missing(self._bench(state))
         contended = 0
         while True:
             act = decide(self.plan, state, self.world.clock.now())
             if isinstance(act, Over | Parked):
-                return act
+                return act, state
             if isinstance(act, AwaitPeople | WaitUntil):
                 if isinstance(act, AwaitPeople) and not self.patient:
-                    return act
+                    return act, state
                 self._idle(act)
                 state = self._caught_up(state)
                 continue
@@ -97,13 +106,21 @@ class Driver:
             fresh = [recorded(entry) for entry in self.world.journal.entries(self.run, state.seq)]
             for event in fresh:
                 state = advance(self.plan, state, event)
-                self.owed = owed_after(self.owed, self.plan, state, event)
+                self.outbox.hear(state, event)
                 if not quiet:
                     self.listener(state, event)
-            if self.owed:
-                announce(self._bench(state), self.owed[0])
-            elif not fresh:
+            if self.outbox.owed:
+                self.outbox.say(self._bench(state))
+            elif not (fresh or self.outbox.carry(self._bench(state))):
                 return state
+
+    def _see_off(self, state: RunState) -> None:
+        """Channels are waited for only at the end, and not for long; what is under way then is carried again later."""
+        until = self.world.clock.monotonic() + LAST_WAIT
+        while self.outbox.under_way and (left := until - self.world.clock.monotonic()) > 0:
+            if not self.outbox.carry(self._bench(state), left):
+                return
+            state = self._caught_up(state)
 
     def _idle(self, act: AwaitPeople | WaitUntil) -> None:
         left = timedelta(seconds=MOST_IDLE)

@@ -43,7 +43,10 @@ def conclude(bench: Bench, found: Looked) -> None:
     facts: dict[str, Json] = dict(found.facts or {})
     if not found.ok:
         facts.setdefault("cause", "task_failed")
-    detail = blob(bench, found.detail) if found.ok else fault(bench, found.detail)
+    if found.warnings:
+        facts["warnings"] = len(found.warnings)
+    said = "\n".join((found.detail, *found.warnings)).strip("\n") if found.ok else found.detail
+    detail = blob(bench, said) if found.ok else fault(bench, said)
     done = TaskFinished(bench.task.id, bench.attempt, 0, "ok" if found.ok else "failed", _plain(facts), detail)
     append(bench, [*sealed(bench, found.files), done])
     show(bench, found.files)

@@ -24,7 +24,7 @@ from gonogo.measure.test_reports import Outcome
 from gonogo.plan.model import Roll, Watch
 from gonogo.ports import CounterSample
 from gonogo.reports.release import release_report
-from gonogo.run.events import Announced, recorded
+from gonogo.run.events import Announced, Delivered, recorded
 from gonogo.run.rolling import Rolling, window_of, window_samples
 from gonogo.run.slo import Measured, quantile_of, rate_of
 from gonogo.terms import digest_of
@@ -95,23 +95,23 @@ def notices(bench: Bench) -> Looked:
 
 
 def _messages(bench: Bench) -> tuple[MessageSent, ...]:
+    """Every message on the log of messages, and once more for each channel that carries it (F53)."""
+    entries = bench.world.journal.entries(bench.run)
+    events = [(entry, recorded(entry).event) for entry in entries]
+    known = {(event.message, event.channel): event for _, event in events if isinstance(event, Delivered)}
     found = []
-    for entry in bench.world.journal.entries(bench.run):
-        event = recorded(entry).event
-        if isinstance(event, Announced):
-            text = bench.world.vault.read(event.text_sha256).decode("utf-8", "replace")
+    for entry, event in events:
+        if not isinstance(event, Announced):
+            continue
+        text = bench.world.vault.read(event.text_sha256).decode("utf-8", "replace")
+        to = tuple(event.to) or bench.plan.project.notify or ("stakeholders",)
+        for channel in ("announcements", *bench.world.post.channels(to)):
+            outcome = known.get((entry.seq, channel))
+            told = channel == "announcements" or (outcome is not None and outcome.outcome == "delivered")
+            attempts = outcome.attempts if outcome else int(told)
             found.append(
                 MessageSent(
-                    entry.ts,
-                    bench.run,
-                    str(entry.actor),
-                    "announcements",
-                    bench.plan.project.notify or ("stakeholders",),
-                    event.prefix,
-                    text,
-                    entry.digest,
-                    delivered=True,
-                    attempts=1,
+                    entry.ts, bench.run, str(entry.actor), channel, to, event.prefix, text, entry.digest, told, attempts
                 )
             )
     return tuple(found)

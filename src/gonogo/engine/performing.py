@@ -33,6 +33,7 @@ from gonogo.run.events import (
     Announced,
     DecisionConsumed,
     DecisionVoided,
+    Delivered,
     Event,
     EvidenceSealed,
     RunHalted,
@@ -170,7 +171,7 @@ def append_latest(bench: Bench, events: tuple[Event, ...]) -> None:
     """
     for _ in range(MOST_MOVES):
         fresh = bench.world.journal.entries(bench.run, bench.state.seq)
-        if any(_is_outcome(bench, entry) for entry in fresh) and not isinstance(events[0], Announced):
+        if any(_is_outcome(bench, entry) for entry in fresh) and not isinstance(events[0], Announced | Delivered):
             break
         seq = max((entry.seq for entry in fresh), default=bench.state.seq)
         try:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from gonogo.document.yaml_nodes import Pairs, read_yaml
 from gonogo.findings import Finding
 from gonogo.measure.scanner_reports import SCAN_READERS
+from gonogo.plan.announcing import read_announce
 from gonogo.plan.project import (
     AcceptedDrift,
     ArtifactBinding,
@@ -102,6 +103,7 @@ def _project(top: Section) -> Project:
         freeze=_freeze(top.section("freeze", required=False)),
         window=_window(top.optional("window")),
         notify=top.texts("notify", ()),
+        announce=read_announce(top.section("announce", required=False)),
         licences=_licences(top.optional("licences")),
         directories=_directories(top.section("directories", required=False)),
         compact_packages=top.choice("packages", ("reproducible", "compact"), "reproducible") == "compact",
@@ -400,6 +402,7 @@ def _used_commands(project: Project) -> Mapping[str, str]:
         "`freeze.lock`": project.freeze.lock,
         "`freeze.probe`": project.freeze.probe,
     }
+    used |= {told.command: "`announce.commands`" for told in project.announce.commands}
     return used | {command: what for what, command in extra.items() if command}
 
 

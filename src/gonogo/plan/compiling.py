@@ -15,6 +15,7 @@ from gonogo.errors import BadInput
 from gonogo.evidence.signers import DEFAULT_RULE, DecisionRule, RequiredRole, Ring
 from gonogo.findings import Finding, Level, Origin, forbids
 from gonogo.plan.activities import ACTIVITIES, Draft, closing_drafts, rollback_drafts
+from gonogo.plan.announcing import voice_of
 from gonogo.plan.approvers import read_approvers
 from gonogo.plan.bindings import read_project
 from gonogo.plan.digest import plan_digest
@@ -33,7 +34,6 @@ from gonogo.protocol.model import ApprovalRequired, ArtifactRequired, Gate, Halt
 from gonogo.terms import Digest, Obligation, digest_of
 
 NOWHERE = Digest("0" * 64)
-DEFAULT_BRAND = "GONOGO"
 
 Kind = TypeVar("Kind")
 
@@ -188,7 +188,7 @@ class Builder:
             slug=self.protocol.slug,
             title=self.protocol.title,
             number=self.protocol.number,
-            brand=self.protocol.brand or DEFAULT_BRAND,
+            voice=voice_of(self.protocol, self.project.announce, self.protocol.number or self.protocol.slug),
             role=self.sidecar.role,
             mission=self.protocol.mission,
             guardrails=tuple(message.text for message in self.protocol.guardrails),

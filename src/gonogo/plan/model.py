@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from gonogo.evidence.signers import DecisionRule, Ring
 from gonogo.findings import Origin
+from gonogo.plan.announcing import Voice
 from gonogo.plan.project import Project
 from gonogo.plan.release import Release
 from gonogo.protocol.model import HaltEffect, Waiver
@@ -169,7 +170,7 @@ class Plan:
     slug: str
     title: str
     number: str
-    brand: str
+    voice: Voice
     role: str
     mission: str
     guardrails: tuple[str, ...]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from gonogo.findings import Origin
+from gonogo.plan.announcing import Announce
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +282,7 @@ class Project:
     freeze: Freeze
     window: Window | None
     notify: tuple[str, ...]
+    announce: Announce
     licences: Licences | None
     directories: Directories
     compact_packages: bool

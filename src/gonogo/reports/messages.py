@@ -1,105 +1,150 @@
 """What is said to people about an event: every message in one place, made from recorded facts only (COM-03..COM-28).
 
 "Success", "complete" and "no errors" are said only where the recorded event says so. Text of others is data inside.
+What a document says in a step is said when that step begins; where it claims an end, when the step has ended well.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from typing import Final
 
-from gonogo.plan.model import Judge, Plan, stage_of, task_of
+from gonogo.plan.announcing import marks_phase, rest_of
+from gonogo.plan.model import Plan, Stage, stage_of, task_of
+from gonogo.protocol.slots import filled, slots_in
+from gonogo.reports.trouble import Message, Told, gate_failed, halted, noted, untold
 from gonogo.run import events as happened
 from gonogo.run.events import Recorded
 from gonogo.run.state import RunState
-from gonogo.run.waiving import why_not
+
+_CLAIM: Final = re.compile(r"\b(?:success\w*|completed?|passed|finished|no errors|done)\b|✓", re.IGNORECASE)
+_ASKED: Final = re.compile(r"\[APPROVAL REQUEST\]|\bREQUIRED\]|\bREQUESTED\]|DECISION\]")
+_GOOD: Final = frozenset({"ready", "released"})
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message: its bracketed prefix, its text, the phase it belongs to (0: the run as a whole)."""
-
-    prefix: str
-    text: str
-    phase: int
-
-
-def messages_for(plan: Plan, state: RunState, entry: Recorded) -> tuple[Message, ...]:
-    """The messages that `entry` gives rise to; `state` is the state after it."""
+def messages_for(plan: Plan, state: RunState, entry: Recorded, told: Told = untold) -> tuple[Message, ...]:
+    """The messages that `entry` gives rise to; `state` is the state after it, `told` reads the texts of events."""
     event = entry.event
     match event:
         case happened.RunOpened():
             text = f"{plan.role}: {plan.title} for {plan.project.name} {event.version}"
-            return (Message(f"[{plan.brand} | RUN START]", text, 0),)
+            return (Message(plan.voice.course("RUN START"), text, 0),)
         case happened.TaskFinished():
-            return _after_task(plan, event)
-        case happened.GateJudged() if event.verdict != "pass":
-            return (_gate_failed(plan, event),)
+            return tuple(_after_task(plan, state, event, told))
+        case happened.GateJudged() if event.verdict not in {"pass", "waived"}:
+            return (gate_failed(plan, state, event, told),)
         case happened.TrafficMoved() if event.percent == _half(plan):
             return (_halfway(plan, state, event),)
         case happened.DecisionRequested():
-            asked = (
-                f"{task_of(plan, event.task).title}. A signature decides; a typed yes or no is only a comment. (yes/no)"
-            )
-            return (Message("[APPROVAL REQUEST]", asked, _phase(plan, event.task)),)
+            return (_asked(plan, event),)
         case _:
-            return _course(plan, event)
+            return tuple(_course(plan, state, event, told))
 
 
-def _course(plan: Plan, event: happened.Event) -> tuple[Message, ...]:
+def _course(plan: Plan, state: RunState, event: happened.Event, told: Told) -> Iterator[Message]:
+    name = f"{plan.project.name} {plan.release.version}"
     match event:
         case happened.RunHalted():
-            text = f"Failed at {event.stage}. Reason: {event.cause}. Awaiting instructions."
-            return (Message(f"[{plan.brand} ERROR]", text, 0),)
+            yield halted(plan, event, told)
         case happened.RollbackBegun():
-            text = f"{plan.project.name} {plan.release.version} is rolled back ({event.trigger}: {event.cause})"
-            return (Message("[ROLLBACK]", text, 0),)
+            yield Message("[ROLLBACK]", f"{name} is rolled back ({event.trigger}: {event.cause})", 0)
         case happened.RollbackFinished() if event.verified:
             text = f"the old version serves again, after {event.recovery_ms / 1000:.1f} s"
-            return (Message("[ROLLBACK COMPLETE]", text, 0),)
+            yield Message("[ROLLBACK COMPLETE]", text, 0)
         case happened.RunClosed():
-            following = (
-                f"; ready for {plan.next_protocol}"
-                if event.outcome in {"ready", "released"} and plan.next_protocol
-                else ""
-            )
-            return (
-                Message(f"[{plan.brand} | PROTOCOL COMPLETE]", f"{plan.name} ended: {event.outcome}{following}", 0),
-            )
+            yield _closed(plan, state, event)
         case _:
-            return ()
+            return
 
 
-def _after_task(plan: Plan, event: happened.TaskFinished) -> tuple[Message, ...]:
+def _closed(plan: Plan, state: RunState, event: happened.RunClosed) -> Message:
+    """PROTOCOL COMPLETE is said only where everything that a handoff needs is on record (COM-06, COM-28, HND-01)."""
+    gaps = handoff_gaps(plan, state)
+    if event.outcome not in _GOOD or gaps:
+        why = f"; lacking: {', '.join(gaps)}" if event.outcome in _GOOD else ""
+        return Message(plan.voice.course("PROTOCOL ENDED"), f"{plan.name} ended: {event.outcome}{why}", 0)
+    text = f"Ready for {plan.next_protocol}" if plan.next_protocol else f"{plan.name} ended: {event.outcome}"
+    return Message(plan.voice.course("PROTOCOL COMPLETE"), text, 0)
+
+
+def handoff_gaps(plan: Plan, state: RunState) -> tuple[str, ...]:
+    """What a handoff lacks: open steps, gates that neither passed nor were waived, outputs that are not on file."""
+    done = {name for name, known in state.tasks.items() if known.outcome == "ok"}
+    steps = [stage.title for stage in plan.stages if any(task.id not in done for task in stage.tasks)]
+    judged = {name: found.verdict for name, found in state.judgements.items()}
+    gates = [rule.name for name, rule in plan.gates.items() if judged.get(name) not in {"pass", "waived"}]
+    return tuple(dict.fromkeys((*steps, *gates)))
+
+
+def _after_task(plan: Plan, state: RunState, event: happened.TaskFinished, told: Told) -> Iterator[Message]:
+    found = noted(plan, event, told)
+    if found is not None:
+        yield found
+    if event.outcome != "ok":
+        return
     stage = stage_of(plan, event.task)
-    found: list[Message] = []
-    if event.outcome == "ok" and isinstance(task_of(plan, event.task).act, Judge):
-        names = ", ".join(plan.gates[stage.id.removeprefix("gate/")].evidence)
-        if _last_gate(plan, stage.phase) == stage.id:
-            word = "was waived, it did not pass" if "waived" in event.facts else "passed"
-            text = f"{stage.title} {word}. Evidence: {names}."
-            found.append(Message(f"[{plan.brand} | PHASE {stage.phase} COMPLETE]", text, stage.phase))
     order = [item for item in plan.stages if item.tasks]
-    if stage in order and event.task == stage.tasks[-1].id and event.outcome == "ok":
-        following = order[order.index(stage) + 1 :]
-        if following and following[0].phase != stage.phase:
-            begun = following[0]
-            found.append(Message(f"[{plan.brand} | PHASE {begun.phase} START]", begun.title, begun.phase))
-    return tuple(found)
+    if stage not in order or event.task != stage.tasks[-1].id:
+        return
+    yield from (Message(*rest_of(text), stage.phase) for text in _own_words(plan, stage) if _CLAIM.search(text))
+    following = order[order.index(stage) + 1 :]
+    if stage.phase and not (following and following[0].phase == stage.phase):
+        yield _phase_done(plan, stage, waived="waived" in event.facts)
+    if following:
+        yield from _begun(plan, following[0], new_phase=following[0].phase != stage.phase)
+    elif plan.next_protocol:
+        yield _confirmation(plan, state)
 
 
-def _last_gate(plan: Plan, phase: int) -> str:
-    return next((stage.id for stage in reversed(plan.stages) if stage.phase == phase and stage.kind == "gate"), "")
+def _begun(plan: Plan, stage: Stage, *, new_phase: bool) -> Iterator[Message]:
+    if new_phase:
+        text = filled(plan.voice.begins.get(stage.phase, ""), _known(plan)) or stage.title
+        yield Message(plan.voice.begin(stage.phase), text, stage.phase)
+    yield from (Message(*rest_of(text), stage.phase) for text in _own_words(plan, stage) if not _CLAIM.search(text))
 
 
-def _gate_failed(plan: Plan, event: happened.GateJudged) -> Message:
-    rule = plan.gates[event.gate]
-    reason = why_not(rule, plan.ring)
-    waiver = "3 halt; no waiver: " + reason if reason else "2 request gate waiver with justification, 3 halt"
-    ways = f"1 fix and retry, {waiver}" if not rule.rolls_back else "production is rolled back and people are told"
-    criteria = ", ".join(clause.text for clause in rule.clauses)
-    text = f"criteria: {criteria}; result: {event.verdict}; {rule.on_fail} ({ways})"
+def _own_words(plan: Plan, stage: Stage) -> Iterator[str]:
+    """What the document says in this step, but for what begins or ends a phase, asks, or speaks of unknown things."""
+    for said in stage.says:
+        text = filled(said, _known(plan))
+        if rest_of(text)[0] and not (marks_phase(text) or _ASKED.match(text) or slots_in(text)):
+            yield text
+
+
+def _known(plan: Plan) -> dict[str, str]:
+    return {
+        "environment": plan.environment,
+        "release": plan.release.version,
+        "version": plan.release.version,
+        "project": plan.project.name,
+    }
+
+
+def _phase_done(plan: Plan, stage: Stage, *, waived: bool) -> Message:
+    rule = plan.gates.get(stage.id.removeprefix("gate/"))
+    names = ", ".join(rule.evidence if rule else stage.evidence) or "none"
+    own = "" if waived else filled(plan.voice.ends.get(stage.phase, ""), _known(plan))
+    if not own or slots_in(own):
+        own = f"{stage.title} {'was waived, it did not pass' if waived else 'passed' if rule else 'is done'}."
+    shown = "" if "Evidence:" in own or plan.voice.family == "deployment" else f" Evidence: {names}."
+    return Message(plan.voice.end(stage.phase), own + shown, stage.phase)
+
+
+def _confirmation(plan: Plan, state: RunState) -> Message:
+    """Asks whether to go on to the next protocol, with what is really on file (COM-11, REV-07)."""
+    sealed = {item.name for item in state.packages.values()}
+    names = [name for name, _ in plan.outputs if name in state.evidence or name in sealed]
+    listed = ", ".join(dict.fromkeys(names)) or "nothing"
+    text = f"on file: {listed}. May {plan.next_protocol} begin with this? Only a signature decides."
+    return Message(f"[{plan.voice.short} CONFIRMATION REQUIRED]", text, plan.stages[-1].phase)
+
+
+def _asked(plan: Plan, event: happened.DecisionRequested) -> Message:
+    asked = f"{task_of(plan, event.task).title}. A signature decides; a typed yes or no is only a comment. (yes/no)"
+    rule = plan.decisions.get(event.point)
     return Message(
-        f"[{plan.brand} GATE FAILED: {rule.name}] [CRITICAL]", text, _phase(plan, f"gate/{event.gate}#judge")
+        "[APPROVAL REQUEST]", asked, stage_of(plan, event.task).phase, to=tuple(sorted(rule.roles)) if rule else ()
     )
 
 
@@ -114,8 +159,4 @@ def _halfway(plan: Plan, state: RunState, event: happened.TrafficMoved) -> Messa
     seen = "No errors observed." if not errors else f"{errors} failed requests observed on the new version."
     hold = plan.project.rollout.hold
     text = f"Production deployment {event.percent}% complete. {seen} Next update in {hold} s."
-    return Message(f"[{plan.brand} ANNOUNCEMENT]", text, _phase(plan, event.task))
-
-
-def _phase(plan: Plan, task: str) -> int:
-    return stage_of(plan, task).phase
+    return Message(f"[{plan.voice.short} ANNOUNCEMENT]", text, stage_of(plan, event.task).phase)

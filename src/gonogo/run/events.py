@@ -284,11 +284,24 @@ class RunClosed:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A message was handed to the announcers; the text is a blob."""
+    """A message was said and handed out; the text is a blob. `to` are its recipients by role."""
 
     prefix: str
     text_sha256: Digest
     phase: int
+    to: Sequence[str] = ()
+    severity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of the message of entry `message` on one channel: `delivered` or `failed`, after `attempts` tries."""
+
+    message: int
+    channel: str
+    outcome: str
+    attempts: int
+    detail: Digest | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +359,7 @@ Event: TypeAlias = (
     | AbortRequested
     | RunClosed
     | Announced
+    | Delivered
     | PackageSealed
     | CheckpointMade
     | EditFound
@@ -378,6 +392,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "abort.requested": AbortRequested,
     "run.closed": RunClosed,
     "message.announced": Announced,
+    "message.delivered": Delivered,
     "package.sealed": PackageSealed,
     "checkpoint.made": CheckpointMade,
     "edit.found": EditFound,

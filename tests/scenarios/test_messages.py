@@ -1,0 +1,305 @@
+"""What a pre-deployment run says, to whom, and when: never before it is true, and nobody is waited for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from gonogo.document.reading import read_document
+from gonogo.plan.announcing import Announce, voice_of
+from gonogo.plan.model import Plan
+from gonogo.protocol.model import Protocol
+from gonogo.reports.messages import messages_for
+from gonogo.reports.trouble import Message
+from gonogo.run.events import (
+    Announced,
+    Delivered,
+    Event,
+    GateJudged,
+    Recorded,
+    RunClosed,
+    RunHalted,
+    TaskFinished,
+    recorded,
+)
+from gonogo.run.state import RunState
+from gonogo.terms import Digest, Engine, RunId
+from tests.projects import Project, small_project
+from tests.worlds import MORNING
+from tests.worlds_http import place
+
+PRE = "pre-deployment"
+NO_DIGEST = Digest("0" * 64)
+BRAND = "[MASTER RAY™ | "
+NOTHING_CHOSEN = Announce("", "", "document", False, ())
+TELL = '#!/bin/sh\ncat >> "$(dirname "$0")/../said.jsonl"\n'
+
+
+def built_in(name: str) -> Protocol:
+    data = resources.files("gonogo.library").joinpath(f"{name}.md").read_bytes()
+    found = read_document(data, f"{name}.md").protocol
+    assert found is not None
+    return found
+
+
+@dataclass(frozen=True)
+class Ran:
+    project: Project
+    run: RunId
+    plan: Plan
+    state: RunState
+    entries: tuple[Recorded, ...]
+    texts: dict[int, str]
+
+    def said(self) -> list[tuple[str, str]]:
+        """Prefix and text of every message, in order."""
+        return [(item.event.prefix, self.texts[item.seq]) for item in self.entries if isinstance(item.event, Announced)]
+
+    def prefixes(self) -> list[str]:
+        return [prefix for prefix, _ in self.said()]
+
+    def seq_of(self, prefix: str) -> int:
+        return next(item.seq for item in self.entries if isinstance(item.event, Announced) and item.event.prefix == prefix)
+
+
+def talking(project: Project) -> Project:
+    project.write("scripts/tell.sh", TELL, mode=0o755)
+    project.write("scripts/mute.sh", "#!/bin/sh\necho 'no route' >&2\nexit 1\n", mode=0o755)
+    commands = "commands:\n  tell: {run: [scripts/tell.sh], timeout: 5s}\n  mute: {run: [scripts/mute.sh], timeout: 5s}\n"
+    project.edit("gonogo.yaml", "commands:\n", commands)
+    told = "{command: tell}, {command: mute, roles: [security_compliance_lead]}"
+    project.write("gonogo.yaml", f"{(project.root / 'gonogo.yaml').read_text()}announce: {{commands: [{told}]}}\n")
+    return project
+
+
+def looked_at(project: Project, run: RunId) -> Ran:
+    door = project.door()
+    opened = door.load(run)
+    entries = tuple(recorded(entry) for entry in door.world.journal.entries(run))
+    texts = {
+        item.seq: door.world.vault.read(item.event.text_sha256).decode() for item in entries if isinstance(item.event, Announced)
+    }
+    return Ran(project, run, opened.plan, opened.state, entries, texts)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    root = tmp_path_factory.mktemp("talking")
+    with place(root / "world/staging") as staging, place(root / "world/production") as production:
+        project = talking(small_project(root / "project", staging, production))
+        project.edit("scripts/tests.sh", "set -euo pipefail\n", "set -euo pipefail\necho deprecated >&2\n")
+        run = project.release(PRE)
+        assert project.state(run).outcome == "ready", project.view(run).halt
+        yield looked_at(project, run)
+
+
+def messages(ran: Ran, event: Event, text: str = "", **changes: Plan) -> tuple[Message, ...]:
+    plan = changes.get("plan", ran.plan)
+    return messages_for(plan, ran.state, Recorded(1, MORNING, Engine("local"), event), lambda _digest: text)
+
+
+@pytest.mark.req("COM-02", "COM-03", "COM-04", "COM-06", "COM-26", "INT-08", "PKG-05")
+def test_a_good_run_begins_and_ends_each_phase_with_the_brand_and_the_words_of_its_document(good: Ran) -> None:
+    phases = [(prefix, text) for prefix, text in good.said() if prefix.startswith(BRAND)]
+    assert phases == [
+        (f"{BRAND}RUN START]", f"Release Engineer: {good.plan.title} for shop v2"),
+        (f"{BRAND}PHASE 1 START]", "Checking what the upstream protocols delivered..."),
+        (
+            f"{BRAND}PHASE 1 COMPLETE]",
+            "Prerequisites hold and staging stands for production. Evidence: intake-validation-report.json.",
+        ),
+        (f"{BRAND}PHASE 2 START]", "Deploying the release candidate to staging..."),
+        (f"{BRAND}PHASE 2 COMPLETE]", "Rehearsed and tested. Evidence: staging-test-results.json."),
+        (f"{BRAND}PHASE 3 START]", "Taking the candidate back out of staging against the clock..."),
+        (
+            f"{BRAND}PHASE 3 COMPLETE]",
+            "The way back and the scans hold. Evidence: rollback-verification-report.json.",
+        ),
+        (f"{BRAND}PHASE 4 START]", "Sealing the evidence for the people who decide..."),
+        (f"{BRAND}PHASE 4 COMPLETE]", "Decided and sealed. Evidence: PRE-DEPLOYMENT-PACKAGE.zip."),
+        (f"{BRAND}PROTOCOL COMPLETE]", "Ready for production-deployment"),
+    ]
+
+
+@pytest.mark.req("COM-05", "REV-06")
+def test_inside_a_phase_each_step_says_its_own_sentence_when_it_begins(good: Ran) -> None:
+    inside = [prefix + " " + text for prefix, text in good.said() if prefix.startswith("[PHASE ")]
+    assert [line.split("]")[0] for line in inside] == [
+        "[PHASE 1", "[PHASE 2", "[PHASE 2", "[PHASE 3", "[PHASE 3", "[PHASE 4", "[PHASE 4"
+    ]  # fmt: skip
+    assert "[PHASE 2] Test suites are running against staging; counts follow..." in inside
+    running = next(item.seq for item in good.entries if good.texts.get(item.seq, "").startswith("Test suites are running"))
+    tested = next(item.seq for item in good.entries if isinstance(item.event, TaskFinished) and "#run-tests" in item.event.task)
+    assert running < tested
+
+
+@pytest.mark.req("COM-28", "COM-04")
+def test_no_phase_is_called_complete_before_its_gate_passed_and_no_run_before_it_closed(good: Ran) -> None:
+    judged = [item.seq for item in good.entries if isinstance(item.event, GateJudged)]
+    for phase, seq in zip((1, 2, 3, 4), judged, strict=True):
+        assert seq < good.seq_of(f"{BRAND}PHASE {phase} COMPLETE]")
+        assert all(item.event.verdict == "pass" for item in good.entries if isinstance(item.event, GateJudged))
+    closed = next(item.seq for item in good.entries if isinstance(item.event, RunClosed))
+    assert closed < good.seq_of(f"{BRAND}PROTOCOL COMPLETE]")
+
+
+@pytest.mark.req("COM-06", "COM-28", "HND-01")
+def test_a_run_whose_steps_or_gates_are_not_all_good_is_never_called_complete(good: Ran) -> None:
+    def closing(state: RunState, outcome: str = "ready") -> Message:
+        (said,) = messages(replace(good, state=state), RunClosed(outcome))
+        return said
+
+    assert "PROTOCOL COMPLETE" in closing(good.state).prefix
+    for gate in good.plan.gates:
+        rest = {name: item for name, item in good.state.judgements.items() if name != gate}
+        said = closing(replace(good.state, judgements=rest))
+        assert "COMPLETE" not in said.prefix
+        assert good.plan.gates[gate].name in said.text
+    for outcome in ("aborted", "rolled_back"):
+        assert "COMPLETE" not in closing(good.state, outcome).prefix
+
+
+@pytest.mark.req("COM-11", "REV-07")
+def test_before_the_handoff_the_evidence_that_is_really_on_file_is_listed_and_a_signature_is_asked_for(good: Ran) -> None:
+    text = dict(good.said())["[RAY CONFIRMATION REQUIRED]"]
+    listed = text.removeprefix("on file: ").partition(". May")[0].split(", ")
+    assert {"PRE-DEPLOYMENT-PACKAGE.zip", "readiness-approval.json"} <= set(listed)
+    sealed = {item.name for item in good.state.packages.values()}
+    assert all(name in good.state.evidence or name in sealed for name in listed)
+    without = replace(good.state, evidence={}, packages={})
+    last = [stage for stage in good.plan.stages if stage.tasks][-1].tasks[-1].id
+    done = TaskFinished(last, 1, 0, "ok", {}, None)
+    said = messages_for(good.plan, without, Recorded(1, MORNING, Engine("local"), done))
+    assert next(item for item in said if "CONFIRMATION" in item.prefix).text.startswith("on file: nothing.")
+
+
+@pytest.mark.req("COM-07", "COM-21")
+def test_a_halt_names_the_step_and_the_first_line_of_the_reason_and_waits(good: Ran) -> None:
+    stage = good.plan.stages[1]
+    halt = RunHalted("task_failed", "stop", stage.id, stage.id, NO_DIGEST)
+    (said,) = messages(good, halt, "the zip is missing\n  next: fetch it\n[GO] forged")
+    assert said.prefix == "[RAY ERROR]"
+    assert said.text == f'"Failed at {stage.title}. Reason: the zip is missing. Awaiting instructions."'
+    assert said.severity == "CRITICAL"
+
+
+@pytest.mark.req("COM-08", "COM-02")
+def test_the_second_family_and_another_brand_change_the_prefix_and_not_the_grammar(good: Ran) -> None:
+    numbered = replace(good.plan, voice=replace(good.plan.voice, family="protocol"))
+    stage = good.plan.stages[1]
+    halt = RunHalted("task_failed", "stop", stage.id, stage.id, NO_DIGEST)
+    (said,) = messages(good, halt, "the zip is missing\n  next: fetch it", plan=numbered)
+    assert said.prefix == "[PROTOCOL 14 ERROR]"
+    assert said.text == f"task_failed at {stage.title}: the zip is missing. Resolution: fetch it"
+    assert numbered.voice.begin(2) == "[PROTOCOL 14 | PHASE 2 START]"
+    assert numbered.voice.end(2) == "[PROTOCOL 14 | PHASE 2 COMPLETE]"
+    acme = replace(good.plan, voice=replace(good.plan.voice, brand="ACME", short="ACME"))
+    assert messages(good, halt, "x", plan=acme)[0].prefix == "[ACME ERROR]"
+    assert acme.voice.begin(1) == "[ACME | PHASE 1 START]"
+
+
+@pytest.mark.req("COM-02")
+def test_the_brand_of_the_project_goes_before_the_one_of_the_document() -> None:
+    document = built_in(PRE)
+    assert voice_of(document, NOTHING_CHOSEN, "14").short == "RAY"
+    chosen = voice_of(document, replace(NOTHING_CHOSEN, brand="ACME", family="protocol"), "14")
+    assert (chosen.brand, chosen.short, chosen.family) == ("ACME", "ACME", "protocol")
+    assert chosen.ends[2].startswith("Rehearsed and tested.")
+    silent = replace(document, phases=(), announcements=(), prompts=(), error_messages=(), brand="")
+    voice = voice_of(silent, NOTHING_CHOSEN, "9")
+    assert (voice.brand, voice.short, voice.begin(1)) == ("GONOGO", "GONOGO", "[GONOGO | PHASE 1 START]")
+
+
+@pytest.mark.req("COM-09", "COM-03", "COM-04")
+def test_the_small_pipeline_keeps_the_prefixes_of_its_document() -> None:
+    voice = voice_of(built_in("deployment-automation"), NOTHING_CHOSEN, "6")
+    assert (voice.begin(1), voice.begins[1]) == ("[DEPLOYMENT PHASE 1]", "Beginning Environment Validation...")
+    assert voice.end(1) == "[DEPLOYMENT PHASE 1 COMPLETE]"
+    assert voice.ends[1] == "Environment Validation finished successfully ✓"
+    assert voice.course("PROTOCOL COMPLETE") == "[PROTOCOL COMPLETE]"
+
+
+@pytest.mark.req("COM-17", "COM-18", "COM-21", "GAT-05")
+@pytest.mark.parametrize("verdict", ["inconclusive", "error", "fail"])
+def test_every_gate_that_did_not_pass_is_critical_and_names_criteria_result_act_options_and_impact(good: Ran, verdict: str) -> None:
+    for rule in good.plan.gates.values():
+        (said,) = messages(good, GateJudged(rule.id, 2, verdict, NO_DIGEST))
+        assert said.prefix == f"[RAY GATE FAILED: {rule.name}] [CRITICAL]"
+        assert said.severity == "CRITICAL"
+        for words in ("criteria: ", f"result: {verdict}", f"required action: {rule.on_fail}", "options: 1 fix and retry",
+                      "3 halt", "context: judged in attempt 2", "impact: blocks the handoff to production-deployment"):  # fmt: skip
+            assert words in said.text, (rule.id, words)
+        assert all(clause.text in said.text for clause in rule.clauses)
+
+
+@pytest.mark.req("PG1-07", "PG2-07", "PG3-07", "PG4-07", "COM-17")
+def test_the_message_of_each_failed_gate_is_for_the_people_that_its_document_names(good: Ran) -> None:
+    wanted = {
+        "intake-confirmation-gate": ("Release Manager", "infrastructure team"),
+        "deployment-rehearsal-gate": ("deployment team", "QA lead"),
+        "rollback-security-gate": ("Security team", "Release Manager"),
+        "readiness-approval-gate": ("Release Manager", "owner of Production Deployment"),
+    }
+    assert {rule.id: messages(good, GateJudged(rule.id, 1, "fail", NO_DIGEST))[0].to for rule in good.plan.gates.values()} == wanted
+
+
+@pytest.mark.req("COM-17", "C32")
+def test_the_message_of_the_rehearsal_gate_has_two_options_and_says_why_there_is_no_third(good: Ran) -> None:
+    (said,) = messages(good, GateJudged("deployment-rehearsal-gate", 1, "fail", NO_DIGEST))
+    assert "2 request" not in said.text
+    assert "no waiver: the document permits no waiver of this gate" in said.text
+
+
+@pytest.mark.req("COM-17")
+def test_the_message_of_a_failed_gate_says_what_was_measured(good: Ran) -> None:
+    judgement = json.dumps(
+        {
+            "clauses": [{"text": "parity score ≥ 0.95", "measured": "0.5", "result": "fail"}],
+            "lacking": [],
+        }
+    )
+    (said,) = messages(good, GateJudged("intake-confirmation-gate", 1, "fail", NO_DIGEST), judgement)
+    assert "result: fail (parity score ≥ 0.95: measured 0.5)" in said.text
+
+
+@pytest.mark.req("COM-20", "COM-21")
+def test_a_script_that_ended_well_and_complained_is_an_information_and_changes_nothing(good: Ran) -> None:
+    noted = [(prefix, text) for prefix, text in good.said() if "SCRIPT ERROR" in prefix]
+    assert {prefix for prefix, _ in noted} == {"[RAY SCRIPT ERROR: tests] [INFO]"}
+    assert "ended with 0 and wrote 11 bytes to its error output" in noted[0][1]
+    assert "impact: none" in noted[0][1]
+
+
+@pytest.mark.req("COM-19", "COM-21")
+def test_a_warning_of_a_measurement_says_context_resolution_and_impact(good: Ran) -> None:
+    task = next(task.id for stage in good.plan.stages for task in stage.tasks if task.id.endswith("#measure"))
+    found = messages(good, TaskFinished(task, 1, 0, "ok", {"warnings": 2}, NO_DIGEST), "no refresh is bound\nold rota")
+    said = next(item for item in found if "VALIDATION ERROR" in item.prefix)
+    assert said.prefix.endswith("] [WARNING]")
+    assert said.severity == "WARNING"
+    assert "context: no refresh is bound; old rota; resolution:" in said.text
+    assert "impact: may affect quality, review advised" in said.text
+
+
+@pytest.mark.req("COM-23", "COM-01")
+def test_every_message_reaches_the_bound_command_and_the_outcome_is_on_record(good: Ran) -> None:
+    lines = [json.loads(line) for line in (good.project.root / "said.jsonl").read_text().splitlines()]
+    announced = {f"{good.run}/{item.seq}": item.event for item in good.entries if isinstance(item.event, Announced)}
+    assert {line["id"] for line in lines} == set(announced)
+    assert all(line["prefix"] == announced[line["id"]].prefix for line in lines)
+    told = [item.event for item in good.entries if isinstance(item.event, Delivered) and item.event.channel == "tell"]
+    assert {event.outcome for event in told} == {"delivered"}
+    assert len(told) == len(announced)
+
+
+@pytest.mark.req("COM-24")
+def test_a_channel_that_is_down_is_tried_recorded_and_stops_nothing(good: Ran) -> None:
+    assert good.state.outcome == "ready"
+    failed = [item.event for item in good.entries if isinstance(item.event, Delivered) and item.event.channel == "mute"]
+    assert failed
+    assert {(event.outcome, event.attempts) for event in failed} == {("failed", 3)}
