@@ -8,7 +8,7 @@ from gonogo.control.door import Door
 from gonogo.control.viewing import as_json as view_json
 from gonogo.control.viewing import text_of, view
 from gonogo.engine.driver import Stopped
-from gonogo.run.machine import AwaitPeople, Over, Parked
+from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil
 from gonogo.terms import RunId
 
 EXIT: dict[str, int] = {"ready": 0, "released": 0, "rolled_back": 4, "aborted": 2}
@@ -48,8 +48,8 @@ def _sentence(run: RunId, stopped: Stopped) -> str:
             return f"NO-GO: {run} is halted"
         case AwaitPeople():
             return f"WAITING: {run} waits for people"
-        case _:
-            return f"WAITING: {run}"
+        case WaitUntil(moment, why):
+            return f"WAITING: {run} waits until {moment:%Y-%m-%d %H:%M:%S} UTC: {why}"
 
 
 def _code(stopped: Stopped) -> int:

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plan": ("gonogo.cli.planning", "Show every act that would be done, in order; change nothing."),
     "run": ("gonogo.cli.running", "Open a run of a protocol for a release, and drive it."),
     "status": ("gonogo.cli.looking", "Show where runs are, whom they wait for, why they halted."),
+    "window": ("gonogo.cli.windows", "Show when production may be touched, and whether it may now."),
     "approve": ("gonogo.cli.deciding", "Sign a go or no-go, and record it."),
     "acknowledge": ("gonogo.cli.deciding", "Acknowledge a change freeze, and record it."),
     "attest": ("gonogo.cli.deciding", "State a fact that only a person can state, and record it."),

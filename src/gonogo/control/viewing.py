@@ -132,6 +132,8 @@ def _status(run: RunId, act: object) -> tuple[str, str]:
             return "halted", f"gonogo resume {run} --key YOUR-KEY --reason TEXT, or gonogo abort {run}"
         case AwaitPeople(round=asked):
             return "waiting for people", signing_command(run, asked.kind, asked.point)
+        case WaitUntil(moment, why, far=True):
+            return f"waiting until {moment:%Y-%m-%d %H:%M} UTC: {why}", f"gonogo resume {run} --wait"
         case WaitUntil():
             return "running", ""
         case _:

@@ -85,7 +85,7 @@ class Driver:
             if isinstance(act, Over | Parked):
                 return act, state
             if isinstance(act, AwaitPeople | WaitUntil):
-                if isinstance(act, AwaitPeople) and not self.patient:
+                if not self.patient and (isinstance(act, AwaitPeople) or act.far):
                     return act, state
                 self._idle(act)
                 state = self._caught_up(state)

@@ -25,6 +25,7 @@ from gonogo.measure.operations import (
 )
 from gonogo.plan.project import OnCall, Project
 from gonogo.plan.reading import moment_of
+from gonogo.plan.windows import next_opening
 
 ESCALATION_FILE = "escalation.json"
 ALWAYS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
@@ -81,9 +82,7 @@ def _duty(item: OnCall) -> DutySeen:
 
 def _window(project: Project, now: datetime) -> tuple[datetime, datetime]:
     """From the start of the deployment to the end of the health window: as planned, else from now on."""
-    planned = project.window
-    start = moment_of(planned.start) if planned else None
-    begin = start if start is not None and start > now else now
+    begin = (next_opening(project.windows, now) if project.windows else None) or now
     longest = (project.rollout.hold + project.rollout.patience) * len(project.rollout.steps)
     watched = project.health.length * (1 + project.health.extensions)
     return begin, begin + _seconds(longest + watched)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from gonogo.engine.bench import Bench, Looked, digest_field
 from gonogo.engine.decisions_seen import round_at, signed_file
@@ -25,6 +25,7 @@ from gonogo.measure.freeze import Acknowledgement, BranchLock, FreezeSeen, freez
 from gonogo.measure.header import RawFile
 from gonogo.measure.rollback import NamedCheck
 from gonogo.measure.staging_check import LogReview, StagingCheckSeen, rerun_reason, staging_check_body
+from gonogo.plan.windows import next_opening, said
 from gonogo.terms import Severity, digest_of
 
 STAGING_AGE = timedelta(hours=24)
@@ -65,19 +66,18 @@ def confirmations(bench: Bench) -> Looked:
 
 
 def window(bench: Bench) -> Looked:
-    """The deployment window: production begins only inside it (WIN-01, WIN-02)."""
-    planned = bench.plan.project.window
+    """When production may be touched, where people talk, and who is on call (WIN-01); the wait is the machine's."""
+    project = bench.plan.project
+    planned = project.windows
     lines = ["# Deployment window", ""]
-    if planned is None:
-        lines.append("No window is planned; production may begin at any time.")
-        return Looked(ok=True, files=(bench.text("deployment-window.md", "\n".join(lines) + "\n"),))
-    lines += [f"- window: {planned.start} to {planned.end}", f"- channel: {planned.channel or 'none'}"]
-    start, end = datetime.fromisoformat(planned.start), datetime.fromisoformat(planned.end)
-    ok = start <= bench.now < end
-    detail = (
-        "" if ok else f"the deployment window is {planned.start} to {planned.end}; it is {bench.now.isoformat()} now"
-    )
-    return Looked(ok=ok, files=(bench.text("deployment-window.md", "\n".join(lines) + "\n"),), detail=detail)
+    lines += said(planned, bench.now) if planned else ["No window is planned; production may begin at any time."]
+    channels = ([planned.channel] if planned and planned.channel else []) or list(project.notify)
+    lines.append(f"- Communication channels: {', '.join(channels) or 'none'}")
+    for duty in project.operations.on_call:
+        lines.append(f"- On call for {duty.function}: {duty.primary or 'nobody'}, then {duty.backup or 'nobody'}")
+    ok = planned is None or next_opening(planned, bench.now) is not None
+    files = (bench.text("deployment-window.md", "\n".join(lines) + "\n"),)
+    return Looked(ok=ok, files=files, detail="" if ok else "no deployment window opens within 400 days")
 
 
 def staging_check(bench: Bench) -> Looked:

@@ -36,9 +36,9 @@ from gonogo.plan.project import (
     Suite,
     TargetBinding,
     VersionProbe,
-    Window,
 )
 from gonogo.plan.reading import WRONG_VALUE, Findings, Section, duration_of, moment_of, ratio_of
+from gonogo.plan.window_binding import read_windows
 
 SCHEMA = "gonogo/project/1"
 _MOMENT = "2027-01-31T22:00:00Z"
@@ -101,7 +101,7 @@ def _project(top: Section) -> Project:
         artifacts={name: _artifact(name, child) for name, child in _closed_children(top, "artifacts")},
         operations=_operations(top.section("operations")),
         freeze=_freeze(top.section("freeze", required=False)),
-        window=_window(top.optional("window")),
+        windows=read_windows(top.optional("window")),
         notify=top.texts("notify", ()),
         announce=read_announce(top.section("announce", required=False)),
         licences=_licences(top.optional("licences")),
@@ -361,14 +361,6 @@ def _directories(section: Section) -> Directories:
         section.text("context", CONTEXT, pattern=_FOLDER, kind=kind).rstrip("/"),
         section.text("protocols", PROTOCOLS, pattern=_FOLDER, kind=kind).rstrip("/"),
     )
-    section.finish()
-    return found
-
-
-def _window(section: Section | None) -> Window | None:
-    if section is None:
-        return None
-    found = Window(section.text("start"), section.text("end"), section.text("channel", ""))
     section.finish()
     return found
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from gonogo.findings import Origin
 from gonogo.plan.announcing import Announce
+from gonogo.plan.windows import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,15 +239,6 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A planned deployment window, ISO 8601 with zone; production starts only inside it."""
-
-    start: str
-    end: str
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
 class Directories:
     """Where a project keeps context and configuration artifacts, and its protocols (CFG-06, CFG-07, C51)."""
 
@@ -280,7 +272,7 @@ class Project:
     artifacts: Mapping[str, ArtifactBinding]
     operations: Operations
     freeze: Freeze
-    window: Window | None
+    windows: Windows | None
     notify: tuple[str, ...]
     announce: Announce
     licences: Licences | None

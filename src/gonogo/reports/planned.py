@@ -189,6 +189,8 @@ def _command(plan: Plan, task: Task, act: Execute) -> PlannedAct:
         details.append(f"with the secrets {', '.join(binding.secrets)} in its environment")
     if task.consumes:
         details.append(f"uses up the approval `{task.consumes}`")
+    if task.consumes == "production" and plan.project.windows:
+        details.append("begins only inside a deployment window (`gonogo window`)")
     return PlannedAct(task.id, task.title, "command", act.effect, (*binding.run, *act.extra), tuple(details))
 
 

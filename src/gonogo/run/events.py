@@ -232,7 +232,7 @@ class FreezeEnded:
 
 @dataclass(frozen=True, slots=True)
 class RollbackBegun:
-    """Production is brought back; `trigger` is judge, gate, task, abort or person."""
+    """Production is brought back; `trigger` is judge, gate, task, window, abort or person."""
 
     trigger: str
     cause: str

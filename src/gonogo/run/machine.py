@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from gonogo.evidence.ledger import time_of
 from gonogo.plan.model import Decide, Execute, Judge, Measure, Plan, Roll, Route, Seal, Stage, Task, Watch, stage_of
+from gonogo.plan.windows import denied_by, next_opening
 from gonogo.protocol.model import HaltEffect
 from gonogo.run.asking import who_is_missing
 from gonogo.run.events import (
@@ -24,7 +25,7 @@ from gonogo.run.events import (
     RunHalted,
     TaskFinished,
 )
-from gonogo.run.rolling import HoldUntil, Judged, MoveTo, RollDone, RollFailed, next_in_roll, next_in_watch
+from gonogo.run.rolling import HoldUntil, Judged, MoveTo, RollDone, RollFailed, Rolling, next_in_roll, next_in_watch
 from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, slots_of
 from gonogo.run.waiving import complete_waiver
 
@@ -101,10 +102,11 @@ class SealPackage:
 
 @dataclass(frozen=True, slots=True)
 class WaitUntil:
-    """Nothing to do before `moment`."""
+    """Nothing to do before `moment`. `far` is a wait for a deployment window, which nobody has to sit through."""
 
     moment: datetime
     why: str
+    far: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +252,10 @@ def _failed(plan: Plan, state: RunState, stage: Stage, task: Task, known: TaskSt
     if stage.kind == "rollback":
         return Record(RunHalted("rollback_failed", "stop", stage.id, stage.id, known.detail))
     if _must_roll_back(plan, state, stage):
-        trigger = "gate" if gate else "judge" if isinstance(task.act, Roll) else "task"
-        return Record(RollbackBegun(trigger, str(known.facts.get("cause", "failed")), known.detail))
+        cause = str(known.facts.get("cause", "failed"))
+        judged = "window" if cause == "window_closed" else "judge"
+        trigger = "gate" if gate else judged if isinstance(task.act, Roll) else "task"
+        return Record(RollbackBegun(trigger, cause, known.detail))
     cause = str(known.facts.get("cause", "")) or ("gate_failed" if gate else "task_failed")
     effect = "pause" if HaltEffect.PAUSE in stage.halts and HaltEffect.STOP not in stage.halts else "stop"
     back_to = str(known.facts.get("resume_at", "")) or stage.id
@@ -271,6 +275,9 @@ def _begin(plan: Plan, state: RunState, stage: Stage, task: Task, now: datetime)
         case Measure():
             return Look(task, attempt)
         case Execute() | Route():
+            closed = _outside_the_window(plan, task, attempt, now)
+            if closed is not None:
+                return closed
             return Perform(task, attempt, state.starts.get(task.id, 0) + 1, _percent(task))
         case Judge():
             return JudgeGate(task, attempt)
@@ -282,6 +289,19 @@ def _begin(plan: Plan, state: RunState, stage: Stage, task: Task, now: datetime)
             return _rolling(plan, state, task, attempt, now)
         case Watch():
             return _watching(plan, state, task, attempt, now)
+
+
+def _outside_the_window(plan: Plan, task: Task, attempt: int, now: datetime) -> WaitUntil | Record | None:
+    """Production is first touched inside a window only (WIN-02); the way back is never held up by one."""
+    windows = plan.project.windows
+    why = denied_by(windows, now) if windows is not None and task.consumes == "production" else ""
+    if windows is None or not why:
+        return None
+    opening = next_opening(windows, now)
+    if opening is None:
+        why += " and none opens within 400 days\n  next: correct `window` in gonogo.yaml and open a new run"
+        return Record(_finished(task, attempt, "failed", {"cause": "no_window"}), why)
+    return WaitUntil(opening, why, far=True)
 
 
 def _percent(task: Task) -> int:
@@ -321,6 +341,9 @@ def _finished(task: Task, attempt: int, outcome: str, facts: dict[str, str]) -> 
 
 def _rolling(plan: Plan, state: RunState, task: Task, attempt: int, now: datetime) -> NextAct:
     known = state.rollings.get(task.id)
+    caught = _caught_by_its_end(plan, known, now)
+    if caught:
+        return Record(_finished(task, attempt, "failed", {"cause": "window_closed"}), caught)
     match next_in_roll(plan, known, now):
         case MoveTo(step, percent):
             return Perform(task, attempt, state.starts.get(task.id, 0) + 1, percent, step)
@@ -332,6 +355,15 @@ def _rolling(plan: Plan, state: RunState, task: Task, attempt: int, now: datetim
             return Record(_finished(task, attempt, "ok", {}))
         case RollFailed(cause, why):
             return Record(_finished(task, attempt, "failed", {"cause": cause}), why)
+
+
+def _caught_by_its_end(plan: Plan, known: Rolling | None, now: datetime) -> str:
+    """Why a rollout under way is taken back because its window closed; empty where it is finished (WIN-02)."""
+    windows = plan.project.windows
+    if windows is None or windows.at_end != "roll_back" or known is None or not known.moves:
+        return ""
+    why = denied_by(windows, now)
+    return f"the rollout was caught by the end of its window: {why}" if why else ""
 
 
 def _watching(plan: Plan, state: RunState, task: Task, attempt: int, now: datetime) -> NextAct:

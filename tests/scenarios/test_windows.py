@@ -1,0 +1,105 @@
+"""Deployment windows on a real release: what begins outside one waits, and what one catches is taken back (WIN-02)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gonogo.run.events import Recorded, TaskFinished, TrafficMoved
+from gonogo.run.machine import AwaitPeople, Perform, Record, WaitUntil, decide
+from gonogo.run.state import RunState
+from gonogo.terms import RunId
+from tests.command_line import gonogo
+from tests.projects import Project, small_project
+from tests.worlds_http import place
+
+HOUR = timedelta(hours=1)
+
+
+class Enough(Exception):
+    """Thrown by a listener, so that a drive ends in the middle of a rollout as if its engine had died."""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with place(tmp_path / "world/staging") as staging, place(tmp_path / "world/production") as production:
+        found = small_project(tmp_path / "project", staging, production)
+        found.release("pre-deployment")
+        yield found
+
+
+def plan_windows(project: Project, text: str) -> None:
+    project.edit("gonogo.yaml", "health_window:\n", f"window: {text}\nhealth_window:\n")
+
+
+def until_it_waits(project: Project) -> tuple[RunId, WaitUntil]:
+    run = project.begin("production-deployment")
+    for _ in range(12):
+        stopped = project.door().drive(run, patient=False, listener=lambda state, entry: None)
+        if isinstance(stopped, WaitUntil):
+            return run, stopped
+        assert isinstance(stopped, AwaitPeople), project.view(run).halt
+        project.sign_all(run)
+    raise AssertionError("it never waits for a window")
+
+
+@pytest.mark.req("WIN-01", "WIN-02", "ROL-05")
+def test_production_waits_outside_its_window_and_goes_on_when_one_opens(project: Project) -> None:
+    opens = datetime.now(UTC).replace(microsecond=0) + HOUR
+    plan_windows(project, f"{{start: {opens.isoformat()}, end: {(opens + HOUR).isoformat()}, channel: '#war-room'}}")
+    run, waiting = until_it_waits(project)
+    assert (waiting.moment, waiting.far) == (opens, True)
+    assert "no deployment window is open" in waiting.why
+    assert project.executions("deploy", "rollback")[-1].split()[1] == "staging", "production was not touched"
+
+    ended = gonogo("resume", run, "-C", project.root)
+    assert (ended.code, ended.out.splitlines()[0]) == (3, f"WAITING: {run} waits until {opens:%Y-%m-%d %H:%M:%S} UTC: {waiting.why}")
+    assert f"waiting until {opens:%Y-%m-%d %H:%M} UTC" in gonogo("status", run, "-C", project.root).out
+    told = gonogo("window", run, "-C", project.root, "--json")
+    assert (told.code, told.json()["open"], told.json()["opens_at"]) == (3, False, f"{opens:%Y-%m-%dT%H:%M:%S.000Z}")
+    assert f"opens {opens:%Y-%m-%d %H:%M:%S} UTC" in gonogo("window", "-C", project.root).out
+    assert "begins only inside a deployment window" in gonogo("plan", "production-deployment", "--release", "v2", "-C", project.root).out
+    door = project.door()
+    opened = door.load(run)
+    inside = decide(opened.plan, opened.state, opens)
+    assert isinstance(inside, Perform)
+    assert inside.task.consumes == "production"
+    assert isinstance(decide(opened.plan, opened.state, opens - timedelta(seconds=1)), WaitUntil)
+    closed = decide(opened.plan, opened.state, opens + HOUR)
+    assert isinstance(closed, Record)
+    assert isinstance(closed.event, TaskFinished)
+    assert (closed.event.outcome, closed.event.facts["cause"]) == ("failed", "no_window")
+
+    page = project.door().world.vault.read(opened.state.evidence["deployment-window.md"].digest).decode()
+    assert f"- Deployment window: the window: {opens:%Y-%m-%d %H:%M}-" in page
+    assert "- Communication channels: #war-room" in page
+
+
+@pytest.mark.req("WIN-02")
+def test_a_rollout_that_the_end_of_its_window_catches_is_taken_back_where_the_policy_says_so(project: Project) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    ends = now + HOUR
+    plan_windows(project, f"{{start: {(now - HOUR).isoformat()}, end: {ends.isoformat()}, at_end: roll_back}}")
+
+    def stop_in_the_middle(_: RunState, entry: Recorded) -> None:
+        if isinstance(entry.event, TrafficMoved):
+            raise Enough
+
+    run = project.begin("production-deployment")
+    with pytest.raises(Enough):
+        while isinstance(project.door().drive(run, patient=False, listener=stop_in_the_middle), AwaitPeople):
+            project.sign_all(run)
+    opened = project.door().load(run)
+    caught = next_records(opened.plan, opened.state, ends)
+    assert caught == "window_closed"
+    assert next_records(opened.plan, opened.state, datetime.now(UTC)) == ""
+
+
+def next_records(plan: object, state: RunState, now: datetime) -> str:
+    act = decide(plan, state, now)  # type: ignore[arg-type]
+    if isinstance(act, Record) and isinstance(act.event, TaskFinished) and act.event.outcome == "failed":
+        return str(act.event.facts["cause"])
+    return ""
