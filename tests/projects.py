@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -47,10 +48,11 @@ class Project:
     record: Path
     staging: Place
     production: Place
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     def door(self, **environ: str) -> Door:
         """The project, opened anew."""
-        return Door.at(self.root, {**os.environ, "RECORD": str(self.record), **environ})
+        return Door.at(self.root, {**os.environ, "RECORD": str(self.record), **self.environ, **environ})
 
     def executions(self, *purposes: str) -> list[str]:
         """What the scripts really did, in their own record: `purpose environment release slot`."""
@@ -204,8 +206,8 @@ def public_line(key: Ed25519PrivateKey) -> str:
 
 def small_project(root: Path, staging: Place, production: Place, *, release: str = "v2") -> Project:
     """Write a whole project below `root` for the two places; everything in it passes."""
-    keys = {handle: Ed25519PrivateKey.generate() for handle in ROLES}
-    _write(root / "config/release-approvers.yaml", _approvers(keys))
+    keys = new_keys()
+    _write(root / "config/release-approvers.yaml", approvers_file(keys))
     _write(root / "gonogo.yaml", _project_file(staging, production))
     for name in ("staging", "production"):
         _write(root / f"config/{name}.env", f"WORKERS=4\nNAME={name}\nTIMEOUT=30\n")
@@ -256,7 +258,13 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _approvers(keys: dict[str, Ed25519PrivateKey]) -> str:
+def new_keys() -> dict[str, Ed25519PrivateKey]:
+    """A fresh key for everybody."""
+    return {handle: Ed25519PrivateKey.generate() for handle in ROLES}
+
+
+def approvers_file(keys: dict[str, Ed25519PrivateKey]) -> str:
+    """The people of a project, with their public keys and what each decision needs."""
     people = "".join(
         f'  - id: {handle}\n    roles: [{", ".join(ROLES[handle])}]\n    keys: ["{public_line(key)}"]\n'
         for handle, key in keys.items()

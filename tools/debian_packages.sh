@@ -4,6 +4,8 @@ set -eu
 need=""
 command -v haproxy >/dev/null || need="$need haproxy"
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || need="$need nginx-light"
+command -v prometheus >/dev/null || need="$need prometheus"
+command -v prometheus-alertmanager >/dev/null || need="$need prometheus-alertmanager"
 command -v ssh-keygen >/dev/null || need="$need openssh-client"
 command -v unzip >/dev/null || need="$need unzip"
 command -v jq >/dev/null || need="$need jq"

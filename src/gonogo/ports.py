@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from gonogo.errors import GonogoError
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import Entry
+from gonogo.measure.baseline import FigureRead
+from gonogo.measure.connectivity import AlertSeen
 from gonogo.measure.providers import CheckAnswer, CheckQuestion, MetricQuestion, Settings
 from gonogo.measure.scan_findings import ScanRead
 from gonogo.terms import Actor, Digest, Json, RunId, Secret, digest_of
@@ -289,12 +292,16 @@ class Prober(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CounterSample:
-    """Cumulative counters of one slot; `buckets` are (upper bound as text, cumulative count)."""
+    """Cumulative counters of one slot; `buckets` are (upper bound as text, cumulative count).
+
+    `saturation` is a gauge between 0 and 1, None where the source was not told of one.
+    """
 
     slot: str
     requests: int
     errors: int
     buckets: tuple[tuple[str, int], ...]
+    saturation: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +317,30 @@ class MetricSource(Protocol):
 
     def sample(self) -> MetricSample:
         """Read all slots once; a failure is a `missing` entry, never a zero."""
+        ...
+
+
+class FigureSource(Protocol):
+    """A metric source that computes figures itself, over a window of its own (OBS-01)."""
+
+    def figures(self, slot: str, version: str) -> tuple[FigureRead, ...]:
+        """Every figure of one version in one slot, all of one moment; what the source did not give has a reason."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsRead:
+    """The alerts that fire; None where nobody can say, and then `why` (PM-03)."""
+
+    alerts: tuple[AlertSeen, ...] | None
+    why: str = ""
+
+
+class AlertSource(Protocol):
+    """Where it is known which alerts fire."""
+
+    def firing(self) -> AlertsRead:
+        """The alerts that fire now; never an empty list where rules are not evaluated or nobody feeds the source."""
         ...
 
 

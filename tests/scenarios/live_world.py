@@ -137,7 +137,8 @@ def require_haproxy() -> None:
 
 def haproxy_target(front: Front) -> HaproxyTarget:
     """The adapter for the HAProxy that `start_haproxy` starts."""
-    return HaproxyTarget(str(front.folder / "h.sock"), "app", {slot: str(at) for slot, at in front.slots.items()})
+    slots = {slot: str(at) for slot, at in front.slots.items()}
+    return HaproxyTarget(str(front.folder / "h.sock"), "app", slots, patience=0.5)
 
 
 def start_haproxy(front: Front, server_timeout: str = "15s") -> Live:

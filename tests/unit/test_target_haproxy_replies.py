@@ -61,7 +61,7 @@ def runtime_api(reply: Callable[[str], str]) -> Iterator[tuple[RuntimeApi, Hapro
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield server, HaproxyTarget(path, "app", SLOTS)
+            yield server, HaproxyTarget(path, "app", SLOTS, patience=0.1)
         finally:
             server.shutdown()
             server.server_close()

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -28,11 +29,12 @@ _CODE = re.compile(r"[1-5](?:[0-9]{2}|xx)\Z")
 
 @dataclass(frozen=True, slots=True)
 class MetricNames:
-    """Counter of requests, its label with the status code, and the latency histogram in seconds."""
+    """Counter of requests, its label with the status code, latency histogram in seconds, and a gauge from 0 to 1."""
 
     requests: str = "http_requests_total"
     code_label: str = "code"
     histogram: str = "http_request_duration_seconds"
+    saturation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def read_counters(slot: str, page: str, names: MetricNames) -> CounterSample:
     if not requests:
         raise BadInput(f"there is no series of `{names.requests}`")
     errors = [one for one in requests if _is_error(one, names)]
-    return CounterSample(slot, _total(requests), _total(errors), _buckets(samples, names.histogram))
+    buckets = _buckets(samples, names.histogram)
+    return CounterSample(slot, _total(requests), _total(errors), buckets, _saturation(samples, names.saturation))
 
 
 def _samples(page: str) -> tuple[Sample, ...]:
@@ -88,6 +91,16 @@ def _is_error(sample: Sample, names: MetricNames) -> bool:
     if not _CODE.match(code):
         raise BadInput(f"a series of `{names.requests}` has no status code in its label `{names.code_label}`")
     return code.startswith("5")
+
+
+def _saturation(samples: Iterable[Sample], name: str) -> Decimal | None:
+    """The fullest of the gauges of this name; None where none was asked for."""
+    if not name:
+        return None
+    found = [sample.value for sample in samples if sample.name == name]
+    if not found or not all(0 <= value <= 1 for value in found):
+        raise BadInput(f"`{name}` is {', '.join(map(str, found)) or 'not there'}; it must be a gauge from 0 to 1")
+    return Decimal(repr(max(found)))
 
 
 def _total(samples: Iterable[Sample]) -> int:

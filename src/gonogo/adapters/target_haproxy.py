@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from gonogo.errors import BadInput, Broken
 from gonogo.ports import TrafficSeen
 
 SECONDS = 3.0
+PAUSE = 0.05
 MOST_BYTES = 1 << 20
 RUNNING = 2
 
@@ -59,12 +61,14 @@ class HaproxyTarget:
     """`socket_path` is the `stats socket` (level admin), `backend` its name.
 
     `slots` maps each slot to the name of its server or, better, to the address that HAProxy must have for it: a server
-    that leads elsewhere then belongs to no slot, and nothing is moved.
+    that leads elsewhere then belongs to no slot, and nothing is moved. `patience` is how many seconds a move waits for
+    HAProxy's own check to find a server that was started just now.
     """
 
     socket_path: str
     backend: str
     slots: Mapping[str, str]
+    patience: float = 10.0
 
     def __post_init__(self) -> None:
         for name in (self.backend, *self.slots.values()):
@@ -88,6 +92,7 @@ class HaproxyTarget:
         servers = self._require_known(states)
         before = {slot: states[server].weight for slot, server in servers.items()}
         changes = ordered_changes(before, weights)
+        states = self._awaited(states, [servers[slot] for slot, weight in changes if weight > before[slot]])
         for slot, weight in changes:
             state = states[servers[slot]]
             if weight > before[slot] and not state.takes_traffic:
@@ -100,6 +105,14 @@ class HaproxyTarget:
         for done, (slot, weight) in enumerate(changes):
             self._set(servers[slot], weight, changes[:done])
         return confirm(self.traffic(), weights, self._where)
+
+    def _awaited(self, states: Mapping[str, ServerState], wanted: list[str]) -> Mapping[str, ServerState]:
+        """The states, once `wanted` servers are up: HAProxy learns of a new process by its next check only."""
+        deadline = time.monotonic() + self.patience
+        while any(not states[server].takes_traffic for server in wanted) and time.monotonic() < deadline:
+            time.sleep(PAUSE)
+            states = self._states()
+        return states
 
     @property
     def _where(self) -> str:

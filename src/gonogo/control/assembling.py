@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from gonogo.adapters.alerts_alertmanager import AlertmanagerSource
 from gonogo.adapters.announcing import Announcers, LogAnnouncer, StreamAnnouncer
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.commands import SupervisedCommands
@@ -18,11 +19,13 @@ from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.json_command import JsonCommand
 from gonogo.adapters.keys import FileEngineKey
 from gonogo.adapters.metrics_command import CommandSource
+from gonogo.adapters.metrics_prometheus import Asked, PrometheusSource
 from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
 from gonogo.adapters.plugins import PluginProviders
 from gonogo.adapters.posting import Channel, CommandPost
 from gonogo.adapters.probe_http import HttpProber
 from gonogo.adapters.project_files import ProjectFiles
+from gonogo.adapters.prometheus_api import PrometheusApi
 from gonogo.adapters.target_caddy import CaddyTarget
 from gonogo.adapters.target_commands import CommandsTarget
 from gonogo.adapters.target_haproxy import HaproxyTarget
@@ -34,8 +37,8 @@ from gonogo.engine.bench import World
 from gonogo.errors import BadInput
 from gonogo.evidence.signers import Ring
 from gonogo.plan.approvers import read_approvers
-from gonogo.plan.project import Environment, Project
-from gonogo.ports import Announcer, CrashPoint, MetricSource, Prober, Target
+from gonogo.plan.project import Environment, MetricsBinding, Project
+from gonogo.ports import AlertSource, Announcer, CrashPoint, MetricSource, Prober, Target
 from gonogo.terms import Secret
 
 STATE_FOLDER = ".gonogo"
@@ -102,6 +105,8 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         metrics={each.name: found for each in environments if (found := metrics_of(root, each))},
         announcer=_announcer(project, LogAnnouncer(state / "announcements.jsonl", clock, about, report), report),
         post=CommandPost(_channels(project, environ), root, environ, clock),
+        figures={each.name: asked for each in environments if (asked := prometheus_of(each))},
+        alerts={each.name: alerts for each in environments if (alerts := alerts_of(each))},
         key=FileEngineKey(state / "keys" / "engine"),
         crash=crash,
         environ=environ,
@@ -192,5 +197,38 @@ def metrics_of(root: Path, environment: Environment) -> MetricSource | None:
         return None
     if binding.kind == "command":
         return CommandSource(JsonCommand(_filled(binding.run), root), tuple(environment.slots))
-    names = MetricNames(binding.requests, binding.code_label, binding.histogram)
-    return ScrapeSource(environment.slots, binding.path, names)
+    if binding.kind == "prometheus":
+        return prometheus_of(environment)
+    return ScrapeSource(environment.slots, binding.path, _names(binding))
+
+
+def _names(binding: MetricsBinding) -> MetricNames:
+    return MetricNames(binding.requests, binding.code_label, binding.histogram, binding.saturation)
+
+
+def prometheus_of(environment: Environment) -> PrometheusSource | None:
+    """The Prometheus that scrapes an environment; None where its figures come from elsewhere."""
+    binding = environment.metrics
+    if binding is None or binding.kind != "prometheus":
+        return None
+    by_address = binding.slot_label == "instance"
+    slots = _hosts(environment) if by_address else {name: name for name in environment.slots}
+    asked = Asked(
+        binding.slot_label, binding.version_label, float(binding.window), float(binding.fresh), binding.at_least
+    )
+    return PrometheusSource(PrometheusApi(binding.url), slots, _names(binding), asked)
+
+
+def alerts_of(environment: Environment) -> AlertSource | None:
+    """The Alertmanager of an environment; None where none is bound."""
+    binding = environment.alerting
+    if binding is None:
+        return None
+    return AlertmanagerSource(
+        binding.url,
+        PrometheusApi(binding.prometheus),
+        binding.rules,
+        binding.matchers,
+        binding.severity_label,
+        float(binding.fresh),
+    )

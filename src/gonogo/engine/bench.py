@@ -14,11 +14,13 @@ from gonogo.measure.header import Header, Producer, RawFile, Release, with_heade
 from gonogo.plan.model import Execute, Plan, Stage, Task, stage_of
 from gonogo.plan.project import Environment
 from gonogo.ports import (
+    AlertSource,
     Announcer,
     Clock,
     Commands,
     CrashPoint,
     EngineKey,
+    FigureSource,
     Files,
     History,
     Journal,
@@ -47,6 +49,8 @@ class World:
     targets: Mapping[str, Target]
     probers: Mapping[str, Prober]
     metrics: Mapping[str, MetricSource]
+    figures: Mapping[str, FigureSource]
+    alerts: Mapping[str, AlertSource]
     announcer: Announcer
     post: Post
     key: EngineKey

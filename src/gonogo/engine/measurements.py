@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from gonogo.engine import decisions_seen as decided
 from gonogo.engine import measuring_after as after
+from gonogo.engine import measuring_baseline as watching
 from gonogo.engine import measuring_intake as intake
 from gonogo.engine import measuring_operations as operating
 from gonogo.engine import measuring_parity as sides
@@ -30,7 +31,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "refresh": rehearsing.refresh,
     "rehearsal": rehearsing.rehearsal,
     "tests": testing.tests,
-    "baseline": after.baseline,
+    "baseline": watching.baseline,
     "rollback-proof": rehearsing.rollback_proof,
     "security": scanning.security,
     "operations": operating.operations,

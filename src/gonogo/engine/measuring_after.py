@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.measuring_alerts import open_incidents
-from gonogo.engine.measuring_rollout import deployment, rolling_of
+from gonogo.engine.measuring_baseline import readings
+from gonogo.engine.measuring_rollout import deployment
 from gonogo.engine.measuring_tests import execution, short_suites
 from gonogo.engine.measuring_world import reach, serving
 from gonogo.engine.runs_seen import stage_began
-from gonogo.measure.baseline import BaselineMetric, BaselineSeen, baseline_body, baseline_markdown
 from gonogo.measure.communications import MessageSent, communications_body
 from gonogo.measure.health import HealthSeen, SeriesSeen, SloSeen, health_body, health_markdown
 from gonogo.measure.package_index import PackageItem, PackageSeen, package_body
-from gonogo.measure.post_deployment import CheckAfter, MetricReading, PostDeploymentSeen, post_deployment_body
+from gonogo.measure.post_deployment import CheckAfter, PostDeploymentSeen, post_deployment_body
 from gonogo.measure.report_index import ReportSection, RunOutcome, report_index_body
 from gonogo.measure.retrospective import FollowUp, Improvement, RetrospectiveSeen, RunFigures, retrospective_body
 from gonogo.measure.rollback import CheckResult
 from gonogo.measure.test_reports import Outcome
 from gonogo.plan.model import Roll, Watch
-from gonogo.ports import CounterSample
 from gonogo.reports.release import release_report
 from gonogo.run.events import Announced, Delivered, recorded
 from gonogo.run.rolling import Rolling, window_of, window_samples
-from gonogo.run.slo import Measured, quantile_of, rate_of
 from gonogo.terms import digest_of
 
 AFTER: Mapping[Outcome, CheckResult] = {"passed": "pass", "failed": "fail", "skipped": "inconclusive"}
@@ -57,7 +54,7 @@ def post_deployment(bench: Bench) -> Looked:
     incidents, unknown = open_incidents(bench, checks)
     checks += unknown
     body = post_deployment_body(
-        PostDeploymentSeen(deployed, max(deployed, stage_began(bench)), tuple(checks), _readings(bench), incidents)
+        PostDeploymentSeen(deployed, max(deployed, stage_began(bench)), tuple(checks), readings(bench), incidents)
     )
     found = body["post_deployment"]
     ok = isinstance(found, Mapping) and found.get("status") == "pass"
@@ -74,17 +71,6 @@ def _deployed_at(bench: Bench) -> datetime:
         if isinstance(task.act, Roll) and (known := bench.state.tasks.get(task.id)) and known.ended
     ]
     return max(ended, default=bench.now)
-
-
-def _readings(bench: Bench) -> tuple[MetricReading, ...]:
-    rolling = rolling_of(bench)
-    if rolling is None or not rolling.ticks:
-        return ()
-    served = [tick[3] for tick in rolling.ticks if tick[3] is not None]
-    rate = rate_of(sum(item.errors for item in served), sum(item.requests for item in served))
-    if rate.value is None:
-        return ()
-    return (MetricReading("error_rate", rate.value, "ratio", bench.now),)
 
 
 def notices(bench: Bench) -> Looked:
@@ -265,38 +251,3 @@ def package_index(bench: Bench) -> Looked:
 
 def _position(bench: Bench) -> int:
     return [stage.id for stage in bench.plan.stages].index(bench.stage.id)
-
-
-def baseline(bench: Bench) -> Looked:
-    """Metrics of staging after the rehearsal, for comparison after the deployment (OBS-01)."""
-    environment = bench.environment("staging")
-    source = bench.world.metrics.get(environment.name)
-    sample = source.sample() if source else None
-    slot = str(bench.seen("staging").get("candidate") or "")
-    found = next((item for item in sample.slots if item.slot == slot), None) if sample else None
-    figures = figures_of(found) if found else {}
-    metrics = tuple(
-        BaselineMetric(name, name, measured.value, "ratio" if name == "error_rate" else "seconds")
-        for name, measured in figures.items()
-        if measured.value is not None
-    )
-    missing = tuple(f"{name}: {measured.reason}" for name, measured in figures.items() if measured.value is None)
-    missing = missing if found else ("the metric source gave no sample of the new version",)
-    body = baseline_body(BaselineSeen(bench.now, timedelta(0), metrics, (), missing))
-    files = (
-        bench.json("observability-baseline.json", body),
-        bench.text("observability-baseline.md", baseline_markdown(body)),
-    )
-    ok = bool(metrics)
-    return Looked(ok=ok, files=files, detail="" if ok else "no metric of staging could be read: " + "; ".join(missing))
-
-
-def figures_of(sample: CounterSample) -> dict[str, Measured]:
-    """Error rate and latencies of one slot, since it was started."""
-    found = {"error_rate": rate_of(sample.errors, sample.requests)}
-    counts = [count for _, count in sample.buckets]
-    singles = [high - low for low, high in zip((0, *counts[:-1]), counts, strict=True)]
-    bounds = [float(bound) for bound, _ in sample.buckets[:-1]]
-    for name, rank in (("p50", Decimal("0.5")), ("p95", Decimal("0.95")), ("p99", Decimal("0.99"))):
-        found[name] = quantile_of(singles, bounds, rank) if singles else Measured(None, 0, "no latency buckets")
-    return found

@@ -2,7 +2,8 @@
 
 Two sources count. What gonogo sees itself always does: a front or slot that is not healthy is a critical alert, and in
 production a blocking incident; a judge that gave the new version up is a blocking incident. What the project's own
-monitoring says counts where a command is bound under `alerts` or `incidents`. A bound command that left nothing
+monitoring says counts where an Alertmanager is bound under `alerting` of an environment, or a command under `alerts` or
+`incidents`. A bound command that left nothing
 readable makes the answer unknown; it is never read as "nothing is open".
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gonogo.engine.bench import Bench
+from gonogo.engine.measuring_baseline import alerts_of
 from gonogo.engine.measuring_rollout import rolling_of
 from gonogo.engine.runs_seen import left_behind
 from gonogo.errors import BadInput
@@ -35,12 +37,17 @@ class Open:
 
 
 def open_alerts(bench: Bench, services: Sequence[ServiceProbe]) -> Open:
-    """Open alerts: every service that is not healthy, and what the bound command lists."""
+    """Open alerts: every service that is not healthy, and what Alertmanagers and the bound command list."""
     own = tuple(
         AlertSeen(f"{seen.environment}-{seen.service}-not-healthy", Severity.CRITICAL, seen.at)
         for seen in services
         if not seen.healthy
     )
+    for kind in ("staging", "production"):
+        known, why = alerts_of(bench, kind)
+        if known is None:
+            return Open(None, None, f"nobody can say which alerts of {kind} fire: {why}")
+        own = (*own, *known)
     command = bench.plan.project.alerts
     if command is None:
         return Open(own, None, "")

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from gonogo.engine.bench import Bench, Looked
 from gonogo.engine.handover import Handover, handover
+from gonogo.engine.measuring_baseline import alerts_of
 from gonogo.engine.measuring_world import reach
 from gonogo.measure.figures import read_time
 from gonogo.measure.intake import (
@@ -101,7 +102,8 @@ def _state_holds(bench: Bench, probe: str) -> bool | None:
         case "metrics":
             environment = bench.environment(bench.plan.environment)
             source = bench.world.metrics.get(environment.name)
-            return bool(source and source.sample().slots)
+            known, _ = alerts_of(bench, environment.kind)
+            return bool(source and source.sample().slots) and known is not None
         case "credentials":
             return _reached(bench, bench.plan.environment)
         case _:

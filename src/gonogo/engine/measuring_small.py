@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 
 from gonogo.engine.bench import Bench, Looked
 from gonogo.engine.decisions_seen import round_at
-from gonogo.engine.measuring_after import figures_of
 from gonogo.engine.measuring_alerts import open_alerts
+from gonogo.engine.measuring_baseline import figures_of
 from gonogo.engine.measuring_rollout import deployment, rolling_of
 from gonogo.engine.measuring_tests import execution, short_suites
 from gonogo.engine.measuring_world import reach, serving

@@ -13,6 +13,7 @@ from gonogo.document.yaml_nodes import Pairs, read_yaml
 from gonogo.findings import Finding
 from gonogo.measure.scanner_reports import SCAN_READERS
 from gonogo.plan.announcing import read_announce
+from gonogo.plan.binding_metrics import alerting_of, metrics_of
 from gonogo.plan.project import (
     AcceptedDrift,
     ArtifactBinding,
@@ -24,7 +25,6 @@ from gonogo.plan.project import (
     Freeze,
     HealthWindow,
     Licences,
-    MetricsBinding,
     Objective,
     OnCall,
     Operations,
@@ -117,6 +117,7 @@ def _closed_children(top: Section, key: str) -> tuple[tuple[str, Section], ...]:
 
 def _environment(name: str, section: Section) -> Environment:
     slots = section.section("slots", required=False)
+    metrics = metrics_of(section.optional("metrics"))
     found = Environment(
         name=name,
         kind=section.choice("kind", ("staging", "production"), name if name in {"staging", "production"} else None),
@@ -126,7 +127,8 @@ def _environment(name: str, section: Section) -> Environment:
         },
         version=_version(section.section("version", required=False)),
         target=_target(section.optional("target")),
-        metrics=_metrics(section.optional("metrics")),
+        metrics=metrics,
+        alerting=alerting_of(section.optional("alerting"), metrics),
         settings_by_class=_settings(section),
         origin=section.origin,
     )
@@ -161,21 +163,6 @@ def _target(section: Section | None) -> TargetBinding:
     lists = {key: section.texts(key) for key in section.names() if key in _LISTS}
     options = {key: section.text(key) for key in section.names() if key not in {*_LISTS, "kind"}}
     return TargetBinding(kind, options, lists)
-
-
-def _metrics(section: Section | None) -> MetricsBinding | None:
-    if section is None:
-        return None
-    found = MetricsBinding(
-        kind=section.choice("kind", ("scrape", "command"), "scrape"),
-        path=section.text("path", "/metrics", pattern=r"/\S*"),
-        requests=section.text("requests", "http_requests_total"),
-        code_label=section.text("code_label", "code"),
-        histogram=section.text("histogram", "http_request_duration_seconds"),
-        run=section.texts("run", ()),
-    )
-    section.finish()
-    return found
 
 
 def _command(name: str, section: Section) -> CommandBinding:

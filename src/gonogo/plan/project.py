@@ -34,7 +34,10 @@ class TargetBinding:
 
 @dataclass(frozen=True, slots=True)
 class MetricsBinding:
-    """Where request counts come from: `scrape` of each slot, or a declared `command`."""
+    """Where request counts come from: `scrape` of each slot, a declared `command`, or a `prometheus` that scrapes.
+
+    `window`, `fresh` and `wait` are seconds; `saturation` names a gauge between 0 and 1, empty for none.
+    """
 
     kind: str
     path: str
@@ -42,6 +45,30 @@ class MetricsBinding:
     code_label: str
     histogram: str
     run: tuple[str, ...]
+    saturation: str
+    url: str
+    slot_label: str
+    version_label: str
+    window: Decimal
+    fresh: Decimal
+    wait: Decimal
+    at_least: int
+    dashboards: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertingBinding:
+    """The Alertmanager that knows what is firing, and the rules that its Prometheus has to evaluate (PM-03).
+
+    `fresh` is in seconds: an older evaluation of a rule says nothing about now.
+    """
+
+    url: str
+    prometheus: str
+    matchers: tuple[str, ...]
+    severity_label: str
+    rules: tuple[str, ...]
+    fresh: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +86,7 @@ class Environment:
     version: VersionProbe
     target: TargetBinding
     metrics: MetricsBinding | None
+    alerting: AlertingBinding | None
     settings_by_class: Mapping[str, tuple[str, ...]]
     origin: Origin
 

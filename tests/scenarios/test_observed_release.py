@@ -1,0 +1,163 @@
+"""A real service behind HAProxy, watched by Prometheus and Alertmanager, is taken through the whole of pre-deployment."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from observed_world import TOKEN, Shop, observed_shop, write_project
+
+from gonogo.adapters.alerts_alertmanager import AlertmanagerSource
+from gonogo.adapters.http_calls import call
+from gonogo.adapters.prometheus_api import PrometheusApi
+from gonogo.demo.processes import wait_until
+from gonogo.terms import RunId, Severity
+from tests.projects import Project
+
+PRE = "pre-deployment"
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Shop]:
+    with observed_shop() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def good(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, RunId]:
+    """A release that went through pre-deployment."""
+    shop.set("staging", {"blue": "v1"}, "blue")
+    project = write_project(tmp_path_factory.mktemp("good") / "project", shop)
+    run = project.release(PRE)
+    assert project.state(run).outcome == "ready", project.view(run).halt
+    return project, run
+
+
+def asked(shop: Shop, query: str, at: str) -> float:
+    """One value of Prometheus itself, at one moment."""
+    answer = call("GET", f"{shop.prometheus.url}/api/v1/query?query={quote(query)}&time={at}")
+    (row,) = json.loads(answer.body)["data"]["result"]
+    return float(row["value"][1])
+
+
+@pytest.mark.req("OBS-01", "PM-04")
+def test_the_baseline_holds_what_prometheus_itself_says_of_the_rehearsed_version(
+    shop: Shop, good: tuple[Project, RunId]
+) -> None:
+    project, run = good
+    body = project.evidence(run, "observability-baseline.json")
+    metrics = {(row["metric"], row["statistic"]): (row["value"], row["unit"]) for row in body["metrics"]}
+    assert set(metrics) == {
+        ("Error rate", ""), ("API latency", "p50"), ("API latency", "p95"), ("API latency", "p99"), ("Saturation", ""),
+    }
+    assert metrics["Error rate", ""] == (Decimal(0), "%")
+    assert metrics["Saturation", ""] == (Decimal(25), "%")
+    assert (body["version"], body["window"]) == ("v2", "PT3S")
+    assert body["dashboards"] == [{"name": "Shop", "reference": "https://dashboards.example.org/d/shop"}]
+    highest = asked(shop, 'max(max_over_time(http_request_duration_seconds_sum{version="v2"}[5m]))', str(body["captured_at"]))
+    assert highest > 0
+    p95 = metrics["API latency", "p95"][0]
+    assert isinstance(p95, Decimal)
+    assert 2 <= p95 <= 100
+
+
+@pytest.mark.req("OBS-01")
+def test_the_baseline_for_people_has_the_same_figures_a_line_each(good: tuple[Project, RunId]) -> None:
+    project, run = good
+    door = project.door()
+    text = door.world.vault.read(door.load(run).state.evidence["observability-baseline.md"].digest).decode()
+    rows = project.evidence(run, "observability-baseline.json")["metrics"]
+    assert len(rows) == 5
+    for row in rows:
+        name = f"{row['metric']} ({row['statistic']})" if row["statistic"] else row["metric"]
+        assert f"- Metric: {name} – {row['value']}{row['unit']}" in text.splitlines()
+
+
+@pytest.mark.req("REH-02")
+def test_the_log_of_the_rehearsal_has_one_entry_per_command_without_the_token(good: tuple[Project, RunId]) -> None:
+    project, run = good
+    door = project.door()
+    text = door.world.vault.read(door.load(run).state.evidence["staging-deployment-run.log"].digest).decode()
+    commands = project.evidence(run, "rehearsal-report.json")["commands"]
+    lines = text.splitlines()
+    assert len(re.findall(r"^\$ ", text, re.MULTILINE)) == len(commands) == 1
+    for command in commands:
+        first, last = command["log_range"]
+        entry = lines[first - 1 : last]
+        assert entry[0] == f"$ {' '.join(command['argv'])}"
+        assert entry[1].startswith("# started 20")
+        assert "stdout| deployed v2 to staging, slot green" in entry
+        assert re.fullmatch(r"# ended 20\S+, exit status 0", entry[-1])
+    assert "stdout| signing in with [redacted:DEPLOY_TOKEN]" in lines
+    assert TOKEN not in text
+
+
+def order_of(project: Project, run: RunId) -> list[str]:
+    """Steps and gates in the order in which they began."""
+    found = []
+    for entry in project.door().world.journal.entries(run):
+        task = str(entry.data.get("task") or "")
+        stage = task.rpartition("#")[0]
+        if stage and stage not in found:
+            found.append(stage)
+    return found
+
+
+@pytest.mark.req("REH-07", "RBK-07")
+def test_each_step_begins_only_after_the_one_before_it(good: tuple[Project, RunId]) -> None:
+    project, run = good
+    steps = [name.rpartition("/")[2] for name in order_of(project, run)]
+    wanted = [
+        "rehearse-the-deployment",
+        "run-smoke-and-acceptance-tests",
+        "capture-the-observability-baseline",
+        "deployment-rehearsal-gate",
+        "rehearse-the-rollback",
+        "complete-security-and-compliance-checks",
+        "verify-runbooks-and-support-coverage",
+        "rollback-security-gate",
+        "assemble-the-go-no-go-package",
+        "conduct-the-readiness-review",
+    ]
+    assert [name for name in steps if name in wanted] == wanted
+
+
+def announcements(project: Project) -> list[str]:
+    """The messages that were really delivered."""
+    lines = (project.root / ".gonogo/announcements.jsonl").read_text().splitlines()
+    return [" ".join(str(value) for value in json.loads(line).values()) for line in lines]
+
+
+@pytest.mark.req("REH-06", "RBK-06")
+@pytest.mark.parametrize("phase", [2, 3])
+def test_the_start_of_a_phase_is_announced_once_before_its_first_act(good: tuple[Project, RunId], phase: int) -> None:
+    project, run = good
+    said = [text for text in announcements(project) if f"PHASE {phase} START" in text]
+    assert len(said) == 1
+    entries = project.door().world.journal.entries(run)
+    stages = {2: "deployment-rehearsal-and-verification/", 3: "rollback-security-and-operational-readiness/"}
+    first = next(at for at, entry in enumerate(entries) if str(entry.data.get("task") or "").startswith(stages[phase]))
+    told = [at for at, entry in enumerate(entries) if entry.type.endswith("announced") and f"PHASE {phase} START" in str(entry.data)]
+    assert len(told) == 1
+    assert told[0] < first
+
+
+@pytest.mark.req("PM-03", "CON-04")
+def test_alerts_that_really_fire_come_back_from_alertmanager_by_name_and_severity(shop: Shop) -> None:
+    source = AlertmanagerSource(
+        shop.alertmanager.url, PrometheusApi(shop.prometheus.url), ("ShopPoisoned",), ('environment="staging"',)
+    )
+    elsewhere = AlertmanagerSource(
+        shop.alertmanager.url, PrometheusApi(shop.prometheus.url), ("ShopPoisoned",), ('environment="production"',)
+    )
+    assert source.firing().alerts == ()
+    shop.order("staging", "blue", poison=1)
+    assert wait_until(lambda: bool(source.firing().alerts), 10.0)
+    assert [(one.id, one.severity) for one in source.firing().alerts or ()] == [("ShopPoisoned", Severity.CRITICAL)]
+    assert elsewhere.firing().alerts == ()
+    shop.order("staging", "blue", poison=0)
