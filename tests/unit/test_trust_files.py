@@ -94,10 +94,10 @@ def test_with_admins_a_new_version_counts_when_enough_of_the_version_before_sign
     assert errors(project) == ["TL15"]
     data = newest(project.door())
     for handle in ("rm1", "sec1"):
-        record_signature(project.door(), sign(project.keys[handle], data, POLICY_NAMESPACE))
+        record_signature(project.door(), sign(project.keys[handle], data, POLICY_NAMESPACE), WHO)
     assert errors(project) == []
     with pytest.raises(Refused, match="not the key of an admin"):
-        record_signature(project.door(), sign(project.keys["po1"], data, POLICY_NAMESPACE))
+        record_signature(project.door(), sign(project.keys["po1"], data, POLICY_NAMESPACE), WHO)
 
 
 def test_a_version_that_was_taken_out_of_the_history_is_missed(project: Project) -> None:

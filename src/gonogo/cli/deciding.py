@@ -19,6 +19,7 @@ from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, needed_run_argument, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
+from gonogo.engine.people import people_now
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.signers import Kind, namespace
@@ -219,16 +220,17 @@ def _round(door: Door, run: RunId, question: Question) -> Round:
 
 
 def _signer(door: Door, asked: Asked, hand: Hand) -> Signer:
-    ring = door.world.ring()
+    plan = door.load(asked.run).plan
+    ring = people_now(door.world, plan)
     public = _public(hand.key)
     person = ring.owner_of(public)
     if person is None:
         listed = ", ".join(sorted(item.handle for item in ring.people))
         raise Refused(
             f"{hand.key} ({public.fingerprint}) is no listed key",
-            next_step=f"list it in {door.workspace.project.approvers}; listed people: {listed}",
+            next_step=f"people of this run: {listed}; for later runs: gonogo keys enrol PERSON --key FILE.pub",
         )
-    rule = rule_of(door.load(asked.run).plan, asked.round)
+    rule = rule_of(plan, asked.round)
     fitting = sorted(person.roles & rule.roles) if rule.roles else sorted(person.roles)
     chosen = hand.role or next(iter((*fitting, *sorted(person.roles))), "nobody")
     return Signer(person.handle, person.name or person.handle, chosen, public.fingerprint)

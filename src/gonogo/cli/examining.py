@@ -14,7 +14,7 @@ from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.control.examining import examine
 from gonogo.control.proving import workspace_at
-from gonogo.control.trust_standing import trust_examined
+from gonogo.control.trust_standing import assurance_examined, trust_examined
 from gonogo.reports.model_json import model_json
 
 
@@ -37,6 +37,8 @@ def doctor(options: DoctorOptions) -> int:
     workspace = workspace_at(options.folder)
     root = options.folder.absolute() if workspace is None else workspace.root
     found = examine(root, workspace, os.environ)
+    if workspace is not None:
+        found = (*found, *assurance_examined(workspace))
     if options.trust and workspace is not None:
         found = (*found, *trust_examined(Door.at(root, os.environ)))
     missing = [each for each in found if each.needed and not each.ok]

@@ -16,17 +16,22 @@ from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
 from gonogo.control.viewing import view
+from gonogo.engine.gating import files_for
 from gonogo.errors import BadInput, WrongUsage
-from gonogo.evidence.canonical import read_object
+from gonogo.evidence.canonical import read_object, write_json
+from gonogo.plan.gate_limits import asked_for
 from gonogo.plan.model import GateRule, Judge
 from gonogo.protocol.codes_binding import EVERY_CODE, waivable
 from gonogo.reports.judged_text import judged_lines
 from gonogo.reports.model_json import model_json
 from gonogo.reports.planned import planned
 from gonogo.reports.planned_text import gate_json, gate_lines
-from gonogo.terms import Json
+from gonogo.run.gate import Subject, judge, judgement_body
+from gonogo.terms import Json, Verdict
 
 _CODE = re.compile(r"(?i)gn\d+")
+EXITS = {Verdict.PASS: 0, Verdict.FAIL: 2, Verdict.INCONCLUSIVE: 3, Verdict.ERROR: 2}
+MOST_JUDGEMENT = 16 << 20
 COLOURS = {"pass": "green", "inconclusive": "yellow", "error": "red", "fail": "red"}
 
 
@@ -36,6 +41,7 @@ class ExplainOptions:
 
     subject: str
     gate: str
+    limits: tuple[str, ...]
     folder: Path
     as_json: bool
 
@@ -43,6 +49,13 @@ class ExplainOptions:
 @click.command()
 @click.argument("subject", metavar="CODE|RUN")
 @click.argument("gate", default="")
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Judge GATE again with this limit, on what is on file; a weaker one than the gate's own does not count.",
+)
 @project_option
 @json_option
 @taking(ExplainOptions)
@@ -52,6 +65,8 @@ def explain(options: ExplainOptions) -> int:
         return _explain_code(options.subject.upper(), as_json=options.as_json)
     door = door_at(options.folder)
     opened = door.load(run_named(door, options.subject))
+    if options.limits:
+        return _judged_with(door, opened, options)
     rules = (_named(opened, options.gate),) if options.gate else _troubled(opened)
     if options.as_json:
         say_json({"run": opened.run, "gates": [_body(door, opened, rule) for rule in rules]})
@@ -66,6 +81,35 @@ def explain(options: ExplainOptions) -> int:
         names = ", ".join(opened.plan.gates)
         say(f"every gate of {opened.run} that was judged passed; name one to see it: {names}")
     return 0
+
+
+def _judged_with(door: Door, opened: Opened, options: ExplainOptions) -> int:
+    """Judge a gate with limits of the command line: a stricter one counts, a weaker one never (CFG-03)."""
+    if not options.gate:
+        raise WrongUsage("a limit is one of a gate", next_step="gonogo explain RUN GATE --limit NAME=VALUE")
+    wishes = dict(_wish(text) for text in options.limits)
+    asked = asked_for(_named(opened, options.gate), wishes)
+    found = judge(asked.rule, files_for(door.world, opened.state, asked.rule), _subject(opened), door.world.clock.now())
+    body = judgement_body(found)
+    if options.as_json:
+        say_json({"run": opened.run, "limits": list(asked.said), "gates": [model_json(body)]})
+    else:
+        for text in asked.said:
+            say(text, "yellow")
+        for text, verdict in judged_lines(read_object(write_json(body), name="judgement", limit=MOST_JUDGEMENT)):
+            say(text, COLOURS.get(verdict, ""))
+    return EXITS[found.verdict]
+
+
+def _wish(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found or not name or not value:
+        raise WrongUsage(f"`{text}` is no limit", next_step="write for example --limit coverage=0.95")
+    return name, value
+
+
+def _subject(opened: Opened) -> Subject:
+    return Subject(opened.run, opened.plan.release.digest)
 
 
 def _explain_code(code: str, *, as_json: bool) -> int:

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "waive": ("gonogo.cli.waiving", "Ask for a waiver of a failed gate, or sign one."),
     "dissent": ("gonogo.cli.waiving", "Put a signed objection on record; it stops nothing."),
     "keys": ("gonogo.cli.keys", "Make, list, enrol and revoke the keys of people."),
+    "limits": ("gonogo.cli.governing", "Show or export the limits that gates judge with, and who set them."),
     "trust": ("gonogo.cli.trust", "Build and check the files by which others verify."),
     "lint": ("gonogo.cli.linting", "Say what is wrong in protocol documents; repair what can be repaired."),
     "fmt": ("gonogo.cli.formatting", "Show or write the canonical layout of a document."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class InitOptions:
     force: bool
     example: bool
     example_people: bool
+    strict: bool
     folder: Path
     as_json: bool
 
@@ -47,6 +48,7 @@ class InitOptions:
 @click.option("--force", is_flag=True, help="Also renew files that an earlier init wrote and nobody edited since.")
 @click.option("--example", is_flag=True, help="Only print the annotated example of gonogo.yaml, with every key.")
 @click.option("--example-people", is_flag=True, help="Only print the annotated example of the approvers file.")
+@click.option("--strict", is_flag=True, help="Production asks for the proof of a touch, and admins sign the rules.")
 @project_option
 @json_option
 @taking(InitOptions)
@@ -62,6 +64,7 @@ def init(options: InitOptions) -> int:
     if not HANDLE.fullmatch(person):
         raise BadInput(f"`{person}` is no handle", next_step="start this as a user with a plain name")
     about = Beginning(service, person, found_keys(Path.home() / ".ssh"), engine_line(root, dry_run=options.dry_run))
+    about = replace(about, strict=options.strict)
     done = begin(root, first_files(about), force=options.force, dry_run=options.dry_run)
     _print(done, service, options)
     return 0

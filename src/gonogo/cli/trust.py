@@ -13,7 +13,8 @@ from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
-from gonogo.control.trusting import FOLDER, build, check, newest, record_signature, ring_of
+from gonogo.control.policy_files import FOLDER
+from gonogo.control.trusting import build, check, newest, record_signature, ring_of
 from gonogo.errors import Refused, WrongUsage
 from gonogo.evidence.policy import POLICY_NAMESPACE
 from gonogo.findings import Level, forbids
@@ -100,7 +101,8 @@ def _sign(door: Door, options: TrustOptions) -> int:
     if options.key is None:
         raise WrongUsage("signing needs your key", next_step="gonogo trust sign --key ~/.ssh/id_ed25519")
     data = newest(door)
-    path = record_signature(door, sign_with_ssh_keygen(data, POLICY_NAMESPACE, options.key, words=tell))
+    signature = sign_with_ssh_keygen(data, POLICY_NAMESPACE, options.key, words=tell)
+    path = record_signature(door, signature, actor_of(options.who))
     if options.as_json:
         say_json({"signature": path})
     else:

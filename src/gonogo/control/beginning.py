@@ -24,16 +24,29 @@ TEMPLATES: Final = "gonogo.library"
 RECORD: Final = f"{STATE_FOLDER}/init.json"
 IGNORED: Final = (f"{STATE_FOLDER}/", f"{VIEWS_FOLDER}/")
 MOST_KEYS: Final = 8
+STRICT: Final = """
+# A strict site: production asks for H1, the proof that somebody touched a security key or used a passkey; enrol such
+# keys with `gonogo keys enrol`. Taking less needs `accept_low_assurance: REASON` under decisions.production, and every
+# report says so. Admins sign each version of this file: gonogo trust build, then gonogo trust sign --key KEY.
+strict: true
+version: 1
+admins: {people: [@PERSON@, second], threshold: 2}
+fido: {roots: []}  # EDIT-ME: the SHA-256 of the root certificate of each maker of your security keys, as a list
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Whom and what the first files are about. `engine` is the public key of the engine here."""
+    """Whom and what the first files are about. `engine` is the public key of the engine here.
+
+    `strict` asks for the proof of a touch in production, and for admins who sign each version of the policy.
+    """
 
     service: str
     person: str
     keys: tuple[PublicKey, ...]
     engine: str
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,7 @@ def first_files(about: Beginning) -> tuple[FirstFile, ...]:
     keys = "".join(f"\n      - {key.line}" for key in about.keys)
     words = {
         "SERVICE": name,
+        "STRICT": STRICT if about.strict else "",
         "PERSON": about.person,
         "ENGINE": about.engine,
         "KEYS": keys or f" []  # {MARK}: your public key, the line in ~/.ssh/id_ed25519.pub (ssh-keygen -t ed25519)",

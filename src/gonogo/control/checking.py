@@ -13,14 +13,8 @@ from importlib import resources
 from typing import Final
 
 from gonogo.adapters.plugins import PluginProviders
-from gonogo.control.sources import (
-    BUILTIN_PROTOCOLS,
-    LIBRARY,
-    Workspace,
-    compile_for,
-    compile_with,
-    manifest_path,
-)
+from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY, UNKNOWN_RELEASE, compile_for, compile_with, manifest_path
+from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.findings import Finding, Level, Origin
 from gonogo.plan.compiling import Source
@@ -29,11 +23,6 @@ from gonogo.plan.release import read_release
 
 MARK: Final = "EDIT-ME"
 _MARKED: Final = re.compile(rf"{MARK}:[ \t]*(.*)")
-_UNKNOWN_RELEASE: Final = (
-    b'{"release":{"id":"unknown","version":"unknown"},"services":[{"artifact":"unknown","digest":"'
-    + b"0" * 64
-    + b'","name":"unknown","version":"unknown"}]}'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +65,7 @@ def _protocols(workspace: Workspace, release: str | None) -> Iterator[Finding]:
     for name in tuple(workspace.project.protocols) or BUILTIN_PROTOCOLS[:2]:
         try:
             if release is None:
-                compiled = compile_with(workspace, name, Source("release-manifest.json", _UNKNOWN_RELEASE))
+                compiled = compile_with(workspace, name, Source("release-manifest.json", UNKNOWN_RELEASE))
             else:
                 compiled = compile_for(workspace, name, release)
             yield from compiled.findings

@@ -9,12 +9,14 @@ from pathlib import Path
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.assembling import STATE_FOLDER, Report, assemble, silent
 from gonogo.control.opening import Opened, load_run, open_run
-from gonogo.control.sources import Workspace, open_workspace, require_sound
+from gonogo.control.sources import open_workspace, require_sound
 from gonogo.control.viewing import refuse_edited_views
+from gonogo.control.workspaces import Workspace
 from gonogo.engine.accepting import Signed, open_round, record_statement
 from gonogo.engine.bench import World
 from gonogo.engine.dissenting import ask_dissent
 from gonogo.engine.driver import Driver, Listener, Stopped
+from gonogo.engine.people import people_now
 from gonogo.engine.resuming import ask_outcome, ask_resume, lift
 from gonogo.engine.waiving import Wish, ask_waiver
 from gonogo.errors import Busy, Refused
@@ -85,13 +87,13 @@ class Door:
         """
         opened = self.load(run)
         self.refuse_edited(opened)
-        signed = Signed(statement, signature)
+        signed, plan = Signed(statement, signature), opened.plan
         for _ in range(MOST_MOVES):
             try:
-                return record_statement(self.world, opened.plan, self.world.ring(), run, name, signed, actor)
+                return record_statement(self.world, plan, people_now(self.world, plan), run, name, signed, actor)
             except Moved:
                 self.world.clock.sleep(0.01)
-        return record_statement(self.world, opened.plan, self.world.ring(), run, name, signed, actor)
+        return record_statement(self.world, plan, people_now(self.world, plan), run, name, signed, actor)
 
     def refuse_edited(self, opened: Opened) -> None:
         """Tampered where a view of this run's evidence was edited by hand (C2)."""

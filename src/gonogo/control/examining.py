@@ -16,7 +16,7 @@ from typing import Final
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.control.assembling import STATE_FOLDER, VIEWS_FOLDER
-from gonogo.control.sources import Workspace
+from gonogo.control.workspaces import Workspace
 from gonogo.errors import GonogoError
 
 LEAST_PYTHON: Final = (3, 11)

@@ -8,26 +8,21 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 
 from gonogo.adapters.commands import SupervisedCommands
-from gonogo.control.sources import (
-    Workspace,
-    compile_for,
-    gate_limits_source,
-    manifest_path,
-    protocol_sources,
-    require_sound,
-)
+from gonogo.control.policy_files import FOLDER, InForce, admitted
+from gonogo.control.sources import compile_for, gate_limits_source, manifest_path, protocol_sources, require_sound
+from gonogo.control.workspaces import Workspace
 from gonogo.engine.bench import World
 from gonogo.engine.handover import stored_sources
-from gonogo.errors import BadInput, Busy, Refused, Tampered
+from gonogo.errors import BadInput, Busy, Tampered
 from gonogo.evidence.ledger import Entry
-from gonogo.evidence.signers import Ring
+from gonogo.evidence.trusting import POLICY
 from gonogo.plan.compiling import Source, compile_plan
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft
 from gonogo.run.events import Event, PlanBound, RunOpened, TrustPinned, data_of, recorded, type_of
-from gonogo.run.site import TRUST_CHANGED, opening_note
+from gonogo.run.site import LIMITS_CHANGED, opening_note
 from gonogo.run.state import RunState, fold
-from gonogo.terms import Actor, Digest, RunId
+from gonogo.terms import Actor, Digest, RunId, digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +42,10 @@ def open_run(workspace: Workspace, world: World, protocol: str, release: str, ac
     plan = compiled.plan
     if plan is None or compiled.ring is None:
         raise BadInput(f"`{protocol}` cannot be compiled", next_step="`gonogo check` says why")
-    _refuse_older_people(world, compiled.ring)
+    people = admitted(workspace, world, actor)
     _refuse_second(world, plan)
     run = RunId(f"{plan.name}-{plan.release.version}-{secrets.token_hex(3)}".lower().replace("+", "-"))
-    inputs, names = _store(workspace, world, protocol, release)
+    inputs, names = _store(workspace, world, protocol, release, people)
     opened = RunOpened(
         plan.name,
         plan.release.id,
@@ -61,30 +56,26 @@ def open_run(workspace: Workspace, world: World, protocol: str, release: str, ac
         platform.node(),
     )
     bound = PlanBound(plan.digest, inputs, names, dict(plan.scripts))
-    events: tuple[Event, ...] = (opened, TrustPinned(compiled.ring.digest), bound)
+    policy = digest_of(people.policy) if people.policy else ""
+    pinned = TrustPinned(compiled.ring.digest, people.version, policy, list(people.signed_by))
+    events: tuple[Event, ...] = (opened, pinned, bound)
     if isinstance(world.commands, SupervisedCommands):
         world.commands.prepare(run)
     drafts = [Draft(type_of(event), data_of(event)) for event in events]
-    notes = [Draft(*opening_note(run, opened, plan.digest))]
+    notes = [Draft(*opening_note(run, opened, plan.digest)), *_limits_note(world, plan, bound)]
     entries = world.journal.open_run(run, drafts, actor=actor, now=world.clock.now(), notes=notes)
     return Opened(run, plan, fold(plan, (recorded(entry) for entry in entries)), entries)
 
 
-def _refuse_older_people(world: World, ring: Ring) -> None:
-    """An approvers file that was already replaced, or another one under the same number, decides nothing any more."""
-    changes = [entry.data for entry in world.journal.site() if entry.type == TRUST_CHANGED]
-    if not changes:
-        return
-    highest = max(changes, key=lambda data: int(str(data.get("version"))))
-    version = int(str(highest.get("version")))
-    if ring.version < version:
-        what = f"the approvers file is version {ring.version}, and version {version} was already in force here"
-        raise Refused(
-            what, next_step="take the newest one from the repository, or raise its version and have it signed"
-        )
-    if ring.version == version and ring.digest != highest.get("approvers_sha256"):
-        what = f"the approvers file was changed, and still says version {version}"
-        raise Refused(what, next_step=f"write `version: {version + 1}`, have it reviewed, then: gonogo trust build")
+def _limits_note(world: World, plan: Plan, bound: PlanBound) -> tuple[Draft, ...]:
+    """An entry where the governed limits of a protocol are others than those of its run before (CFG-02)."""
+    now = str(bound.inputs.get("gate_limits", ""))
+    seen = [entry.data for entry in world.journal.site() if entry.type == LIMITS_CHANGED]
+    before = next((data.get("sha256") for data in reversed(seen) if data.get("protocol") == plan.name), "")
+    if now == before:
+        return ()
+    path = bound.names.get("gate_limits", "")
+    return (Draft(LIMITS_CHANGED, {"protocol": plan.name, "path": path, "sha256": now, "before": str(before)}),)
 
 
 def _refuse_second(world: World, plan: Plan) -> None:
@@ -99,7 +90,9 @@ def _refuse_second(world: World, plan: Plan) -> None:
             )
 
 
-def _store(workspace: Workspace, world: World, protocol: str, release: str) -> tuple[dict[str, Digest], dict[str, str]]:
+def _store(
+    workspace: Workspace, world: World, protocol: str, release: str, people: InForce
+) -> tuple[dict[str, Digest], dict[str, str]]:
     document, sidecar = protocol_sources(workspace, protocol)
     manifest = manifest_path(workspace.project, release)
     approvers = workspace.project.approvers
@@ -113,6 +106,10 @@ def _store(workspace: Workspace, world: World, protocol: str, release: str) -> t
     limits = gate_limits_source(workspace, document, sidecar)
     if limits is not None:
         sources["gate_limits"] = limits
+    if people.signed:
+        sources["policy"] = Source(f"{FOLDER}/{POLICY}", people.policy)
+    for handle, signature in (people.signatures or {}).items():
+        sources[f"policy.{handle}.sig"] = Source(f"{FOLDER}/{POLICY}.{handle}.sig", signature)
     digests = {name: world.vault.put(source.data) for name, source in sources.items()}
     return digests, {name: source.name for name, source in sources.items()}
 

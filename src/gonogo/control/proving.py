@@ -16,13 +16,13 @@ from gonogo.control.sources import (
     BUILTIN_PROTOCOLS,
     LIBRARY,
     PROJECT_FILE,
-    Workspace,
     find_root,
     manifest_path,
     open_workspace,
     protocol_sources,
     sources_for,
 )
+from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.findings import Finding, Level, Origin
 from gonogo.plan.compiling import Compilation, Source, Sources, compile_plan

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 from gonogo.adapters.project_files import ProjectFiles
+from gonogo.control.policy_files import signed_policy
+from gonogo.control.workspaces import Workspace
 from gonogo.document.reading import read_document
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.findings import Finding, Level
@@ -25,18 +27,13 @@ PROJECT_FILE = "gonogo.yaml"
 BUILTIN = "builtin"
 BUILTIN_PROTOCOLS = ("pre-deployment", "production-deployment", "deployment-automation")
 LIBRARY = "gonogo.library"
+UNKNOWN_RELEASE = (
+    b'{"release":{"id":"unknown","version":"unknown"},"services":[{"artifact":"unknown","digest":"'
+    + b"0" * 64
+    + b'","name":"unknown","version":"unknown"}]}'
+)
+"""A manifest for looking at a protocol when no release is at hand."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """A project on disk: its root, its files, its `gonogo.yaml` as read."""
-
-    root: Path
-    files: ProjectFiles
-    project: Project
-    project_source: Source
-    findings: tuple[Finding, ...]
 
 
 def find_root(start: Path) -> Path:
@@ -175,6 +172,7 @@ def sources_for(workspace: Workspace, pair: tuple[Source, Source], manifest: Sou
         approvers=Source(workspace.project.approvers, workspace.files.read(workspace.project.approvers)),
         scripts=script_digests(workspace),
         gate_limits=gate_limits_source(workspace, document, sidecar),
+        policy=signed_policy(workspace),
     )
 
 

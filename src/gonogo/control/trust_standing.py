@@ -8,14 +8,17 @@ from pathlib import Path
 from gonogo.control.anchoring import standings
 from gonogo.control.door import Door
 from gonogo.control.examining import Examined
-from gonogo.control.trusting import FOLDER, check, ring_of
-from gonogo.evidence.signers import Assurance
+from gonogo.control.policy_files import FOLDER, approvers_of
+from gonogo.control.trusting import check
+from gonogo.control.workspaces import Workspace
+from gonogo.errors import GonogoError
+from gonogo.evidence.signers import PRODUCTION, Assurance
 from gonogo.findings import Level
 
 
 def trust_examined(door: Door) -> tuple[Examined, ...]:
-    """Findings of the trust files, the level that production asks for, and whether each sealed run is anchored."""
-    return (*_files(door), *_levels(door), *_anchors(door))
+    """Findings of the trust files, and whether each sealed run is anchored."""
+    return (*_files(door), *_anchors(door))
 
 
 def _files(door: Door) -> Iterator[Examined]:
@@ -32,15 +35,24 @@ def _files(door: Door) -> Iterator[Examined]:
         yield Examined("trust files", ok=True, needed=True, detail=f"{Path(FOLDER)} is what the approvers file gives")
 
 
-def _levels(door: Door) -> Iterator[Examined]:
-    ring, _ = ring_of(door)
-    rule = ring.rule("production")
-    level = rule.asks_for("production") if rule is not None else Assurance.H0
+def assurance_examined(workspace: Workspace) -> tuple[Examined, ...]:
+    """What a signature for production proves, and what would prove more; nothing where nobody could be read."""
+    try:
+        ring, _ = approvers_of(workspace)
+    except GonogoError:
+        # `gonogo check` says what is wrong in the file.
+        return ()
+    rule = ring.rule(PRODUCTION)
+    level = rule.asks_for(PRODUCTION) if rule is not None else Assurance.H0
     if level is Assurance.H0:
         what = "production takes H0: a signature proves possession of a key, not that a person was there"
-        yield Examined("assurance", ok=False, needed=False, detail=what, remedy="min_assurance: {production: H1}")
+        remedy = "better: gonogo keys enrol with a security key, then min_assurance: {production: H2} (docs/trust.md)"
+    elif level is Assurance.H1:
+        what = "production asks for H1: somebody touches a device"
+        remedy = "better: min_assurance: {production: H2} also has the device verify the person"
     else:
-        yield Examined("assurance", ok=True, needed=False, detail=f"production asks for {level.name}")
+        return (Examined("assurance", ok=True, needed=False, detail="production asks for H2"),)
+    return (Examined("assurance", ok=level > Assurance.H0, needed=False, detail=what, remedy=remedy),)
 
 
 def _anchors(door: Door) -> Iterator[Examined]:

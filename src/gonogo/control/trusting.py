@@ -7,107 +7,105 @@ admins; a version never replaces a higher one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 from gonogo.adapters.durable import make_folder, read_small, write_file
 from gonogo.control.door import Door
-from gonogo.errors import BadInput, Refused
+from gonogo.control.policy_files import (
+    FOLDER,
+    HISTORY,
+    MOST,
+    admitted,
+    approvers_of,
+    generated,
+    history,
+    missing_versions,
+    stored,
+)
+from gonogo.errors import Refused
 from gonogo.evidence.policy import POLICY_NAMESPACE, read_policy
 from gonogo.evidence.signers import Ring
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.sshsig import verify
-from gonogo.evidence.trusting import POLICY, NextPolicy, differing, lint, log_keys, succession, trust_files
+from gonogo.evidence.trusting import POLICY, differing, lint, succession
 from gonogo.findings import Finding, Level, Origin, forbids
-from gonogo.plan.approvers import read_approvers
-from gonogo.ports import Draft
-from gonogo.run.site import TRUST_CHANGED
+from gonogo.plan.reading import UNKNOWN_KEY
 from gonogo.terms import Actor, Digest, digest_of
-
-FOLDER: Final = "config/trust"
-HISTORY: Final = "history"
-LOG_KEYS: Final = "log_keys"
-MOST: Final = 4 << 20
-_VERSION: Final = re.compile(r"policy-([1-9][0-9]{0,8})\.json")
-_SIGNATURE: Final = re.compile(r"policy-([1-9][0-9]{0,8})\.json\.([a-z0-9][a-z0-9._-]{1,31})\.sig")
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build wrote, by path below the project, and the version that now holds."""
+    """What a build wrote, by path below the project, and its version. `waits_for` says what it takes to count."""
 
     version: int
     sha256: Digest
     paths: tuple[str, ...]
     changed: bool
+    waits_for: str = ""
 
 
 def ring_of(door: Door) -> tuple[Ring, tuple[Finding, ...]]:
     """The people of the approvers file as it is now, with what is wrong in it."""
-    path = door.workspace.project.approvers
-    reading = read_approvers(door.workspace.files.read(path), path)
-    return reading.ring, reading.findings
+    return approvers_of(door.workspace)
 
 
 def build(door: Door, actor: Actor) -> Built:
-    """Write the trust files; Refused where the version does not go up with a change, or the file has errors."""
+    """Write the trust files; Refused where the version does not go up with a change, or the file has errors.
+
+    A version that needs no signature of admins is in force at once; the others wait for them (`gonogo trust sign`).
+    """
     ring, findings = ring_of(door)
     problems = [item for item in (*findings, *lint(ring, door.world.clock.now())) if item.level is Level.ERROR]
     if problems:
         first = problems[0]
         raise Refused(first.message, where=str(first.primary), next_step="gonogo trust check names all of them")
-    known = _history(door)
-    files = _generated(door, ring, known)
+    known = history(door.workspace.root)
+    files = generated(door.workspace, ring, known)
     policy = files[POLICY]
     latest = known[max(known)].data if known else b""
-    if policy == latest:
-        return Built(ring.version, digest_of(policy), _written(door, files), changed=False)
-    if known and ring.version != max(known) + 1:
+    changed = policy != latest
+    if changed and known and ring.version != max(known) + 1:
         raise Refused(
             f"the people or rules changed, and the approvers file still says version {ring.version}",
             where=door.workspace.project.approvers,
             next_step=f"write `version: {max(known) + 1}`, have it reviewed, then: gonogo trust build",
         )
-    paths = _written(door, {**files, f"{HISTORY}/policy-{ring.version}.json": policy})
-    note: dict[str, str | int] = {"version": ring.version, "policy_sha256": digest_of(policy)}
-    note["approvers_sha256"] = ring.digest
-    door.world.journal.note([Draft(TRUST_CHANGED, note)], actor=actor, now=door.world.clock.now())
-    return Built(ring.version, digest_of(policy), paths, changed=True)
+    paths = _written(door, {**files, f"{HISTORY}/policy-{ring.version}.json": policy} if changed else files)
+    return Built(ring.version, digest_of(policy), paths, changed, _waits_for(door, actor))
+
+
+def _waits_for(door: Door, actor: Actor) -> str:
+    """Let the newest version come into force, where it can; what it waits for otherwise."""
+    try:
+        admitted(door.workspace, door.world, actor)
+    except Refused as reason:
+        return f"{reason.what}; {reason.next_step}"
+    return ""
 
 
 def check(door: Door) -> tuple[Finding, ...]:
-    """TL01 to TL16 over approvers file, generated files and history; changes nothing."""
+    """TL01 to TL17 over approvers file, generated files and history; changes nothing."""
     ring, findings = ring_of(door)
+    findings = tuple(replace(item, code="TL16") if item.code == UNKNOWN_KEY else item for item in findings)
     now = door.world.clock.now()
     if forbids(findings):
         return findings
-    known = _history(door)
-    stored = {name: data for name in _NAMES if (data := _read(door, name)) is not None}
-    generated = _generated(door, ring, known)
+    known = history(door.workspace.root)
     versions = [known[number] for number in sorted(known)]
-    gaps = [number for number in range(min(known, default=1), max(known, default=0) + 1) if number not in known]
-    missing = [
-        Finding("TL15", Level.ERROR, f"version {number} of the policy is gone", Origin(f"{FOLDER}/{HISTORY}", 1))
-        for number in gaps
-    ]
     return (
         *findings,
         *lint(ring, now),
-        *differing(generated, stored),
+        *differing(generated(door.workspace, ring, known), stored(door.workspace.root)),
         *succession(versions, now),
-        *missing,
+        *missing_versions(known),
         *_own_engine(door, ring),
     )
 
 
-_NAMES: Final = (POLICY, "allowed_signers", "revoked_keys", LOG_KEYS)
-
-
-def record_signature(door: Door, signature: bytes) -> str:
+def record_signature(door: Door, signature: bytes, actor: Actor) -> str:
     """File an admin's signature of the newest policy; gives its path. Refused where an admin's key did not make it."""
-    known = _history(door)
+    known = history(door.workspace.root)
     if not known:
         raise Refused("there is no policy to sign yet", next_step="gonogo trust build")
     number = max(known)
@@ -119,22 +117,16 @@ def record_signature(door: Door, signature: bytes) -> str:
         raise Refused(f"{key.fingerprint} is not the key of an admin", next_step=f"admins are {able}")
     path = f"{FOLDER}/{HISTORY}/policy-{number}.json.{person.handle}.sig"
     write_file(door.workspace.root / path, signature, 0o644)
+    _waits_for(door, actor)
     return path
 
 
 def newest(door: Door) -> bytes:
     """The bytes of the newest policy, for signing."""
-    known = _history(door)
+    known = history(door.workspace.root)
     if not known:
         raise Refused("there is no policy to sign yet", next_step="gonogo trust build")
     return known[max(known)].data
-
-
-def _generated(door: Door, ring: Ring, known: Mapping[int, NextPolicy]) -> dict[str, bytes]:
-    before = known.get(ring.version - 1)
-    previous = digest_of(before.data) if before is not None else None
-    environments = sorted(door.workspace.project.environments)
-    return {**trust_files(ring, environments, previous), LOG_KEYS: log_keys(ring)}
 
 
 def _written(door: Door, files: Mapping[str, bytes]) -> tuple[str, ...]:
@@ -146,29 +138,6 @@ def _written(door: Door, files: Mapping[str, bytes]) -> tuple[str, ...]:
             write_file(path, data, 0o644)
             paths.append(f"{FOLDER}/{name}")
     return tuple(paths)
-
-
-def _read(door: Door, name: str) -> bytes | None:
-    return read_small(door.workspace.root / FOLDER / name, MOST)
-
-
-def _history(door: Door) -> dict[int, NextPolicy]:
-    """Every version of the policy that was built, with the signatures of its admins."""
-    folder = door.workspace.root / FOLDER / HISTORY
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    signatures: dict[int, dict[str, bytes]] = {}
-    for name in names:
-        if found := _SIGNATURE.fullmatch(name):
-            data = read_small(folder / name, MOST) or b""
-            signatures.setdefault(int(found[1]), {})[found[2]] = data
-    versions = {}
-    for name in names:
-        if found := _VERSION.fullmatch(name):
-            number, data = int(found[1]), read_small(folder / name, MOST) or b""
-            if read_policy(data, name=f"{FOLDER}/{HISTORY}/{name}").version != number:
-                raise BadInput("is of another version", where=name, next_step="restore it from the repository")
-            versions[number] = NextPolicy(data, signatures.get(number, {}))
-    return versions
 
 
 def _own_engine(door: Door, ring: Ring) -> tuple[Finding, ...]:

@@ -73,7 +73,7 @@ def open_round(
         decision_point=point,
         challenge=challenge,
         protocol=ProtocolRef(bench.plan.slug, bench.plan.sources["document"], bench.plan.digest),
-        policy=PolicyRef(1, _pinned(entries)),
+        policy=_pinned(entries),
         params_sha256=bench.plan.sources["project"],
         checkpoint=_checkpoint(bench, entries),
         requested_by=str(bench.actor) if kind in OWN_WISH else _requester(bench),
@@ -140,14 +140,14 @@ def _checkpoint(bench: Bench, entries: tuple[Entry, ...]) -> CheckpointRef:
     return CheckpointRef(origin, len(entries), base64.b64encode(root).decode(), entries[-1].digest)
 
 
-def _pinned(entries: tuple[Entry, ...]) -> Digest:
+def _pinned(entries: tuple[Entry, ...]) -> PolicyRef:
     for entry in entries:
         event = recorded(entry).event
         if isinstance(event, TrustPinned):
-            return event.approvers_sha256
+            return PolicyRef(event.version, event.approvers_sha256)
         if isinstance(event, PlanBound | RunHalted):
             break
-    return Digest("0" * 64)
+    return PolicyRef(1, Digest("0" * 64))
 
 
 def _authors(bench: Bench) -> tuple[str, ...]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gonogo.engine.bench import Bench, Produced
+from gonogo.engine.bench import Bench, Produced, World
 from gonogo.engine.crash_points import JUDGED
 from gonogo.engine.writing import append, blob, sealed, show
 from gonogo.plan.model import BoundClause, GateRule, Judge
 from gonogo.run.events import GateJudged, TaskFinished
 from gonogo.run.gate import GateJudgement, SealedFile, Subject, judge, judgement_body
+from gonogo.run.state import RunState
 from gonogo.run.waiving import why_not
 from gonogo.terms import Verdict
 
 
-def files_for(bench: Bench, rule: GateRule) -> dict[str, SealedFile]:
+def files_for(world: World, state: RunState, rule: GateRule) -> dict[str, SealedFile]:
     """The current evidence a gate looks at, read from the vault by digest."""
     found: dict[str, SealedFile] = {}
     for name in dict.fromkeys((*rule.evidence, *(clause.file for clause in rule.clauses))):
-        item = bench.state.evidence.get(name)
+        item = state.evidence.get(name)
         if item is not None:
-            data = bench.world.vault.read(item.digest)
+            data = world.vault.read(item.digest)
             found[name] = SealedFile(name, item.digest, data, item.stage, item.status)
     return found
 
@@ -28,7 +29,7 @@ def files_for(bench: Bench, rule: GateRule) -> dict[str, SealedFile]:
 def judged(bench: Bench, rule: GateRule) -> GateJudgement:
     """Judge a gate of this run now; changes nothing (GAT-02)."""
     subject = Subject(bench.run, bench.plan.release.digest)
-    return judge(rule, files_for(bench, rule), subject, bench.now)
+    return judge(rule, files_for(bench.world, bench.state, rule), subject, bench.now)
 
 
 def judge_file(bench: Bench, name: str, clauses: tuple[BoundClause, ...]) -> GateJudgement:

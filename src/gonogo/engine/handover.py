@@ -12,7 +12,7 @@ from gonogo.run.events import PlanBound, RunOpened, recorded
 from gonogo.run.state import Evidence, RunState, fold
 from gonogo.terms import RunId
 
-GATE_LIMITS = "gate_limits"
+OPTIONAL_INPUTS = ("gate_limits", "policy")
 INPUTS = ("document", "sidecar", "project", "manifest", "approvers")
 PRE_DEPLOYMENT = "pre-deployment"
 
@@ -40,7 +40,7 @@ def stored_sources(world: World, bound: PlanBound) -> Sources:
     """The inputs of a plan as they were stored when the run was opened."""
     stored = {
         name: Source(bound.names[name], world.vault.read(bound.inputs[name]))
-        for name in (*INPUTS, GATE_LIMITS)
+        for name in (*INPUTS, *OPTIONAL_INPUTS)
         if name in INPUTS or name in bound.inputs
     }
     return Sources(
@@ -50,7 +50,8 @@ def stored_sources(world: World, bound: PlanBound) -> Sources:
         manifest=stored["manifest"],
         approvers=stored["approvers"],
         scripts=bound.scripts,
-        gate_limits=stored.get(GATE_LIMITS),
+        gate_limits=stored.get("gate_limits"),
+        policy=stored.get("policy"),
     )
 
 

@@ -36,6 +36,7 @@ from gonogo.evidence.signers import Ring, allowed_signers, revoked_keys
 from gonogo.evidence.sshkeys import public_key
 from gonogo.plan.digest import plan_bytes
 from gonogo.plan.model import Seal, Stage
+from gonogo.reports.standing import rules_in_force
 from gonogo.run.events import CheckpointMade, Event, PackageSealed, PlanBound, TaskFinished, recorded
 from gonogo.run.machine import outcome_of
 from gonogo.terms import Digest, digest_of
@@ -109,6 +110,7 @@ def _facts(bench: Bench, kind: str, decision: str, entries: tuple[Entry, ...], n
         "policy.json": policy_bytes(ring, signers, revoked),
         "allowed_signers": signers,
         "revoked_keys": revoked,
+        **_signed_policy(bench, bound),
     }
     return PackageFacts(
         package=kind,
@@ -137,8 +139,18 @@ def _facts(bench: Bench, kind: str, decision: str, entries: tuple[Entry, ...], n
         proofs=place.proofs,
         trust=trust,
         packages=_packages(bench, kind),
+        rules_in_force=rules_in_force(plan, bench.state.trust),
         verifiers=_verifiers(),
     )
+
+
+def _signed_policy(bench: Bench, bound: PlanBound) -> dict[str, bytes]:
+    """The policy that admins signed, and their signatures, as they lay there when the run was opened (CFG-02)."""
+    return {
+        f"signed/{bound.names[name].rpartition('/')[2]}": bench.world.vault.read(digest)
+        for name, digest in bound.inputs.items()
+        if name == "policy" or (name.startswith("policy.") and "policy" in bound.inputs)
+    }
 
 
 def _packages(bench: Bench, kind: str) -> dict[str, bytes]:

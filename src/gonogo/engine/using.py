@@ -6,6 +6,7 @@ from datetime import datetime
 
 from gonogo.engine.accepting import Signed, judged, rule_for
 from gonogo.engine.bench import Bench
+from gonogo.engine.people import people_now
 from gonogo.errors import Refused
 from gonogo.evidence.acceptance import Declined, Occasion
 from gonogo.evidence.ledger import Entry
@@ -40,7 +41,7 @@ def verified_for_use(bench: Bench, now: datetime) -> tuple[DecisionConsumed, ...
 
 def check_again(bench: Bench, asked: Round, now: datetime) -> None:
     """Verify every statement of a round again and count people; Refused names who or what fails."""
-    ring = bench.world.ring()
+    ring = people_now(bench.world, bench.plan)
     entries = _until_used(bench.world.journal.entries(bench.run), asked)
     standing = []
     for answer in asked.answers:

@@ -53,7 +53,7 @@ def ask_waiver(world: World, plan: Plan, run: RunId, gate: str, wish: Wish, acto
     """Open the round of a waiver for the gate at which the run stands; gives its name. Refused where none can be."""
     state = fold(plan, (recorded(entry) for entry in world.journal.entries(run)))
     failed = demand_failed(plan, state, run, gate)
-    reason = why_not(failed.rule, world.ring())
+    reason = why_not(failed.rule, plan.ring)
     if reason:
         raise Refused(f"gate `{failed.rule.name}` cannot be waived: {reason}", next_step=failed.rule.on_fail)
     pending = open_waiver(state, failed)
@@ -62,7 +62,7 @@ def ask_waiver(world: World, plan: Plan, run: RunId, gate: str, wish: Wish, acto
     number = 1 + sum(1 for item in state.rounds.values() if item.point == waiver_point(gate))
     name = f"{waiver_point(gate)}-{number}"
     bench = Bench(world, plan, state, run, actor, failed.task, failed.judgement.attempt, world.clock.now())
-    rule = world.ring().decisions[waiver_point(gate)]
+    rule = plan.ring.decisions[waiver_point(gate)]
     entries = world.journal.entries(run)
     open_round(bench, entries, Kind.WAIVER, waiver_point(gate), name, rule.valid_for, _asked(bench, failed, name, wish))
     return name

@@ -16,8 +16,12 @@ from gonogo.evidence.closed import Fields, closed, moment_text, names
 from gonogo.evidence.signers import (
     HANDLE,
     Assurance,
+    CertAuthority,
     DecisionRule,
     EngineKey,
+    FastPath,
+    Fido,
+    Governed,
     ListedKey,
     ListedPerson,
     RequiredRole,
@@ -39,10 +43,14 @@ _TOP: Final = names(
     "schema version site source people decisions freeze_stakeholders admins engines revoked web allowed_signers_sha256 "
     "revoked_keys_sha256"
 )
+_TOP_OPTIONAL: Final = names("expires previous_sha256 strict governed fido cert_authorities")
 _RULE: Final = names(
     "all_of any_of quorum valid_for_s min_age_s not_author not_requester distinct_people unmapped_authors_block "
     "allow_owner cli_at_least min_assurance"
 )
+_KEY: Final = names("key fingerprint type assurance")
+_KEY_OPTIONAL: Final = names("environments from until application attestation")
+_RULE_OPTIONAL: Final = names("accept_low_assurance fast_path")
 
 
 POLICY_NAMESPACE: Final = "gonogo/policy/v1"
@@ -79,12 +87,37 @@ def policy_bytes(
         fields["previous_sha256"] = previous_sha256
     if ring.expires is not None:
         fields["expires"] = moment_text(ring.expires)
-    return write_json(fields)
+    return write_json({**fields, **_strictness(ring)})
+
+
+def _strictness(ring: Ring) -> dict[str, Tree]:
+    """What only some sites have; a site without it writes the file that it always wrote."""
+    fields: dict[str, Tree] = {}
+    if ring.strict:
+        fields["strict"] = True
+    if ring.governed:
+        fields["governed"] = [{"path": item.path, "sha256": item.sha256} for item in ring.governed]
+    if ring.fido != Fido():
+        fields["fido"] = {"roots": sorted(ring.fido.roots), "aaguids": sorted(ring.fido.aaguids)}
+    if ring.cert_authorities:
+        fields["cert_authorities"] = [_authority(item) for item in ring.cert_authorities]
+    return fields
+
+
+def _authority(authority: CertAuthority) -> dict[str, Tree]:
+    fields: dict[str, Tree] = {
+        "key": authority.key.line,
+        "people": list(authority.people),
+        "max_lifetime_s": int(authority.max_lifetime.total_seconds()),
+    }
+    if authority.environments is not None:
+        fields["environments"] = sorted(authority.environments)
+    return fields
 
 
 def read_policy(data: bytes, *, name: str = "policy.json") -> Ring:
     """The ring in `data`; its `digest` is that of the approvers file. Raises BadInput for anything but a sound one."""
-    top = closed(read_object(data, name=name), name, _TOP, names("expires previous_sha256"))
+    top = closed(read_object(data, name=name), name, _TOP, _TOP_OPTIONAL)
     if top.text("schema") != SCHEMA:
         top.refuse("schema", f"is not {SCHEMA}")
     admins = top.part("admins", names("people threshold"))
@@ -110,6 +143,16 @@ def read_policy(data: bytes, *, name: str = "policy.json") -> Ring:
             version=top.integer("version"),
             expires=top.moment("expires") if "expires" in top.values else None,
             digest=top.part("source", names("path sha256")).digest("sha256"),
+            strict="strict" in top.values and _flag(top, "strict"),
+            governed=tuple(
+                Governed(item.text("path"), item.digest("sha256"))
+                for item in top.parts("governed", names("path sha256"))
+            ),
+            fido=_read_fido(top),
+            cert_authorities=tuple(
+                _read_authority(item)
+                for item in top.parts("cert_authorities", names("key people max_lifetime_s"), names("environments"))
+            ),
         )
     except BadSignature as error:
         raise BadInput(
@@ -145,11 +188,13 @@ def _key(listed: ListedKey) -> dict[str, Tree]:
         fields["until"] = moment_text(listed.until)
     if listed.key.application:
         fields["application"] = listed.key.application
+    if listed.attestation:
+        fields["attestation"] = listed.attestation
     return fields
 
 
 def _rule(rule: DecisionRule) -> dict[str, Tree]:
-    return {
+    fields: dict[str, Tree] = {
         "all_of": [_required(required) for required in rule.all_of],
         "any_of": list(rule.any_of),
         "quorum": rule.quorum,
@@ -163,6 +208,12 @@ def _rule(rule: DecisionRule) -> dict[str, Tree]:
         "cli_at_least": rule.cli_at_least,
         "min_assurance": {name: level.name for name, level in rule.min_assurance.items()},
     }
+    if rule.accept_low_assurance:
+        fields["accept_low_assurance"] = rule.accept_low_assurance
+    if rule.fast_path is not None:
+        when = rule.fast_path.when
+        fields["fast_path"] = {"fact": when.fact, "values": sorted(when.values), "quorum": rule.fast_path.quorum}
+    return fields
 
 
 def _required(required: RequiredRole) -> dict[str, Tree]:
@@ -172,7 +223,7 @@ def _required(required: RequiredRole) -> dict[str, Tree]:
 
 
 def _read_person(item: Fields) -> ListedPerson:
-    keys = item.parts("keys", names("key fingerprint type assurance"), names("environments from until application"))
+    keys = item.parts("keys", _KEY, _KEY_OPTIONAL)
     return ListedPerson(
         handle=item.text("id", HANDLE),
         name=item.text("name"),
@@ -198,6 +249,7 @@ def _read_key(item: Fields) -> ListedKey:
         frozenset(item.texts("environments")) if "environments" in item.values else None,
         item.moment("from") if "from" in item.values else None,
         item.moment("until") if "until" in item.values else None,
+        item.digest("attestation") if "attestation" in item.values else "",
     )
 
 
@@ -205,7 +257,7 @@ def _rules(top: Fields) -> list[tuple[str, Fields]]:
     value = top.values["decisions"]
     if not isinstance(value, Mapping):
         top.refuse("decisions", "is not an object")
-    return [(point, closed(rule, f"decisions.{point}", _RULE)) for point, rule in value.items()]
+    return [(point, closed(rule, f"decisions.{point}", _RULE, _RULE_OPTIONAL)) for point, rule in value.items()]
 
 
 def _read_rule(item: Fields) -> DecisionRule:
@@ -226,6 +278,31 @@ def _read_rule(item: Fields) -> DecisionRule:
         allow_owner=_flag(item, "allow_owner"),
         cli_at_least=item.integer("cli_at_least"),
         min_assurance={name: _level(named.text(name, _LEVEL)) for name in levels},
+        accept_low_assurance=item.optional_text("accept_low_assurance") or "",
+        fast_path=_read_fast_path(item),
+    )
+
+
+def _read_fast_path(item: Fields) -> FastPath | None:
+    if "fast_path" not in item.values:
+        return None
+    part = item.part("fast_path", names("fact values quorum"))
+    return FastPath(When(part.text("fact"), frozenset(part.texts("values"))), part.integer("quorum"))
+
+
+def _read_fido(top: Fields) -> Fido:
+    if "fido" not in top.values:
+        return Fido()
+    part = top.part("fido", names("roots aaguids"))
+    return Fido(frozenset(part.texts("roots")), frozenset(part.texts("aaguids")))
+
+
+def _read_authority(item: Fields) -> CertAuthority:
+    return CertAuthority(
+        public_key(item.text("key")),
+        item.texts("people"),
+        timedelta(seconds=item.integer("max_lifetime_s")),
+        frozenset(item.texts("environments")) if "environments" in item.values else None,
     )
 
 

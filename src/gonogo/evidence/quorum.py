@@ -62,7 +62,7 @@ def quorum(rule: DecisionRule, accepted: Sequence[Standing], facts: Mapping[str,
     needed = tuple(required.role for required in rule.all_of if required.when is None or required.when.holds(facts))
     missing = [
         *(places := _missing_roles(needed, rule, counted, ring)),
-        *_missing_people(rule, counted, ring, len(places)),
+        *_missing_people(rule, counted, ring, len(places), rule.people_needed(facts)),
         *_missing_clients(rule, counted),
         *(f"the conditions of {person} to be met and signed again" for person in holding_back),
     ]
@@ -119,15 +119,15 @@ def _wanted(place: tuple[str, ...], rule: DecisionRule, ring: Ring, counted: Seq
     return " or ".join(place) + who
 
 
-def _missing_people(rule: DecisionRule, counted: Sequence[Standing], ring: Ring, places: int) -> list[str]:
+def _missing_people(rule: DecisionRule, counted: Sequence[Standing], ring: Ring, places: int, needed: int) -> list[str]:
     people = {item.person for item in counted}
-    lacking = rule.quorum - len(people)
+    lacking = needed - len(people)
     if lacking <= places:
         # Whoever takes the places that are named already makes up the number, too.
         return []
     able = sorted({person.handle for role in rule.roles for person in ring.holding(role)} - people)
     noun = "person" if lacking == 1 else "people"
-    return [f"{lacking} more {noun} ({', '.join(able) or 'nobody is listed'}) for a quorum of {rule.quorum}"]
+    return [f"{lacking} more {noun} ({', '.join(able) or 'nobody is listed'}) for a quorum of {needed}"]
 
 
 def _missing_clients(rule: DecisionRule, counted: Sequence[Standing]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -51,13 +51,17 @@ UNRANKED: Final = frozenset({Kind.FREEZE_ACK, Kind.DISSENT})
 
 @dataclass(frozen=True, slots=True)
 class ListedKey:
-    """A key of a person. `since` and `until` bound when it may sign (until: no longer valid at that second)."""
+    """A key of a person. `since` and `until` bound when it may sign (until: no longer valid at that second).
+
+    `attestation` is the SHA-256 of the file in which the maker of the device vouches for the key; empty without one.
+    """
 
     key: PublicKey
     assurance: Assurance = Assurance.H0
     environments: frozenset[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    attestation: str = ""
 
     def signs_for(self, environment: str) -> bool:
         """Whether the key may sign for `environment`; None lists every environment."""
@@ -106,12 +110,26 @@ class RequiredRole:
 
 
 @dataclass(frozen=True, slots=True)
+class FastPath:
+    """A smaller quorum for releases of low risk. Unlike other conditions it needs the fact to be *known*."""
+
+    when: When
+    quorum: int
+
+    def open_for(self, facts: Mapping[str, str]) -> bool:
+        """Whether the release is stated to be of low risk; what nobody stated is not low."""
+        return facts.get(self.when.fact) in self.when.values
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionRule:
     """Who has to sign a decision: one person for each of `all_of`, one of `any_of`, at least `quorum` people in all.
 
     `valid_for` is how long an answer may be asked for and used, `min_age` how old a request has to be before it can be
     answered. `not_author` and `not_requester` keep people from approving what they made or asked for (C34).
-    `cli_at_least` statements have to be made outside a browser.
+    `cli_at_least` statements have to be made outside a browser. `accept_low_assurance` is the reason for which a strict
+    site takes less than H1 for production; every report shows it. `fast_path` asks fewer people where a release is
+    stated to be of low risk, and never other roles.
     """
 
     all_of: tuple[RequiredRole, ...] = ()
@@ -126,6 +144,12 @@ class DecisionRule:
     allow_owner: bool = False
     cli_at_least: int = 0
     min_assurance: Mapping[str, Assurance] = field(default_factory=dict)
+    accept_low_assurance: str = ""
+    fast_path: FastPath | None = None
+
+    def people_needed(self, facts: Mapping[str, str]) -> int:
+        """How many different people have to sign at least, for a release with these facts."""
+        return self.fast_path.quorum if self.fast_path is not None and self.fast_path.open_for(facts) else self.quorum
 
     @property
     def roles(self) -> frozenset[str]:
@@ -145,6 +169,9 @@ WITHOUT_RULE: Final = frozenset({"rollback", "resume", "acceptance", "signoff", 
 
 ATTEST: Final = "attest-"
 """How decision points begin that ask one person of a role to state a fact."""
+
+WAIVER: Final = "waiver_"
+"""How decision points begin that accept a gate which did not pass; none is permitted but by an entry of its own."""
 
 
 class RevocationReason(enum.Enum):
@@ -181,6 +208,43 @@ class Web:
     synced_passkeys: Assurance = Assurance.H0
 
 
+@dataclass(frozen=True, slots=True)
+class Fido:
+    """Which makers of devices are believed: SHA-256 of root certificates, and models (AAGUID, 32 hex digits)."""
+
+    roots: frozenset[str] = frozenset()
+    aaguids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CertAuthority:
+    """A key whose short-lived certificates stand for keys of `people`; `max_lifetime` bounds each certificate."""
+
+    key: PublicKey
+    people: tuple[str, ...]
+    max_lifetime: timedelta
+    environments: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Governed:
+    """A file whose content the policy names: it may set what the compiler's rules allow, also a weaker limit (CFG-02).
+
+    `sha256` is empty as long as only the path is known, which is what people write.
+    """
+
+    path: str
+    sha256: str = ""
+
+
+LONGEST_CERTIFICATE: Final = timedelta(hours=1)
+"""No authority may issue for longer: a certificate is not withdrawn, it runs out."""
+
+DEFAULT: Final = "default"
+"""The entry of `decisions` that holds for each decision without an entry of its own, waivers excepted."""
+
+PRODUCTION: Final = "production"
+
 NO_FILE: Final = Digest("")
 """The digest of a ring that was made in memory."""
 
@@ -201,6 +265,10 @@ class Ring:
     version: int = 1
     expires: datetime | None = None
     digest: Digest = NO_FILE
+    strict: bool = False
+    governed: tuple[Governed, ...] = ()
+    fido: Fido = Fido()
+    cert_authorities: tuple[CertAuthority, ...] = ()
 
     def person(self, handle: str) -> ListedPerson | None:
         """The listed person with this handle."""
@@ -220,12 +288,24 @@ class Ring:
     def rule(self, decision: str) -> DecisionRule | None:
         """The rule of `decision` (`production`, `waiver_<gate>`, `resume`, ...); None means that it is not permitted.
 
-        Kinds that need no entry fall back to one release manager (F41); `attest-<role>` asks one person of that role.
+        An entry `default` holds for all others but waivers. Without one, kinds that need no entry fall back to one
+        release manager (F41); `attest-<role>` asks one person of that role. A strict site asks for H1 in production
+        wherever nothing else is written.
         """
+        found = self._written(decision)
+        if found is None or not self.strict or PRODUCTION in found.min_assurance:
+            return found
+        return replace(found, min_assurance={**found.min_assurance, PRODUCTION: Assurance.H1})
+
+    def _written(self, decision: str) -> DecisionRule | None:
         if decision in self.decisions:
             return self.decisions[decision]
+        usual = None if decision.startswith(WAIVER) else self.decisions.get(DEFAULT)
         if decision.startswith(ATTEST):
-            return DecisionRule(all_of=(RequiredRole(decision.removeprefix(ATTEST)),))
+            required = RequiredRole(decision.removeprefix(ATTEST))
+            return replace(usual or DecisionRule(), all_of=(required,), any_of=(), quorum=1, fast_path=None)
+        if usual is not None:
+            return usual
         return DEFAULT_RULE if decision.partition("_")[0] in WITHOUT_RULE else None
 
     def revocation(self, key: PublicKey) -> Revocation | None:
@@ -249,7 +329,18 @@ def allowed_signers(ring: Ring, environments: Iterable[str]) -> bytes:
     for engine in ring.engines:
         spaces = ",".join(namespace("seal", environment) for environment in everywhere)
         lines.append(f'engine:{engine.name} namespaces="{spaces}" {engine.key.line}\n')
+    lines += [line for authority in ring.cert_authorities for line in _authority_lines(authority, ring, everywhere)]
     return "".join(sorted(lines)).encode("ascii")
+
+
+def _authority_lines(authority: CertAuthority, ring: Ring, environments: list[str]) -> list[str]:
+    """One line a person: a certificate speaks for whom it names, in the roles that they have here."""
+    found = []
+    for person in ring.people:
+        if person.handle in authority.people:
+            listed = ListedKey(authority.key, environments=authority.environments)
+            found.append(_line(person, listed, ring, environments, "cert-authority,"))
+    return found
 
 
 def revoked_keys(ring: Ring) -> bytes:
@@ -263,9 +354,9 @@ def revoked_keys(ring: Ring) -> bytes:
     return "".join(lines).encode("ascii")
 
 
-def _line(person: ListedPerson, listed: ListedKey, ring: Ring, environments: list[str]) -> str:
+def _line(person: ListedPerson, listed: ListedKey, ring: Ring, environments: list[str], kind: str = "") -> str:
     principals = ",".join([person.handle, *(f"role:{role}" for role in sorted(person.roles))])
-    names = [namespace(kind, env) for kind in Kind for env in environments if listed.signs_for(env)]
+    names = [namespace(word, env) for word in Kind for env in environments if listed.signs_for(env)]
     if person.handle in ring.admins:
         names.append("gonogo/policy/v1")
     rule = ring.rule("retention")
@@ -280,7 +371,7 @@ def _line(person: ListedPerson, listed: ListedKey, ring: Ring, environments: lis
         options.append(f'valid-after="{_stamp(listed.since)}"')
     if ends:
         options.append(f'valid-before="{_stamp(min(ends))}"')
-    return f"{principals} {','.join(options)} {listed.key.line}\n"
+    return f"{principals} {kind}{','.join(options)} {listed.key.line}\n"
 
 
 def _stamp(moment: datetime) -> str:

@@ -14,11 +14,16 @@ from decimal import Decimal
 from gonogo.document.yaml_nodes import Items, Pairs, Scalar, read_yaml
 from gonogo.errors import GonogoError
 from gonogo.evidence.signers import (
+    DEFAULT,
     HANDLE,
     ROLE,
     Assurance,
+    CertAuthority,
     DecisionRule,
     EngineKey,
+    FastPath,
+    Fido,
+    Governed,
     ListedKey,
     ListedPerson,
     RequiredRole,
@@ -34,9 +39,11 @@ from gonogo.plan.reading import WRONG_KIND, WRONG_VALUE, Findings, Section
 from gonogo.terms import digest_of
 
 SCHEMA = "gonogo/approvers/1"
+UNUSABLE_KEY = "TL09"
 _NAME = HANDLE.pattern
 _ROLE = ROLE.pattern
 _LEVELS = ("H0", "H1", "H2")
+_SHA256 = r"[0-9a-f]{64}"
 _WHEN = re.compile(r"([a-z_]+)\s+in\s+\[([a-z_, ]+)\]\Z")
 
 
@@ -69,6 +76,10 @@ def read_approvers(data: bytes, file: str) -> ApproversReading:
         version=top.integer("version", 1, least=1),
         expires=_moment(top, "expires"),
         digest=digest_of(data),
+        strict=top.flag("strict", default=False),
+        governed=tuple(Governed(path) for path in top.texts("governed", ())),
+        fido=_fido(top.section("fido", required=False)),
+        cert_authorities=tuple(found for item in top.sections("cert_authorities") if (found := _authority(item))),
     )
     admins.finish()
     for known in ("notify", "escalation"):
@@ -116,7 +127,7 @@ def _listed_key(line: str, options: Section) -> ListedKey | None:
     try:
         key = public_key(line)
     except GonogoError as error:
-        options.notes.error(WRONG_VALUE, f"not a usable SSH public key: {error.what}", options.origin)
+        options.notes.error(UNUSABLE_KEY, f"not a usable SSH public key: {error.what}", options.origin)
         return None
     environments = options.texts("environments", ())
     return ListedKey(
@@ -125,6 +136,7 @@ def _listed_key(line: str, options: Section) -> ListedKey | None:
         frozenset(environments) or None,
         _moment(options, "from"),
         _moment(options, "until"),
+        options.text("attestation", "", pattern=_SHA256, kind="the SHA-256 that `gonogo keys enrol` wrote"),
     )
 
 
@@ -142,6 +154,8 @@ def _decision(section: Section) -> DecisionRule:
         allow_owner=section.flag("allow_owner", default=False),
         cli_at_least=section.integer("cli_at_least", 0),
         min_assurance=_assurance(section.section("min_assurance", required=False)),
+        accept_low_assurance=section.text("accept_low_assurance", ""),
+        fast_path=_fast_path(section.optional("fast_path")),
     )
     section.finish()
     if not found.all_of and not found.any_of:
@@ -178,6 +192,20 @@ def _when(section: Section) -> When | None:
     return When(match[1], frozenset(part.strip() for part in match[2].split(",") if part.strip()))
 
 
+def _fast_path(section: Section | None) -> FastPath | None:
+    if section is None:
+        return None
+    when, quorum = _when(section), section.integer("quorum", least=1)
+    section.finish()
+    if when is None:
+        section.notes.error(WRONG_VALUE, f"`{section.path}` does not say `when`", section.origin, _LOW_RISK)
+        return None
+    return FastPath(when, quorum)
+
+
+_LOW_RISK = 'write for example when: "security_impact in [no]"'
+
+
 def _assurance(section: Section) -> dict[str, Assurance]:
     found = {name: Assurance[section.choice(name, _LEVELS, "H0")] for name in section.names()}
     section.finish()
@@ -193,7 +221,7 @@ def _engine(section: Section) -> EngineKey | None:
     try:
         return EngineKey(name, public_key(line))
     except GonogoError as error:
-        section.notes.error(WRONG_VALUE, f"not a usable SSH public key: {error.what}", section.origin)
+        section.notes.error(UNUSABLE_KEY, f"not a usable SSH public key: {error.what}", section.origin)
         return None
 
 
@@ -218,6 +246,31 @@ def _web(section: Section) -> Web:
     )
     section.finish()
     return found
+
+
+def _fido(section: Section) -> Fido:
+    roots, models = section.texts("roots", ()), section.texts("aaguids", ())
+    found = Fido(frozenset(roots), frozenset(model.replace("-", "").lower() for model in models))
+    section.finish()
+    for name, texts, pattern in (("roots", roots, _SHA256), ("aaguids", sorted(found.aaguids), r"[0-9a-f]{32}")):
+        for text in texts:
+            if not re.fullmatch(pattern, text):
+                what = f"`fido.{name}` holds `{text}`, which has another form"
+                section.notes.error(WRONG_VALUE, what, section.origin_of(name))
+    return found
+
+
+def _authority(section: Section) -> CertAuthority | None:
+    line = section.text("key")
+    environments = section.texts("environments", ())
+    people, lifetime = section.texts("people"), section.seconds("max_lifetime", Decimal(0))
+    section.finish()
+    try:
+        key = public_key(line)
+    except GonogoError as error:
+        section.notes.error(UNUSABLE_KEY, f"not a usable SSH public key: {error.what}", section.origin)
+        return None
+    return CertAuthority(key, people, timedelta(seconds=float(lifetime)), frozenset(environments) or None)
 
 
 def _moment(section: Section, key: str) -> datetime | None:
@@ -257,11 +310,15 @@ def _cross_check(ring: Ring, top: Section, notes: Findings) -> None:
 
 def _check_rule(point: str, rule: DecisionRule, ring: Ring, top: Section, notes: Findings) -> None:
     origin = top.section("decisions").origin_of(point)
+    if rule.fast_path is not None and rule.fast_path.quorum > rule.quorum:
+        notes.error(WRONG_VALUE, f"`decisions.{point}.fast_path` asks more people than the decision itself", origin)
     for role in sorted(required.role for required in rule.all_of if required.when is None):
         if not ring.holding(role):
             notes.error(WRONG_VALUE, f"`decisions.{point}` needs a {role}, and nobody has that role", origin)
     if rule.any_of and not any(ring.holding(role) for role in rule.any_of):
         notes.error(WRONG_VALUE, f"`decisions.{point}` needs one of {', '.join(rule.any_of)}; nobody has one", origin)
+    if point == DEFAULT and rule.accept_low_assurance:
+        notes.error(WRONG_VALUE, "`accept_low_assurance` belongs to `decisions.production`", origin)
     able = {person.handle for role in rule.roles for person in ring.holding(role)}
     if len(able) < rule.quorum:
         notes.error(WRONG_VALUE, f"`decisions.{point}` needs {rule.quorum} people; only {len(able)} could sign", origin)

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from gonogo.document.reading import Reading, read_document
 from gonogo.errors import BadInput
-from gonogo.evidence.signers import DEFAULT_RULE, DecisionRule, RequiredRole, Ring
+from gonogo.evidence.policy import read_policy
+from gonogo.evidence.signers import DEFAULT_RULE, DecisionRule, Ring
 from gonogo.findings import Finding, Level, Origin, forbids
 from gonogo.plan.activities import ACTIVITIES, Draft, closing_drafts, rollback_drafts
 from gonogo.plan.announcing import voice_of
@@ -51,7 +52,8 @@ class Sources:
     """Everything a plan is made of. `scripts` are the files that commands name, by path, with their digests.
 
     `approvers` is the approvers file, or the people as a package's policy names them. `gate_limits` is the file of
-    `config/protocol_gates` about this protocol, where the project has one (CFG-01).
+    `config/protocol_gates` about this protocol, where the project has one (CFG-01). `policy` is the policy that admins
+    signed, where there is one; whoever gives it has verified their signatures (CFG-02).
     """
 
     document: Source
@@ -61,6 +63,7 @@ class Sources:
     approvers: Source | Ring
     scripts: Mapping[str, Digest]
     gate_limits: Source | None = None
+    policy: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def compile_plan(sources: Sources) -> Compilation:
     sidecar = _attempt(notes, sources.sidecar, lambda source: read_sidecar(source.data, source.name))
     project = _attempt(notes, sources.project, lambda source: read_project(source.data, source.name))
     release = _attempt(notes, sources.manifest, lambda source: read_release(source.data, source.name))
-    ring = _people(sources.approvers, notes)
+    ring = _people(sources, notes)
     limits = _gate_limits(sources.gate_limits, notes)
     if reading and reading.protocol:
         read_notes.found.extend(findings_beside_bindings(reading.protocol))
@@ -97,7 +100,8 @@ def compile_plan(sources: Sources) -> Compilation:
         notes.found.extend(read.findings if read else ())
     if not (reading and reading.protocol and sidecar and project and release and ring):
         return Compilation(None, (*read_notes.found, *notes.found), reading=reading)
-    builder = Builder(reading.protocol, sidecar.sidecar, project.project, ring, notes, limits)
+    signed = sources.gate_limits is not None and _names(ring, sources.gate_limits)
+    builder = Builder(reading.protocol, sidecar.sidecar, project.project, ring, notes, limits, signed)
     plan = builder.plan(release, _digests(sources), sources.scripts)
     claims = claims_of(reading.protocol, sidecar.sidecar, plan, notes)
     # What is wrong in the document does not keep its machine from being proved: holes are told with all the rest.
@@ -121,12 +125,21 @@ def _proven(plan: Plan, claims: tuple[Claim, ...], notes: Findings) -> Proven:
     return Proven(graph, proof.certificate)
 
 
-def _people(approvers: Source | Ring, notes: Findings) -> Ring | None:
-    if isinstance(approvers, Ring):
-        return approvers
-    read = _attempt(notes, approvers, lambda source: read_approvers(source.data, source.name))
-    notes.found.extend(read.findings if read else ())
-    return read.ring if read else None
+def _people(sources: Sources, notes: Findings) -> Ring | None:
+    if isinstance(sources.approvers, Ring):
+        return sources.approvers
+    read = _attempt(notes, sources.approvers, lambda source: read_approvers(source.data, source.name))
+    if read is None:
+        return None
+    notes.found.extend(read.findings)
+    policy = sources.policy
+    signed = None if policy is None else _attempt(notes, policy, lambda file: read_policy(file.data, name=file.name))
+    # What people write names paths; only the signed policy says which bytes are meant.
+    return replace(read.ring, governed=signed.governed if signed else ())
+
+
+def _names(ring: Ring, file: Source) -> bool:
+    return any(item.sha256 == digest_of(file.data) for item in ring.governed)
 
 
 def _attempt(notes: Findings, source: Source, read: Callable[[Source], Kind]) -> Kind | None:
@@ -173,6 +186,7 @@ class Builder:
     ring: Ring
     notes: Findings
     limits: GateLimits | None = None
+    limits_signed: bool = False
 
     def plan(self, release: Release, sources: Mapping[str, Digest], scripts: Mapping[str, Digest]) -> Plan:
         """The plan; meaningless where `notes` then hold an error."""
@@ -229,7 +243,9 @@ class Builder:
             gates[gate.id] = bind_gate(gate, self.sidecar, self.project, self.notes)
         for unknown in sorted(set(self.sidecar.rollback_gates) - set(gates)):
             self.notes.error("GN0702", f"`rollback_gates` names `{unknown}`, which is no gate", self.sidecar.origin)
-        return tightened(gates, self.limits, self.protocol.slug, self.notes) if self.limits else gates
+        if self.limits is None:
+            return gates
+        return tightened(gates, self.limits, self.protocol.slug, self.notes, signed=self.limits_signed)
 
     def _artifacts(self) -> tuple[tuple[str, str, bool], ...]:
         wanted = [item for item in self.protocol.prerequisites if isinstance(item, ArtifactRequired)]
@@ -352,8 +368,6 @@ class Builder:
                 )
             people = max(1, len(self.ring.freeze_stakeholders))
             return DecisionRule(quorum=people, not_requester=False, not_author=False)
-        if act.point.startswith("attest-"):
-            return DecisionRule(all_of=(RequiredRole(act.point.removeprefix("attest-")),))
         rule = self.ring.rule(act.point)
         if rule is None:
             note = f"needed by the step in {origin}"

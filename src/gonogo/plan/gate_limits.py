@@ -1,7 +1,8 @@
 """`config/protocol_gates/NAME.yaml`: limits of gates governed outside the document (CFG-01 to CFG-03, F40).
 
-A limit there may be as strict as the document's or stricter. A weaker one is refused; a needed one that is missing is
-an error, because a limit that somebody deleted would otherwise pass unnoticed.
+A limit there may be as strict as the document's or stricter. A weaker one is refused, unless the signed policy names
+this very file by its digest; then it counts, and is called weaker wherever it is shown (C72). A needed one that is
+missing is an error, because a limit that somebody deleted would otherwise pass unnoticed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from gonogo.terms import Severity
 FOLDER = "config/protocol_gates"
 SCHEMA = "gonogo/gate-limits/1"
 WEAKER = "GN1011"
+WEAKER_BY_POLICY = " (weaker than the document; accepted by the signed policy)"
+_SIGN = "a weaker limit takes admins: name the file under `governed`, gonogo trust build, gonogo trust sign"
 METRICS: Mapping[str, str] = {
     "completeness": "completeness score",
     "drift_severity": "drift severity",
@@ -96,14 +99,22 @@ def _limits(section: Section) -> tuple[Limit, ...]:
     return tuple(Limit(name, section.text(name), section.origin_of(name)) for name in names)
 
 
-def tightened(gates: Mapping[str, GateRule], limits: GateLimits, slug: str, notes: Findings) -> dict[str, GateRule]:
-    """`gates` with every limit of the file put in; each that is weaker, missing or of nothing is an error."""
+def tightened(
+    gates: Mapping[str, GateRule], limits: GateLimits, slug: str, notes: Findings, *, signed: bool = False
+) -> dict[str, GateRule]:
+    """`gates` with every limit of the file put in; each that is missing or of nothing is an error.
+
+    So is a weaker one, unless the file is `signed`: named, by its digest, in a policy that admins signed.
+    """
     if limits.protocol != slug:
         notes.error(WRONG_VALUE, f"these limits are for `{limits.protocol}`, the document is `{slug}`", limits.origin)
     for unknown in sorted(limits.by_gate.keys() - gates.keys()):
         notes.error(WRONG_VALUE, f"`gates` names `{unknown}`, which is no gate of `{slug}`", limits.origin)
     _check_names(gates, limits, notes)
-    return {name: _gate(rule, (*limits.limits, *limits.by_gate.get(name, ())), notes) for name, rule in gates.items()}
+    return {
+        name: _gate(rule, (*limits.limits, *limits.by_gate.get(name, ())), notes, signed=signed)
+        for name, rule in gates.items()
+    }
 
 
 def _check_names(gates: Mapping[str, GateRule], limits: GateLimits, notes: Findings) -> None:
@@ -130,14 +141,14 @@ def _bounds(clause: BoundClause) -> bool:
     return clause.op in {Op.GE, Op.LE, Op.GT, Op.LT} or (clause.op is Op.EQ and ordered)
 
 
-def _gate(rule: GateRule, limits: tuple[Limit, ...], notes: Findings) -> GateRule:
+def _gate(rule: GateRule, limits: tuple[Limit, ...], notes: Findings, *, signed: bool) -> GateRule:
     clauses = rule.clauses
     for limit in limits:
-        clauses = tuple(_clause(clause, limit, notes) for clause in clauses)
+        clauses = tuple(_clause(clause, limit, notes, signed=signed) for clause in clauses)
     return replace(rule, clauses=clauses)
 
 
-def _clause(clause: BoundClause, limit: Limit, notes: Findings) -> BoundClause:
+def _clause(clause: BoundClause, limit: Limit, notes: Findings, *, signed: bool) -> BoundClause:
     if _metric(limit.name) != metric_key(clause.metric) or not _bounds(clause):
         return clause
     value = _value(limit.written, clause.unit)
@@ -147,9 +158,18 @@ def _clause(clause: BoundClause, limit: Limit, notes: Findings) -> BoundClause:
         return clause
     if not _as_strict(clause, value):
         what = f"`limits.{limit.name}` is `{limit.written}`, weaker than the document's `{clause.text}`"
-        notes.error(WEAKER, what, limit.origin, f"the document's limit stands in {clause.limit_from}")
-        return clause
+        if not signed or not _comparable(clause, value):
+            notes.error(WEAKER, what, limit.origin, f"the document's limit stands in {clause.limit_from}", _SIGN)
+            return clause
+        notes.warn(WEAKER, f"{what}; the signed policy names this file, so it counts", limit.origin)
+        return replace(clause, limit=Bound(value), limit_from=f"{limit.origin}{WEAKER_BY_POLICY}")
     return clause if value == clause.limit.value else replace(clause, limit=Bound(value), limit_from=str(limit.origin))
+
+
+def _comparable(clause: BoundClause, value: Decimal | str) -> bool:
+    """Whether limit and value are of one kind: nobody can accept a limit that means something else."""
+    had = clause.limit.value
+    return (isinstance(had, Decimal) and isinstance(value, Decimal)) or (had in _ORDER and value in _ORDER)
 
 
 def _value(written: str, unit: str) -> Decimal | str | None:

@@ -8,11 +8,12 @@ from datetime import datetime
 from gonogo.evidence.ledger import time_text
 from gonogo.measure.markdown import page, section, table
 from gonogo.plan.model import Plan, Stage, all_stages
+from gonogo.reports.standing import rules_in_force
 from gonogo.run.rolling import Rolling
 from gonogo.run.state import RunState
 from gonogo.terms import RunId
 
-SECTIONS = ("Outcome", "Release", "Timeline", "Gates", "Decisions", "Rollout", "Evidence", "Omissions")
+SECTIONS = ("Outcome", "Rules", "Release", "Timeline", "Gates", "Decisions", "Rollout", "Evidence", "Omissions")
 
 
 def release_report(plan: Plan, state: RunState, run: RunId, now: datetime) -> str:
@@ -20,6 +21,7 @@ def release_report(plan: Plan, state: RunState, run: RunId, now: datetime) -> st
     return page(
         f"{plan.title}: {plan.project.name} {plan.release.version}",
         section("Outcome", _outcome(plan, state, now)),
+        section("Rules", "\n".join(f"- {line}" for line in rules_in_force(plan, state.trust))),
         section("Release", _release(plan, run)),
         section("Timeline", table(("step", "state", "attempt", "began", "took"), _timeline(plan, state))),
         section("Gates", table(("gate", "verdict", "judgement sha256"), _gates(plan, state)) or "None was judged."),

@@ -8,6 +8,7 @@ from datetime import datetime
 from gonogo.evidence.ledger import time_text
 from gonogo.evidence.showing import lookalikes, visible
 from gonogo.plan.model import Plan
+from gonogo.reports.standing import rules_in_force
 from gonogo.run.state import RunState
 from gonogo.terms import RunId
 
@@ -37,6 +38,9 @@ def shown_text(plan: Plan, state: RunState, asking: Asking) -> str:
         f"plan         sha256 {plan.digest}",
         f"expires      {time_text(asking.expires)}",
         f"changed by   {', '.join(asking.authors) or 'not known: the release manifest names no revisions'}",
+        "",
+        "rules in force:",
+        *(f"  {line}" for line in rules_in_force(plan, state.trust)),
         "",
         "gates so far:",
         *(_gates(plan, state) or ["  none judged yet"]),

@@ -32,9 +32,15 @@ class RunOpened:
 
 @dataclass(frozen=True, slots=True)
 class TrustPinned:
-    """The people and rules that this run was opened with."""
+    """The people and rules that this run was opened with, and which admins signed them.
+
+    `policy_sha256` is empty where no trust files were built: then only the approvers file itself is pinned.
+    """
 
     approvers_sha256: Digest
+    version: int = 1
+    policy_sha256: str = ""
+    signed_by: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

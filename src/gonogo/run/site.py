@@ -14,6 +14,8 @@ OPENED = "run.opened"
 CLOSED = "run.closed"
 SEALED = "package.sealed"
 TRUST_CHANGED = "trust.changed"
+TRUST_REFUSED = "trust.refused"
+LIMITS_CHANGED = "limits.changed"
 DELETED = "retention.deleted"
 
 

@@ -147,6 +147,7 @@ class RunState:
 
     seq: int = -1
     opened: happened.RunOpened | None = None
+    trust: happened.TrustPinned | None = None
     opened_at: datetime | None = None
     at: datetime | None = None
     plan_digest: Digest | None = None
@@ -370,6 +371,8 @@ def _with_course(plan: Plan, state: RunState, entry: Recorded) -> RunState:
     match entry.event:
         case happened.RunOpened() as event:
             return replace(state, opened=event, opened_at=entry.at)
+        case happened.TrustPinned() as event:
+            return replace(state, trust=event)
         case happened.PlanBound() as event:
             return replace(state, plan_digest=event.plan_sha256)
         case happened.RunHalted() as event:

@@ -1,0 +1,22 @@
+"""A project on disk, as every verb of the door gets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gonogo.adapters.project_files import ProjectFiles
+from gonogo.findings import Finding
+from gonogo.plan.compiling import Source
+from gonogo.plan.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A project on disk: its root, its files, its `gonogo.yaml` as read."""
+
+    root: Path
+    files: ProjectFiles
+    project: Project
+    project_source: Source
+    findings: tuple[Finding, ...]
