@@ -370,7 +370,7 @@ XML
     "scan.sh": """#!/usr/bin/env bash
 set -euo pipefail
 cat > "$GONOGO_OUT/bandit.json" <<JSON
-{"errors": [], "generated_at": "2026-01-01T00:00:00Z", "metrics": {"_totals": {"loc": 10}, "app.py": {"loc": 10}}, "results": []}
+{"errors": [], "generated_at": "$(date -u +%Y-%m-%dT%H:%M:%SZ)", "metrics": {"_totals": {"loc": 10}, "app.py": {"loc": 10}}, "results": []}
 JSON
 """,
     "traffic.py": """import os, sys

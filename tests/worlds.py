@@ -6,6 +6,7 @@ Nothing here is a mock: each class behaves like its adapter, without disk, netwo
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -291,6 +292,12 @@ class ScriptedCommands:
         if started.script.lost:
             return Lost("the command was started and left no result")
         return self._ended(key, started)
+
+    def discard(self, key: EffectKey) -> None:
+        if isinstance(self.look(key), Ended):
+            shutil.rmtree(self.folder(key), ignore_errors=True)
+            for name in ("stdout", "stderr"):
+                self.folder(key).with_suffix(f".{key.start}.{name}").unlink(missing_ok=True)
 
     def stop(self, key: EffectKey) -> None:
         if isinstance(self.look(key), Running):

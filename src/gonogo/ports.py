@@ -231,19 +231,18 @@ class Commands(Protocol):
 
     def start(self, key: EffectKey, spec: CommandSpec) -> None:
         """Begin the command under its supervisor; returns once it is certain that the intent is on disk."""
-        ...
 
     def look(self, key: EffectKey) -> Whereabouts:
         """What became of the start `key`."""
-        ...
 
     def stop(self, key: EffectKey) -> None:
         """Ask the supervisor to end the command's process group."""
-        ...
 
     def folder(self, key: EffectKey) -> Path:
         """The fresh folder that the command gets as `GONOGO_OUT`."""
-        ...
+
+    def discard(self, key: EffectKey) -> None:
+        """Remove what an ended command printed and left behind; its outcome has to be recorded. Does nothing twice."""
 
 
 @dataclass(frozen=True, slots=True)

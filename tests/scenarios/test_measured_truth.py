@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
@@ -27,7 +28,7 @@ PRE, SMALL = "pre-deployment", "deployment-automation"
 LEAKY_SCAN = f"""#!/usr/bin/env bash
 echo "found {PLANTED}"; echo "found {PLANTED}" >&2
 cat > "$GONOGO_OUT/bandit.json" <<JSON
-{{"errors": [], "generated_at": "2026-01-01T00:00:00Z", "metrics": {{"_totals": {{"loc": 10}}, "app.py": {{"loc": 10}}}},
+{{"errors": [], "generated_at": "$(date -u +%Y-%m-%dT%H:%M:%SZ)", "metrics": {{"_totals": {{"loc": 10}}, "app.py": {{"loc": 10}}}},
  "results": [{{"test_id": "B105", "issue_severity": "LOW", "filename": "app.py", "line_number": 3,
   "issue_text": "password: {PLANTED}", "code": "x = '{PLANTED}'", "more_info": "https://example.invalid/b105"}}]}}
 JSON
@@ -65,10 +66,10 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Ru
 
 
 def everything_stored(project: Project) -> Iterator[tuple[Path, bytes]]:
-    """Every stored byte: vault and journal, views, and the members of packages. Captures of a command are no store."""
+    """Every stored byte: vault, journal, private folders of commands, views, and the members of packages."""
     for folder in (".gonogo", ".artifacts"):
         for path in (project.root / folder).rglob("*"):
-            if not path.is_file() or "effects" in path.parts:
+            if not path.is_file():
                 continue
             data = path.read_bytes()
             yield path, data
@@ -94,6 +95,21 @@ def test_a_redacted_scan_still_says_what_it_found_and_which_tool_was_required(ri
     assert [row["component"] for row in body["findings"]] == ["app.py:3"]
     assert body["security_scan"]["required_tools"] == ["bandit"]
     assert body["security_scan"]["complete"] is True
+
+
+@pytest.mark.req("SEC-11")
+def test_raw_reports_lie_below_security_scans_in_the_views_and_in_the_package_with_their_digest(
+    rich: tuple[Project, RunId],
+) -> None:
+    project, run = rich
+    raw = project.evidence(run, "security-compliance-report.json")["raw"]
+    assert [row["name"] for row in raw] == ["security-scans/bandit.json"]
+    view = project.root / ".artifacts/pre-deployment/security-scans/bandit.json"
+    assert sha256(view.read_bytes()).hexdigest() == raw[0]["sha256"]
+    with zipfile.ZipFile(project.root / ".artifacts/pre-deployment/PRE-DEPLOYMENT-PACKAGE.zip") as package:
+        (member,) = [name for name in package.namelist() if name.endswith("/security-scans/bandit.json")]
+        assert package.read(member) == view.read_bytes()
+        assert f"{raw[0]['sha256']}  {member}" in package.read("SHA256SUMS").decode()
 
 
 @pytest.mark.req("PAR-01")
@@ -267,6 +283,58 @@ def bench_of(door: Door, run: RunId, task: str) -> Bench:
     opened = door.load(run)
     now = door.world.clock.now()
     return Bench(door.world, opened.plan, opened.state, run, Engine("test"), task_of(opened.plan, task), 1, now)
+
+
+def stops_at_the_scans(project: Project, *words: str) -> None:
+    """The run halts at the security step with all words, and its gate has not passed."""
+    run = project.begin(PRE)
+    project.go_on(run)
+    said = project.view(run).halt
+    for word in words:
+        assert word in said, said
+    assert project.state(run).outcome == ""
+
+
+@pytest.mark.req("SEC-01", "SC-01")
+@pytest.mark.parametrize(
+    ("line", "report", "words"),
+    [
+        ("expects: [app.py, lib.py]", "", ("does not name what it was to look at: lib.py",)),
+        ("tool: trivy", "", ("one of bandit, not of trivy",)),
+        ("expects: [app.py]", "exit 7\n", ("exit status 7",)),
+        ("expects: [app.py]", 'rm "$GONOGO_OUT/bandit.json"; exit 127\n', ("left no bandit.json", "exit status 127")),
+        ("expects: [app.py]", 'sed -i s/20..-/2025-/ "$GONOGO_OUT/bandit.json"\n', ("before this scan began",)),
+        ("expects: [app.py]", 'mv "$GONOGO_OUT/bandit.json" /dev/stderr || cat "$GONOGO_OUT"/* >&2; rm -f "$GONOGO_OUT"/*\n', ("left no bandit.json",)),
+        ("expects: [app.py]", 'truncate -s 40 "$GONOGO_OUT/bandit.json"\n', ("bandit.json", "not usable JSON")),
+    ],
+    ids=["expected item", "other tool", "failed", "missing tool", "old report", "printed to stderr", "cut"],
+)
+def test_a_scan_that_owes_something_stops_the_run_and_says_what(
+    project: Project, line: str, report: str, words: tuple[str, ...]
+) -> None:
+    project.edit("gonogo.yaml", "report: bandit.json, format: bandit", f"report: bandit.json, format: bandit, {line}")
+    if report:
+        project.write("scripts/scan.sh", SCRIPTS["scan.sh"] + report, mode=0o755)
+    stops_at_the_scans(project, *words)
+
+
+@pytest.mark.req("SC-04")
+def test_a_scanner_that_ends_with_an_error_status_because_it_found_something_is_judged_by_its_report(
+    rich: tuple[Project, RunId], project: Project
+) -> None:
+    project.write("scripts/scan.sh", LEAKY_SCAN + "exit 1\n", mode=0o755)
+    run = project.release(PRE)
+    assert project.state(run).outcome == "ready", project.view(run).halt
+    assert project.evidence(run, "security-compliance-report.json")["security_scan"]["blocking_findings"] == 0
+
+
+@pytest.mark.req("SEC-01")
+def test_a_report_that_a_tool_only_prints_is_taken_from_its_output(project: Project) -> None:
+    project.edit("gonogo.yaml", "report: bandit.json", "report: stdout")
+    project.write("scripts/scan.sh", SCRIPTS["scan.sh"] + 'cat "$GONOGO_OUT/bandit.json"\n', mode=0o755)
+    run = project.release(PRE)
+    assert project.state(run).outcome == "ready", project.view(run).halt
+    assert project.evidence(run, "security-compliance-report.json")["scans"][0]["scanned"] == 1
 
 
 @pytest.mark.req("SEC-03")

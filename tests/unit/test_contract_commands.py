@@ -137,3 +137,23 @@ def test_a_command_that_cannot_begin_is_a_bad_input_and_never_started(world: Wor
         with pytest.raises(BadInput):
             world.commands.start(KEY, spec)
     assert world.commands.look(KEY) == NeverStarted()
+
+
+@pytest.mark.req("SC-06")
+def test_what_an_ended_command_left_can_be_discarded_and_its_start_stays_used(world: World) -> None:
+    world.start('echo {} > "$GONOGO_OUT/r.json"')
+    ended = world.end()
+    world.commands.discard(KEY)
+    world.commands.discard(KEY)
+    assert not ended.stdout.path.exists()
+    assert not (world.commands.folder(KEY) / "r.json").exists()
+    with pytest.raises(Refused):
+        world.start("exit 3")
+
+
+def test_nothing_is_discarded_of_a_command_that_still_runs(world: World) -> None:
+    world.start("sleep 60")
+    world.commands.discard(KEY)
+    assert isinstance(world.commands.look(KEY), Running)
+    world.commands.stop(KEY)
+    world.end()

@@ -21,7 +21,7 @@ from gonogo.measure.licences import (
 from gonogo.measure.rederiving import disagreements
 from gonogo.measure.scan_findings import ScanRead, ScanUnread, finding
 from gonogo.measure.scan_redaction import redacted_scan
-from gonogo.measure.scanner_reports import ScannerForm, read_scan
+from gonogo.measure.scanner_reports import read_scan
 from gonogo.measure.security import (
     ControlSeen,
     LicenceAudit,
@@ -41,7 +41,7 @@ NAME = "security-compliance-report.json"
 PLANTED = "ghp_4Zq8mJ4kLw9RtY2uPq7sVx1bNc5dEf6gHi0j"
 
 
-def scan(value: object, form: ScannerForm) -> ScanRead:
+def scan(value: object, form: str) -> ScanRead:
     read = read_scan(json.dumps(value).encode(), form, RAW)
     assert isinstance(read, ScanRead), read
     return read
@@ -169,7 +169,7 @@ def test_a_vulnerable_package_has_no_stated_severity_and_blocks() -> None:
         ("sarif", b"\xff"),
     ],
 )
-def test_output_without_the_findings_key_is_unread_and_never_clean(form: ScannerForm, text: bytes) -> None:
+def test_output_without_the_findings_key_is_unread_and_never_clean(form: str, text: bytes) -> None:
     read = read_scan(text, form, RAW)
     assert isinstance(read, ScanUnread)
     assert read.reason
@@ -183,6 +183,7 @@ def test_npm_audit_and_trivy_and_semgrep_are_read() -> None:
     }
     assert [one.severity for one in scan(npm, "npm-audit").findings] == [Severity.MEDIUM]
     trivy = {
+        "SchemaVersion": 2,
         "Results": [
             {
                 "Target": "image",
@@ -412,7 +413,7 @@ def test_a_whole_security_report_lacks_no_required_field() -> None:
     assert missing_fields(NAME, security_body(replace(CLEAN, scans=(found(Severity.LOW),)), NOW)) == ()
 
 
-QUOTING: tuple[tuple[ScannerForm, object], ...] = (
+QUOTING: tuple[tuple[str, object], ...] = (
     (
         "gitleaks",
         [{"RuleID": "pat", "File": "a", "StartLine": 1, "Secret": PLANTED, "Match": PLANTED, "Line": PLANTED}],
@@ -468,13 +469,13 @@ QUOTING: tuple[tuple[ScannerForm, object], ...] = (
             ],
         },
     ),
-    ("trivy", {"Results": [{"Target": "a", "Secrets": [{"RuleID": "x", "Severity": "HIGH", "Match": PLANTED}]}]}),
+    ("trivy", {"SchemaVersion": 2, "Results": [{"Target": "a", "Secrets": [{"RuleID": "x", "Severity": "HIGH", "Match": PLANTED}]}]}),
 )
 
 
 @pytest.mark.req("SC-06", "NB-05", "SEC-11")
 @pytest.mark.parametrize(("form", "output"), QUOTING)
-def test_a_stored_scan_quotes_no_secret_and_has_the_same_findings(form: ScannerForm, output: object) -> None:
+def test_a_stored_scan_quotes_no_secret_and_has_the_same_findings(form: str, output: object) -> None:
     data = json.dumps(output).encode()
     stored = redacted_scan(data, "out.json")
     assert PLANTED.encode() not in stored

@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -164,6 +165,23 @@ class SupervisedCommands:
             return ()
         said = read_object(read_small(folder / "result.json") or b"", name="result.json").get("remarks")
         return tuple(clean_line(str(remark)) for remark in said) if isinstance(said, list) else ()
+
+    def discard(self, key: EffectKey) -> None:
+        """Remove what an ended command printed and left behind: a scanner's report quotes the secrets that it found.
+
+        Its intent and result stay; does nothing where there is no result yet. Raises Broken for the disk.
+        """
+        folder = self._start_folder(key)
+        if not (folder / "result.json").exists():
+            return
+        try:
+            for name in ("stdout", "stderr", "stdout.raw", "stderr.raw"):
+                (folder / name).unlink(missing_ok=True)
+            if (folder / "out").exists():
+                shutil.rmtree(folder / "out")
+            sync_folder(folder)
+        except OSError as error:
+            raise disk_error(error, "cannot remove what a scan left", folder) from error
 
     def stop(self, key: EffectKey) -> None:
         """Ask the supervisor to end the command's process group; no effect where the command has ended."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.engine.bench import Bench
+from gonogo.engine.runs_seen import PRINTED
 from gonogo.errors import BadInput
 from gonogo.measure.scan_redaction import redacted_scan
 from gonogo.plan.model import Execute
@@ -40,7 +41,7 @@ def captured(bench: Bench, key: EffectKey, ended: Ended) -> Captured:
         name: _printed(name, output, faults) for name, output in (("stdout", ended.stdout), ("stderr", ended.stderr))
     }
     folder = bench.world.commands.folder(key)
-    files = _reports(bench, folder, faults) if quoting else bench.world.vault.seal(folder)
+    files = _reports(bench, folder, printed[PRINTED], faults) if quoting else bench.world.vault.seal(folder)
     kept = {name: _withheld(name, data) if quoting else data for name, data in printed.items()}
     digests = {name: bench.world.vault.put(data) for name, data in kept.items()}
     lines = "" if quoting else _tail(printed["stderr"], printed["stdout"])
@@ -63,15 +64,12 @@ def _withheld(name: str, data: bytes) -> bytes:
     return text.encode()
 
 
-def _reports(bench: Bench, folder: Path, faults: list[str]) -> tuple[Sealed, ...]:
+def _reports(bench: Bench, folder: Path, printed: bytes, faults: list[str]) -> tuple[Sealed, ...]:
     """The reports that bound scans expect of this command, redacted; the measurement names one that is absent."""
-    assert isinstance(bench.task.act, Execute)
     found = []
-    for report in dict.fromkeys(
-        scan.report for scan in bench.plan.project.scans if scan.command == bench.task.act.command
-    ):
+    for report in _bound(bench):
         try:
-            data = _regular_file(folder, report)
+            data = printed if report == PRINTED else _regular_file(folder, report)
             if data is None:
                 continue
             redacted = redacted_scan(data, report)
@@ -80,6 +78,13 @@ def _reports(bench: Bench, folder: Path, faults: list[str]) -> tuple[Sealed, ...
             continue
         found.append(Sealed(report, bench.world.vault.put(redacted), len(redacted), report))
     return tuple(found)
+
+
+def _bound(bench: Bench) -> tuple[str, ...]:
+    """Every file that the scans of this command bind: their reports, and what states the age of their advisories."""
+    assert isinstance(bench.task.act, Execute)
+    own = [scan for scan in bench.plan.project.scans if scan.command == bench.task.act.command]
+    return tuple(dict.fromkeys(name for scan in own for name in (scan.report, scan.database) if name))
 
 
 def _regular_file(folder: Path, name: str) -> bytes | None:

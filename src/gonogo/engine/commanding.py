@@ -128,7 +128,9 @@ def check_scripts(bench: Bench, binding: CommandBinding) -> None:
 def outcome_of(bench: Bench, key: EffectKey, ended: Ended) -> Outcome:
     """Seal what the command left and say what it amounts to. An exit status of 0 is a condition, never a verdict."""
     left = captured(bench, key, ended)
-    faults = [text for text in (_ending(ended), ended.note, *left.faults, *_broken_files(bench, left.files)) if text]
+    faults = [
+        text for text in (_ending(bench, ended), ended.note, *left.faults, *_broken_files(bench, left.files)) if text
+    ]
     facts: dict[str, Json] = {
         "exit_code": ended.exit_code,
         "ended_by": ended.ended_by,
@@ -156,13 +158,20 @@ def _next_step(bench: Bench) -> str:
     return f"\n  where: the command `{act.command}` ({origin})\n  next: repair it, then gonogo resume {bench.run}"
 
 
-def _ending(ended: Ended) -> str:
+REPORTING = frozenset({"tests", "scan"})
+"""Purposes of commands whose report is the answer: 0, 1, 2, 14 and 99 mean other things to each tool (SC-04, TR-05)."""
+
+
+def _ending(bench: Bench, ended: Ended) -> str:
     if ended.ended_by == "limit":
         return "it ran into its time limit and its process group was killed"
     if ended.ended_by == "stop":
         return "it was stopped on request"
     if ended.exit_code < 0:
         return f"it was killed by signal {-ended.exit_code}"
+    assert isinstance(bench.task.act, Execute)
+    if bench.task.act.purpose in REPORTING:
+        return ""
     return f"it ended with exit status {ended.exit_code}" if ended.exit_code else ""
 
 

@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.gating import judge_file
 from gonogo.engine.measuring_intake import foreign_artifacts
-from gonogo.engine.runs_seen import left_behind
+from gonogo.engine.runs_seen import left_behind, left_nothing
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.exporting import PARTS_LIST
 from gonogo.measure.header import RawFile
 from gonogo.measure.licences import LicencePolicy, read_cyclonedx
 from gonogo.measure.rederiving import DERIVATIONS, is_derived
 from gonogo.measure.scan_findings import ScanRead, ScanUnread
+from gonogo.measure.scan_terms import ScanTerms, held_to
+from gonogo.measure.scanners_of_packages import read_database_age
 from gonogo.measure.security import ControlSeen, LicenceAudit, ScanPolicy, SecuritySeen, incomplete, security_body
+from gonogo.plan.model import Execute
 from gonogo.plan.project import Scan
+from gonogo.ports import EffectKey
 from gonogo.terms import Verdict, digest_of
 
 GOOD = frozenset({"pass", "success", "complete", "ready"})
+SCANS_FOLDER = "security-scans"
+ONE_DAY = timedelta(days=1)
 
 
 def security(bench: Bench) -> Looked:
     """Scans, licences and controls of exactly this release; judged by parsed output only (SEC-01..SEC-06)."""
     project = bench.plan.project
-    scans: list[ScanRead | ScanUnread] = []
+    discard_raw(bench)
     raw_files: list[Produced] = []
-    for scan in project.scans:
-        left = left_behind(bench, scan.command, scan.report)
-        if left is None:
-            scans.append(ScanUnread(scan.name, f"the scan left no {scan.report}"))
-            continue
-        name = f"security-scans-{scan.name}-{scan.report}"
-        raw_files.append(Produced(name, left.data))
-        # What is required is bound by name, so the report is filed under the name of its binding.
-        scans.append(_read(bench, scan, left.data, RawFile(name, left.digest)))
+    scans = tuple(_scan(bench, scan, raw_files) for scan in project.scans)
     body = security_body(
         SecuritySeen(
             release_digest=bench.plan.release.digest,
             scanned_digest=bench.plan.release.digest if not foreign_artifacts(bench) else digest_of(b""),
-            scans=tuple(scans),
-            policy=ScanPolicy(required_tools=frozenset(scan.name for scan in project.scans)),
+            scans=scans,
+            policy=ScanPolicy(
+                required_tools=frozenset(scan.name for scan in project.scans),
+                blocking_rules=tuple(rule for scan in project.scans for rule in scan.blocks),
+                database_max_age=min((_seconds(scan.database_max_age) for scan in project.scans), default=ONE_DAY),
+            ),
             licences=_licences(bench),
             controls=tuple(_control(bench, item.id, item.standard, item.evidence) for item in project.controls),
         ),
@@ -66,12 +70,60 @@ def _parts_list(bench: Bench) -> tuple[Produced, ...]:
     return (Produced(PARTS_LIST, bench.world.files.read(path), "external"),)
 
 
-def _read(bench: Bench, scan: Scan, data: bytes, raw: RawFile) -> ScanRead | ScanUnread:
+def _scan(bench: Bench, scan: Scan, raw_files: list[Produced]) -> ScanRead | ScanUnread:
+    """What one scan shows, held to everything that it owes; its redacted report joins `raw_files` (SEC-11)."""
     try:
-        read = bench.world.providers.scan(scan.form, data, raw.name)
+        left = left_behind(bench, scan.command, scan.report)
+    except BadInput as error:
+        return ScanUnread(scan.name, f"{error.what}; {error.next_step}")
+    if left is None:
+        return ScanUnread(scan.name, left_nothing(bench, scan.command, scan.report))
+    name = f"{SCANS_FOLDER}/{scan.name}.json"
+    raw_files.append(Produced(name, left.data))
+    raw = RawFile(name, left.digest)
+    try:
+        read = bench.world.providers.scan(scan.form, left.data, raw.name)
+        stated = _database(bench, scan)
     except (BadInput, Broken) as error:
-        return ScanUnread(scan.name, str(error).split("\n", 1)[0], raw)
-    return replace(read, tool=scan.name, raw=raw)
+        where = f"{error.where}: " if error.where else ""
+        return ScanUnread(scan.name, f"{where}{error.what}; {error.next_step}", raw)
+    terms = ScanTerms(
+        expects=tuple(name.replace("{release}", bench.plan.release.version) for name in scan.expects),
+        tool=scan.tool,
+        began_at=left.began_at,
+        ended_at=left.ended_at,
+        max_age=_seconds(scan.max_age),
+        exit_code=left.exit_code,
+    )
+    held = held_to(replace(read, database_at=stated or read.database_at), terms)
+    # What is required is bound by name, so the report is filed under the name of its binding.
+    return replace(held, tool=scan.name, raw=raw)
+
+
+def _database(bench: Bench, scan: Scan) -> datetime | None:
+    """The age of the advisories, by the file that the project binds for it; None where it binds none."""
+    if not scan.database:
+        return None
+    left = left_behind(bench, scan.command, scan.database)
+    if left is None:
+        raise BadInput(left_nothing(bench, scan.command, scan.database), where=scan.database, next_step="scan again")
+    return read_database_age(left.data, scan.database)
+
+
+def _seconds(number: Decimal) -> timedelta:
+    return timedelta(seconds=float(number))
+
+
+def discard_raw(bench: Bench) -> None:
+    """Remove what the recorded scans of this step wrote themselves: it quotes secrets, and is stored redacted (SC-06).
+
+    The engine does so after each scan; once more here, because it may have died in between.
+    """
+    for task in bench.stage.tasks:
+        known = bench.state.tasks.get(task.id)
+        if isinstance(task.act, Execute) and task.act.purpose == "scan" and known and known.outcome:
+            for start in range(1, known.start + 1):
+                bench.world.commands.discard(EffectKey(bench.run, task.id, known.attempt, start))
 
 
 def _licences(bench: Bench) -> LicenceAudit | None:

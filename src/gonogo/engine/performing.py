@@ -147,6 +147,9 @@ def record(bench: Bench, start: int, outcome: Outcome, before: tuple[Event, ...]
     done = TaskFinished(bench.task.id, bench.attempt, start, word, outcome.facts, detail)
     append_latest(bench, (*events, done))
     bench.world.crash(RESULT_RECORDED)
+    if isinstance(bench.task.act, Execute) and bench.task.act.purpose == "scan":
+        # Its reports are stored, redacted; what it wrote quotes the secrets that it found (SC-06).
+        bench.world.commands.discard(EffectKey(bench.run, bench.task.id, bench.attempt, start))
 
 
 def _step_evidence(bench: Bench, outcome: Outcome) -> list[Event]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.engine.bench import Bench
+from gonogo.errors import BadInput
 from gonogo.evidence.ledger import time_of
 from gonogo.measure.command_runs import CommandRun
 from gonogo.plan.model import Execute, Task
@@ -54,26 +55,65 @@ def output(bench: Bench, known: TaskState, name: str) -> bytes:
     return bench.world.vault.read(Digest(digest)) if digest else b""
 
 
+PRINTED = "stdout"
+"""The name by which a project binds what a command printed as its report."""
+
+
 @dataclass(frozen=True, slots=True)
 class LeftBehind:
-    """A file that a command of the present attempt left in its output folder, and when that command had ended."""
+    """A file that a command of the present attempt left in its output folder, and what is known of that command."""
 
     digest: Digest
     data: bytes
+    began_at: datetime
     ended_at: datetime | None
+    exit_code: int | None
 
 
 def left_behind(bench: Bench, command: str, name: str) -> LeftBehind | None:
-    """The file `name` that `command` left in this step and attempt, from the vault; never an earlier attempt's."""
+    """The file `name` (or PRINTED) that `command` left in this step and attempt; never an earlier attempt's.
+
+    Raises BadInput, naming the file, where it is larger than what is read.
+    """
+    known = ended_here(bench, command)
+    files = known.facts.get("out") if known else None
+    digest = files.get(name) if isinstance(files, Mapping) else None
+    if known and digest is None and name == PRINTED:
+        digest = known.facts.get(PRINTED)
+    if known is None or not isinstance(digest, str):
+        return None
+    try:
+        data = bench.world.vault.read(Digest(digest))
+    except BadInput as error:
+        raise BadInput(
+            f"{name}, which `{command}` left: {error.what}",
+            where=name,
+            next_step="let it write less, or several reports",
+        ) from error
+    code = known.facts.get("exit_code")
+    began_at = when(known, "started_at") or known.began
+    exit_code = code if isinstance(code, int) else None
+    return LeftBehind(Digest(digest), data, began_at, when(known, "ended_at"), exit_code)
+
+
+def ended_here(bench: Bench, command: str) -> TaskState | None:
+    """The finished task of this step and attempt that ran `command`; None where it did not run, or not now."""
     for task in bench.stage.tasks:
         known = bench.state.tasks.get(task.id)
-        if not isinstance(task.act, Execute) or task.act.command != command or known is None:
-            continue
-        files = known.facts.get("out")
-        digest = files.get(name) if isinstance(files, Mapping) else None
-        if isinstance(digest, str) and known.attempt == bench.attempt:
-            return LeftBehind(Digest(digest), bench.world.vault.read(Digest(digest)), when(known, "ended_at"))
+        if isinstance(task.act, Execute) and task.act.command == command and known and known.attempt == bench.attempt:
+            return known
     return None
+
+
+def left_nothing(bench: Bench, command: str, name: str) -> str:
+    """Why there is no report: that the command did not write it, how it ended, and its last words where stored."""
+    known = ended_here(bench, command)
+    code = known.facts.get("exit_code") if known else None
+    status = f" and ended with exit status {code}" if isinstance(code, int) else ""
+    words = output(bench, known, "stderr") if known else b""
+    last = " ".join(words.decode("utf-8", "replace").split())[-160:]
+    said = f" (its last words: {last})" if last else ""
+    return f"`{command}` left no {name}{status}{said}; let it write {name} into GONOGO_OUT"
 
 
 def stage_began(bench: Bench) -> datetime:

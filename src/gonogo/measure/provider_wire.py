@@ -39,6 +39,9 @@ def scan_tree(read: object) -> Tree:
         "broken": read.broken,
         "needs_database": read.needs_database,
         "database_at": maybe_time(read.database_at),
+        "names": None if read.names is None else list(read.names),
+        "made_at": maybe_time(read.made_at),
+        "live": read.live,
     }
 
 
@@ -57,7 +60,10 @@ def scan_of(tree: Tree) -> ScanRead:
         skipped=fields.texts("skipped"),
         broken=fields.text("broken"),
         needs_database=fields.flag("needs_database"),
-        database_at=fields.maybe_moment("database_at") if fields.has("database_at") else None,
+        database_at=fields.maybe_moment("database_at"),
+        names=fields.texts("names") if fields.has("names") else None,
+        made_at=fields.maybe_moment("made_at"),
+        live=fields.has("live") and fields.flag("live"),
     )
 
 

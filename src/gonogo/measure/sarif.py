@@ -7,15 +7,15 @@ info. A run that says that it failed, or has no tool, is broken. Suppressed resu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from gonogo.errors import BadInput
-from gonogo.evidence.canonical import Tree, read_object
-from gonogo.measure.scan_findings import ScanFinding, ScanRead, finding, place, unique
+from gonogo.evidence.canonical import Tree
+from gonogo.measure.scan_findings import ScanFinding, ScanRead, finding, place, stated_time, unique
+from gonogo.measure.scanner_output import json_object
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Severity
-
-MOST_BYTES = 1 << 26
 
 _LEVELS: Mapping[str, Severity] = {
     "error": Severity.HIGH,
@@ -32,7 +32,7 @@ def read_sarif(data: bytes, name: str, *, secrets: bool = False) -> ScanRead:
 
     With `secrets`, results without a score are critical: a secret in the open has no lower rating (section 10).
     """
-    fields = Fields(read_object(data, name=name, limit=MOST_BYTES), name)
+    fields = json_object(data, name, "a tool that writes SARIF 2.1.0", "version", "runs")
     if not fields.text("version").startswith("2.1"):
         raise BadInput(f"SARIF {fields.text('version')[:20]}", where=name, next_step="write SARIF 2.1.0")
     runs = fields.rows("runs")
@@ -47,7 +47,23 @@ def read_sarif(data: bytes, name: str, *, secrets: bool = False) -> ScanRead:
         scanned=None,
         expected=None,
         broken="; ".join(_failures(runs)),
+        names=_artifacts(runs),
+        made_at=max(_ends(runs), default=None),
     )
+
+
+def _artifacts(runs: tuple[Fields, ...]) -> tuple[str, ...] | None:
+    """The files that the runs list as artifacts; None where no run lists any."""
+    listed = [row for run in runs if run.has("artifacts") for row in run.rows("artifacts")]
+    places = [
+        location.text("uri") for row in listed if (location := row.maybe_part("location")) and location.has("uri")
+    ]
+    return tuple(places) or None
+
+
+def _ends(runs: tuple[Fields, ...]) -> list[datetime]:
+    invocations = [row for run in runs if run.has("invocations") for row in run.rows("invocations")]
+    return [end for row in invocations if (end := stated_time(row.maybe_text("endTimeUtc"))) is not None]
 
 
 def _failures(runs: tuple[Fields, ...]) -> list[str]:

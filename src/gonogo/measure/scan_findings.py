@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -18,6 +19,34 @@ from gonogo.terms import Severity
 FindingCause: TypeAlias = Literal["vulnerability", "licence", "compliance"]
 
 MOST_TEXT = 300
+
+_WORDS: Mapping[str, Severity] = {
+    "critical": Severity.CRITICAL,
+    "high": Severity.HIGH,
+    "error": Severity.HIGH,
+    "moderate": Severity.MEDIUM,
+    "medium": Severity.MEDIUM,
+    "warning": Severity.MEDIUM,
+    "low": Severity.LOW,
+    "info": Severity.INFO,
+    "informational": Severity.INFO,
+    "negligible": Severity.INFO,
+}
+_FRACTION = re.compile(r"\.\d+")
+
+
+def severity_word(word: str | None) -> Severity:
+    """The severity that a tool's word means; null, absent or a word not in the table is UNKNOWN, which blocks (C14)."""
+    return _WORDS.get((word or "").strip().lower(), Severity.UNKNOWN)
+
+
+def stated_time(text: str | None) -> datetime | None:
+    """The moment that a tool states, to the second; None for none, for other text and for a time without a zone."""
+    try:
+        found = datetime.fromisoformat(_FRACTION.sub("", (text or "").strip()))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +66,11 @@ class ScanFinding:
 class ScanRead:
     """The parsed output of one tool.
 
-    `scanned` of `expected` items were looked at, None where the tool does not say; `skipped` names what it left out,
-    with its reason. `broken` says why the run itself failed. `database_at` is the age of its advisories, None where
-    unknown; `needs_database` says that it has any.
+    `scanned` of `expected` items were looked at, None where the tool does not say; `names` are the items by name, None
+    where the report names none. `skipped` names what it left out, with its reason. `broken` says why the run itself
+    failed. `made_at` is when the report says that it was written. `needs_database` says that the tool judges by
+    advisories: `database_at` is their age where the report states it, `live` that it asked a service while it ran.
+    `missing` are items that the project expects and the report does not name.
     """
 
     tool: str
@@ -52,6 +83,10 @@ class ScanRead:
     needs_database: bool = False
     database_at: datetime | None = None
     raw: RawFile | None = None
+    names: tuple[str, ...] | None = None
+    made_at: datetime | None = None
+    live: bool = False
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,8 @@ def _gap(row: Fields, scan: Fields) -> str:
     """Why one scan is not complete; empty where it is."""
     if row.filled("broken"):
         return row.text("broken")
+    if row.has("missing") and row.texts("missing"):
+        return _missing(row.texts("missing"))
     if row.texts("skipped"):
         return f"{len(row.texts('skipped'))} items were skipped"
     if row.has("scanned") and (row.count("scanned") != row.count("expected") or not row.count("scanned")):
@@ -161,9 +163,14 @@ def _gap(row: Fields, scan: Fields) -> str:
     return ""
 
 
+def _missing(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"its report does not name what it was to look at: {', '.join(names[:5])}{more}; scan that, too"
+
+
 def _database_gap(database_at: datetime | None, scan: Fields) -> str:
     if database_at is None:
-        return "the age of its advisory database is unknown"
+        return "the age of its advisory database is unknown; bind the file that states it under `database`"
     age = scan.moment("checked_at") - database_at
     if timedelta(0) <= age <= scan.duration("database_max_age"):
         return ""
@@ -187,6 +194,9 @@ def _scan_row(scan: ScanRead | ScanUnread) -> Body:
                     "expected": scan.expected if scan.scanned is not None else None,
                     "skipped": list(scan.skipped),
                     "broken": scan.broken or None,
+                    "named": None if scan.names is None else len(scan.names),
+                    "missing": list(scan.missing) or None,
+                    "made_at": maybe_time(scan.made_at),
                     "needs_database": scan.needs_database,
                     "database_at": maybe_time(scan.database_at),
                 }

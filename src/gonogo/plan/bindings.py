@@ -43,6 +43,8 @@ from gonogo.plan.window_binding import read_windows
 SCHEMA = "gonogo/project/1"
 _MOMENT = "2027-01-31T22:00:00Z"
 NAME = r"[a-z0-9][a-z0-9-]{0,31}"
+FILE_STEM = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+FILE_STEM_WORDS = "a name of letters, digits, dots, hyphens and underscores"
 PLACEHOLDERS = frozenset({"environment", "release", "version", "slot", "previous", "url", "out", "python", "project"})
 TARGETS = ("caddy", "proxy", "haproxy", "nginx", "commands", "none")
 STRATEGIES = ("canary", "blue_green", "direct")
@@ -194,11 +196,16 @@ def _suite(section: Section) -> Suite:
 
 def _scan(section: Section) -> Scan:
     found = Scan(
-        section.text("name"),
-        section.text("command"),
-        section.text("report"),
-        section.provider("format", tuple(SCAN_READERS), "sarif"),
-        section.texts("expects", ()),
+        name=section.text("name", pattern=FILE_STEM, kind=FILE_STEM_WORDS),
+        command=section.text("command"),
+        report=section.text("report"),
+        form=section.provider("format", tuple(SCAN_READERS), "sarif"),
+        expects=section.texts("expects", ()),
+        tool=section.text("tool", ""),
+        blocks=section.texts("blocks", ()),
+        max_age=section.seconds("max_age", Decimal(0)),
+        database=section.text("database", ""),
+        database_max_age=section.seconds("database_max_age", Decimal(86400)),
     )
     section.finish()
     return found

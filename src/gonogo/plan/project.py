@@ -123,13 +123,23 @@ class Suite:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A scanner: its command, the report it leaves in `GONOGO_OUT`, and the format of that report."""
+    """A scanner: its command, the report it leaves in `GONOGO_OUT` (or `stdout`), and the format of that report.
+
+    `expects` are items that the report has to name, `tool` the name that it has to state, `blocks` globs of rules that
+    block at any severity. `max_age` is how much older than the scan the report may be; `database` the file that states
+    the age of the advisories, which may be `database_max_age`. Times in seconds.
+    """
 
     name: str
     command: str
     report: str
     form: str
     expects: tuple[str, ...]
+    tool: str
+    blocks: tuple[str, ...]
+    max_age: Decimal
+    database: str
+    database_max_age: Decimal
 
 
 @dataclass(frozen=True, slots=True)
