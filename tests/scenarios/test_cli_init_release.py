@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import Said, gonogo
+from command_line import Said, files_below, gonogo
 
+from tests.prepared import typed
 from tests.projects import SCRIPTS
 from tests.worlds_http import Place, place
 
@@ -130,3 +131,48 @@ def test_a_filled_project_is_released_by_what_init_wrote(filled: Filled) -> None
     after = filled.release("production-deployment")
     assert after["outcome"] == "released", after["halt"]
     assert filled.places["production"].version(filled.places["production"].front()) == "v2"
+
+
+LINES = {
+    "python scripts/validate_gate_10_intake.py --drift-threshold low": "Intake Confirmation Gate PASS",
+    "python scripts/validate_gate_10_security.py --threshold 0.95": "Rollback & Security Gate PASS",
+    "python scripts/run_protocol_11_gates.py": "PASS",
+    "python scripts/aggregate_evidence_10.py --output .artifacts/pre-deployment/": "artifacts verified by SHA-256",
+    "python3 scripts/validate_protocol_14.py --protocol 14 --artifacts-dir .artifacts/protocol-14/ --quality-gates strict "
+    "--report text": "PASS",
+}
+
+
+@pytest.mark.req("CMD-00", "CMD-01", "CMD-10", "CMD-27", "CMD-44", "CMD-57", "CMD-66")
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_of_the_documents_works_as_printed_in_the_released_project(filled: Filled, line: str) -> None:
+    said = typed(filled.root, line)
+    assert (said.code, said.err) == (0, "")
+    last = said.out.splitlines()[-1]
+    assert last.startswith("[AUTOMATION] ")
+    assert last.endswith(LINES[line])
+
+
+@pytest.mark.req("CFG-03", "CMD-02")
+def test_a_weaker_limit_of_a_command_line_judges_by_the_documents_and_says_so(filled: Filled) -> None:
+    weaker = typed(filled.root, "python scripts/validate_gate_10_rehearsal.py --coverage 0.50")
+    assert weaker.code == 0
+    assert "--coverage 0.50 is weaker and does not count" in weaker.out
+    assert "90%" in weaker.out
+
+
+@pytest.mark.req("CMD-00")
+@pytest.mark.parametrize("arguments", ["--force", "--coverage", "--coverage much", "--coverage 0.9 --coverage 0.9", "intake"])
+def test_what_a_script_does_not_take_ends_with_2_and_one_line_that_says_what_it_takes(filled: Filled, arguments: str) -> None:
+    said = typed(filled.root, f"python scripts/validate_gate_10_rehearsal.py {arguments}")
+    assert said.code == 2
+    assert "next: python scripts/validate_gate_10_rehearsal.py [--coverage RATIO]" in said.err
+    assert "PASS" not in said.out
+
+
+@pytest.mark.req("GAT-02")
+def test_judging_gates_by_script_changes_no_evidence(filled: Filled) -> None:
+    before = files_below(filled.root / ".artifacts/pre-deployment")
+    for name in ("intake", "rehearsal", "security", "readiness"):
+        typed(filled.root, f"python scripts/validate_gate_14_{name}.py")
+    assert files_below(filled.root / ".artifacts/pre-deployment") == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -14,9 +15,20 @@ from command_line import Said, files_below, gonogo, same_as, steady
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gonogo.control.checking import MARK
+from gonogo.plan.documented_scripts import SCRIPTS
 from tests.projects import public_line
 
+SCRIPTED = {"scripts/gate_utils.py", "scripts/script-registry.json", *(script.path for script in SCRIPTS.values())}
+DOCUMENTS = {
+    f".cursor/ai-driven-workflow/{name}.{ending}"
+    for name in ("14-pre-deployment", "11-production-deployment", "6-deployment-automation")
+    for ending in ("md", "gonogo.yaml")
+}
 WRITTEN = {
+    *SCRIPTED,
+    *DOCUMENTS,
+    "config/protocol_gates/11.yaml",
+    "config/protocol_gates/14.yaml",
     ".gitignore",
     "config/production.env",
     "config/release-approvers.yaml",
@@ -100,7 +112,7 @@ def test_a_file_that_somebody_else_wrote_is_never_overwritten(new: Path) -> None
     states = {item["path"]: item["state"] for item in said.json()["files"]}
     assert (new / "gonogo.yaml").read_text() == "mine\n"
     assert states["gonogo.yaml"] == "kept"
-    assert (new / ".gitignore").read_text() == "*.pyc\n.gonogo/\n.artifacts/\n"
+    assert (new / ".gitignore").read_text() == "*.pyc\n.gonogo/\n.artifacts/\nscripts/logs/\n"
 
 
 def test_force_renews_only_what_nobody_edited_since(new: Path) -> None:
@@ -202,3 +214,56 @@ def test_no_mark_of_a_template_is_left_unfilled_by_init(new: Path) -> None:
 def test_the_annotated_examples_are_printed_whole() -> None:
     assert "schema: gonogo/project/1" in gonogo("init", "--example").out
     assert "schema: gonogo/approvers/1" in gonogo("init", "--example-people").out
+
+
+def test_an_upgrade_shows_what_differs_and_changes_nothing(new: Path) -> None:
+    init(new)
+    assert init(new, "--upgrade", "--json").json() == {"files": []}
+    (new / "docs/runbook-web.md").write_text("call Ada\n")
+    before = files_below(new)
+    said = init(new, "--upgrade", "--json").json()
+    assert [(item["path"], item["edited"]) for item in said["files"]] == [("docs/runbook-web.md", True)]
+    assert "-call Ada\n" in said["files"][0]["diff"]
+    assert "-call Ada" in init(new, "--upgrade").out
+    assert files_below(new) == before
+
+
+@pytest.mark.req("CMD-00", "CMD-49")
+def test_the_scripts_are_plain_python_of_3_8_and_hold_no_rule(new: Path) -> None:
+    init(new)
+    for path in SCRIPTED:
+        file = new / path
+        if file.suffix == ".py":
+            tree = ast.parse(file.read_text(), feature_version=(3, 8))
+            compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+            assert path.endswith("gate_utils.py") or len(compared) == 1, path
+            assert file.stat().st_mode & 0o111
+
+
+@pytest.mark.req("CMD-49")
+def test_importing_what_the_scripts_share_writes_and_prints_nothing(new: Path) -> None:
+    init(new)
+    before = files_below(new)
+    line = [sys.executable, "-B", "-c", "import gate_utils"]
+    done = subprocess.run(line, cwd=new / "scripts", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert files_below(new) == before
+
+
+@pytest.mark.req("CMD-00")
+def test_without_gonogo_a_script_ends_with_2_and_says_what_to_install(new: Path) -> None:
+    init(new)
+    line = [sys.executable, "-I", "-S", "-B", "-c", NAKED, "scripts/validate_gate_10_intake.py"]
+    done = subprocess.run(line, cwd=new, capture_output=True, text=True, check=False, env={"PATH": "/nowhere"})
+    assert done.returncode == 2
+    assert "validate_gate_10_intake: gonogo is not installed" in done.stderr
+    assert "pip install gonogo" in done.stderr
+    assert done.stdout == ""
+
+
+NAKED = """
+import runpy, sys
+sys.path.insert(0, "scripts")
+sys.argv = [sys.argv[1]]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""

@@ -55,6 +55,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "analyze": ("gonogo.cli.layering", "Write the layer map of a document, also against its form."),
     "accept": ("gonogo.cli.layering", "Judge a document by the acceptance checklist."),
     "lsp": ("gonogo.cli.editing", "Serve editors over standard input and output."),
+    "script": ("gonogo.cli.scripting", "Carry out a script that a document names; its front end calls this."),
     "doctor": ("gonogo.cli.examining", "Say what this machine lacks for running protocols here."),
     "demo": ("gonogo.cli.demonstrating", "Show a whole release, a bad one, and every refusal, on real parts."),
     "completion": ("gonogo.cli.completing", "Print the shell completion script."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -12,11 +12,22 @@ import click
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, login, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.beginning import Beginning, Written, begin, engine_line, first_files, found_keys
+from gonogo.control.beginning import (
+    Beginning,
+    FirstFile,
+    Written,
+    begin,
+    differences,
+    engine_line,
+    first_files,
+    found_keys,
+    settings_of,
+)
 from gonogo.control.sources import LIBRARY
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.evidence.signers import HANDLE
 from gonogo.plan.bindings import NAME
+from gonogo.terms import Json
 
 COLOURS = {"written": "green", "replaced": "green", "completed": "green", "kept": "yellow"}
 NEXT = (
@@ -35,6 +46,7 @@ class InitOptions:
     service: str
     dry_run: bool
     force: bool
+    upgrade: bool
     example: bool
     example_people: bool
     strict: bool
@@ -46,6 +58,7 @@ class InitOptions:
 @click.option("--service", default="", help="Name of the service. Default: the folder's name.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
 @click.option("--force", is_flag=True, help="Also renew files that an earlier init wrote and nobody edited since.")
+@click.option("--upgrade", is_flag=True, help="Show how the files here differ from what this version writes.")
 @click.option("--example", is_flag=True, help="Only print the annotated example of gonogo.yaml, with every key.")
 @click.option("--example-people", is_flag=True, help="Only print the annotated example of the approvers file.")
 @click.option("--strict", is_flag=True, help="Production asks for the proof of a touch, and admins sign the rules.")
@@ -53,7 +66,7 @@ class InitOptions:
 @json_option
 @taking(InitOptions)
 def init(options: InitOptions) -> int:
-    """Write gonogo.yaml, the approvers file, scripts and a smoke test; a file that is there stays as it is."""
+    """Write gonogo.yaml, people, protocols, limits, scripts, a smoke test; a file that is there stays as it is."""
     if options.example or options.example_people:
         return _example("gonogo.example.yaml" if options.example else "release-approvers.example.yaml", options)
     root = options.folder.absolute()
@@ -63,10 +76,26 @@ def init(options: InitOptions) -> int:
     person = login()
     if not HANDLE.fullmatch(person):
         raise BadInput(f"`{person}` is no handle", next_step="start this as a user with a plain name")
-    about = Beginning(service, person, found_keys(Path.home() / ".ssh"), engine_line(root, dry_run=options.dry_run))
-    about = replace(about, strict=options.strict)
+    engine = engine_line(root, dry_run=options.dry_run or options.upgrade)
+    about = Beginning(service, person, found_keys(Path.home() / ".ssh"), engine, *settings_of(root), options.strict)
+    if options.upgrade:
+        return _upgrade(root, first_files(about), options)
     done = begin(root, first_files(about), force=options.force, dry_run=options.dry_run)
     _print(done, service, options)
+    return 0
+
+
+def _upgrade(root: Path, files: tuple[FirstFile, ...], options: InitOptions) -> int:
+    """Show what a newer version writes otherwise; nothing is changed."""
+    found = tuple(differences(root, files))
+    if options.as_json:
+        rows: list[Json] = [{"path": path, "edited": edited, "diff": text} for path, edited, text in found]
+        say_json({"files": rows})
+        return 0
+    for path, edited, text in found:
+        say(f"{path}: {'edited here, and stays as it is' if edited else 'as it was written'}", "yellow")
+        say(text.rstrip("\n"))
+    tell("nothing was written; `gonogo init --force` renews what nobody edited" if found else "nothing differs")
     return 0
 
 

@@ -5,8 +5,9 @@ A file that is there and was not written by `init`, or that somebody has edited 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,13 +17,19 @@ from gonogo.adapters.durable import make_folder, read_small, write_file
 from gonogo.adapters.keys import FileEngineKey
 from gonogo.control.assembling import STATE_FOLDER, VIEWS_FOLDER
 from gonogo.control.checking import MARK
+from gonogo.control.sources import BUILTIN_PROTOCOLS, open_workspace
 from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.sshkeys import PublicKey, public_key
+from gonogo.reports.front_ends import REGISTRY, front_ends, registry
 
 TEMPLATES: Final = "gonogo.library"
 RECORD: Final = f"{STATE_FOLDER}/init.json"
-IGNORED: Final = (f"{STATE_FOLDER}/", f"{VIEWS_FOLDER}/")
+IGNORED: Final = (f"{STATE_FOLDER}/", f"{VIEWS_FOLDER}/", "scripts/logs/")
+DEFAULT_RTO: Final = "10m"
+DEFAULT_PROTOCOLS: Final = ".cursor/ai-driven-workflow"
+NUMBERS: Final = {"pre-deployment": "14", "production-deployment": "11", "deployment-automation": "6"}
+"""The number under which each built-in document is written into a project; it has it in its own first line."""
 MOST_KEYS: Final = 8
 STRICT: Final = """
 # A strict site: production asks for H1, the proof that somebody touched a security key or used a passkey; enrol such
@@ -46,6 +53,8 @@ class Beginning:
     person: str
     keys: tuple[PublicKey, ...]
     engine: str
+    rto: str = DEFAULT_RTO
+    protocols: str = DEFAULT_PROTOCOLS
     strict: bool = False
 
 
@@ -96,6 +105,7 @@ def first_files(about: Beginning) -> tuple[FirstFile, ...]:
         "STRICT": STRICT if about.strict else "",
         "PERSON": about.person,
         "ENGINE": about.engine,
+        "RTO": about.rto,
         "KEYS": keys or f" []  # {MARK}: your public key, the line in ~/.ssh/id_ed25519.pub (ssh-keygen -t ed25519)",
     }
     plain = {
@@ -103,6 +113,8 @@ def first_files(about: Beginning) -> tuple[FirstFile, ...]:
         "config/release-approvers.yaml": "release-approvers.yaml",
         f"tests/smoke_{name}.py": "smoke.py.template",
         f"docs/runbook-{name}.md": "runbook.md",
+        "config/protocol_gates/14.yaml": "gates-14.yaml",
+        "config/protocol_gates/11.yaml": "gates-11.yaml",
     }
     programs = {f"scripts/{verb}_{name}.sh": f"{verb}.sh" for verb in ("deploy", "rollback", "traffic", "manifest")}
     settings = tuple(
@@ -113,7 +125,43 @@ def first_files(about: Beginning) -> tuple[FirstFile, ...]:
         *(FirstFile(path, _filled(template, words)) for path, template in plain.items()),
         *settings,
         *(FirstFile(path, _filled(template, words), 0o755) for path, template in programs.items()),
+        *(FirstFile(path, data, 0o755) for path, data in front_ends().items()),
+        FirstFile(
+            REGISTRY, registry(tuple(path for path in programs if path.startswith(("scripts/de", "scripts/ro"))))
+        ),
+        *_documents(about.protocols),
     )
+
+
+def _documents(folder: str) -> Iterator[FirstFile]:
+    """The built-in protocols with their bindings, so that a project has the text that governs it (CFG-07)."""
+    library = resources.files(TEMPLATES)
+    for name in BUILTIN_PROTOCOLS:
+        for ending in ("md", "gonogo.yaml"):
+            data = library.joinpath(f"{name}.{ending}").read_bytes()
+            yield FirstFile(f"{folder}/{NUMBERS[name]}-{name}.{ending}", data)
+
+
+def settings_of(root: Path) -> tuple[str, str]:
+    """Recovery time objective and protocols directory of a project that is there; the defaults of a new one."""
+    try:
+        project = open_workspace(root).project
+    except GonogoError:
+        # No project file yet, or one that `gonogo check` complains about: init still writes what is missing.
+        return DEFAULT_RTO, DEFAULT_PROTOCOLS
+    return project.limits.get("rto", DEFAULT_RTO), project.directories.protocols
+
+
+def differences(root: Path, files: Sequence[FirstFile]) -> Iterator[tuple[str, bool, str]]:
+    """What a newer gonogo would write otherwise: path, whether somebody edited the file since, and the difference."""
+    known = _known(root)
+    for file in files:
+        present = read_small(root / file.path)
+        if present is None or present == file.data:
+            continue
+        edited = known.get(file.path) != hashlib.sha256(present).hexdigest()
+        old, new = (data.decode("utf-8", "replace").splitlines(keepends=True) for data in (present, file.data))
+        yield file.path, edited, "".join(difflib.unified_diff(old, new, file.path, f"{file.path} (new)"))
 
 
 def _filled(template: str, words: Mapping[str, str]) -> bytes:

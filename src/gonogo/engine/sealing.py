@@ -132,7 +132,7 @@ def _facts(bench: Bench, kind: str, decision: str, entries: tuple[Entry, ...], n
         },
         checkpoint=note,
         tool=_tool(),
-        lineage=_lineage(bench),
+        lineage=lineage(bench),
         sequence=place.sequence,
         codec=codec() if plan.project.compact_packages else "stored",
         previous_package=place.previous,
@@ -170,7 +170,8 @@ def _tool() -> Tool:
     return Tool("gonogo", version, digest_of(f"gonogo {version} python {platform.python_version()}".encode()))
 
 
-def _lineage(bench: Bench) -> Lineage:
+def lineage(bench: Bench) -> Lineage:
+    """What each artifact of a run is for, where it came from and who takes it (EVS-12)."""
     plan = bench.plan
     required = {name for stage in plan.stages for name in stage.evidence if _reached(bench, stage)}
     gates = {name: rule.id for rule in plan.gates.values() for name in rule.evidence}

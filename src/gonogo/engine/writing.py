@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gonogo.engine.bench import Bench, Produced
 from gonogo.engine.crash_points import LEASES_FREED, NOT_SHOWN
@@ -64,13 +64,14 @@ def sealed(bench: Bench, files: Sequence[Produced]) -> tuple[EvidenceSealed, ...
 def show(bench: Bench, files: Sequence[Produced]) -> None:
     """Write the readable copies below `.artifacts/`, after the events are committed."""
     bench.world.crash(NOT_SHOWN)
-    bench.world.views.write({view_path(bench.plan.name, file.name): digest_of(file.data) for file in files})
+    names = {file.name: digest_of(file.data) for file in files}
+    bench.world.views.write(_placed(bench.plan.name, names))
 
 
 def views_of(plan: Plan, state: RunState) -> dict[str, Digest]:
     """Every view of a run's current evidence and packages, by path."""
-    found = {view_path(plan.name, item.name): item.digest for item in state.evidence.values()}
-    return found | {view_path(plan.name, item.name): item.sha256 for item in state.packages.values()}
+    names = {item.name: item.digest for item in state.evidence.values()}
+    return _placed(plan.name, names | {item.name: item.sha256 for item in state.packages.values()})
 
 
 def show_missing(bench: Bench) -> None:
@@ -83,11 +84,15 @@ def show_missing(bench: Bench) -> None:
 
 VIEW_FOLDERS = {
     "pre-deployment": ("pre-deployment", "protocol-14"),
-    "production-deployment": ("deployment", "protocol-11"),
+    "production-deployment": ("deployment",),
     "deployment-automation": ("deployment-automation",),
 }
 
 
-def view_path(protocol: str, name: str) -> str:
-    """Where the view of an evidence file lies below `.artifacts/` (EVS-06)."""
-    return f"{VIEW_FOLDERS.get(protocol, (protocol,))[0]}/{name}"
+def view_paths(protocol: str, name: str) -> tuple[str, ...]:
+    """Where the views of an evidence file lie below `.artifacts/`: every place that a document names (C2, EVS-06)."""
+    return tuple(f"{folder}/{name}" for folder in VIEW_FOLDERS.get(protocol, (protocol,)))
+
+
+def _placed(protocol: str, names: Mapping[str, Digest]) -> dict[str, Digest]:
+    return {path: digest for name, digest in names.items() for path in view_paths(protocol, name)}

@@ -233,8 +233,25 @@ SHAPES: Mapping[str, Shape] = {
         "": "messages",
         "/messages/*": "at run_id sender channel recipients prefix text event delivered attempts",
     },
+    "prerequisites-validation.json": {
+        "": "status strict mode artifacts system_states environment permissions authorises_production",
+        "/artifacts/*": "name from required present verified state detail",
+        "/environment/*": "variable set",
+        "/permissions/*": "path need ok",
+    },
+    "validation-report.json": {
+        "": "result mode advisory gates manifest_verified log_errors success_criteria",
+        "/gates/*": "gate name verdict judged failed",
+        "/success_criteria/*": "name met",
+    },
+    "evidence-manifest.json": {
+        "": "artifacts dependencies transformations coverage audit_head",
+        "/artifacts/*": "name paths sha256 size media_type created_at producer validator consumers required",
+        "/coverage": "required present rate",
+        "/audit_head": "sequence hash",
+    },
 }
-"""Every evidence file that is measured here, with its required fields."""
+"""Every evidence file that is measured or computed here, with its required fields."""
 
 
 def missing_fields(artifact: str, body: Mapping[str, Tree]) -> tuple[str, ...]:
