@@ -175,7 +175,7 @@ def test_a_package_is_intact_by_the_checkpoint_that_the_witness_keeps(anchored: 
     door = project.door()
     kept = sorted((anchored.store / "checkpoints" / f"local=2f{anchored.run}").iterdir())
     assert len(kept) == 2
-    assert {read_note(path.read_bytes()).checkpoint.size for path in kept} <= {item.size for item in made}
+    assert {read_note(path.read_bytes()).checkpoint.size for path in kept} <= {item.checkpoint.size for item in made}
     for kind in ("readiness", "handoff"):
         data = door.world.vault.read(door.load(anchored.run).state.packages[kind].sha256, limit=1 << 30)
         (tmp_path / f"{kind}.zip").write_bytes(data)

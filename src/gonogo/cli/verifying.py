@@ -47,7 +47,7 @@ class VerifyOptions:
     "anchors",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A checkpoint of the log that was kept elsewhere; may be given several times.",
+    help="A checkpoint kept elsewhere: a file, a copy of the branch, or FILE.tsr with FILE and a .pem beside it.",
 )
 @click.option("--recompute", is_flag=True, help="Judge every gate again from the raw evidence in the package.")
 @click.option(

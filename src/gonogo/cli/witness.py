@@ -13,8 +13,9 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.anchoring import anchor, log_key, standings
+from gonogo.control.anchoring import Anchored, anchor, log_key, standings
 from gonogo.errors import Waiting, WrongUsage
+from gonogo.terms import Json
 
 ACTIONS = ("add", "status", "key", "know", "serve")
 PORT = 8733
@@ -38,7 +39,13 @@ class WitnessOptions:
 @click.command()
 @click.argument("action", type=click.Choice(ACTIONS))
 @click.argument("subject", default="", metavar="[RUN|VKEY]")
-@click.option("--to", "place", default="", help="add: the witness, http://127.0.0.1:8733 or a folder of another owner.")
+@click.option(
+    "--to",
+    "place",
+    default="",
+    help="add: a witness (http://127.0.0.1:8733 or a folder of another owner), git:REMOTE or tsa:NAME. "
+    "Without it: every branch and authority that the trust files name.",
+)
 @click.option("--store", type=click.Path(path_type=Path), default=Path("witness"), help="serve, know: its folder.")
 @click.option("--name", default="witness", show_default=True, help="serve: the name under which it cosigns.")
 @click.option("--port", type=int, default=PORT, show_default=True, help="serve: the port, on loopback only.")
@@ -63,15 +70,21 @@ def witness(options: WitnessOptions) -> int:
 
 
 def _add(options: WitnessOptions) -> int:
-    place = _needed(options.place, "a witness: --to http://127.0.0.1:8733, or a folder")
     door = door_at(options.folder)
-    made = anchor(door, run_named(door, options.subject), place, actor_of(options.who))
+    made = anchor(door, run_named(door, options.subject), options.place, actor_of(options.who))
     if options.as_json:
-        say_json({"anchors": [{"origin": item.origin, "size": item.size, "path": str(item.path)} for item in made]})
+        say_json({"anchors": [_row(item) for item in made]})
         return 0
     for item in made:
-        say(f"anchored   {item.origin} up to entry {item.size - 1}: {item.path}", "green")
+        seen = item.checkpoint
+        say(f"anchored   {seen.origin} up to entry {seen.size - 1} by {item.keeper.name}: {item.path}", "green")
     return 0
+
+
+def _row(item: Anchored) -> dict[str, Json]:
+    seen = item.checkpoint
+    found: dict[str, Json] = {"origin": seen.origin, "size": seen.size, "path": str(item.path)}
+    return found | {"kind": item.keeper.kind, "keeper": item.keeper.name, "reply_sha256": item.reply}
 
 
 def _status(options: WitnessOptions) -> int:

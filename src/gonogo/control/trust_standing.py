@@ -56,6 +56,9 @@ def assurance_examined(workspace: Workspace) -> tuple[Examined, ...]:
 
 
 def _anchors(door: Door) -> Iterator[Examined]:
+    """Asked for by the trust files, a missing anchor is an error; else it is said, and forbids nothing."""
+    required = door.world.ring().anchors.require > 0
     for standing in standings(door):
         detail, _, remedy = standing.detail.partition("; ")
-        yield Examined(f"anchor of {standing.run}", ok=standing.anchored, needed=False, detail=detail, remedy=remedy)
+        ok = standing.anchored
+        yield Examined(f"anchor of {standing.run}", ok=ok, needed=required, detail=detail, remedy=remedy)

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gonogo.adapters.given_files import given_bytes
+from gonogo.control.anchors_read import read_anchors
 from gonogo.control.cleaning import expired
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
@@ -39,9 +40,9 @@ def read_trust(path: Path) -> TrustFiles:
         return TrustFiles(_ring(path))
     for name in RINGS:
         if (path / name).is_file():
-            folder = path / ANCHORS
-            anchors = sorted(folder.iterdir()) if folder.is_dir() else []
-            return TrustFiles(_ring(path / name), tuple(given_bytes(anchor) for anchor in anchors))
+            ring, folder = _ring(path / name), path / ANCHORS
+            given = read_anchors([folder] if folder.is_dir() else [], ring)
+            return TrustFiles(ring, given.notes, given.outside)
     raise BadInput(
         "the folder holds no people to trust", where=str(path), next_step=f"put one of {', '.join(RINGS)} there"
     )

@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from gonogo.adapters.git_history import GitHistory
-from gonogo.adapters.given_files import given_bytes, open_given
+from gonogo.adapters.given_files import open_given
+from gonogo.control.anchors_read import read_anchors
 from gonogo.control.verifying import read_trust
 from gonogo.engine.recomputing import recompute
 from gonogo.errors import GonogoError, WrongUsage
@@ -44,8 +45,8 @@ def verify_given(path: Path, asked: Asked, now: datetime) -> Verification:
             "a checkpoint alone does not verify a package", next_step="give --trust too: the people, from your own copy"
         )
     if trust is not None:
-        kept = tuple(given_bytes(anchor) for anchor in asked.anchors)
-        trust = TrustFiles(trust.ring, (*trust.anchors, *kept))
+        given = read_anchors(asked.anchors, trust.ring)
+        trust = TrustFiles(trust.ring, (*trust.anchors, *given.notes), (*trust.outside, *given.outside))
     with open_given(path) as file:
         found = verify_package(file, trust, now, anchor_needed=asked.anchored)
         if found.exit_code == REFUSED:

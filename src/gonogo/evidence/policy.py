@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from gonogo.errors import BadInput
+from gonogo.evidence.anchor_rules import read_rules, rules_tree
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.closed import Fields, closed, moment_text, names
 from gonogo.evidence.signers import (
@@ -43,7 +44,7 @@ _TOP: Final = names(
     "schema version site source people decisions freeze_stakeholders admins engines revoked web allowed_signers_sha256 "
     "revoked_keys_sha256"
 )
-_TOP_OPTIONAL: Final = names("expires previous_sha256 strict governed fido cert_authorities")
+_TOP_OPTIONAL: Final = names("expires previous_sha256 anchors strict governed fido cert_authorities")
 _RULE: Final = names(
     "all_of any_of quorum valid_for_s min_age_s not_author not_requester distinct_people unmapped_authors_block "
     "allow_owner cli_at_least min_assurance"
@@ -82,6 +83,7 @@ def policy_bytes(
         },
         "allowed_signers_sha256": digest_of(allowed_signers),
         "revoked_keys_sha256": digest_of(revoked_keys),
+        **rules_tree(ring.anchors),
     }
     if previous_sha256 is not None:
         fields["previous_sha256"] = previous_sha256
@@ -140,6 +142,7 @@ def read_policy(data: bytes, *, name: str = "policy.json") -> Ring:
                 _level(web.text("synced_passkeys", _LEVEL)),
             ),
             site=top.text("site"),
+            anchors=read_rules(top),
             version=top.integer("version"),
             expires=top.moment("expires") if "expires" in top.values else None,
             digest=top.part("source", names("path sha256")).digest("sha256"),

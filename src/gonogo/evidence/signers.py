@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from gonogo.evidence.anchor_rules import NO_RULES, AnchorRules
 from gonogo.evidence.sshkeys import SK_ECDSA, SK_ED25519, PublicKey
 from gonogo.terms import Digest
 
@@ -262,6 +263,7 @@ class Ring:
     revoked: tuple[Revocation, ...] = ()
     web: Web = Web()
     site: str = "local"
+    anchors: AnchorRules = NO_RULES
     version: int = 1
     expires: datetime | None = None
     digest: Digest = NO_FILE
@@ -327,7 +329,8 @@ def allowed_signers(ring: Ring, environments: Iterable[str]) -> bytes:
     everywhere = sorted(environments)
     lines = [_line(person, listed, ring, everywhere) for person in ring.people for listed in person.keys]
     for engine in ring.engines:
-        spaces = ",".join(namespace("seal", environment) for environment in everywhere)
+        seals = [namespace("seal", environment) for environment in everywhere]
+        spaces = ",".join([*seals, "git"] if ring.anchors.git is not None else seals)
         lines.append(f'engine:{engine.name} namespaces="{spaces}" {engine.key.line}\n')
     lines += [line for authority in ring.cert_authorities for line in _authority_lines(authority, ring, everywhere)]
     return "".join(sorted(lines)).encode("ascii")

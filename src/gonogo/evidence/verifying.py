@@ -35,12 +35,13 @@ from gonogo.evidence.filing import filed
 from gonogo.evidence.ledger import Entry, read_log
 from gonogo.evidence.manifest import PACKAGE_SUMS, read_sums
 from gonogo.evidence.merkle import leaf_digest, prefix_roots
-from gonogo.evidence.note import NoteKey, read_note, verify_note
+from gonogo.evidence.note import NoteKey, verify_note
 from gonogo.evidence.package_reading import Package, open_package
 from gonogo.evidence.packing import CHECKPOINT, LOG, SEAL, SEAL_ENVELOPE, SEAL_FILES, SEAL_SIGNATURE
 from gonogo.evidence.policy import read_policy
 from gonogo.evidence.signers import Ring, namespace
 from gonogo.evidence.sshsig import verify
+from gonogo.evidence.verifying_anchors import Anchors, Outside, weighed
 from gonogo.evidence.verifying_case import LOOK, Case, raw_keys
 from gonogo.evidence.verifying_files import binding_problems, evidence_problems, gate_problems, manifest_problems
 from gonogo.evidence.verifying_machines import attestation_problems, proof_problems
@@ -55,10 +56,14 @@ VERIFIED, REFUSED, INCOMPLETE = 0, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class TrustFiles:
-    """What the verifier knows by another way than the package: the people, and checkpoints kept elsewhere."""
+    """What the verifier knows by another way than the package: the people, and checkpoints kept elsewhere.
+
+    `anchors` are notes that somebody kept; `outside` those of branches and time stamps, already verified.
+    """
 
     ring: Ring
     anchors: tuple[bytes, ...] = ()
+    outside: tuple[Outside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +99,15 @@ def verify_package(
         case = _opened(package, trust, now, checks)
     except GonogoError as error:
         checks.append(Check(_next_check(checks), ok=False, detail=_words(error)))
-        return _verdict(checks, trust, anchored="", anchor_needed=anchor_needed)
+        return _verdict(checks, trust, Anchors((), 0, ""), anchor_needed=anchor_needed)
     for name, check, detail in _CHECKS:
         checks.append(_run(name, check, detail, case))
-    anchored = ""
-    if trust is not None:
-        problems, anchored = _anchors(case, trust)
-        if trust.anchors:
-            checks.append(_result("anchor", problems, anchored))
-    return _verdict(checks, trust, anchored=anchored, anchor_needed=anchor_needed)
+    anchors = Anchors((), 0, "")
+    if trust is not None and (trust.anchors or trust.outside):
+        anchors = weighed(case, trust.ring.anchors, trust.anchors, trust.outside)
+        agreeing = f"{anchors.agreeing} of {trust.ring.anchors.needed} anchors that are asked for"
+        checks.append(_result("anchor", list(anchors.problems), anchors.words or agreeing))
+    return _verdict(checks, trust, anchors, anchor_needed=anchor_needed)
 
 
 _ORDER: Final = ("zip", "files", "seal", "log")
@@ -130,17 +135,18 @@ def _run(name: str, check: Callable[[Case], list[str]], detail: Callable[[Case],
         return Check(name, ok=False, detail=_words(error))
 
 
-def _verdict(checks: list[Check], trust: TrustFiles | None, *, anchored: str, anchor_needed: bool) -> Verification:
+def _verdict(checks: list[Check], trust: TrustFiles | None, anchors: Anchors, *, anchor_needed: bool) -> Verification:
     failed = [check for check in checks if not check.ok]
     if failed:
         return Verification(f"REFUSED: {failed[0].name}: {failed[0].detail}", REFUSED, tuple(checks))
     if trust is None:
         verdict = "CONSISTENT, judged by the people that the package itself names: give trust files to verify"
         return Verification(verdict, INCOMPLETE, tuple(checks))
-    if not anchored and anchor_needed:
-        verdict = "CONSISTENT, not anchored: entries after the last signature could have been cut"
+    if not anchors.words and anchor_needed:
+        few = f" ({anchors.agreeing} of {trust.ring.anchors.needed} anchors)" if anchors.agreeing else ""
+        verdict = f"CONSISTENT, not anchored{few}: entries after the last signature could have been cut"
         return Verification(verdict, INCOMPLETE, tuple(checks))
-    return Verification(f"VERIFIED: {anchored or 'consistent; no anchor asked for'}", VERIFIED, tuple(checks))
+    return Verification(f"VERIFIED: {anchors.words or 'consistent; no anchor asked for'}", VERIFIED, tuple(checks))
 
 
 def _opened(package: Package, trust: TrustFiles | None, now: datetime, checks: list[Check]) -> Case:
@@ -219,27 +225,6 @@ def _signed_by(note: bytes, key: NoteKey) -> tuple[str, int, str] | None:
     except Tampered:
         return None
     return checkpoint.origin, checkpoint.size, base64.b64encode(checkpoint.root).decode()
-
-
-def _anchors(case: Case, trust: TrustFiles) -> tuple[list[str], str]:
-    """Compare the log with checkpoints kept elsewhere; gives problems, and the words for the farthest agreement."""
-    origin = case.said("/log/origin")
-    problems: list[str] = []
-    best = 0
-    leaves = [leaf_digest(entry.line) for entry in case.entries]
-    ours = [found for data in trust.anchors if (found := read_note(data).checkpoint).origin == origin]
-    # A run goes on after a package is sealed: later checkpoints are no cut where this very point was kept, too.
-    sealed_here = any(checkpoint.size == len(leaves) for checkpoint in ours)
-    for checkpoint in ours:
-        if checkpoint.size > len(leaves):
-            if sealed_here:
-                continue
-            problems.append(f"the log has {len(leaves)} entries, but {checkpoint.size} were anchored: its end was cut")
-        elif prefix_roots(leaves, (checkpoint.size,)).get(checkpoint.size) != checkpoint.root:
-            problems.append(f"the log differs from what was anchored at entry {checkpoint.size}")
-        else:
-            best = max(best, checkpoint.size)
-    return problems, f"intact, anchored up to entry {best - 1} of {len(leaves) - 1}" if best else ""
 
 
 def _count(kind: str, words: str) -> Callable[[Case], str]:

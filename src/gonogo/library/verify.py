@@ -664,17 +664,32 @@ class Package:
                     self.notes.append(f"no longer counted at its use: {reason}")
 
     def check_anchors(self) -> str:
-        """The log agrees with checkpoints kept elsewhere."""
-        best, lines = 0, [entry["line"] for entry in self.entries]
-        kept = [checkpoint(data) for data in self.trust.anchors]
-        ours = [(size, root) for origin, size, root in kept if origin == self.seal["log"]["origin"]]
-        here = len(lines) in [size for size, _ in ours]
-        for size, root in ours:
+        """The log agrees with checkpoints kept elsewhere, by as many as the trust files ask for."""
+        rules, lines = self.policy.get("anchors", {}), [entry["line"] for entry in self.entries]
+        kept = [(data, *checkpoint(data)) for data in self.trust.anchors]
+        ours = [(data, size, root) for data, origin, size, root in kept if origin == self.seal["log"]["origin"]]
+        here, best = len(lines) in [size for _, size, _ in ours], {"": 0}
+        for data, size, root in ours:
             if size <= len(lines) or not here:
                 if size > len(lines) or root_of(lines[:size]) != root:
                     no(f"the log differs from what was anchored at entry {size}")
-                best = max(best, size)
-        return f"intact, anchored up to entry {best - 1} of {len(lines) - 1}" if best else ""
+                found = witnesses(data, rules.get("witnesses", [])) if rules.get("witnesses") else ["you"]
+                if len(found) >= rules.get("witness_quorum", 1):
+                    best.update({name: max(size, best.get(name, 0)) for name in found})
+        reach = sorted(best.values(), reverse=True)[max(1, rules.get("require", 1)) - 1 :]
+        return f"intact, anchored up to entry {reach[0] - 1} of {len(lines) - 1}" if reach and reach[0] else ""
+
+
+def witnesses(note: bytes, vkeys: list[str]) -> list[str]:
+    """Which of the listed witnesses cosigned a checkpoint."""
+    body, _, tail = note.decode().partition("\n\n")
+    found = []
+    for name, mark, encoded in (vkey.split("+", 2) for vkey in vkeys):
+        for raw in (base64.b64decode(line.split(" ")[2]) for line in tail.splitlines() if f"\u2014 {name} " in line):
+            message = b"cosignature/v1\ntime %d\n%s\n" % (int.from_bytes(raw[4:12], "big"), body.encode())
+            if raw[:4].hex() == mark and ed25519(base64.b64decode(encoded)[1:], raw[12:], message):
+                found.append(name)
+    return sorted(set(found))
 
 
 SIGNED = "statement_id request_sha256 signer comment client signed_at"

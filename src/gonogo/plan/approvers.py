@@ -35,6 +35,7 @@ from gonogo.evidence.signers import (
 )
 from gonogo.evidence.sshkeys import public_key
 from gonogo.findings import Finding
+from gonogo.plan.approvers_anchors import anchor_rules
 from gonogo.plan.reading import WRONG_KIND, WRONG_VALUE, Findings, Section
 from gonogo.terms import digest_of
 
@@ -73,6 +74,7 @@ def read_approvers(data: bytes, file: str) -> ApproversReading:
         revoked=tuple(_revocation(item) for item in top.sections("revoked")),
         web=_web(top.section("web", required=False)),
         site=top.text("site", "local", pattern=r"[a-z0-9][a-z0-9./-]{0,63}"),
+        anchors=anchor_rules(top.section("anchors", required=False)),
         version=top.integer("version", 1, least=1),
         expires=_moment(top, "expires"),
         digest=digest_of(data),
