@@ -15,7 +15,7 @@ from gonogo.measure.intake import (
     IntakeSeen,
     RenewalRequest,
     StateSeen,
-    gaps,
+    gap_rows,
     intake_body,
 )
 from gonogo.measure.rederiving import disagreements
@@ -104,7 +104,7 @@ def test_two_names_of_one_artifact_may_hold_the_same_bytes_but_not_different_one
 )
 def test_each_gap_has_a_cause(artifact: ArtifactSeen, cause: str) -> None:
     body = intake_body(replace(ALL_WELL, artifacts=(artifact,)), NOW)
-    assert gaps(body)[0][2] == cause
+    assert gap_rows(body)[0].cause == cause
     assert intake(body).text("status") == "fail"
     assert intake(body).number("completeness_score") == 0
 
@@ -114,7 +114,9 @@ def test_a_late_renewal_is_marked_and_still_keeps_the_status_from_pass() -> None
     body = intake_body(replace(ALL_WELL, artifacts=(replace(AUDIT, found=(), late=True),)), NOW)
     assert intake(body).text("status") == "requires_approval"
     assert intake(body).number("completeness_score") == 0
-    assert gaps(body) == (("QUALITY-AUDIT-PACKAGE.zip", "requires_approval", "not_generated"),)
+    assert [(gap.kind, gap.item, gap.source, gap.state, gap.cause) for gap in gap_rows(body)] == [
+        ("artifact", "QUALITY-AUDIT-PACKAGE.zip", "quality-audit", "requires_approval", "not_generated")
+    ]
 
 
 @pytest.mark.req("PRE-04", "C46")

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import click
 
-from gonogo.cli.opened import door_at, run_named
+from gonogo.cli.opened import door_at, gate_named, run_named
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
+from gonogo.control.judging_now import judge_now
 from gonogo.control.opening import Opened
+from gonogo.control.order import order_lines, order_reason
 from gonogo.control.viewing import view
-from gonogo.engine.gating import files_for
-from gonogo.errors import BadInput, WrongUsage
+from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import read_object, write_json
 from gonogo.plan.gate_limits import asked_for
 from gonogo.plan.model import GateRule, Judge
@@ -26,7 +27,7 @@ from gonogo.reports.judged_text import judged_lines
 from gonogo.reports.model_json import model_json
 from gonogo.reports.planned import planned
 from gonogo.reports.planned_text import gate_json, gate_lines
-from gonogo.run.gate import Subject, judge, judgement_body
+from gonogo.run.gate import judgement_body
 from gonogo.terms import Json, Verdict
 
 _CODE = re.compile(r"(?i)gn\d+")
@@ -67,13 +68,16 @@ def explain(options: ExplainOptions) -> int:
     opened = door.load(run_named(door, options.subject))
     if options.limits:
         return _judged_with(door, opened, options)
-    rules = (_named(opened, options.gate),) if options.gate else _troubled(opened)
+    rules = (gate_named(opened, options.gate),) if options.gate else _troubled(opened)
     if options.as_json:
-        say_json({"run": opened.run, "gates": [_body(door, opened, rule) for rule in rules]})
+        gates: list[Json] = [_body(door, opened, rule) for rule in rules]
+        say_json({"run": opened.run, "gates": gates, "order": order_reason(door.world, opened)})
         return 0
     halt = view(door.world, opened).halt
     if halt and not options.gate:
         say(f"{opened.run} is halted: {halt}", "red")
+        for line in order_lines(door.world, opened):
+            say(line)
     for rule in rules:
         for text, verdict in _lines(door, opened, rule):
             say(text, COLOURS.get(verdict, ""))
@@ -88,8 +92,8 @@ def _judged_with(door: Door, opened: Opened, options: ExplainOptions) -> int:
     if not options.gate:
         raise WrongUsage("a limit is one of a gate", next_step="gonogo explain RUN GATE --limit NAME=VALUE")
     wishes = dict(_wish(text) for text in options.limits)
-    asked = asked_for(_named(opened, options.gate), wishes)
-    found = judge(asked.rule, files_for(door.world, opened.state, asked.rule), _subject(opened), door.world.clock.now())
+    asked = asked_for(gate_named(opened, options.gate), wishes)
+    found = judge_now(door.world, opened, asked.rule)
     body = judgement_body(found)
     if options.as_json:
         say_json({"run": opened.run, "limits": list(asked.said), "gates": [model_json(body)]})
@@ -106,10 +110,6 @@ def _wish(text: str) -> tuple[str, str]:
     if not found or not name or not value:
         raise WrongUsage(f"`{text}` is no limit", next_step="write for example --limit coverage=0.95")
     return name, value
-
-
-def _subject(opened: Opened) -> Subject:
-    return Subject(opened.run, opened.plan.release.digest)
 
 
 def _explain_code(code: str, *, as_json: bool) -> int:
@@ -131,18 +131,6 @@ def _explain_code(code: str, *, as_json: bool) -> int:
 
 def _plain(body: Json) -> dict[str, Json]:
     return {str(key): item for key, item in body.items() if key != "is"} if isinstance(body, dict) else {}
-
-
-def _named(opened: Opened, name: str) -> GateRule:
-    gates = opened.plan.gates
-    if name in gates:
-        return gates[name]
-    wanted = name.lower()
-    matching = [rule for rule in gates.values() if wanted in rule.id.lower() or wanted in rule.name.lower()]
-    if len(matching) == 1:
-        return matching[0]
-    what = f"`{name}` could be {', '.join(rule.id for rule in matching)}" if matching else f"there is no gate `{name}`"
-    raise BadInput(what, next_step=f"gates of {opened.run}: {', '.join(gates)}")
 
 
 def _troubled(opened: Opened) -> tuple[GateRule, ...]:

@@ -1,4 +1,4 @@
-"""The project and the run that a command is about."""
+"""The project, the run and the gate that a command is about."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 from gonogo.cli.saying import tell
 from gonogo.control.door import Door
+from gonogo.control.opening import Opened
 from gonogo.control.sources import find_root
 from gonogo.errors import BadInput
+from gonogo.plan.model import GateRule
 from gonogo.terms import RunId
 
 
@@ -31,3 +33,16 @@ def run_named(door: Door, name: str) -> RunId:
         return matching[0]
     what = f"`{name}` could be {', '.join(matching[:5])}" if matching else f"there is no run `{name}`"
     raise BadInput(what, next_step=f"runs: {', '.join(runs[-5:])}")
+
+
+def gate_named(opened: Opened, name: str) -> GateRule:
+    """The gate that a command names: by its id, or by words that only one gate's id or name holds."""
+    gates = opened.plan.gates
+    if name in gates:
+        return gates[name]
+    wanted = name.lower()
+    matching = [rule for rule in gates.values() if wanted in rule.id.lower() or wanted in rule.name.lower()]
+    if len(matching) == 1:
+        return matching[0]
+    what = f"`{name}` could be {', '.join(rule.id for rule in matching)}" if matching else f"there is no gate `{name}`"
+    raise BadInput(what, next_step=f"gates of {opened.run}: {', '.join(gates)}")

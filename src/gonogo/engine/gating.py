@@ -9,7 +9,7 @@ from gonogo.engine.crash_points import JUDGED
 from gonogo.engine.writing import append, blob, sealed, show
 from gonogo.plan.model import BoundClause, GateRule, Judge
 from gonogo.run.events import GateJudged, TaskFinished
-from gonogo.run.gate import GateJudgement, SealedFile, Subject, judge, judgement_body
+from gonogo.run.gate import GateJudgement, SealedFile, Subject, guilty_steps, judge, judgement_body
 from gonogo.run.state import RunState
 from gonogo.run.waiving import why_not
 from gonogo.terms import Verdict
@@ -18,7 +18,7 @@ from gonogo.terms import Verdict
 def files_for(world: World, state: RunState, rule: GateRule) -> dict[str, SealedFile]:
     """The current evidence a gate looks at, read from the vault by digest."""
     found: dict[str, SealedFile] = {}
-    for name in dict.fromkeys((*rule.evidence, *(clause.file for clause in rule.clauses))):
+    for name in rule.files:
         item = state.evidence.get(name)
         if item is not None:
             data = world.vault.read(item.digest)
@@ -35,7 +35,7 @@ def judged(bench: Bench, rule: GateRule) -> GateJudgement:
 def judge_file(bench: Bench, name: str, clauses: tuple[BoundClause, ...]) -> GateJudgement:
     """Judge one sealed file by some clauses of this plan, as a gate would; records nothing."""
     any_rule = next(iter(bench.plan.gates.values()))
-    return judged(bench, replace(any_rule, clauses=clauses, evidence=(name,), manual=()))
+    return judged(bench, replace(any_rule, clauses=clauses, evidence=(name,), manual=(), metrics=()))
 
 
 def judge_gate(bench: Bench) -> None:
@@ -62,7 +62,7 @@ def judge_gate(bench: Bench) -> None:
 
 def _resume_at(bench: Bench, found: GateJudgement) -> str:
     """The earliest step whose evidence keeps the gate from passing: that is the one to do again."""
-    guilty = {result.who for result in found.clauses if result.verdict is not Verdict.PASS}
+    guilty = {step for _, step in guilty_steps(found)}
     order = [stage.id for stage in bench.plan.stages]
     return next((name for name in order if name in guilty), bench.stage.id)
 

@@ -15,9 +15,10 @@ from gonogo.measure.intake import (
     ApprovalSeen,
     ArtifactSeen,
     FoundFile,
+    GapRow,
     IntakeSeen,
     StateSeen,
-    gaps,
+    gap_rows,
     intake_body,
 )
 from gonogo.plan.model import Measure, Plan
@@ -49,7 +50,7 @@ def _artifacts(bench: Bench) -> tuple[ArtifactSeen, ...]:
         found.append(
             ArtifactSeen(
                 name=name,
-                source=source or (binding.source if binding else ""),
+                source=(binding.source if binding else "") or source,
                 required=not (optional or waived),
                 found=files,
                 max_age=age,
@@ -119,7 +120,7 @@ def _reached(bench: Bench, kind: str) -> bool:
 def prerequisites(bench: Bench) -> Looked:
     """All artifacts and system states at once, before anything runs; what is missing is listed whole (PRE-01)."""
     body = intake_body(IntakeSeen(_artifacts(bench), (), _states(bench)), bench.now)
-    lacking = [f"{name}: {what}; {who}" for name, what, who in gaps(body) if not _is_open_state(bench, name)]
+    lacking = [_sentence(gap) for gap in gap_rows(body) if not _is_open_state(bench, gap.item)]
     scripts = [
         command.name for command in bench.plan.project.commands.values() if not _runs_something(bench, command.run)
     ]
@@ -145,6 +146,14 @@ def _missing(bench: Bench, lacking: list[str]) -> str:
     else:
         lines.append(f"  next: provide what is listed, then lift the halt: gonogo resume {bench.run}")
     return "\n".join(lines)
+
+
+def _sentence(gap: GapRow) -> str:
+    """What is missing, why, and who can supply it (INT-04)."""
+    why = gap.detail or gap.cause.replace("_", " ")
+    supplier = f"; {gap.source} can supply it" if gap.source else ""
+    optional = "" if gap.required else " (optional, but what is there has to hold)"
+    return f"{gap.item}: {gap.state}{f', {why}' if why else ''}{supplier}{optional}"
 
 
 def foreign_artifacts(bench: Bench) -> list[str]:
@@ -174,7 +183,7 @@ def intake(bench: Bench) -> Looked:
     body = intake_body(IntakeSeen(_artifacts(bench), _approvals(bench), _states(bench)), bench.now)
     status = body["intake_validation"]
     ok = isinstance(status, Mapping) and status.get("status") == "pass"
-    lacking = "; ".join(f"{name}: {what}" for name, what, _ in gaps(body))
+    lacking = "\n".join(("intake is not complete:", *(f"  - {_sentence(gap)}" for gap in gap_rows(body))))
     return Looked(ok=ok, files=(bench.json("intake-validation-report.json", body),), detail="" if ok else lacking)
 
 

@@ -120,7 +120,7 @@ def _rejudged(bench: Bench, handed: Handover, waived: dict[str, str]) -> dict[st
     """
     found: dict[str, Verdict] = {}
     for rule in handed.plan.gates.values():
-        names = dict.fromkeys((*rule.evidence, *(clause.file for clause in rule.clauses)))
+        names = rule.judged_files
         files = {
             name: SealedFile(name, item.digest, bench.world.vault.read(item.digest), item.stage, item.status)
             for name in names

@@ -176,7 +176,7 @@ def _judged_otherwise(plan: Plan, inside: _Inside, entry: Entry, event: GateJudg
 def _judge(rule: GateRule, inside: _Inside, plan: Plan, state: RunState, at: datetime) -> GateJudgement:
     paths = {item.entry.seq: item.path for item in filed(inside.entries)}
     files: dict[str, SealedFile] = {}
-    for name in dict.fromkeys((*rule.evidence, *(clause.file for clause in rule.clauses))):
+    for name in rule.files:
         item = state.evidence.get(name)
         if item is not None:
             data = inside.package.read(paths[item.seq], limit=MOST_FILE)

@@ -136,17 +136,33 @@ def derived_intake(body: Mapping[str, Tree]) -> Derived:
     }
 
 
-def gaps(body: Mapping[str, Tree]) -> tuple[tuple[str, str, str], ...]:
-    """Every gap as (item, state, cause or empty), for renewal requests and figures over runs (INT-05, INT-10)."""
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """One thing that is not as it has to be. `source` is who owes it: a protocol, or the role that has to sign."""
+
+    kind: str
+    item: str
+    source: str
+    state: str
+    cause: str
+    detail: str
+    required: bool
+
+
+def gap_rows(body: Mapping[str, Tree]) -> tuple[GapRow, ...]:
+    """Every gap of an intake or prerequisites report, for people, requests and figures (INT-04, INT-05, INT-10)."""
     fields = Fields(body)
-    artifacts = [(row.text("name"), row) for row in fields.rows("artifacts")]
-    approvals = [(row.text("kind"), row) for row in fields.rows("approvals")]
-    states = [(row.text("name"), row) for row in fields.rows("system_states")]
-    return tuple(
-        (item, row.text("state"), row.maybe_text("cause") or "")
-        for item, row in [*artifacts, *approvals, *states]
-        if row.text("state") != "ok"
-    )
+    found = [_gap("artifact", row.text("name"), row.text("from"), row) for row in fields.rows("artifacts")]
+    if fields.has("approvals"):
+        found += [_gap("approval", row.text("kind"), row.text("role"), row) for row in fields.rows("approvals")]
+    found += [_gap("state", row.text("name"), "", row) for row in fields.rows("system_states")]
+    return tuple(gap for gap in found if gap.state != "ok")
+
+
+def _gap(kind: str, item: str, source: str, row: Fields) -> GapRow:
+    required = row.flag("required") if row.has("required") else True
+    detail = (row.maybe_text("detail") if row.has("detail") else "") or ""
+    return GapRow(kind, item, source, row.text("state"), row.maybe_text("cause") or "", detail, required)
 
 
 def _artifact_row(artifact: ArtifactSeen, now: datetime) -> Body:

@@ -32,6 +32,7 @@ from gonogo.plan.reading import Findings
 from gonogo.plan.release import Release, read_release
 from gonogo.plan.sidecar import Sidecar, StepBinding, read_sidecar
 from gonogo.protocol.model import ApprovalRequired, ArtifactRequired, Gate, HaltEffect, Protocol, StateRequired, Step
+from gonogo.protocol.references import words_of
 from gonogo.terms import Digest, Obligation, digest_of
 
 NOWHERE = Digest("0" * 64)
@@ -108,6 +109,11 @@ def compile_plan(sources: Sources) -> Compilation:
     proven = None if forbids(tuple(notes.found)) else _proven(plan, claims, notes)
     found = (*read_notes.found, *notes.found)
     return Compilation(None if forbids(found) else plan, found, ring, reading, proven)
+
+
+def _with_sources(rule: GateRule, stages: tuple[Stage, ...]) -> GateRule:
+    owed = {name: stage.id for stage in stages for name in stage.evidence}
+    return replace(rule, owed_by={name: owed[name] for name in rule.judged_files if name in owed})
 
 
 def _gate_limits(source: Source | None, notes: Findings) -> GateLimits | None:
@@ -193,6 +199,7 @@ class Builder:
         self._check_names()
         gates = self._gates()
         stages = (self._prerequisites(), *self._workflow(gates))
+        gates = {name: _with_sources(rule, stages) for name, rule in gates.items()}
         for unknown in sorted(set(self.sidecar.steps) - {stage.id for stage in stages}):
             origin = self.sidecar.steps[unknown].origin
             self.notes.error("GN0702", f"binding names step `{unknown}`, which the document does not have", origin)
@@ -249,7 +256,12 @@ class Builder:
 
     def _artifacts(self) -> tuple[tuple[str, str, bool], ...]:
         wanted = [item for item in self.protocol.prerequisites if isinstance(item, ArtifactRequired)]
-        return tuple((item.name, item.source, item.optional) for item in wanted)
+        return tuple((item.name, self._source(item), item.optional) for item in wanted)
+
+    def _source(self, item: ArtifactRequired) -> str:
+        """The slug of the protocol that owes an artifact: a number alone names none (C1), then the inputs are asked."""
+        said = (item.source, *(found.protocol for found in self.protocol.inputs if item.name in found.artifacts))
+        return next((words for text in said if (words := words_of(text))), item.source)
 
     def _states(self) -> tuple[tuple[str, str], ...]:
         stated = [item for item in self.protocol.prerequisites if isinstance(item, StateRequired)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from gonogo.plan.limits import seconds_of, time_limit
-from gonogo.plan.model import Bound, BoundClause, GateRule
+from gonogo.plan.model import Bound, BoundClause, GateRule, ShownMetric
 from gonogo.plan.project import Project
 from gonogo.plan.reading import Findings, ratio_of
 from gonogo.plan.sidecar import MetricBinding, Sidecar, metric_key
@@ -40,7 +40,13 @@ def bind_gate(gate: Gate, sidecar: Sidecar, project: Project, notes: Findings) -
         waiver=gate.waiver,
         rolls_back=gate.id in sidecar.rollback_gates,
         origin=gate.origins[0],
+        metrics=tuple(_shown(name, sidecar) for name in gate.metrics),
     )
+
+
+def _shown(name: str, sidecar: Sidecar) -> ShownMetric:
+    bound = sidecar.metrics.get(metric_key(name))
+    return ShownMetric(name, bound.file, bound.pointer, bound.unit) if bound else ShownMetric(name, "", "", "")
 
 
 def _bind(clause: Clause, sidecar: Sidecar, project: Project, notes: Findings) -> BoundClause | None:

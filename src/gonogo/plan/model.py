@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -145,8 +145,21 @@ class BoundClause:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownMetric:
+    """A metric that a gate names beside its clauses. It decides nothing; `file` is empty where nothing binds it."""
+
+    name: str
+    file: str
+    pointer: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class GateRule:
-    """A gate as it is judged."""
+    """A gate as it is judged.
+
+    `metrics` are shown with the judgement and never decide it (GAT-08); `owed_by` names the step of each file (GAT-06).
+    """
 
     id: str
     name: str
@@ -160,6 +173,19 @@ class GateRule:
     waiver: Waiver
     rolls_back: bool
     origin: Origin
+    metrics: tuple[ShownMetric, ...] = ()
+    owed_by: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def judged_files(self) -> tuple[str, ...]:
+        """The files without which this gate is not judged, each once."""
+        return tuple(dict.fromkeys((*self.evidence, *(clause.file for clause in self.clauses))))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Those, and the files of metrics that are only shown."""
+        shown = (metric.file for metric in self.metrics if metric.file)
+        return tuple(dict.fromkeys((*self.judged_files, *shown)))
 
 
 @dataclass(frozen=True, slots=True)

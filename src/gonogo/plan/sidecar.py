@@ -14,7 +14,7 @@ from gonogo.findings import Finding, Origin
 from gonogo.plan.reading import Findings, Section
 
 SCHEMA = "gonogo/sidecar/1"
-UNITS = ("ratio", "count", "duration", "word", "severity", "flag")
+UNITS = ("ratio", "count", "duration", "word", "severity", "flag", "hours")
 
 
 @dataclass(frozen=True, slots=True)

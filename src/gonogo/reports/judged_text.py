@@ -23,11 +23,16 @@ def judged_lines(body: Mapping[str, Tree]) -> Iterator[tuple[str, str]]:
     for clause in _parts(body, "clauses"):
         yield from _clause(clause, acts.get(_text(clause, "text")))
     for item in _parts(body, "lacking"):
-        verdict = _text(item, "verdict")
-        yield f"  {verdict.upper():<13}{_text(item, 'name')}: {_text(item, 'why')}", verdict
+        word, act = _text(item, "verdict"), acts.get(_text(item, "name"))
+        yield f"  {word.upper():<13}{_text(item, 'name')}: {_text(item, 'why')}", word
+        if act is not None:
+            yield f"               who can turn it: {_text(act, 'who') or 'nobody in this plan'}{_people(act)}", ""
     manual = body.get("manual")
     for text in manual if isinstance(manual, Sequence) and not isinstance(manual, str) else ():
         yield f"  attested by a person: {text}", ""
+    for item in _parts(body, "metrics"):
+        unit = f" {_text(item, 'unit')}" if _text(item, "unit") in {"hours", "ratio"} else ""
+        yield f"  metric       {_text(item, 'name')}: {_text(item, 'measured')}{unit}", ""
     for item in _parts(body, "evidence"):
         yield f"  judged from {_text(item, 'name')}   sha256 {_text(item, 'sha256')}", ""
     if verdict != "pass" and _text(body, "on_failure"):
@@ -48,7 +53,13 @@ def _clause(clause: Mapping[str, Tree], act: Mapping[str, Tree] | None) -> Itera
         yield f"               why: {_text(clause, 'why')}", ""
     if act is not None:
         who = _text(act, "who") or "the step that writes this evidence; it has not been done in this attempt"
-        yield f"               who can turn it: {who}", ""
+        yield f"               who can turn it: {who}{_people(act)}", ""
+
+
+def _people(act: Mapping[str, Tree]) -> str:
+    people = act.get("people")
+    names = [str(name) for name in people] if isinstance(people, Sequence) and not isinstance(people, str) else []
+    return f"; told: {', '.join(names)}" if names else ""
 
 
 def _text(body: Mapping[str, Tree], name: str) -> str:

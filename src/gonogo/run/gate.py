@@ -6,20 +6,22 @@ INCONCLUSIVE, what is broken or foreign is an ERROR, and only PASS is a pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Found, Tree, read_object, resolve_pointer
 from gonogo.evidence.ledger import time_text
 from gonogo.measure.rederiving import disagreements, lapsed
-from gonogo.plan.model import BoundClause, GateRule
+from gonogo.plan.model import BoundClause, GateRule, ShownMetric
 from gonogo.plan.reading import duration_of
 from gonogo.protocol.threshold import Op
 from gonogo.terms import Digest, Json, RunId, Severity, Verdict, digest_of, worst
 
+NOT_MEASURED: Final = "not measured"
 _COMPARE: Mapping[Op, Callable[[Decimal, Decimal], bool]] = {
     Op.EQ: lambda measured, limit: measured == limit,
     Op.NE: lambda measured, limit: measured != limit,
@@ -72,13 +74,14 @@ class GateJudgement:
     evidence: tuple[tuple[str, Digest], ...]
     lacking: tuple[tuple[str, Verdict, str], ...]
     at: datetime
+    shown: tuple[tuple[ShownMetric, str], ...] = ()
 
 
 def judge(rule: GateRule, files: Mapping[str, SealedFile], subject: Subject, now: datetime) -> GateJudgement:
     """Judge `rule` from `files` (by name). All clauses and all evidence must hold; none at all is INCONCLUSIVE."""
     bodies: dict[str, Mapping[str, Tree] | _Unusable] = {}
     lacking: list[tuple[str, Verdict, str]] = []
-    for name in dict.fromkeys((*rule.evidence, *(clause.file for clause in rule.clauses))):
+    for name in rule.judged_files:
         verdict, why, body = _usable(name, files.get(name), subject, now)
         if body is not None:
             bodies[name] = body
@@ -90,7 +93,24 @@ def judge(rule: GateRule, files: Mapping[str, SealedFile], subject: Subject, now
     if rule.manual and not verdicts:
         verdicts = [Verdict.PASS]
     used = tuple((name, files[name].digest) for name in bodies if name in files)
-    return GateJudgement(rule, worst(verdicts), results, used, tuple(lacking), now)
+    shown = tuple((metric, _shown(metric, files.get(metric.file), subject, now)) for metric in rule.metrics)
+    return GateJudgement(rule, worst(verdicts), results, used, tuple(lacking), now, shown)
+
+
+def guilty_steps(judged: GateJudgement) -> tuple[tuple[str, str], ...]:
+    """What did not hold, clause or file, each with the step that writes its evidence (empty: no step does)."""
+    clauses = [result for result in judged.clauses if result.verdict is not Verdict.PASS]
+    owed = judged.rule.owed_by
+    found = [(result.clause.text, result.who or owed.get(result.clause.file, "")) for result in clauses]
+    known = {result.clause.file for result in clauses}
+    return (*found, *((name, owed.get(name, "")) for name, _, _ in judged.lacking if name not in known))
+
+
+def _shown(metric: ShownMetric, file: SealedFile | None, subject: Subject, now: datetime) -> str:
+    """The value of a metric that decides nothing; `not measured` where it is bound to nothing or cannot be read."""
+    verdict, _, body = _usable(metric.file, file, subject, now)
+    found = resolve_pointer(body, metric.pointer) if verdict is Verdict.PASS and body is not None else None
+    return NOT_MEASURED if not isinstance(found, Found) or found.value is None else str(found.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,18 +167,18 @@ def _clause(clause: BoundClause, file: SealedFile | None, body: Mapping[str, Tre
     digest = file.digest if file else None
     if not isinstance(body, Mapping):
         unusable = body or _Unusable(Verdict.ERROR, f"{clause.file} is no JSON file")
-        return ClauseResult(clause, "not measured", limit, unusable.verdict, unusable.why, digest, who)
+        return ClauseResult(clause, NOT_MEASURED, limit, unusable.verdict, unusable.why, digest, who)
     found = resolve_pointer(body, clause.pointer)
     if not isinstance(found, Found) or found.value is None:
         why = f"{clause.file} has no value at {clause.pointer}"
-        return ClauseResult(clause, "not measured", limit, Verdict.INCONCLUSIVE, why, digest, who)
+        return ClauseResult(clause, NOT_MEASURED, limit, Verdict.INCONCLUSIVE, why, digest, who)
     verdict, why = _compared(clause, found.value)
     return ClauseResult(clause, str(found.value), limit, verdict, why, digest, who)
 
 
 def _compared(clause: BoundClause, value: Tree) -> tuple[Verdict, str]:
     match clause.unit:
-        case "ratio" | "count":
+        case "ratio" | "count" | "hours":
             return _number(clause, value)
         case "duration":
             seconds = duration_of(value) if isinstance(value, str) else None
@@ -237,12 +257,25 @@ def judgement_body(judged: GateJudgement) -> dict[str, Json]:
         "notified": list(judged.rule.notify),
         "on_failure": judged.rule.on_fail,
         "judged_at": time_text(judged.at),
-        "plan": [
-            {"clause": result.clause.text, "who": result.who, "act": result.why}
-            for result in judged.clauses
-            if result.verdict is not Verdict.PASS
+        "metrics": [
+            {"name": metric.name, "measured": value, "unit": metric.unit or None} for metric, value in judged.shown
         ],
+        "plan": list(_plan(judged)),
     }
+
+
+def _plan(judged: GateJudgement) -> Iterator[dict[str, Json]]:
+    """The corrective plan: per clause or file what is wrong, which step to repeat, and who was told (GAT-06)."""
+    acts = {result.clause.text: result.why for result in judged.clauses}
+    acts |= {name: why for name, _, why in judged.lacking}
+    for what, step in guilty_steps(judged):
+        yield {
+            "clause": what,
+            "who": step,
+            "act": acts[what],
+            "repeat": step or None,
+            "people": list(judged.rule.notify),
+        }
 
 
 def _clause_body(result: ClauseResult) -> dict[str, Json]:

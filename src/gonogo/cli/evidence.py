@@ -1,0 +1,123 @@
+"""`gonogo evidence`: what is on file in a run, and each file as it was sealed (INT-03)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gonogo.cli.opened import door_at, run_named
+from gonogo.cli.saying import say, say_json, tell
+from gonogo.cli.shared_options import json_option, project_option
+from gonogo.cli.taking import taking
+from gonogo.control.door import Door
+from gonogo.control.opening import Opened
+from gonogo.errors import BadInput, WrongUsage
+from gonogo.evidence.canonical import read_json
+from gonogo.evidence.ledger import time_text
+from gonogo.run.state import Evidence
+from gonogo.terms import Json
+
+ACTIONS = ("list", "show")
+MOST_BYTES = 1 << 26
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceOptions:
+    """What `gonogo evidence` takes."""
+
+    action: str
+    name: str
+    run: str
+    folder: Path
+    as_json: bool
+
+
+@click.command()
+@click.argument("action", type=click.Choice(ACTIONS))
+@click.argument("name", default="")
+@click.option("--run", default="", help="The run. Default: the newest one, for `show` the newest that has the file.")
+@project_option
+@json_option
+@taking(EvidenceOptions)
+def evidence(options: EvidenceOptions) -> int:
+    """`list` the evidence of a run, or `show` one file of it from the vault, checked against its digest."""
+    door = door_at(options.folder)
+    if options.action == "list":
+        return _list(door.load(run_named(door, options.run)), as_json=options.as_json)
+    if not options.name:
+        raise WrongUsage("which file?", next_step="gonogo evidence show NAME; gonogo evidence list names them")
+    opened, item = _found(door, options)
+    data = door.world.vault.read(item.digest, limit=MOST_BYTES)
+    if options.as_json:
+        say_json({"run": opened.run, **_row(item), "body": _body(data, item.name)})
+        return 0
+    tell(f"{item.name} of {opened.run}: {_words(item)}, sha256 {item.digest}")
+    say(_text(data, item.name))
+    return 0
+
+
+def _list(opened: Opened, *, as_json: bool) -> int:
+    items = tuple(opened.state.evidence.values())
+    if as_json:
+        say_json({"run": opened.run, "evidence": [_row(item) for item in items]})
+        return 0
+    if not items:
+        say(f"{opened.run} has sealed no evidence yet")
+    for item in items:
+        say(f"{item.name}   {_words(item)}   {item.size} bytes   sha256 {item.digest[:16]}…")
+    return 0
+
+
+def _words(item: Evidence) -> str:
+    again = f", attempt {item.attempt}" if item.attempt > 1 else ""
+    return f"{item.status} by {item.stage}{again} at {time_text(item.at)}"
+
+
+def _found(door: Door, options: EvidenceOptions) -> tuple[Opened, Evidence]:
+    """The newest run that has the file, or the one that is named."""
+    runs = (run_named(door, options.run),) if options.run else (run_named(door, ""), *reversed(door.runs()[:-1]))
+    for run in runs:
+        opened = door.load(run)
+        item = opened.state.evidence.get(options.name)
+        if item is not None:
+            return opened, item
+    newest = door.load(runs[0])
+    known = ", ".join(newest.state.evidence) or "none yet"
+    raise BadInput(f"no evidence is called `{options.name}`", next_step=f"on file in {newest.run}: {known}")
+
+
+def _row(item: Evidence) -> dict[str, Json]:
+    return {
+        "name": item.name,
+        "sha256": item.digest,
+        "size": item.size,
+        "status": item.status,
+        "stage": item.stage,
+        "attempt": item.attempt,
+        "sealed_at": time_text(item.at),
+    }
+
+
+def _text(data: bytes, name: str) -> str:
+    try:
+        if name.endswith(".json"):
+            return json.dumps(json.loads(data), indent=1, ensure_ascii=False)
+        return data.decode("utf-8").rstrip("\n")
+    except ValueError as error:
+        what = f"{name} is no text that could be shown"
+        raise BadInput(what, next_step="its view lies below .artifacts; packages: gonogo verify") from error
+
+
+def _body(data: bytes, name: str) -> Json:
+    if not name.endswith(".json"):
+        return _text(data, name)
+    read_json(data, name=name, limit=MOST_BYTES)
+    return _plain(data)
+
+
+def _plain(data: bytes) -> Json:
+    found: Json = json.loads(data)
+    return found

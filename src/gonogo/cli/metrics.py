@@ -1,0 +1,84 @@
+"""`gonogo metrics`: figures over all runs of the project; they never decide one (GAT-07, INT-10, C17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gonogo.cli.opened import door_at
+from gonogo.cli.saying import say, say_json, tell
+from gonogo.cli.shared_options import json_option, project_option
+from gonogo.cli.taking import taking
+from gonogo.control.over_runs import OverRuns, over_runs
+from gonogo.evidence.ledger import time_text
+from gonogo.reports.over_runs import GateFigures, gap_row, gate_figures, gate_row, recurring_gaps
+from gonogo.terms import Json
+
+SUBJECTS = ("gates", "intake")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsOptions:
+    """What `gonogo metrics` takes."""
+
+    subject: str
+    folder: Path
+    as_json: bool
+
+
+@click.command()
+@click.argument("subject", type=click.Choice(SUBJECTS))
+@project_option
+@json_option
+@taking(MetricsOptions)
+def metrics(options: MetricsOptions) -> int:
+    """Over all runs: `gates` with history, pass rate and last failure, or recurring gaps at `intake`."""
+    found = over_runs(door_at(options.folder).world)
+    for run, why in found.unreadable:
+        tell(f"gonogo: {run} cannot be read and is not counted: {why}", "yellow")
+    if options.as_json:
+        say_json(
+            {"runs": found.runs, **_body(found, options.subject), "unreadable": [run for run, _ in found.unreadable]}
+        )
+        return 0
+    (_say_gates if options.subject == "gates" else _say_intake)(found)
+    return 0
+
+
+def _body(found: OverRuns, subject: str) -> dict[str, Json]:
+    if subject == "gates":
+        return {"gates": [gate_row(figures) for figures in gate_figures(found.judgements)]}
+    return {"gaps": [gap_row(gap) for gap in recurring_gaps(found.gaps)]}
+
+
+def _say_gates(found: OverRuns) -> None:
+    rows = gate_figures(found.judgements)
+    if not rows:
+        say(f"no gate was judged yet in {found.runs} runs")
+    for figures in rows:
+        say(f"{figures.protocol}   {figures.gate}   {_rate(figures)}")
+        if figures.last_failure is not None:
+            last = figures.last_failure
+            say(
+                f"    last failure: {last.verdict} in {last.run}, attempt {last.attempt}, {time_text(last.at)}",
+                "yellow",
+            )
+
+
+def _rate(figures: GateFigures) -> str:
+    passes, waived = figures.count("pass"), figures.count("waived")
+    beside = f", {waived} waived" if waived else ""
+    rate = "" if figures.rate is None else f" ({figures.rate * 100:.1f} %)"
+    return f"{passes} of {len(figures.history)} judgements passed{rate}{beside}"
+
+
+def _say_intake(found: OverRuns) -> None:
+    rows = recurring_gaps(found.gaps)
+    if not rows:
+        say(f"no gap at intake in {found.runs} runs")
+    for gap in rows:
+        causes = ", ".join(f"{word} {count}" for word, count in gap.states.items())
+        owner = gap.source or "nobody upstream"
+        say(f"{len(gap.runs)} of {found.runs} runs   {gap.kind} {gap.item}   owed by {owner}   ({causes})")
