@@ -130,7 +130,7 @@ def test_tl06_tl07_a_claim_of_hardware_needs_attestation_and_a_fitting_applicati
     device = ListedPerson("rm9", "", frozenset({"x"}), (ListedKey(key, Assurance.H2),))
     ring = replace(ring, people=(*ring.people, device))
     assert {"TL06", "TL07"} <= codes(ring)
-    assert "TL06" not in {finding.code for finding in lint(ring, START, frozenset({key.fingerprint}))}
+    assert "TL06" not in {finding.code for finding in lint(ring, START, {key.fingerprint: Assurance.H2})}
 
 
 def test_tl08_handles_that_look_alike() -> None:

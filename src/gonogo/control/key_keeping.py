@@ -10,12 +10,15 @@ from pathlib import Path
 
 from gonogo.adapters.durable import write_file
 from gonogo.adapters.given_files import given_bytes
+from gonogo.control.attestations import Filed, file_attestation, file_root, pins_of
 from gonogo.control.door import Door
 from gonogo.control.trusting import ring_of
 from gonogo.errors import BadInput, Refused
-from gonogo.evidence.signers import ListedKey, ListedPerson, Revocation, RevocationReason, Ring
+from gonogo.evidence.signers import Assurance, ListedKey, ListedPerson, Revocation, RevocationReason, Ring
 from gonogo.evidence.sshkeys import PublicKey, public_key
 from gonogo.evidence.trusting import differing
+from gonogo.evidence.vouching import Attested, attested, passkey_of
+from gonogo.evidence.wire import BadSignature
 from gonogo.findings import Finding
 from gonogo.plan.approvers_editing import NewKey, by_hand, enrolled, revoked, revoked_by_hand
 
@@ -91,6 +94,39 @@ def enrol(door: Door, new: NewKey) -> Changed:
             next_step=f"say --role ROLE; roles here: {', '.join(known)}",
         )
     return _changed(door, enrolled(_text(door), new), by_hand(new))
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What comes with a key that lives in a device: its attestation or a browser's registration, and the challenge."""
+
+    attestation: bytes
+    challenge: bytes
+    roots: tuple[bytes, ...] = ()
+
+
+def vouched(door: Door, key: PublicKey | None, device: Device) -> Attested:
+    """What the device proves of its key, now. Raises BadSignature where it proves nothing, Refused for unpinned roots.
+
+    A passkey whose maker nobody vouches for is H0, or H1 where the site takes such (`web: {synced_passkeys: H1}`).
+    """
+    ring, _ = ring_of(door)
+    for root in device.roots:
+        file_root(door.workspace, ring, root)
+    pins, now = pins_of(door.workspace, ring), door.world.clock.now()
+    try:
+        return attested(device.attestation, device.challenge, key, pins, now)
+    except BadSignature as reason:
+        if key is not None:
+            raise
+        found = passkey_of(device.attestation, device.challenge, ring.web)
+        level = min(ring.web.synced_passkeys, Assurance.H1)
+        return Attested(found, level, "", "", f"{reason.what}; passkeys without proof are {level.name} here")
+
+
+def file_device(door: Door, found: Attested, device: Device) -> Filed:
+    """Keep what the device gave, beside the trust files."""
+    return file_attestation(door.workspace, found, device.attestation, device.challenge)
 
 
 def revoke(door: Door, fingerprint: str, moment: datetime, reason: RevocationReason) -> Changed:

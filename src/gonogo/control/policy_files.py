@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from gonogo.adapters.durable import read_small
+from gonogo.control.attestations import levels_of
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.bench import World
 from gonogo.errors import BadInput, GonogoError, Refused
@@ -135,7 +136,7 @@ def in_force(workspace: Workspace, now: datetime) -> InForce:
     Only looks at files; what the site remembers is compared by `admitted`.
     """
     ring, findings = approvers_of(workspace)
-    wrong = [item for item in (*findings, *lint(ring, now)) if item.level is Level.ERROR]
+    wrong = [item for item in (*findings, *lint(ring, now, levels_of(workspace, ring))) if item.level is Level.ERROR]
     if wrong:
         raise Refused(wrong[0].message, where=str(wrong[0].primary), next_step="gonogo trust check")
     known = history(workspace.root)

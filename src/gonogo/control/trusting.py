@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gonogo.adapters.durable import make_folder, read_small, write_file
+from gonogo.control.attestations import levels_of
 from gonogo.control.door import Door
 from gonogo.control.policy_files import (
     FOLDER,
@@ -56,7 +57,8 @@ def build(door: Door, actor: Actor) -> Built:
     A version that needs no signature of admins is in force at once; the others wait for them (`gonogo trust sign`).
     """
     ring, findings = ring_of(door)
-    problems = [item for item in (*findings, *lint(ring, door.world.clock.now())) if item.level is Level.ERROR]
+    rules = lint(ring, door.world.clock.now(), levels_of(door.workspace, ring))
+    problems = [item for item in (*findings, *rules) if item.level is Level.ERROR]
     if problems:
         first = problems[0]
         raise Refused(first.message, where=str(first.primary), next_step="gonogo trust check names all of them")
@@ -95,7 +97,7 @@ def check(door: Door) -> tuple[Finding, ...]:
     versions = [known[number] for number in sorted(known)]
     return (
         *findings,
-        *lint(ring, now),
+        *lint(ring, now, levels_of(door.workspace, ring)),
         *differing(generated(door.workspace, ring, known), stored(door.workspace.root)),
         *succession(versions, now),
         *missing_versions(known),

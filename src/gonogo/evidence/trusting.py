@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from gonogo.evidence.canonical import read_object
@@ -79,8 +80,11 @@ def differing(generated: Mapping[str, bytes], stored: Mapping[str, bytes]) -> tu
     return tuple(found)
 
 
-def lint(ring: Ring, now: datetime, attested: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
-    """The rules TL04 to TL15 over a ring. `attested` are the fingerprints whose hardware attestation was verified."""
+NOTHING_ATTESTED: Final[Mapping[str, Assurance]] = MappingProxyType({})
+
+
+def lint(ring: Ring, now: datetime, attested: Mapping[str, Assurance] = NOTHING_ATTESTED) -> tuple[Finding, ...]:
+    """The rules TL04 to TL15 over a ring. `attested` says by fingerprint what a verified attestation proves."""
     return (
         *_keys(ring, attested),
         *_handles(ring),
@@ -98,7 +102,7 @@ def _warning(code: str, message: str) -> Finding:
     return Finding(code, Level.WARNING, message, Origin(APPROVERS, 1))
 
 
-def _keys(ring: Ring, attested: frozenset[str]) -> list[Finding]:
+def _keys(ring: Ring, attested: Mapping[str, Assurance]) -> list[Finding]:
     found = []
     owners: dict[bytes, str] = {engine.key.blob: f"engine:{engine.name}" for engine in ring.engines}
     for person in ring.people:
@@ -107,7 +111,8 @@ def _keys(ring: Ring, attested: frozenset[str]) -> list[Finding]:
             if owner != person.handle:
                 code = "TL05" if owner.startswith("engine:") else "TL04"
                 found.append(_error(code, f"{owner} and {person.handle} have one key, {listed.key.fingerprint}"))
-            hardware = is_security_key(listed.key) and listed.key.fingerprint in attested
+            proved = attested.get(listed.key.fingerprint, Assurance.H0)
+            hardware = is_security_key(listed.key) and listed.assurance <= proved
             if listed.assurance > Assurance.H0 and not hardware and not _synced(listed, ring):
                 what = f"a key of {person.handle} claims {listed.assurance.name} without a verified attestation"
                 found.append(_error("TL06", what))

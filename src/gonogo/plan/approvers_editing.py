@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gonogo.evidence.closed import moment_text
-from gonogo.evidence.signers import NO_FILE, ListedKey, ListedPerson, Revocation, Ring
+from gonogo.evidence.signers import NO_FILE, Assurance, ListedKey, ListedPerson, Revocation, Ring
 from gonogo.evidence.sshkeys import PublicKey
 from gonogo.findings import Level
 from gonogo.plan.approvers import read_approvers
@@ -21,11 +21,24 @@ _TOP: Final = re.compile(r"[a-z_]+\s*:")
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key for a person; `roles` are needed where the person is not listed yet."""
+    """A key for a person; `roles` are needed where the person is not listed yet.
+
+    `assurance` is what the attestation with the digest `attestation` proves of its device.
+    """
 
     person: str
     key: PublicKey
     roles: tuple[str, ...] = ()
+    assurance: Assurance = Assurance.H0
+    attestation: str = ""
+
+    @property
+    def written(self) -> str:
+        """The key as an item of the list `keys`."""
+        if self.assurance is Assurance.H0:
+            return f'"{self.key.line}"'
+        attested = f", attestation: {self.attestation}" if self.attestation else ""
+        return f'{{key: "{self.key.line}", assurance: {self.assurance.name}{attested}}}'
 
 
 def enrolled(text: str, new: NewKey) -> str | None:
@@ -41,7 +54,7 @@ def enrolled(text: str, new: NewKey) -> str | None:
         lines = [
             f"  - id: {new.person}",
             f"    roles: [{', '.join(new.roles)}]",
-            f'    keys: ["{new.key.line}"]',
+            f"    keys: [{new.written}]",
         ]
         changed = _at_end_of(text.splitlines(), "people", lines)
     else:
@@ -68,7 +81,7 @@ def revoked(text: str, revocation: Revocation) -> str | None:
 
 
 def _keys(new: NewKey) -> tuple[ListedKey, ...]:
-    return (ListedKey(new.key),)
+    return (ListedKey(new.key, new.assurance, attestation=new.attestation),)
 
 
 def _ring(text: str) -> Ring | None:
@@ -129,18 +142,18 @@ def _behind(lines: list[str], at: int, new: NewKey) -> list[str]:
     flow = re.fullmatch(r"(\s*keys:\s*\[)(.*)(\]\s*(?:#.*)?)", text)
     if flow is not None:
         inner = f"{flow[2]}, " if flow[2].strip() else ""
-        return [*lines[:at], f'{flow[1]}{inner}"{new.key.line}"{flow[3]}', *lines[at + 1 :]]
+        return [*lines[:at], f"{flow[1]}{inner}{new.written}{flow[3]}", *lines[at + 1 :]]
     margin = len(text) - len(text.lstrip())
     end = at + 1
     while end < len(lines) and lines[end].lstrip().startswith("- ") and lines[end].index("-") >= margin:
         end += 1
     indent = lines[end - 1].index("-") if end > at + 1 else margin + 2
-    return [*lines[:end], f'{" " * indent}- "{new.key.line}"', *lines[end:]]
+    return [*lines[:end], f"{' ' * indent}- {new.written}", *lines[end:]]
 
 
 def by_hand(new: NewKey) -> str:
     """What to write where the file cannot be changed safely."""
-    return f'under `people`, for `{new.person}`: keys: ["{new.key.line}"]'
+    return f"under `people`, for `{new.person}`: keys: [{new.written}]"
 
 
 def revoked_by_hand(revocation: Revocation) -> str:
