@@ -6,6 +6,7 @@ cheap. This module holds the only `except` for gonogo's own errors.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import os
@@ -159,6 +160,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A letter that the locale cannot write must not end a release with a traceback.
             stream.reconfigure(errors="backslashreplace")
+    # Logs are many small objects without cycles: looking for cycles after every 700 of them costs a tenth.
+    gc.set_threshold(50_000, 20, 20)
     sys.exit(answer(list(sys.argv[1:] if argv is None else argv)))
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.verifying import verify_run
 from gonogo.control.verifying_given import Asked, verify_given
 from gonogo.errors import WrongUsage
 from gonogo.evidence.verifying import REFUSED, VERIFIED, Verification
@@ -74,10 +74,16 @@ def verify(options: VerifyOptions) -> int:
         what = "--trust, --anchor, --repo and --recompute are for packages"
         raise WrongUsage(what, next_step="a run of this project is verified by its own ledger")
     else:
-        door = door_at(options.folder)
-        found = verify_run(door, run_named(door, options.subject), now)
+        found = _run_of_this_project(options, now)
     _print(found, options)
     return found.exit_code
+
+
+def _run_of_this_project(options: VerifyOptions, now: datetime) -> Verification:
+    # A package is verified without the rest of gonogo: that is most of the time and memory of a small one.
+    module = importlib.import_module("gonogo.cli.verifying_run")
+    verify_named: Callable[[Path, str, datetime], Verification] = module.verify_named
+    return verify_named(options.folder, options.subject, now)
 
 
 def _print(found: Verification, options: VerifyOptions) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.assembling import STATE_FOLDER, Report, assemble, silent
 from gonogo.control.opening import Opened, load_run, open_run
-from gonogo.control.sources import open_workspace, require_sound
+from gonogo.control.soundness import require_sound
+from gonogo.control.sources import open_workspace
 from gonogo.control.viewing import refuse_edited_views
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.accepting import Signed, open_round, record_statement

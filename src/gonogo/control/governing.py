@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gonogo.control.policy_files import history
-from gonogo.control.sources import UNKNOWN_RELEASE, protocol_sources, require_sound, sources_for
+from gonogo.control.soundness import require_sound
+from gonogo.control.sources import UNKNOWN_RELEASE, protocol_sources, sources_for
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import write_json

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from gonogo.adapters.commands import SupervisedCommands
 from gonogo.control.policy_files import FOLDER, InForce, admitted
-from gonogo.control.sources import compile_for, gate_limits_source, manifest_path, protocol_sources, require_sound
+from gonogo.control.soundness import require_sound
+from gonogo.control.sources import compile_for, gate_limits_source, manifest_path, protocol_sources
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.bench import World
 from gonogo.engine.handover import stored_sources

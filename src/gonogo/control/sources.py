@@ -12,14 +12,12 @@ from gonogo.control.policy_files import signed_policy
 from gonogo.control.workspaces import Workspace
 from gonogo.document.reading import read_document
 from gonogo.errors import BadInput, WrongUsage
-from gonogo.findings import Finding, Level
 from gonogo.plan.bindings import read_project
 from gonogo.plan.compiling import Compilation, Source, Sources, compile_plan
 from gonogo.plan.gate_limits import FOLDER, file_names
 from gonogo.plan.lock import MOST_BYTES, lock_path, stale
 from gonogo.plan.lock_facts import facts_of
 from gonogo.plan.project import Project
-from gonogo.plan.reading import UNKNOWN_KEY
 from gonogo.plan.sidecar import read_sidecar
 from gonogo.terms import Digest
 
@@ -54,17 +52,6 @@ def open_workspace(root: Path) -> Workspace:
     source = Source(PROJECT_FILE, files.read(PROJECT_FILE))
     reading = read_project(source.data, source.name)
     return Workspace(root, files, reading.project, source, reading.findings)
-
-
-def require_sound(findings: tuple[Finding, ...]) -> None:
-    """BadInput naming the first error, where `findings` hold one."""
-    errors = [finding for finding in findings if finding.level is Level.ERROR]
-    if errors:
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        # A misspelt key also makes the right one missing: the misspelling is what has to be repaired.
-        first = next((finding for finding in errors if finding.code == UNKNOWN_KEY), errors[0])
-        note = first.notes[0] if first.notes else "`gonogo check` shows all of them"
-        raise BadInput(f"{first.message}{more}", where=str(first.primary), next_step=note)
 
 
 def protocol_sources(workspace: Workspace, name: str) -> tuple[Source, Source]:

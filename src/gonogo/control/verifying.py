@@ -1,7 +1,7 @@
-"""Verifying from outside and inside: a package by trust files, a run of this project by its ledger (EVS-16, REV-03).
+"""Verifying a run of this project by its own chain (EVS-16, REV-03).
 
-A package is judged by the people in the trust files, never by those that it names itself. A run is judged by its own
-chain: every entry follows from the one before, every file that it names is stored with that digest.
+Every entry follows from the one before, every file that it names is stored with that digest, every package that was
+sealed holds.
 """
 
 from __future__ import annotations
@@ -9,52 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
-from gonogo.adapters.given_files import given_bytes
-from gonogo.control.anchors_read import read_anchors
 from gonogo.control.cleaning import expired
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
-from gonogo.control.sources import require_sound
 from gonogo.control.viewing import view
-from gonogo.errors import BadInput, GonogoError
+from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import check_chain
 from gonogo.evidence.packing import wanted
-from gonogo.evidence.policy import read_policy
-from gonogo.evidence.signers import EngineKey, Ring
+from gonogo.evidence.signers import EngineKey
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.verifying import INCOMPLETE, REFUSED, VERIFIED, Check, TrustFiles, Verification, verify_package
-from gonogo.plan.approvers import read_approvers
 from gonogo.terms import Digest, RunId
 
 EXPIRED = "expired"
-RINGS = ("policy.json", "release-approvers.yaml", "config/release-approvers.yaml")
-ANCHORS = "anchors"
 MOST_PACKAGE = 1 << 30
-
-
-def read_trust(path: Path) -> TrustFiles:
-    """People, rules and anchors from an approvers file, a policy file, or a folder with one of them and `anchors/`."""
-    if not path.is_dir():
-        return TrustFiles(_ring(path))
-    for name in RINGS:
-        if (path / name).is_file():
-            ring, folder = _ring(path / name), path / ANCHORS
-            given = read_anchors([folder] if folder.is_dir() else [], ring)
-            return TrustFiles(ring, given.notes, given.outside)
-    raise BadInput(
-        "the folder holds no people to trust", where=str(path), next_step=f"put one of {', '.join(RINGS)} there"
-    )
-
-
-def _ring(path: Path) -> Ring:
-    data = given_bytes(path)
-    if path.suffix == ".json":
-        return read_policy(data, name=str(path))
-    reading = read_approvers(data, str(path))
-    require_sound(reading.findings)
-    return reading.ring
 
 
 def verify_run(door: Door, run: RunId, now: datetime) -> Verification:

@@ -6,15 +6,17 @@ gate is judged again from the raw evidence.
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from gonogo.adapters.git_history import GitHistory
 from gonogo.adapters.given_files import open_given
 from gonogo.control.anchors_read import read_anchors
-from gonogo.control.verifying import read_trust
-from gonogo.engine.recomputing import recompute
+from gonogo.control.trust_given import read_trust
 from gonogo.errors import GonogoError, WrongUsage
 from gonogo.evidence.authors import change_authors
 from gonogo.evidence.package_reading import Package, open_package
@@ -52,10 +54,16 @@ def verify_given(path: Path, asked: Asked, now: datetime) -> Verification:
         if found.exit_code == REFUSED:
             return found
         if asked.recompute:
-            found = _with(found, *recompute(file))
+            found = _with(found, *_judged_again(file))
         if asked.repo is not None and found.exit_code != REFUSED:
             found = _with_authors(found, open_package(file), GitHistory(asked.repo))
     return found
+
+
+def _judged_again(file: BinaryIO) -> Iterable[Check]:
+    # Only this needs compiler and gates; without them a verification takes a third of the time and memory.
+    recompute: Callable[[BinaryIO], Iterable[Check]] = importlib.import_module("gonogo.engine.recomputing").recompute
+    return recompute(file)
 
 
 def _with(found: Verification, *checks: Check) -> Verification:

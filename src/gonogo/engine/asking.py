@@ -17,7 +17,7 @@ from gonogo.evidence.envelope import Subject
 from gonogo.evidence.filing import evidence_list
 from gonogo.evidence.ledger import Entry, time_text
 from gonogo.evidence.manifest import EVIDENCE_SUMS
-from gonogo.evidence.merkle import leaf_digest, root_of
+from gonogo.evidence.merkle import root_over
 from gonogo.evidence.signers import Kind
 from gonogo.evidence.statements import (
     CheckpointRef,
@@ -135,7 +135,7 @@ def _scope(bench: Bench, name: str) -> Scope:
 
 
 def _checkpoint(bench: Bench, entries: tuple[Entry, ...]) -> CheckpointRef:
-    root = root_of([leaf_digest(entry.line) for entry in entries])
+    root = root_over(entry.line for entry in entries)
     origin = f"{bench.plan.ring.site}/{bench.run}"
     return CheckpointRef(origin, len(entries), base64.b64encode(root).decode(), entries[-1].digest)
 

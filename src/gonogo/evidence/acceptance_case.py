@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from gonogo.evidence.ledger import Entry
+from gonogo.evidence.merkle import root_over
 from gonogo.evidence.sayings import ApprovalSaying
 from gonogo.evidence.signers import Assurance, DecisionRule, ListedKey, ListedPerson, Ring, is_security_key
 from gonogo.evidence.sshsig import WEBAUTHN, Signed
@@ -29,11 +30,19 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """When a statement is judged: the log, the wall clock, and the entry of its record where it has one already."""
+    """When a statement is judged: the log, the wall clock, and the entry of its record where it has one already.
+
+    `roots` are Merkle roots over the first so many entries of the log, as far as somebody has them at hand.
+    """
 
     log: Sequence[Entry]
     now: datetime
     recorded: Entry | None = None
+    roots: Mapping[int, bytes] = field(default_factory=dict)
+
+    def root(self, size: int) -> bytes:
+        """The Merkle root over the first `size` entries."""
+        return self.roots.get(size) or root_over(entry.line for entry in self.log[:size])
 
     @property
     def moment(self) -> datetime:

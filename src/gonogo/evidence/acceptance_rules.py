@@ -9,7 +9,6 @@ from typing import Final, TypeAlias
 from gonogo.evidence.acceptance_case import CLOCK_SKEW, Case, Declined, level_of
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.manifest import EVIDENCE_SUMS, read_sums
-from gonogo.evidence.merkle import leaf_digest, prefix_roots
 from gonogo.evidence.signers import UNRANKED, Kind, RevocationReason
 from gonogo.terms import digest_of
 
@@ -112,9 +111,9 @@ def _check_evidence(case: Case) -> Declined | None:
         return None
     current: dict[str, str] = {}
     for entry in case.occasion.log:
-        name, digest = entry.data.get("name"), entry.data.get("sha256")
         if entry.type != "evidence.sealed" or entry.data.get("status") == "claimed":
             continue
+        name, digest = entry.data.get("name"), entry.data.get("sha256")
         if not isinstance(name, str) or not isinstance(digest, str):
             return Declined("A11", f"entry {entry.seq} of the log seals no file", _LOOK)
         before = current.get(name)
@@ -196,8 +195,7 @@ def _check_checkpoint(case: Case) -> Declined | None:
     most = requested.seq if requested is not None else 0
     if not 0 < seen.size <= most or log[seen.size - 1].digest != seen.head:
         return Declined("A15", "the log that was signed is not the beginning of this log", _LOOK)
-    root = prefix_roots((leaf_digest(entry.line) for entry in log[: seen.size]), (seen.size,))[seen.size]
-    if base64.b64encode(root).decode() != seen.root:
+    if base64.b64encode(case.occasion.root(seen.size)).decode() != seen.root:
         return Declined("A15", "the log that was signed is not the beginning of this log", _LOOK)
     return None
 

@@ -72,24 +72,22 @@ def filed(entries: Iterable[Entry]) -> tuple[Filed, ...]:
     taken: set[str] = set()
     found = []
     for entry in sealings:
-        path = _path(entry, "")
+        name, status, state = text_in(entry, "name"), text_in(entry, "status"), text_in(entry, "stage")
+        folder = "/".join(["claims" if status == CLAIMED else "evidence", *_parts(state)[:MOST_STATE_PARTS]])
+        file = "/".join(_parts(name)[-MOST_NAME_PARTS:])
+        path = f"{folder}/{file}"
         if path.casefold() in taken:
-            path = _path(entry, f"at-{entry.seq}")
+            path = f"{folder}/at-{entry.seq}/{file}"
         taken.add(path.casefold())
-        name, status = text_in(entry, "name"), text_in(entry, "status")
         newer = last.get(name, entry.seq)
         superseded = newer if status != CLAIMED and newer != entry.seq else None
-        digest, size = Digest(text_in(entry, "sha256")), number_in(entry, "size")
-        state, attempt = text_in(entry, "stage"), number_in(entry, "attempt")
+        digest, size, attempt = Digest(text_in(entry, "sha256")), number_in(entry, "size"), number_in(entry, "attempt")
         found.append(Filed(entry, path, name, digest, state, attempt, status, size, superseded))
     return tuple(found)
 
 
-def _path(entry: Entry, place: str) -> str:
-    root = "claims" if text_in(entry, "status") == CLAIMED else "evidence"
-    state = sound_path(text_in(entry, "stage")).split("/")[:MOST_STATE_PARTS]
-    name = sound_path(text_in(entry, "name")).split("/")[-MOST_NAME_PARTS:]
-    return "/".join([root, *state, *([place] if place else []), *name])
+def _parts(text: str) -> list[str]:
+    return sound_path(text).split("/")
 
 
 def evidence_list(entries: Iterable[Entry]) -> bytes:
@@ -143,9 +141,12 @@ def round_files(entry: Entry) -> Mapping[str, Digest]:
     }
 
 
-def expected_files(entries: Sequence[Entry]) -> Mapping[str, Digest]:
-    """Every file that the log names, by path: evidence, claims, judgements, rounds, statements and signatures."""
-    found: dict[str, Digest] = {item.path: item.digest for item in filed(entries)}
+def expected_files(entries: Sequence[Entry], files: Iterable[Filed] | None = None) -> Mapping[str, Digest]:
+    """Every file that the log names, by path: evidence, claims, judgements, rounds, statements and signatures.
+
+    `files` is what `filed` says of the same entries, where that is known already.
+    """
+    found: dict[str, Digest] = {item.path: item.digest for item in (filed(entries) if files is None else files)}
     judgements, statements = judgement_paths(entries), statement_paths(entries)
     for entry in entries:
         if entry.seq in judgements:

@@ -7,8 +7,8 @@ A line is 64 lower-case hex digits, two spaces, a path, LF; lines are sorted by 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NoReturn
 
 from gonogo.errors import BadInput, Tampered
 from gonogo.terms import Digest
@@ -22,10 +22,13 @@ MOST_PATH: Final = 240
 
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,100}")
 _DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
-_LINE: Final = re.compile(rb"([0-9a-f]{64})  ([!-~]{1,240})")
+_LINES: Final = re.compile(rb"(?:[0-9a-f]{64}  [!-~]{1,240}+\n)++")
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9._-]")
 # The same grammar for many paths at once, one a line. Possessive: a hostile list costs no more than a sound one.
 _PATHS: Final = re.compile(r"\n(?:(?:[a-z0-9_][a-z0-9._-]{0,100}+/){0,8}+[a-z0-9_][a-z0-9._-]{0,100}+\n)++")
+_ORDINARY: Final = re.compile(
+    r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\Z))[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(?<!\.)"
+)
 _DEVICES: Final = re.compile(r"[/\n](?:con|prn|aux|nul|com[0-9]|lpt[0-9])[./\n]")
 _ENDING_DOT: Final = re.compile(r"\.[/\n]")
 
@@ -78,6 +81,8 @@ def _find_unsound(paths: Collection[str]) -> None:
 
 def sound_path(path: str) -> str:
     """A path inside the grammar for any file name: foreign characters become `_`. The old name goes to the manifest."""
+    if _ORDINARY.fullmatch(path):
+        return path
     parts = [_FOREIGN.sub("_", part.encode("ascii", "replace").decode()) for part in path.split("/") if part]
     sound = [_sound_segment(part) for part in parts[-MOST_SEGMENTS:]]
     return "/".join(sound)[:MOST_PATH].rstrip("./") or "_"
@@ -99,16 +104,24 @@ def read_sums(data: bytes, *, name: str) -> tuple[tuple[Digest, str], ...]:
     """The lines of a list. Raises Tampered for anything but what `write_sums` writes; an empty list is none."""
     if not data.endswith(b"\n"):
         raise Tampered("is empty or ends in the middle of a line", where=name, next_step=_LOOK)
-    found: list[tuple[Digest, str]] = []
-    for number, line in enumerate(data[:-1].split(b"\n"), start=1):
-        match = _LINE.fullmatch(line)
-        if match is None or path_problem(match[2].decode()):
+    lines = data.decode("ascii", "replace").split("\n")[:-1]
+    paths = [line[_PATH_AT:] for line in lines]
+    if not _LINES.fullmatch(data) or not _all_sound(paths):
+        _explain(lines, name)
+    if paths != sorted(paths):
+        raise Tampered("is not sorted", where=name, next_step=_LOOK)
+    return tuple(zip([Digest(line[:_DIGITS]) for line in lines], paths, strict=True))
+
+
+def _explain(lines: Sequence[str], name: str) -> NoReturn:
+    for number, line in enumerate(lines, start=1):
+        if not _LINES.fullmatch(f"{line}\n".encode()) or path_problem(line[_PATH_AT:]):
             raise Tampered("is not a line of digest, two spaces and path", where=f"{name}:{number}", next_step=_LOOK)
-        found.append((Digest(match[1].decode()), match[2].decode()))
-    paths = [path for _, path in found]
-    if paths != sorted(paths) or len({path.casefold() for path in paths}) != len(paths):
-        raise Tampered("is not sorted, or names a file twice", where=name, next_step=_LOOK)
-    return tuple(found)
+    raise Tampered("names a file twice", where=name, next_step=_LOOK)
+
+
+_DIGITS: Final = 64
+_PATH_AT: Final = 66
 
 
 _LOOK: Final = "compare it with another copy; do not trust this one"

@@ -23,7 +23,18 @@ def node_digest(left: bytes, right: bytes) -> bytes:
 
 def root_of(leaves: Sequence[bytes]) -> bytes:
     """The root over leaf digests; that of nothing is the SHA-256 of nothing."""
-    return prefix_roots(leaves, (len(leaves),))[len(leaves)]
+    sha256 = hashlib.sha256
+    level = list(leaves)
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [sha256(NODE + left + right).digest() for left, right in pairs] + level[len(level) & ~1 :]
+    return level[0] if level else EMPTY
+
+
+def root_over(lines: Iterable[bytes]) -> bytes:
+    """The root over log lines, each with its LF."""
+    sha256 = hashlib.sha256
+    return root_of([sha256(LEAF + line[:-1]).digest() for line in lines])
 
 
 def prefix_roots(leaves: Iterable[bytes], sizes: Iterable[int]) -> Mapping[int, bytes]:

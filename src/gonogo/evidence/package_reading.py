@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from sys import intern
 from typing import BinaryIO, Final, NoReturn
 
 from gonogo.errors import BadInput, Tampered
@@ -53,7 +54,7 @@ class Package:
         found = hashlib.sha256()
         for chunk in self.chunks(path):
             found.update(chunk)
-        return Digest(found.hexdigest())
+        return Digest(intern(found.hexdigest()))
 
 
 def open_package(file: BinaryIO | bytes) -> Package:

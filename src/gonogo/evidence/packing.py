@@ -20,7 +20,7 @@ from gonogo.evidence.envelope import Subject, envelope, machine_statement, signi
 from gonogo.evidence.filing import evidence_list, expected_files, filed
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.manifest import EVIDENCE_MANIFEST, EVIDENCE_SUMS, PACKAGE_SUMS, write_sums
-from gonogo.evidence.merkle import leaf_digest, root_of
+from gonogo.evidence.merkle import root_over
 from gonogo.evidence.note import Checkpoint
 from gonogo.evidence.package import Content
 from gonogo.evidence.signers import namespace
@@ -123,7 +123,7 @@ def wanted(entries: tuple[Entry, ...]) -> frozenset[Digest]:
 
 def checkpoint_of(site: str, run_id: str, entries: tuple[Entry, ...]) -> Checkpoint:
     """The checkpoint over `entries`; sign its `body` and make the note with `note.with_signature`."""
-    return Checkpoint(f"{site}/{run_id}", len(entries), root_of([leaf_digest(entry.line) for entry in entries]))
+    return Checkpoint(f"{site}/{run_id}", len(entries), root_over(entry.line for entry in entries))
 
 
 def package_files(facts: PackageFacts) -> Mapping[str, Member]:
@@ -188,7 +188,7 @@ def _fixed(facts: PackageFacts) -> Mapping[str, bytes]:
 def seal_payload(facts: PackageFacts, members: Mapping[str, Member]) -> bytes:
     """The bytes of `seal.json`: which list of files, of which run, at which point of the log (EVS-16)."""
     last, files = facts.entries[-1], filed(facts.entries)
-    root = root_of([leaf_digest(entry.line) for entry in facts.entries])
+    root = root_over(entry.line for entry in facts.entries)
     predicate: dict[str, Tree] = {
         "package": facts.package,
         "run_id": facts.run_id,

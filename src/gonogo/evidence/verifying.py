@@ -34,7 +34,7 @@ from gonogo.evidence.envelope import open_envelope
 from gonogo.evidence.filing import filed
 from gonogo.evidence.ledger import Entry, read_log
 from gonogo.evidence.manifest import PACKAGE_SUMS, read_sums
-from gonogo.evidence.merkle import leaf_digest, prefix_roots
+from gonogo.evidence.merkle import leaf_digest, prefix_roots, root_over
 from gonogo.evidence.note import NoteKey, verify_note
 from gonogo.evidence.package_reading import Package, open_package
 from gonogo.evidence.packing import CHECKPOINT, LOG, SEAL, SEAL_ENVELOPE, SEAL_FILES, SEAL_SIGNATURE
@@ -160,7 +160,9 @@ def _opened(package: Package, trust: TrustFiles | None, now: datetime, checks: l
     seal = _sealed(package, digests, ring)
     checks.append(Check("seal", ok=True, detail=f"list of files sealed by {seal[1]}"))
     entries = _logged(package, seal[0], ring)
-    case = Case(package, digests, seal[0], entries, filed(entries), ring, now)
+    asked = [entry.seq for entry in entries if entry.type == "approval.requested"]
+    roots = prefix_roots((leaf_digest(entry.line) for entry in entries), asked)
+    case = Case(package, digests, seal[0], entries, filed(entries), ring, now, roots)
     if entries[-1].ts > now + CLOCK_SKEW:
         raise Tampered(f"the log ends at {entries[-1].ts}, which is in the future", where=LOG, next_step=LOOK)
     checks.append(Check("log", ok=True, detail=f"{len(entries)} entries, chain, root and signed checkpoint agree"))
@@ -207,7 +209,7 @@ def _logged(package: Package, seal: Mapping[str, Tree], ring: Ring) -> tuple[Ent
     if not entries:
         raise Tampered("the log is empty", where=LOG, next_step=LOOK)
     size = len(entries)
-    root = base64.b64encode(prefix_roots((leaf_digest(entry.line) for entry in entries), (size,))[size]).decode()
+    root = base64.b64encode(root_over(entry.line for entry in entries)).decode()
     origin = f"{ring.site}/{seal.get('run_id')}"
     if seal.get("log") != {"origin": origin, "size": size, "root": root, "head": entries[-1].digest}:
         raise Tampered("the log is not the one that the seal names", where=LOG, next_step=LOOK)

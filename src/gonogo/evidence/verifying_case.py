@@ -19,7 +19,10 @@ from gonogo.terms import Digest
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What all checks look at. `digests` are those of the files as they are, `seal` the predicate of the seal."""
+    """What all checks look at. `digests` are those of the files as they are, `seal` the predicate of the seal.
+
+    `roots` are the Merkle roots of the log as it was at each request.
+    """
 
     package: Package
     digests: Mapping[str, Digest]
@@ -28,6 +31,7 @@ class Case:
     filed: tuple[Filed, ...]
     ring: Ring
     now: datetime
+    roots: Mapping[int, bytes]
 
     def said(self, pointer: str) -> str:
         """The text at `pointer` in the seal. Raises Tampered where there is none."""

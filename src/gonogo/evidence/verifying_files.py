@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from gonogo.evidence.canonical import Tree, read_object
-from gonogo.evidence.filing import expected_files, judgement_paths, text_in
+from gonogo.evidence.filing import Filed, expected_files, judgement_paths, text_in
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.manifest import EVIDENCE_MANIFEST, EVIDENCE_SUMS, read_sums
+from gonogo.evidence.manifest_rows import ArtifactRow, read_manifest
 from gonogo.evidence.packing import RELEASE_MANIFEST
 from gonogo.evidence.verifying_case import Case
 
@@ -17,7 +18,7 @@ LOGGED_FOLDERS: Final = ("evidence/", "claims/", "gates/", "approvals/")
 
 def evidence_problems(case: Case) -> list[str]:
     """Every file that the log names is here with its bytes, and nothing else poses as evidence (EVS-12)."""
-    expected = expected_files(case.entries)
+    expected = expected_files(case.entries, case.filed)
     problems = []
     for path, digest in sorted(expected.items()):
         if path not in case.digests:
@@ -35,28 +36,24 @@ def evidence_problems(case: Case) -> list[str]:
 
 def manifest_problems(case: Case) -> list[str]:
     """The evidence manifest lists what the log sealed, and counts what is required (EVS-10, C80)."""
-    manifest = read_object(case.package.read(EVIDENCE_MANIFEST), name=EVIDENCE_MANIFEST, limit=64 << 20)
-    artifacts = manifest.get("artifacts")
-    rows = artifacts if isinstance(artifacts, list) else []
-    said = [
-        (row.get("sealed_seq"), row.get("paths"), row.get("sha256"), row.get("status"))
-        for row in rows
-        if isinstance(row, Mapping)
-    ]
-    wanted = [
-        (item.entry.seq, [item.path], item.digest, item.status) for item in case.filed if item.status != "claimed"
-    ]
-    if said != wanted:
+    manifest = read_manifest(case.package.chunks(EVIDENCE_MANIFEST))
+    sealed = [item for item in case.filed if item.status != "claimed"]
+    if len(manifest.rows) != len(sealed) or not all(map(_lists, manifest.rows, sealed)):
         return ["the evidence manifest lists other artifacts than the log"]
-    missing, coverage = manifest.get("missing"), manifest.get("coverage")
+    missing, coverage = manifest.rest.get("missing"), manifest.rest.get("coverage")
     present = {item.name for item in case.filed if item.counts}
-    needed = {str(row.get("name")) for row in rows if isinstance(row, Mapping) and row.get("required") is True}
+    needed = {row.name for row in manifest.rows if row.required}
     absent = [str(name) for name in missing] if isinstance(missing, list) else []
     if not isinstance(coverage, Mapping) or set(absent) & present:
         return ["the evidence manifest misstates what is missing"]
     if coverage.get("present") != len(needed & present) or coverage.get("required") != len(needed | set(absent)):
         return ["the evidence manifest counts its required artifacts wrongly"]
     return []
+
+
+def _lists(row: ArtifactRow, item: Filed) -> bool:
+    said = (row.sealed_seq, row.paths, row.sha256, row.status)
+    return said == (item.entry.seq, [item.path], item.digest, item.status)
 
 
 def gate_problems(case: Case) -> list[str]:
