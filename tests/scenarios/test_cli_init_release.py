@@ -125,12 +125,19 @@ def test_a_filled_project_has_nothing_left_to_write(filled: Filled) -> None:
     assert (said.code, said.out) == (0, "no findings\n")
 
 
-def test_a_filled_project_is_released_by_what_init_wrote(filled: Filled) -> None:
+@pytest.fixture(scope="module")
+def shipped(filled: Filled) -> Filled:
+    """The filled project after both protocols, by what was typed alone."""
+    assert filled.say("check-scripts").code == 0
     before = filled.release("pre-deployment")
     assert before["outcome"] == "ready", before["halt"]
     after = filled.release("production-deployment")
     assert after["outcome"] == "released", after["halt"]
-    assert filled.places["production"].version(filled.places["production"].front()) == "v2"
+    return filled
+
+
+def test_a_filled_project_is_released_by_what_init_wrote(shipped: Filled) -> None:
+    assert shipped.places["production"].version(shipped.places["production"].front()) == "v2"
 
 
 LINES = {
@@ -145,8 +152,8 @@ LINES = {
 
 @pytest.mark.req("CMD-00", "CMD-01", "CMD-10", "CMD-27", "CMD-44", "CMD-57", "CMD-66")
 @pytest.mark.parametrize("line", LINES)
-def test_a_line_of_the_documents_works_as_printed_in_the_released_project(filled: Filled, line: str) -> None:
-    said = typed(filled.root, line)
+def test_a_line_of_the_documents_works_as_printed_in_the_released_project(shipped: Filled, line: str) -> None:
+    said = typed(shipped.root, line)
     assert (said.code, said.err) == (0, "")
     last = said.out.splitlines()[-1]
     assert last.startswith("[AUTOMATION] ")
@@ -154,8 +161,8 @@ def test_a_line_of_the_documents_works_as_printed_in_the_released_project(filled
 
 
 @pytest.mark.req("CFG-03", "CMD-02")
-def test_a_weaker_limit_of_a_command_line_judges_by_the_documents_and_says_so(filled: Filled) -> None:
-    weaker = typed(filled.root, "python scripts/validate_gate_10_rehearsal.py --coverage 0.50")
+def test_a_weaker_limit_of_a_command_line_judges_by_the_documents_and_says_so(shipped: Filled) -> None:
+    weaker = typed(shipped.root, "python scripts/validate_gate_10_rehearsal.py --coverage 0.50")
     assert weaker.code == 0
     assert "--coverage 0.50 is weaker and does not count" in weaker.out
     assert "90%" in weaker.out
@@ -163,16 +170,16 @@ def test_a_weaker_limit_of_a_command_line_judges_by_the_documents_and_says_so(fi
 
 @pytest.mark.req("CMD-00")
 @pytest.mark.parametrize("arguments", ["--force", "--coverage", "--coverage much", "--coverage 0.9 --coverage 0.9", "intake"])
-def test_what_a_script_does_not_take_ends_with_2_and_one_line_that_says_what_it_takes(filled: Filled, arguments: str) -> None:
-    said = typed(filled.root, f"python scripts/validate_gate_10_rehearsal.py {arguments}")
+def test_what_a_script_does_not_take_ends_with_2_and_one_line_that_says_what_it_takes(shipped: Filled, arguments: str) -> None:
+    said = typed(shipped.root, f"python scripts/validate_gate_10_rehearsal.py {arguments}")
     assert said.code == 2
     assert "next: python scripts/validate_gate_10_rehearsal.py [--coverage RATIO]" in said.err
     assert "PASS" not in said.out
 
 
 @pytest.mark.req("GAT-02")
-def test_judging_gates_by_script_changes_no_evidence(filled: Filled) -> None:
-    before = files_below(filled.root / ".artifacts/pre-deployment")
+def test_judging_gates_by_script_changes_no_evidence(shipped: Filled) -> None:
+    before = files_below(shipped.root / ".artifacts/pre-deployment")
     for name in ("intake", "rehearsal", "security", "readiness"):
-        typed(filled.root, f"python scripts/validate_gate_14_{name}.py")
-    assert files_below(filled.root / ".artifacts/pre-deployment") == before
+        typed(shipped.root, f"python scripts/validate_gate_14_{name}.py")
+    assert files_below(shipped.root / ".artifacts/pre-deployment") == before

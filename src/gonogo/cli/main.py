@@ -60,6 +60,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "accept": ("gonogo.cli.layering", "Judge a document by the acceptance checklist."),
     "lsp": ("gonogo.cli.editing", "Serve editors over standard input and output."),
     "script": ("gonogo.cli.scripting", "Carry out a script that a document names; its front end calls this."),
+    "check-scripts": ("gonogo.cli.trying", "Show at a fake target that a dry run of your scripts changes nothing."),
     "doctor": ("gonogo.cli.examining", "Say what this machine lacks for running protocols here."),
     "demo": ("gonogo.cli.demonstrating", "Show a whole release, a bad one, and every refusal, on real parts."),
     "completion": ("gonogo.cli.completing", "Print the shell completion script."),
@@ -104,7 +105,7 @@ class LazyGroup(click.Group):
         """The command, or None where there is no such one."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         if not isinstance(command, click.Command):
             return None
         if not any(param.name == "no_color" for param in command.params):

@@ -21,6 +21,12 @@ def rehearse_with_drift(stage: Stage, telling: Telling) -> None:
     """Version 2 on staging, with one setting that differs at first; meanwhile somebody asks for production already."""
     settings = stage.root / "config" / "staging.env"
     scene = Scene(stage, telling)
+    tried = stage.gonogo.ask("check-scripts", "--release", "v2", "--as", REQUESTER)
+    telling.claims(
+        tried.code == GO,
+        "deploy and rollback scripts were tried at a fake target: their dry runs change nothing",
+        f"exit {tried.code}: {tried.out} {tried.words}",
+    )
     halted = scene.play("run", "pre-deployment", "--release", "v2", "--as", REQUESTER, "--wait")
     telling.claims(
         halted.code == NO_GO and "PRICE_LIST_CACHE" in halted.out,

@@ -15,9 +15,11 @@ from gonogo.evidence.ledger import time_text
 from gonogo.plan.model import Execute
 from gonogo.plan.project import CommandBinding
 from gonogo.ports import CommandSpec, EffectKey, Ended, Sealed
+from gonogo.run.site import is_proved, proved_fields
 from gonogo.terms import Json, Secret
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+DRY_RUN = "dry_run"
 _OURS = frozenset({"python", "out"})
 _SAFE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_:/@-]{0,255}\Z")
 
@@ -36,6 +38,8 @@ def command_spec(bench: Bench, act: Execute, key: EffectKey, fence: int) -> Comm
     """The command ready to start; Tampered where a script is not the pinned one, BadInput where a secret is not set."""
     binding = bench.plan.project.commands[act.command]
     check_scripts(bench, binding)
+    if act.purpose == DRY_RUN:
+        _proved_harmless(bench, binding)
     values = {**_values(bench, act), "out": str(bench.world.commands.folder(key))}
     argv = tuple(_filled(argument, values) for argument in (*binding.run, *act.extra))
     return CommandSpec(
@@ -46,6 +50,17 @@ def command_spec(bench: Bench, act: Execute, key: EffectKey, fence: int) -> Comm
         timeout=float(binding.timeout),
         fence=fence,
     )
+
+
+def _proved_harmless(bench: Bench, binding: CommandBinding) -> None:
+    """Refused where nobody has shown that the dry run of these very scripts changes nothing (DRY-02)."""
+    pinned = {argument: bench.plan.scripts[argument] for argument in binding.run if argument in bench.plan.scripts}
+    if not is_proved(bench.world.journal.site(), proved_fields(binding, pinned)):
+        raise Refused(
+            f"the dry run of `{binding.name}` has not been tried with these scripts: it might deploy",
+            where=str(binding.origin),
+            next_step="gonogo check-scripts tries it at a fake target",
+        )
 
 
 def _values(bench: Bench, act: Execute) -> dict[str, str]:

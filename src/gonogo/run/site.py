@@ -6,9 +6,13 @@ run by id and its log by digest, so that neither can be exchanged without the ot
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import Entry
+from gonogo.plan.project import CommandBinding
 from gonogo.run.events import Event, PackageSealed, RunClosed, RunOpened
-from gonogo.terms import Json, RunId
+from gonogo.terms import Digest, Json, RunId
 
 OPENED = "run.opened"
 CLOSED = "run.closed"
@@ -17,6 +21,35 @@ TRUST_CHANGED = "trust.changed"
 TRUST_REFUSED = "trust.refused"
 LIMITS_CHANGED = "limits.changed"
 DELETED = "retention.deleted"
+DRY_RUN_PROVED = "script.proved"
+"""A trial at a fake target showed that the dry run of a command, with exactly these scripts, changes nothing."""
+
+
+def proved_fields(binding: CommandBinding, scripts: Mapping[str, Digest]) -> dict[str, Json]:
+    """What stands in the entry that a dry run was shown to change nothing: arguments and scripts, by digest."""
+    return {
+        "command": binding.name,
+        "argv": [*binding.run, *(binding.dry_run or ())],
+        "scripts": {path: scripts[path] for path in sorted(scripts)},
+    }
+
+
+def is_proved(site: Iterable[Entry], fields: Mapping[str, Json]) -> bool:
+    """Whether the site's log shows a trial of exactly this command with exactly these scripts."""
+    return any(
+        entry.type == DRY_RUN_PROVED and all(_plain(entry.data.get(name)) == fields[name] for name in fields)
+        for entry in site
+    )
+
+
+def _plain(value: Tree | None) -> Json | None:
+    match value:
+        case Mapping():
+            return {name: str(item) for name, item in value.items()}
+        case list() | tuple():
+            return [str(item) for item in value]
+        case _:
+            return str(value)
 
 
 def opening_note(run: RunId, event: RunOpened, plan_sha256: str) -> tuple[str, dict[str, Json]]:
