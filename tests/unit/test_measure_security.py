@@ -267,10 +267,10 @@ def test_bills_of_materials_list_components_without_a_licence_too() -> None:
             {"name": "c"},
         ]
     }
-    seen = read_cyclonedx(json.dumps(bom).encode(), "bom.json")
+    seen = read_cyclonedx(json.dumps({"bomFormat": "CycloneDX", **bom}).encode(), "bom.json").components
     assert [standing(one.stated, POLICY) for one in seen] == ["allowed", "allowed", "unknown"]
     listed = [{"Name": "x", "Version": "1", "License": "MIT License; Apache Software License"}]
-    assert standing(read_pip_licenses(json.dumps(listed).encode(), "l.json")[0].stated, POLICY) == "allowed"
+    assert standing(read_pip_licenses(json.dumps(listed).encode(), "l.json").components[0].stated, POLICY) == "allowed"
 
 
 CLEAN_SCAN = ScanRead("bandit", "1.9.4", (), 5, 5, raw=RAW)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gonogo.engine.bench import Bench
 from gonogo.engine.runs_seen import PRINTED
-from gonogo.errors import BadInput
+from gonogo.errors import BadInput, Refused
 from gonogo.measure.scan_redaction import redacted_scan
 from gonogo.plan.model import Execute
 from gonogo.ports import EffectKey, Ended, Output, Sealed
@@ -41,11 +41,21 @@ def captured(bench: Bench, key: EffectKey, ended: Ended) -> Captured:
         name: _printed(name, output, faults) for name, output in (("stdout", ended.stdout), ("stderr", ended.stderr))
     }
     folder = bench.world.commands.folder(key)
-    files = _reports(bench, folder, printed[PRINTED], faults) if quoting else bench.world.vault.seal(folder)
+    files = _reports(bench, folder, printed[PRINTED], faults) if quoting else _sealed(bench, folder, faults)
     kept = {name: _withheld(name, data) if quoting else data for name, data in printed.items()}
     digests = {name: bench.world.vault.put(data) for name, data in kept.items()}
     lines = "" if quoting else _tail(printed["stderr"], printed["stdout"])
     return Captured(digests["stdout"], digests["stderr"], files, tuple(faults), lines)
+
+
+def _sealed(bench: Bench, folder: Path, faults: list[str]) -> tuple[Sealed, ...]:
+    """The files of the folder in the vault; what no vault takes (a link, a device) is a fault of the command."""
+    try:
+        return bench.world.vault.seal(folder)
+    except (Refused, BadInput) as error:
+        where = error.where.removeprefix(f"{folder}/")
+        faults.append(f"what it left is not kept: {where}: {error.what}; {error.next_step}")
+        return ()
 
 
 def _printed(name: str, output: Output, faults: list[str]) -> bytes:
@@ -98,10 +108,11 @@ def _regular_file(folder: Path, name: str) -> bytes | None:
         return None
     except OSError as error:
         raise BadInput(f"it cannot be opened: {error.strerror or error}", where=name) from error
+    seen = os.fstat(descriptor)
+    if not stat.S_ISREG(seen.st_mode) or seen.st_nlink != 1:
+        os.close(descriptor)
+        raise BadInput("it is no regular file of its own", where=name, next_step="write the report itself there")
     with os.fdopen(descriptor, "rb") as file:
-        seen = os.fstat(descriptor)
-        if not stat.S_ISREG(seen.st_mode) or seen.st_nlink != 1:
-            raise BadInput("it is no regular file of its own", where=name, next_step="write the report itself there")
         data = file.read(MOST_REPORT + 1)
     if len(data) > MOST_REPORT:
         raise BadInput(f"it has more than {MOST_REPORT} bytes", where=name, next_step="scan less at a time")

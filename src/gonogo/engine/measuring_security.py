@@ -9,16 +9,15 @@ from decimal import Decimal
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.gating import judge_file
 from gonogo.engine.measuring_intake import foreign_artifacts
+from gonogo.engine.measuring_licences import licences
 from gonogo.engine.runs_seen import left_behind, left_nothing
 from gonogo.errors import BadInput, Broken
-from gonogo.evidence.exporting import PARTS_LIST
 from gonogo.measure.header import RawFile
-from gonogo.measure.licences import LicencePolicy, read_cyclonedx
 from gonogo.measure.rederiving import DERIVATIONS, is_derived
 from gonogo.measure.scan_findings import ScanRead, ScanUnread
 from gonogo.measure.scan_terms import ScanTerms, held_to
 from gonogo.measure.scanners_of_packages import read_database_age
-from gonogo.measure.security import ControlSeen, LicenceAudit, ScanPolicy, SecuritySeen, incomplete, security_body
+from gonogo.measure.security import ControlSeen, ScanPolicy, SecuritySeen, incomplete, security_body
 from gonogo.plan.model import Execute
 from gonogo.plan.project import Scan
 from gonogo.ports import EffectKey
@@ -34,7 +33,8 @@ def security(bench: Bench) -> Looked:
     project = bench.plan.project
     discard_raw(bench)
     raw_files: list[Produced] = []
-    scans = tuple(_scan(bench, scan, raw_files) for scan in project.scans)
+    scans = _scans(bench, raw_files)
+    parts = licences(bench)
     body = security_body(
         SecuritySeen(
             release_digest=bench.plan.release.digest,
@@ -45,33 +45,52 @@ def security(bench: Bench) -> Looked:
                 blocking_rules=tuple(rule for scan in project.scans for rule in scan.blocks),
                 database_max_age=min((_seconds(scan.database_max_age) for scan in project.scans), default=ONE_DAY),
             ),
-            licences=_licences(bench),
+            licences=parts.audit,
             controls=tuple(_control(bench, item.id, item.standard, item.evidence) for item in project.controls),
         ),
         bench.now,
     )
-    gaps_found = incomplete(body)
+    gaps_found = (*parts.faults, *incomplete(body))
     detail = (
         "the scans do not cover the release:\n" + "\n".join(f"  - {gap}" for gap in gaps_found) if gaps_found else ""
     )
     return Looked(
         ok=not gaps_found,
-        files=(*raw_files, *_parts_list(bench), bench.json("security-compliance-report.json", body)),
+        files=(*raw_files, *parts.files, bench.json("security-compliance-report.json", body)),
         detail=detail,
     )
 
 
-def _parts_list(bench: Bench) -> tuple[Produced, ...]:
-    """The parts list as it was looked at, so that the package can hand it on to other tools."""
-    bound = bench.plan.project.licences
-    if bound is None:
-        return ()
-    path = bound.sbom.replace("{release}", bench.plan.release.version)
-    return (Produced(PARTS_LIST, bench.world.files.read(path), "external"),)
+def _scans(bench: Bench, raw_files: list[Produced]) -> tuple[ScanRead | ScanUnread, ...]:
+    """What every bound scan shows, held to everything that it owes; redacted reports join `raw_files` (SEC-11)."""
+    bound = bench.plan.project.scans
+    reads = [_scan(bench, scan, raw_files) for scan in bound]
+    # A command may run several tools: the findings of one explain its exit status.
+    explained = {
+        scan.command for scan, read in zip(bound, reads, strict=True) if isinstance(read, ScanRead) and read.findings
+    }
+    return tuple(
+        _held(bench, scan, read, explained=scan.command in explained) if isinstance(read, ScanRead) else read
+        for scan, read in zip(bound, reads, strict=True)
+    )
+
+
+def _held(bench: Bench, scan: Scan, read: ScanRead, *, explained: bool) -> ScanRead:
+    left = left_behind(bench, scan.command, scan.report)
+    terms = ScanTerms(
+        expects=tuple(name.replace("{release}", bench.plan.release.version) for name in scan.expects),
+        tool=scan.tool,
+        began_at=left.began_at if left else None,
+        ended_at=left.ended_at if left else None,
+        max_age=_seconds(scan.max_age),
+        exit_code=left.exit_code if left and not explained else None,
+    )
+    # What is required is bound by name, so the report is filed under the name of its binding.
+    return replace(held_to(read, terms), tool=scan.name)
 
 
 def _scan(bench: Bench, scan: Scan, raw_files: list[Produced]) -> ScanRead | ScanUnread:
-    """What one scan shows, held to everything that it owes; its redacted report joins `raw_files` (SEC-11)."""
+    """What the report of one scan says, and the age of its advisories."""
     try:
         left = left_behind(bench, scan.command, scan.report)
     except BadInput as error:
@@ -87,17 +106,7 @@ def _scan(bench: Bench, scan: Scan, raw_files: list[Produced]) -> ScanRead | Sca
     except (BadInput, Broken) as error:
         where = f"{error.where}: " if error.where else ""
         return ScanUnread(scan.name, f"{where}{error.what}; {error.next_step}", raw)
-    terms = ScanTerms(
-        expects=tuple(name.replace("{release}", bench.plan.release.version) for name in scan.expects),
-        tool=scan.tool,
-        began_at=left.began_at,
-        ended_at=left.ended_at,
-        max_age=_seconds(scan.max_age),
-        exit_code=left.exit_code,
-    )
-    held = held_to(replace(read, database_at=stated or read.database_at), terms)
-    # What is required is bound by name, so the report is filed under the name of its binding.
-    return replace(held, tool=scan.name, raw=raw)
+    return replace(read, database_at=stated or read.database_at, raw=raw)
 
 
 def _database(bench: Bench, scan: Scan) -> datetime | None:
@@ -124,16 +133,6 @@ def discard_raw(bench: Bench) -> None:
         if isinstance(task.act, Execute) and task.act.purpose == "scan" and known and known.outcome:
             for start in range(1, known.start + 1):
                 bench.world.commands.discard(EffectKey(bench.run, task.id, known.attempt, start))
-
-
-def _licences(bench: Bench) -> LicenceAudit | None:
-    bound = bench.plan.project.licences
-    if bound is None:
-        return None
-    path = bound.sbom.replace("{release}", bench.plan.release.version)
-    components = read_cyclonedx(bench.world.files.read(path), path)
-    policy = LicencePolicy(frozenset(bound.allowed), frozenset(bound.forbidden), bench.plan.sources["project"], {})
-    return LicenceAudit(components, policy)
 
 
 def _control(bench: Bench, name: str, standard: str, evidence: str) -> ControlSeen:

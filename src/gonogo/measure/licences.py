@@ -7,11 +7,15 @@ is unknown and blocks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from gonogo.evidence.canonical import read_json
+from gonogo.errors import BadInput
+from gonogo.evidence.canonical import read_json, read_object
+from gonogo.measure.figures import time_text
+from gonogo.measure.scan_findings import stated_time
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest
 
@@ -49,6 +53,9 @@ _NAMES: Mapping[str, str] = {
 }
 _TOKEN = re.compile(r"\s*(\(|\)|[A-Za-z0-9.+-]+)", re.ASCII)
 _MOST_TOKENS = 60
+_SKEW = timedelta(seconds=5)
+
+MOST_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,19 @@ class LicenceSeen:
     stated: str
 
 
+@dataclass(frozen=True, slots=True)
+class PartsRead:
+    """A parts list: its components, the version of what it is about (empty where unsaid), when it was made."""
+
+    components: tuple[LicenceSeen, ...]
+    version: str = ""
+    made_at: datetime | None = None
+
+
 def standing(stated: str, policy: LicencePolicy) -> Standing:
-    """Whether a stated licence is allowed, forbidden or unknown under `policy`."""
+    """Whether a stated licence is allowed, forbidden or unknown; of several with `;` between them the worst counts."""
+    if ";" in stated:
+        return max((standing(part, policy) for part in stated.split(";")), key=_ORDER.index)
     known = _spdx(stated, policy)
     if known is not None:
         return _of_one(known, policy)
@@ -82,19 +100,80 @@ def standing(stated: str, policy: LicencePolicy) -> Standing:
     return answer if parser.at_end() else "unknown"
 
 
-def read_pip_licenses(data: bytes, name: str) -> tuple[LicenceSeen, ...]:
+def read_pip_licenses(data: bytes, name: str) -> PartsRead:
     """Output of `pip-licenses --format json`; several licences stand with `;` between them and all of them hold."""
-    rows = Fields({"packages": read_json(data, name=name, limit=1 << 24)}, name).rows("packages")
-    return tuple(
-        LicenceSeen(f"{row.text('Name')} {row.text('Version')}", " AND ".join(_parts(row.text("License"))))
-        for row in rows
+    value = read_json(data, name=name, limit=MOST_BYTES)
+    rows = Fields({"packages": value}, name).rows("packages")
+    return PartsRead(
+        tuple(LicenceSeen(f"{row.text('Name')} {row.text('Version')}", row.text("License")) for row in rows)
     )
 
 
-def read_cyclonedx(data: bytes, name: str) -> tuple[LicenceSeen, ...]:
+def read_cyclonedx(data: bytes, name: str) -> PartsRead:
     """Components of a CycloneDX bill of materials; one without a licence is listed with an empty one."""
-    fields = Fields({"bom": read_json(data, name=name, limit=1 << 26)}, name).part("bom")
-    return tuple(_component(row) for row in fields.rows("components"))
+    fields = Fields(read_object(data, name=name, limit=MOST_BYTES), name)
+    if fields.maybe_text("bomFormat") != "CycloneDX":
+        raise _other(name, "CycloneDX JSON", "`bomFormat` is not CycloneDX")
+    about = fields.maybe_part("metadata")
+    subject = about.maybe_part("component") if about else None
+    return PartsRead(
+        components=tuple(_component(row) for row in fields.rows("components")),
+        version=(subject.maybe_text("version") if subject else None) or "",
+        made_at=stated_time(about.maybe_text("timestamp")) if about else None,
+    )
+
+
+def read_spdx(data: bytes, name: str) -> PartsRead:
+    """Packages of an SPDX 2.2 or 2.3 document: the concluded licence, else the declared one; the subject is no part."""
+    fields = Fields(read_object(data, name=name, limit=MOST_BYTES), name)
+    if not (fields.maybe_text("spdxVersion") or "").startswith("SPDX-2."):
+        raise _other(name, "SPDX 2 JSON", "`spdxVersion` is not SPDX-2.x")
+    subjects = set(fields.texts("documentDescribes")) if fields.has("documentDescribes") else set()
+    subjects |= {
+        row.text("relatedSpdxElement")
+        for row in (fields.rows("relationships") if fields.has("relationships") else ())
+        if row.text("relationshipType") == "DESCRIBES" and row.text("spdxElementId") == "SPDXRef-DOCUMENT"
+    }
+    packages = fields.rows("packages")
+    described = [row for row in packages if row.text("SPDXID") in subjects]
+    # A document that describes each of its packages, as some tools write it, has no subject of its own.
+    parts = [row for row in packages if row not in described] if len(described) == 1 and len(packages) > 1 else packages
+    created = fields.maybe_part("creationInfo")
+    return PartsRead(
+        components=tuple(_package(row) for row in parts),
+        version=(described[0].maybe_text("versionInfo") or "") if len(described) == 1 and len(packages) > 1 else "",
+        made_at=stated_time(created.maybe_text("created")) if created else None,
+    )
+
+
+PARTS_READERS: Mapping[str, Callable[[bytes, str], PartsRead]] = {
+    "cyclonedx": read_cyclonedx,
+    "spdx": read_spdx,
+    "pip-licenses": read_pip_licenses,
+}
+"""Every form of a parts list that is understood."""
+
+
+def parts_faults(read: PartsRead, version: str, now: datetime) -> tuple[str, ...]:
+    """Why a parts list cannot be that of the release: another version, nothing in it, made in the future."""
+    found = [] if read.components else ["it lists no component: let the tool that writes it look at what is shipped"]
+    if read.version and read.version != version:
+        found.append(f"it is the parts list of version {read.version}, not of {version}: write it for this release")
+    if read.made_at is not None and read.made_at > now + _SKEW:
+        found.append(f"it was made at {time_text(read.made_at)}, which has not come yet: correct the clock")
+    return tuple(found)
+
+
+def _other(name: str, wanted: str, why: str) -> BadInput:
+    return BadInput(
+        f"not {wanted}: {why}", where=name, next_step="bind the parts list under its own format (`licences.format`)"
+    )
+
+
+def _package(row: Fields) -> LicenceSeen:
+    stated = [row.maybe_text(key) or "" for key in ("licenseConcluded", "licenseDeclared")]
+    known = next((text for text in stated if text not in ("", "NOASSERTION", "NONE")), "")
+    return LicenceSeen(f"{row.text('name')} {row.maybe_text('versionInfo') or ''}".strip(), known)
 
 
 def _component(row: Fields) -> LicenceSeen:
@@ -107,11 +186,6 @@ def _stated(choice: Fields) -> str:
     inner = choice.maybe_part("license")
     named = (inner.maybe_text("id") or inner.maybe_text("name")) if inner else choice.maybe_text("expression")
     return named or ""
-
-
-def _parts(text: str) -> Iterable[str]:
-    parts = [part.strip() for part in text.split(";")]
-    return parts if len(parts) == 1 else [_NAMES.get(part.lower(), part).replace(" ", "-") for part in parts]
 
 
 def _spdx(name: str, policy: LicencePolicy) -> str | None:

@@ -18,6 +18,7 @@ Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
 MOST_BYTES = 1 << 28
 MOST_DEPTH = 64
 MOST_CASES = 2_000_000
+MOST_STAMPS = 10_000
 
 _TOTALS = ("tests", "failures", "errors", "skipped")
 _HARMLESS = ("system-out", "system-err", "properties", "property", "output", "stacktrace", "attachments", "attachment")
@@ -43,11 +44,15 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class ReportRead:
-    """A report of a test run; `remarks` says where its own totals disagree with its cases (TR-04)."""
+    """A report of a test run; `remarks` says where its own totals disagree with its cases (TR-04).
+
+    `stamps` are the times that the report states, as written, for `made_within`.
+    """
 
     name: str
     cases: tuple[CaseResult, ...]
     remarks: tuple[str, ...] = ()
+    stamps: tuple[str, ...] = ()
 
 
 def read_junit(chunks: Iterable[bytes], name: str) -> ReportRead:
@@ -79,7 +84,19 @@ def read_junit(chunks: Iterable[bytes], name: str) -> ReportRead:
 class _Reader:
     """What the parser calls; holds the open elements and the cases found so far."""
 
-    __slots__ = ("_case", "_cases", "_depth", "_flaky", "_name", "_outcome", "_root", "_stated", "_strange", "_suites")
+    __slots__ = (
+        "_case",
+        "_cases",
+        "_depth",
+        "_flaky",
+        "_name",
+        "_outcome",
+        "_root",
+        "_stamps",
+        "_stated",
+        "_strange",
+        "_suites",
+    )
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -92,6 +109,7 @@ class _Reader:
         self._flaky = False
         self._cases: list[CaseResult] = []
         self._strange: list[str] = []
+        self._stamps: dict[str, None] = {}
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """An element begins."""
@@ -103,6 +121,8 @@ class _Reader:
             self._begin(tag)
         if tag in ("testsuite", "testsuites"):
             self._suites.append(attributes.get("name", ""))
+            if attributes.get("timestamp") and len(self._stamps) < MOST_STAMPS:
+                self._stamps[attributes["timestamp"]] = None
             if len(self._suites) == 1 + (self._root == "testsuites" and "tests" not in attributes):
                 self._stated.append(attributes)
         elif tag == "testcase":
@@ -130,11 +150,15 @@ class _Reader:
 
     def unusable(self, reason: str) -> BadInput:
         """The error that refuses this report."""
-        return BadInput(f"unusable test report: {reason}", where=self._name, next_step="give a plain JUnit XML file")
+        return BadInput(
+            f"unusable test report: {reason}",
+            where=self._name,
+            next_step="give the JUnit XML that the test runner wrote, or bind the report under its own format",
+        )
 
     def report(self) -> ReportRead:
         """Everything that was read."""
-        return ReportRead(self._name, tuple(self._cases), tuple(self._remarks()))
+        return ReportRead(self._name, tuple(self._cases), tuple(self._remarks()), tuple(self._stamps))
 
     def _begin(self, tag: str) -> None:
         if tag not in ("testsuite", "testsuites"):

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.derived import Derived, filled
-from gonogo.measure.figures import Body, share, time_text, without_none
+from gonogo.measure.figures import Body, duration_text, share, time_text, without_none
 from gonogo.measure.header import RawFile, raw_rows
 from gonogo.measure.stored_fields import Fields
 from gonogo.measure.test_reports import CaseResult
@@ -48,7 +48,7 @@ class SuiteSeen:
 
     `targets` are ids or names of the cases that were meant to run; without them all cases of the reports are, and at
     least `minimum`. `noncritical` are globs of ids that are known not to be critical. `produced_at` is when the reports
-    say they were made, None where they were made by this very execution (TR-06).
+    say they were made, None where they were made by this very execution; they may be `max_age` older than it (TR-06).
     """
 
     name: str
@@ -59,6 +59,7 @@ class SuiteSeen:
     minimum: int = 1
     noncritical: tuple[str, ...] = ()
     produced_at: datetime | None = None
+    max_age: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,10 @@ class UnreadableReport:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionSeen:
-    """All declared suites, whether or not they ran; notes by test id; remarks of the readers (TR-04)."""
+    """All declared suites, whether or not they ran; notes by test id; remarks of the readers (TR-04).
+
+    `code_coverage` is None where nothing measures it; where it does, the results pass only from `least_coverage` on.
+    """
 
     suites: tuple[SuiteSeen, ...]
     started_at: datetime
@@ -80,6 +84,7 @@ class ExecutionSeen:
     notes: Mapping[str, FailureNote] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     code_coverage: Decimal | None = None
+    least_coverage: Decimal | None = None
 
 
 def execution_body(seen: ExecutionSeen) -> Body:
@@ -93,6 +98,8 @@ def execution_body(seen: ExecutionSeen) -> Body:
             "unreadable": [{"name": report.name, "reason": report.reason} for report in seen.unreadable],
             "remarks": list(seen.remarks),
             "code_coverage": seen.code_coverage,
+            "least_code_coverage": seen.least_coverage,
+            "flaky": [row for suite in seen.suites for row in _flaky_rows(suite)],
         }
     )
     return filled(raw, derived_execution(raw))
@@ -136,6 +143,7 @@ def _suite_row(suite: SuiteSeen) -> Body:
     row: Body = {
         "name": suite.name,
         "kind": suite.kind,
+        "minimum": suite.minimum,
         "targeted": targeted,
         "executed": len(outcomes) - outcomes.count("skipped"),
         "passed": outcomes.count("passed"),
@@ -145,7 +153,14 @@ def _suite_row(suite: SuiteSeen) -> Body:
         "unlisted": len(stray),
         "raw": raw_rows(suite.raw),
     }
+    if suite.max_age:
+        row["max_age"] = duration_text(suite.max_age)
     return row if suite.produced_at is None else {**row, "produced_at": time_text(suite.produced_at)}
+
+
+def _flaky_rows(suite: SuiteSeen) -> list[Body]:
+    """Cases that failed and passed when they were repeated: they count as passed, and everybody sees it."""
+    return [{"test": case.id, "suite": suite.name} for case in suite.cases if case.flaky]
 
 
 def _is_meant(case: CaseResult, targets: frozenset[str]) -> bool:
@@ -200,10 +215,31 @@ def _status(fields: Fields, sums: Mapping[str, int]) -> str | None:
         return "fail"
     if any(failure.flag("critical") or not _is_owned(failure, ended_at) for failure in failures):
         return "fail"
-    adds_up = all(_adds_up(suite) for suite in suites)
+    if any(0 < suite.count("executed") < suite.count("minimum") for suite in suites if suite.has("minimum")):
+        return "fail"
+    covered = _is_covered(fields)
+    if covered is False:
+        return "fail"
+    adds_up = all(_adds_up(suite) for suite in suites) and covered is not None
     ran = bool(suites) and all(suite.count("executed") > 0 and suite.rows("raw") for suite in suites)
-    fresh = all((suite.maybe_moment("produced_at") or began_at) >= began_at for suite in suites)
+    fresh = all(_is_fresh(suite, began_at, ended_at) for suite in suites)
     return "pass" if ran and fresh and adds_up and not fields.rows("unreadable") else None
+
+
+def _is_covered(fields: Fields) -> bool | None:
+    """Whether the code coverage reaches its limit; True where none is demanded, None where it was not measured."""
+    least = fields.maybe_number("least_code_coverage")
+    if least is None:
+        return True
+    measured = fields.maybe_number("code_coverage")
+    return None if measured is None else measured >= least
+
+
+def _is_fresh(suite: Fields, began_at: datetime, ended_at: datetime) -> bool:
+    """Whether the reports are of this execution, or as old as the project allows, and not from the future (TR-06)."""
+    produced_at = suite.maybe_moment("produced_at")
+    allowed = suite.maybe_duration("max_age") or timedelta(0)
+    return produced_at is None or began_at - allowed <= produced_at <= ended_at
 
 
 def _adds_up(suite: Fields) -> bool:

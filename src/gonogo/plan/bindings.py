@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from gonogo.document.yaml_nodes import Pairs, read_yaml
 from gonogo.findings import Finding
-from gonogo.measure.scanner_reports import SCAN_READERS
 from gonogo.plan.announcing import read_announce
 from gonogo.plan.binding_metrics import alerting_of, metrics_of
+from gonogo.plan.check_binding import read_code_coverage, read_licences, read_scan_binding, read_suite
 from gonogo.plan.project import (
     AcceptedDrift,
     ArtifactBinding,
@@ -24,7 +24,6 @@ from gonogo.plan.project import (
     EscalationLevel,
     Freeze,
     HealthWindow,
-    Licences,
     Objective,
     OnCall,
     Operations,
@@ -32,8 +31,6 @@ from gonogo.plan.project import (
     Project,
     RolloutBinding,
     Runbook,
-    Scan,
-    Suite,
     TargetBinding,
     VersionProbe,
 )
@@ -43,8 +40,6 @@ from gonogo.plan.window_binding import read_windows
 SCHEMA = "gonogo/project/1"
 _MOMENT = "2027-01-31T22:00:00Z"
 NAME = r"[a-z0-9][a-z0-9-]{0,31}"
-FILE_STEM = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-FILE_STEM_WORDS = "a name of letters, digits, dots, hyphens and underscores"
 PLACEHOLDERS = frozenset({"environment", "release", "version", "slot", "previous", "url", "out", "python", "project"})
 TARGETS = ("caddy", "proxy", "haproxy", "nginx", "commands", "none")
 STRATEGIES = ("canary", "blue_green", "direct")
@@ -90,9 +85,11 @@ def _project(top: Section) -> Project:
         refresh=top.text("refresh", "") or None,
         alerts=top.text("alerts", "") or None,
         incidents=top.text("incidents", "") or None,
-        suites=tuple(_suite(item) for item in top.sections("tests", required=True)),
-        smoke=tuple(_suite(item) for item in top.sections("smoke", required=True)),
-        scans=tuple(_scan(item) for item in top.sections("scans", required=True)),
+        suites=tuple(read_suite(item) for item in top.sections("tests", required=True)),
+        smoke=tuple(read_suite(item) for item in top.sections("smoke", required=True)),
+        known_failures=top.text("known_failures", "") or None,
+        code_coverage=read_code_coverage(top.optional("code_coverage")),
+        scans=tuple(read_scan_binding(item) for item in top.sections("scans", required=True)),
         controls=tuple(_control(item) for item in top.sections("controls")),
         limits={name: limits.text(name) for name in limit_names},
         limit_origins={name: limits.origin_of(name) for name in limit_names},
@@ -106,7 +103,7 @@ def _project(top: Section) -> Project:
         windows=read_windows(top.optional("window")),
         notify=top.texts("notify", ()),
         announce=read_announce(top.section("announce", required=False)),
-        licences=_licences(top.optional("licences")),
+        licences=read_licences(top.optional("licences")),
         directories=_directories(top.section("directories", required=False)),
         compact_packages=top.choice("packages", ("reproducible", "compact"), "reproducible") == "compact",
         origin=top.origin,
@@ -176,36 +173,6 @@ def _command(name: str, section: Section) -> CommandBinding:
         dry_run=section.texts("dry_run") if section.has("dry_run") else None,
         secrets=section.texts("secrets", ()),
         origin=section.origin,
-    )
-    section.finish()
-    return found
-
-
-def _suite(section: Section) -> Suite:
-    found = Suite(
-        name=section.text("name"),
-        kind=section.choice("kind", ("smoke", "end_to_end", "acceptance", "regression"), "smoke"),
-        command=section.text("command"),
-        results=section.text("results", "junit.xml"),
-        at_least=section.integer("at_least", 1, least=1),
-        not_critical=section.texts("not_critical", ()),
-    )
-    section.finish()
-    return found
-
-
-def _scan(section: Section) -> Scan:
-    found = Scan(
-        name=section.text("name", pattern=FILE_STEM, kind=FILE_STEM_WORDS),
-        command=section.text("command"),
-        report=section.text("report"),
-        form=section.provider("format", tuple(SCAN_READERS), "sarif"),
-        expects=section.texts("expects", ()),
-        tool=section.text("tool", ""),
-        blocks=section.texts("blocks", ()),
-        max_age=section.seconds("max_age", Decimal(0)),
-        database=section.text("database", ""),
-        database_max_age=section.seconds("database_max_age", Decimal(86400)),
     )
     section.finish()
     return found
@@ -341,14 +308,6 @@ def _freeze(section: Section) -> Freeze:
     return found
 
 
-def _licences(section: Section | None) -> Licences | None:
-    if section is None:
-        return None
-    found = Licences(section.text("sbom"), section.texts("allowed"), section.texts("forbidden", ()), section.origin)
-    section.finish()
-    return found
-
-
 def _directories(section: Section) -> Directories:
     kind = "a folder below the project's own"
     found = Directories(
@@ -380,6 +339,8 @@ def _cross_check(project: Project, notes: Findings) -> None:
 def _used_commands(project: Project) -> Mapping[str, str]:
     used = {suite.command: f"suite `{suite.name}`" for suite in (*project.suites, *project.smoke)}
     used |= {scan.command: f"scan `{scan.name}`" for scan in project.scans}
+    if project.code_coverage:
+        used[project.code_coverage.command] = "`code_coverage`"
     extra = {
         "`refresh`": project.refresh,
         "`alerts`": project.alerts,

@@ -111,14 +111,34 @@ class CommandBinding:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A test suite: the command that runs it and the JUnit file that it leaves in `GONOGO_OUT`."""
+    """A test suite: the command that runs it, the reports that it leaves in `GONOGO_OUT` (or `stdout`), their format.
+
+    `targets` are the cases that are meant to run, empty for all; `retried` says that its runner repeats failed cases;
+    `max_age` is how much older than the run a report may be, in seconds; `limits` judge a load test (percentiles in
+    milliseconds).
+    """
 
     name: str
     kind: str
     command: str
-    results: str
+    results: tuple[str, ...]
+    form: str
     at_least: int
+    targets: tuple[str, ...]
     not_critical: tuple[str, ...]
+    retried: bool
+    max_age: Decimal
+    limits: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCoverage:
+    """The share of code that the tests ran: the command that leaves the report, its format, the least share (C18)."""
+
+    command: str
+    report: str
+    form: str
+    at_least: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,11 +278,16 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Licences:
-    """Where the release's parts list (CycloneDX) lies, and which licences (SPDX ids) may be shipped (SEC-02)."""
+    """Where the release's parts list lies, in which form, and which licences (SPDX ids) may be shipped (SEC-02).
+
+    `names` says which SPDX id a licence has that the parts list states in other words.
+    """
 
     sbom: str
+    form: str
     allowed: tuple[str, ...]
     forbidden: tuple[str, ...]
+    names: Mapping[str, str]
     origin: Origin
 
 
@@ -286,7 +311,10 @@ class Directories:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The whole of `gonogo.yaml`. `alerts` and `incidents` name the commands that list what is open, or are None."""
+    """The whole of `gonogo.yaml`. `alerts` and `incidents` name the commands that list what is open, or are None.
+
+    `known_failures` is the file in which people record causes and mitigations of failing tests, or None.
+    """
 
     name: str
     manifest: str
@@ -299,6 +327,8 @@ class Project:
     incidents: str | None
     suites: tuple[Suite, ...]
     smoke: tuple[Suite, ...]
+    known_failures: str | None
+    code_coverage: CodeCoverage | None
     scans: tuple[Scan, ...]
     controls: tuple[Control, ...]
     limits: Mapping[str, str]

@@ -1,0 +1,238 @@
+"""What tools leave behind in real life, fed to each check of the pre-deployment protocol: none of it passes its gate, and
+each message names the file, what was expected and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.one_step import Seen, look, one_check
+from tests.projects import SCRIPTS, Project, small_project
+from tests.worlds_http import Place, place
+
+TESTS = SCRIPTS["tests.sh"]
+SCAN = SCRIPTS["scan.sh"]
+OUT = "$GONOGO_OUT"
+XML, REPORT = f"{OUT}/junit.xml", f"{OUT}/bandit.json"
+GO = '{"Action":"pass","Package":"a","Test":"T","Elapsed":0.1}\\n{"Action":"pass","Package":"a","Elapsed":0.2}'
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
+    root = tmp_path_factory.mktemp("places")
+    with place(root / "staging") as staging, place(root / "production") as production:
+        yield staging, production
+
+
+@pytest.fixture
+def project(tmp_path: Path, places: tuple[Place, Place]) -> Project:
+    return small_project(tmp_path / "project", *places)
+
+
+def refused(project: Project, *words: str) -> Seen:
+    seen = look(project)
+    assert not seen.passed
+    assert seen.outcome == ""
+    for word in words:
+        assert word in seen.said, seen.said
+    return seen
+
+
+BAD_REPORTS = [
+    ("nothing", 'rm "{file}"', "left no {name}"),
+    ("an empty file", ': > "{file}"', "{name}"),
+    ("half a file", 'truncate -s 60 "{file}"', "{name}"),
+    ("a page of a proxy", 'echo "<html><body>502 Bad Gateway</body></html>" > "{file}"', "{name}"),
+    ("zero bytes", 'head -c 300 /dev/zero > "{file}"', "{name}"),
+    ("a folder", 'rm "{file}"; mkdir "{file}"', "{name}"),
+    ("a link", 'rm "{file}"; ln -s /etc/hostname "{file}"', "{name}"),
+    ("printed to stderr", 'cat "{file}" >&2; rm "{file}"', "left no {name}"),
+    ("a tool that is missing", 'rm "{file}"; no-such-tool-here', "exit status 127"),
+    ("a tool that fails", "exit 3", "exit status 3"),
+    ("a tool that is killed", "kill -9 $$", "killed by signal 9"),
+    ("a tool that hangs", "sleep 30", "time limit"),
+    ("too much", 'truncate -s 70000000 "{file}"', "{name}"),
+]
+
+
+@pytest.mark.req("TST-07", "TST-01", "TR-06")
+@pytest.mark.parametrize(("line", "word"), [row[1:] for row in BAD_REPORTS], ids=[row[0] for row in BAD_REPORTS])
+def test_no_result_of_a_suite_that_is_not_whole_and_its_own_passes(project: Project, line: str, word: str) -> None:
+    one_check(project, "tests")
+    if "sleep" in line:
+        project.edit("gonogo.yaml", "tests.sh], timeout: 20s", "tests.sh], timeout: 400ms")
+    project.write("scripts/tests.sh", TESTS + line.format(file=XML) + "\n")
+    said = refused(project, word.format(name="junit.xml")).said
+    assert "next:" in said or ";" in said
+
+
+@pytest.mark.req("SEC-01", "SC-02", "SC-04")
+@pytest.mark.parametrize(("line", "word"), [row[1:] for row in BAD_REPORTS], ids=[row[0] for row in BAD_REPORTS])
+def test_no_scan_that_is_not_whole_and_its_own_passes(project: Project, line: str, word: str) -> None:
+    one_check(project, "security")
+    if "sleep" in line:
+        project.edit("gonogo.yaml", "scan.sh], timeout: 20s", "scan.sh], timeout: 400ms")
+    project.write("scripts/scan.sh", SCAN + line.format(file=REPORT) + "\n")
+    refused(project, word.format(name="bandit.json"))
+
+
+SUITES = [
+    ("no test", '<testsuites><testsuite name="s" tests="0"/></testsuites>', "", ("executed 0 of at least 2",)),
+    (
+        "only skipped tests",
+        '<testsuite name="s"><testcase name="a"><skipped/></testcase><testcase name="b"><skipped/></testcase></testsuite>',
+        "",
+        ("executed 0 of at least 2",),
+    ),
+    ("too few tests", '<testsuite name="s"><testcase name="a"/></testsuite>', "", ("executed 1 of at least 2",)),
+    (
+        "another suite than the targeted one",
+        '<testsuite name="s"><testcase name="a"/><testcase name="b"/></testsuite>',
+        "targets: [c, d]",
+        ("coverage", "0"),
+    ),
+    (
+        "a report of last year",
+        '<testsuite name="s" timestamp="2025-01-01T10:00:00"><testcase name="a"/><testcase name="b"/></testsuite>',
+        "",
+        ("junit.xml", "before this run of the suite began", "max_age"),
+    ),
+    (
+        "a report from the future",
+        '<testsuite name="s" timestamp="2999-01-01T10:00:00Z"><testcase name="a"/><testcase name="b"/></testsuite>',
+        "",
+        ("junit.xml", "after the suite had ended", "correct the clock"),
+    ),
+    ("a report of go test under junit", GO, "", ("junit.xml", "not well-formed XML")),
+    (
+        "junit under go-test",
+        '<testsuite name="s"><testcase name="a"/><testcase name="b"/></testsuite>',
+        "format: go-test",
+        ("junit.xml",),
+    ),
+    ("a summary without requests", '{"metrics": {}}', "format: k6", ("counts no request",)),
+    (
+        "a summary without thresholds",
+        '{"metrics": {"http_reqs": {"count": 900, "rate": 30}}}',
+        "format: k6",
+        ("executed 0 of at least 2",),
+    ),
+    (
+        "a threshold that was crossed",
+        '{"metrics": {"http_reqs": {"count": 9}, "d": {"thresholds": {"p(95)<500": true, "p(90)<400": false}}}}',
+        "format: k6",
+        ("failed: d::p(95)<500",),
+    ),
+    (
+        "a load test without limits",
+        "Name,Request Count,Failure Count,95%\\nhome,10,0,20\\nAggregated,10,0,20",
+        "format: locust",
+        ("executed 0 of at least 2",),
+    ),
+    (
+        "a load test without requests",
+        "Name,Request Count,Failure Count,95%\\nAggregated,0,0,N/A",
+        'format: locust, limits: {failure_rate: 1%, "95%": 300ms}',
+        ("no request was made",),
+    ),
+    (
+        "a load test that is too slow",
+        "Name,Request Count,Failure Count,95%\\nhome,10,0,900\\nAggregated,10,0,900",
+        'format: locust, limits: {failure_rate: 1%, "95%": 300ms}',
+        ("failed: locust::95% <= 300",),
+    ),
+    (
+        "a load test without the limited figure",
+        "Name,Request Count,Failure Count\\nhome,10,0\\nAggregated,10,0",
+        'format: locust, limits: {failure_rate: 1%, "95%": 300ms}',
+        ("it has no figure `95%`",),
+    ),
+]
+
+
+@pytest.mark.req("TST-04", "TST-07", "TR-02", "TR-05", "TR-06", "C18")
+@pytest.mark.parametrize(("text", "line", "words"), [row[1:] for row in SUITES], ids=[row[0] for row in SUITES])
+def test_no_suite_that_ran_too_little_or_at_another_time_passes(
+    project: Project, text: str, line: str, words: tuple[str, ...]
+) -> None:
+    one_check(project, "tests")
+    project.write("scripts/tests.sh", f"printf '%b' '{text}' > \"{XML}\"\n")
+    if line:
+        project.edit("gonogo.yaml", "tests:\n  - {name: smoke, command: tests", f"tests:\n  - {{name: smoke, {line}, command: tests")
+    if "coverage" in words:
+        seen = look(project)
+        assert project.evidence(seen.run, "staging-test-results.json")["test_execution"]["coverage"] == 0
+        assert not seen.passed
+        return
+    refused(project, *words)
+
+
+CYCLONEDX = {
+    "bomFormat": "CycloneDX",
+    "specVersion": "1.6",
+    "metadata": {"timestamp": "2026-01-01T00:00:00Z", "component": {"name": "shop", "version": "v2"}},
+    "components": [{"name": "left-pad", "version": "1.0", "licenses": [{"license": {"id": "MIT"}}]}],
+}
+PARTS = [
+    ("no list", None, "", "sbom.cdx.json"),
+    ("an empty list", "", "", "sbom.cdx.json"),
+    ("half a list", '{"bomFormat": "CycloneDX", "comp', "", "sbom.cdx.json"),
+    ("a list without components", {**CYCLONEDX, "components": []}, "", "lists no component"),
+    ("another tool's report", [{"Name": "x", "Version": "1", "License": "MIT"}], "", "JSON object"),
+    ("CycloneDX under spdx", CYCLONEDX, "format: spdx", "not SPDX 2 JSON"),
+    ("SPDX under cyclonedx", {"spdxVersion": "SPDX-2.3", "packages": []}, "", "not CycloneDX JSON"),
+    (
+        "the list of another release",
+        {**CYCLONEDX, "metadata": {"component": {"name": "shop", "version": "v1"}}},
+        "",
+        "is the parts list of version v1, not of v2",
+    ),
+    ("a list from the future", {**CYCLONEDX, "metadata": {"timestamp": "2999-01-01T00:00:00Z"}}, "", "has not come yet"),
+]
+
+
+@pytest.mark.req("SEC-02", "SEC-01")
+@pytest.mark.parametrize(("text", "line", "words"), [row[1:] for row in PARTS], ids=[row[0] for row in PARTS])
+def test_no_parts_list_that_is_not_that_of_the_release_passes(
+    project: Project, text: object, line: str, words: str
+) -> None:
+    one_check(project, "security")
+    path = "releases/v2/sbom.cdx.json"
+    if text is None:
+        (project.root / path).unlink()
+    else:
+        project.write(path, text if isinstance(text, str) else json.dumps(text))
+    if line:
+        project.edit("gonogo.yaml", "allowed: [MIT]", f"allowed: [MIT], {line}")
+    seen = refused(project, words, path)
+    body = project.evidence(seen.run, "security-compliance-report.json")
+    assert "blocking_findings" not in body["security_scan"]
+
+
+@pytest.mark.req("SEC-02", "SC-07")
+@pytest.mark.parametrize(
+    ("stated", "counts"), [("AGPL-3.0-only", (1, 0)), ("", (0, 1)), ("Acme Terms", (0, 1)), ("MIT", (0, 0))]
+)
+def test_a_forbidden_or_unknown_licence_stops_at_the_gate(
+    project: Project, stated: str, counts: tuple[int, int]
+) -> None:
+    one_check(project, "security")
+    project.edit("gonogo.yaml", "allowed: [MIT]", "allowed: [MIT], forbidden: [AGPL-3.0-only]")
+    part = {"name": "lib", "version": "1", "licenses": [{"license": {"name": stated}}] if stated else []}
+    project.write("releases/v2/sbom.cdx.json", json.dumps({**CYCLONEDX, "components": [part]}))
+    seen = look(project)
+    body = project.evidence(seen.run, "security-compliance-report.json")
+    assert (body["licences"]["forbidden"], body["licences"]["unknown"]) == counts
+    assert seen.passed == (counts == (0, 0))
+
+
+@pytest.mark.slow
+@pytest.mark.req("TST-07")
+def test_two_hundred_megabytes_of_junit_are_refused_by_name(project: Project) -> None:
+    one_check(project, "tests")
+    case = '<testcase classname="tests.test_many" name="test_a_case_with_a_name_of_usual_length" time="0.001"/>'
+    project.write("scripts/tests.sh", f"(echo '<testsuite name=\"s\">'; yes '{case}' | head -c 209715200; echo '</testsuite>') > \"{XML}\"\n")
+    refused(project, "junit.xml", "at most")
