@@ -6,7 +6,7 @@ import json
 import os
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -19,9 +19,10 @@ from gonogo.control.viewing import RunView, view
 from gonogo.engine.driver import Stopped
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.evidence.ledger import check_chain
-from gonogo.evidence.signers import namespace
+from gonogo.evidence.signers import EngineKey, namespace
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.sshsig import sign
+from gonogo.evidence.verifying import TrustFiles
 from gonogo.evidence.statements import Answer, Signer, statement_bytes, statement_id
 from gonogo.run.machine import AwaitPeople
 from gonogo.run.state import Round, RunState
@@ -122,6 +123,11 @@ class Project:
         door = self.door()
         digest = door.load(run).state.evidence[name].digest
         return dict(read_object(door.world.vault.read(digest), name=name, limit=1 << 24))
+
+    def trust(self) -> TrustFiles:
+        """What an auditor holds who verifies this project's packages: the listed people, and the key of its engine."""
+        world = self.door().world
+        return TrustFiles(replace(world.ring(), engines=(EngineKey("local", public_key(world.key.public_line())),)))
 
     def chain_problems(self, run: RunId) -> tuple[str, ...]:
         """What is wrong with the hash chain of a run; nothing where it is whole."""

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.run.events import Recorded, TaskFinished, TrafficMoved
-from gonogo.run.machine import AwaitPeople, Perform, Record, WaitUntil, decide
+from gonogo.evidence.verifying import VERIFIED, verify_package
+from gonogo.run.events import DecisionRequested, Recorded, TaskFinished, TrafficMoved
+from gonogo.run.machine import AwaitPeople, Over, Perform, Record, WaitUntil, decide
 from gonogo.run.state import RunState
-from gonogo.terms import RunId
+from gonogo.terms import Person, RunId
 from tests.command_line import gonogo
-from tests.projects import Project, small_project
+from tests.projects import REQUESTER, Project, add_release, small_project
 from tests.worlds_http import place
 
 HOUR = timedelta(hours=1)
@@ -96,6 +97,73 @@ def test_a_rollout_that_the_end_of_its_window_catches_is_taken_back_where_the_po
     caught = next_records(opened.plan, opened.state, ends)
     assert caught == "window_closed"
     assert next_records(opened.plan, opened.state, datetime.now(UTC)) == ""
+
+
+@pytest.mark.req("WIN-02")
+def test_the_glass_is_broken_by_listed_people_with_a_reason_and_their_statement_is_used_once(project: Project) -> None:
+    opens = datetime.now(UTC).replace(microsecond=0) + HOUR
+    plan_windows(project, f"{{start: {opens.isoformat()}, end: {(opens + HOUR).isoformat()}}}")
+    run, _ = until_it_waits(project)
+    refused = gonogo("break-glass", run, "-C", project.root)
+    assert (refused.code, refused.err.splitlines()[0]) == (2, "gonogo: nobody may break the glass here: the approvers name no `break_glass` decision")
+    project.door().abort(run, "another one follows", Person(REQUESTER))
+    project.go_on(run)
+
+    project.edit("config/release-approvers.yaml", "  resume:", "  break_glass: {all_of: [release_manager]}\n  resume:")
+    run, _ = until_it_waits(project)
+    asked = gonogo("break-glass", run, "-C", project.root)
+    assert (asked.code, asked.out.split(";")[0]) == (0, "asked: break_glass-1")
+    again = project.door().drive(run, patient=False, listener=lambda state, entry: None)
+    assert isinstance(again, WaitUntil), "to ask is not to be permitted"
+    [waiting] = [item for item in project.view(run).waiting if item.point == "break_glass"]
+    assert "release_manager" in waiting.missing[0]
+    project.sign(run, project.state(run).rounds["break_glass-1"], "rm1", decision="go", reason="customers wait for it")
+    ended = project.go_on(run)
+    assert isinstance(ended, Over), project.view(run).halt
+    assert ended.outcome == "released"
+    state = project.state(run)
+    assert state.rounds["break_glass-1"].status == "used"
+    data = project.door().world.vault.read(state.packages["deployment"].sha256, limit=1 << 30)
+    found = verify_package(data, project.trust(), datetime.now(UTC), anchor_needed=False)
+    assert found.exit_code == VERIFIED, found
+
+
+@pytest.mark.req("ROL-01")
+def test_a_step_that_people_promote_is_held_until_they_sign_and_a_no_go_takes_production_back(project: Project) -> None:
+    project.edit("gonogo.yaml", "rollout: {steps: [5, 50, 100],", "rollout: {steps: [5, 50, 100], promotions: [auto, manual],")
+    project.edit("config/release-approvers.yaml", "  resume:", "  promotion: {all_of: [sre_lead]}\n  resume:")
+    percents = []
+
+    def sign_when_asked(state: RunState, entry: Recorded) -> None:
+        if isinstance(entry.event, TrafficMoved):
+            percents.append(entry.event.percent)
+        if isinstance(entry.event, DecisionRequested) and entry.event.point == "promotion":
+            assert percents[-1] == 50, "asked in the step that is promoted by people"
+            project.sign(run, state.rounds[entry.event.round], "sre1", decision="go", reason="it looks well")
+
+    run = project.begin("production-deployment")
+    while isinstance(stopped := project.door().drive(run, patient=False, listener=sign_when_asked), AwaitPeople):
+        project.sign_all(run)
+    assert isinstance(stopped, Over), project.view(run).halt
+    assert (stopped.outcome, percents[-1]) == ("released", 100)
+    assert project.state(run).rounds["promotion-1"].status == "used"
+    assert b"beyond 50 % of the traffic" in project.door().world.vault.read(project.state(run).rounds["promotion-1"].request)
+
+    add_release(project.root, "v3")
+    project.release("pre-deployment", "v3")
+    percents.clear()
+
+    def refuse_when_asked(state: RunState, entry: Recorded) -> None:
+        if isinstance(entry.event, TrafficMoved):
+            percents.append(entry.event.percent)
+        if isinstance(entry.event, DecisionRequested) and entry.event.point == "promotion":
+            project.sign(run, state.rounds[entry.event.round], "sre1", decision="no_go", reason="the graphs frighten me")
+
+    run = project.begin("production-deployment", "v3")
+    while isinstance(stopped := project.door().drive(run, patient=False, listener=refuse_when_asked), AwaitPeople):
+        project.sign_all(run)
+    assert isinstance(stopped, Over), project.view(run).halt
+    assert (stopped.outcome, percents) == ("rolled_back", [5, 50, 0])
 
 
 def next_records(plan: object, state: RunState, now: datetime) -> str:

@@ -56,18 +56,13 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
         yield Released(found, found.release(PRE), found.release(PRODUCTION))
 
 
-def trust_of(door: Door) -> TrustFiles:
-    engine = EngineKey("local", public_key(door.world.key.public_line()))
-    return TrustFiles(replace(door.world.ring(), engines=(engine,)))
-
-
 def package(project: Project, run: RunId, kind: str) -> bytes:
     door = project.door()
     return door.world.vault.read(door.load(run).state.packages[kind].sha256, limit=1 << 30)
 
 
 def verified(project: Project, data: bytes) -> Verification:
-    return verify_package(data, trust_of(project.door()), datetime.now(UTC), anchor_needed=False)
+    return verify_package(data, project.trust(), datetime.now(UTC), anchor_needed=False)
 
 
 @pytest.mark.req("PRE-01", "ROL-01", "GAT-01")

@@ -26,6 +26,7 @@ from gonogo.evidence.signers import Kind, namespace
 from gonogo.evidence.sshkeys import PublicKey, public_key
 from gonogo.evidence.statements import Answer, Signer, statement_bytes, statement_id
 from gonogo.run.asking import rule_of
+from gonogo.run.machine import BREAK_GLASS
 from gonogo.run.state import Round
 from gonogo.terms import Person, RunId
 
@@ -103,6 +104,8 @@ def approve(options: ApproveOptions) -> int:
     """Sign a go (or no-go) at a decision POINT of RUN."""
     if options.no_go and not options.reason:
         raise WrongUsage("a no-go needs a reason", next_step="say why with --reason TEXT")
+    if options.point.startswith(BREAK_GLASS) and not options.reason:
+        raise WrongUsage("the glass is broken for a reason", next_step="say why with --reason TEXT")
     decision = "no_go" if options.no_go else "go"
     asked = Question(options.folder, options.run, options.point, Kind.APPROVAL, options.yes, options.as_json)
     hand = Hand(options.key, options.role, options.comment)

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("gonogo.cli.running", "Open a run of a protocol for a release, and drive it."),
     "status": ("gonogo.cli.looking", "Show where runs are, whom they wait for, why they halted."),
     "window": ("gonogo.cli.windows", "Show when production may be touched, and whether it may now."),
+    "break-glass": ("gonogo.cli.windows", "Ask that a run may begin in production outside its window."),
     "approve": ("gonogo.cli.deciding", "Sign a go or no-go, and record it."),
     "acknowledge": ("gonogo.cli.deciding", "Acknowledge a change freeze, and record it."),
     "attest": ("gonogo.cli.deciding", "State a fact that only a person can state, and record it."),

@@ -84,6 +84,8 @@ class Progress:
                     f"    judge: {event.answer.upper()} {self._text(event.detail)}",
                     _colour(good=event.answer == "go"),
                 )
+            case happened.RolloutPromoted():
+                return (f"    step {event.step + 1} may be left: people signed ({event.round})", "green")
             case happened.RollbackBegun():
                 return (f"  ROLLING BACK ({event.trigger}: {event.cause})", "red")
             case happened.RollbackFinished():

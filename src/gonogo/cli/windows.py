@@ -1,4 +1,4 @@
-"""`gonogo window`: when production may be touched, and whether it may now (WIN-01, WIN-02)."""
+"""`gonogo window` and `break-glass`: when production may be touched, and how people let it begin all the same."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ from pathlib import Path
 
 import click
 
-from gonogo.cli.opened import door_at
+from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json
-from gonogo.cli.shared_options import json_option, project_option, run_argument
+from gonogo.cli.shared_options import (
+    actor_of,
+    actor_option,
+    json_option,
+    needed_run_argument,
+    project_option,
+    run_argument,
+)
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.evidence.ledger import time_text
 from gonogo.plan.windows import Windows, closing, denied_by, next_opening, said
+from gonogo.run.machine import BREAK_GLASS
 from gonogo.terms import Json, RunId
 
 OPEN, CLOSED = 0, 3
@@ -64,3 +72,32 @@ def _body(planned: Windows | None, now: datetime) -> dict[str, Json]:
         "at_end": planned.at_end if planned else None,
         "windows": list(said(planned, now)) if planned else [],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class GlassOptions:
+    """What `gonogo break-glass` takes."""
+
+    run: str
+    who: str
+    folder: Path
+    as_json: bool
+
+
+@click.command("break-glass")
+@needed_run_argument
+@actor_option
+@project_option
+@json_option
+@taking(GlassOptions)
+def break_glass(options: GlassOptions) -> int:
+    """Ask that RUN may begin in production outside its window; people of `decisions.break_glass` sign."""
+    door = door_at(options.folder)
+    run = run_named(door, options.run)
+    name = door.ask_break_glass(run, actor_of(options.who))
+    following = f"gonogo approve {run} {BREAK_GLASS} --key YOUR-KEY --reason TEXT"
+    if options.as_json:
+        say_json({"run": run, "round": name, "next": following})
+    else:
+        say(f"asked: {name}; whoever may grant it signs with: {following}")
+    return 0

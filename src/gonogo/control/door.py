@@ -18,6 +18,7 @@ from gonogo.engine.bench import World
 from gonogo.engine.dissenting import ask_dissent
 from gonogo.engine.driver import Driver, Listener, Stopped
 from gonogo.engine.people import people_now
+from gonogo.engine.permitting import ask_break_glass
 from gonogo.engine.resuming import ask_outcome, ask_resume, lift
 from gonogo.engine.waiving import Wish, ask_waiver
 from gonogo.errors import Busy, Refused
@@ -135,6 +136,10 @@ class Door:
     def ask_dissent(self, run: RunId, actor: Actor) -> str:
         """Open a round for an objection that stops nothing; gives its name."""
         return ask_dissent(self.world, self._open(run).plan, run, actor)
+
+    def ask_break_glass(self, run: RunId, actor: Actor) -> str:
+        """Open the round whose signatures let a run begin in production outside its window; gives its name."""
+        return ask_break_glass(self.world, self._open(run).plan, run, actor)
 
     def lift(self, run: RunId, name: str, actor: Actor) -> None:
         """Lift the halt by the recorded statements of round `name`."""

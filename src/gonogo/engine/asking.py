@@ -178,6 +178,12 @@ def meaning_of(bench: Bench, kind: Kind, point: str, stated: str = "") -> str:
             return f"I object to the release of {what}; this is on record and stops nothing."
         case Kind.RESUME:
             return f"I lift the halt of {bench.run} ({what})."
+        case _ if point == "promotion":
+            rolling = bench.state.rollings.get(bench.task.id)
+            percent = rolling.progress.percent if rolling else 0
+            return f"I let the rollout of {what} go beyond {percent} % of the traffic."
+        case _ if point == "break_glass":
+            return f"I let {what} begin in production outside its deployment window."
         case _ if point == "production":
             return f"I approve the deployment of {what} to production."
         case _ if point == "readiness":

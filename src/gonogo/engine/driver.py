@@ -17,6 +17,7 @@ from gonogo.engine.crash_points import RECORDED
 from gonogo.engine.gating import judge_gate
 from gonogo.engine.looking import look
 from gonogo.engine.performing import perform
+from gonogo.engine.permitting import permit
 from gonogo.engine.sampling import sample
 from gonogo.engine.sealing import seal_package
 from gonogo.engine.settling import settle
@@ -28,6 +29,7 @@ from gonogo.ports import Moved
 from gonogo.run.events import Recorded, RolloutJudged, RunClosed, RunHalted, TaskFinished, recorded
 from gonogo.run.machine import (
     Ask,
+    AskPromotion,
     AwaitPeople,
     JudgeGate,
     Look,
@@ -35,6 +37,7 @@ from gonogo.run.machine import (
     Over,
     Parked,
     Perform,
+    PromoteStep,
     Record,
     Sample,
     SealPackage,
@@ -148,6 +151,8 @@ class Driver:
                 sample(self._bench(state, task.id, attempt), act)
             case SealPackage(task, attempt):
                 seal_package(self._bench(state, task.id, attempt))
+            case AskPromotion(task, attempt) | PromoteStep(task, attempt):
+                permit(self._bench(state, task.id, attempt), act)
             case UseWaiver(task, attempt, asked):
                 use_waiver(self._bench(state, task.id, attempt), asked)
             case Record():

@@ -23,6 +23,7 @@ from gonogo.engine.crash_points import (
     RESULT_RECORDED,
     RESULT_THERE,
 )
+from gonogo.engine.permitting import glass_broken
 from gonogo.engine.using import verified_for_use
 from gonogo.engine.writing import append, blob, write
 from gonogo.errors import GonogoError, OutcomeUnknown, Refused
@@ -69,12 +70,15 @@ def _execute(bench: Bench, act: Perform, command: Execute) -> None:
         fail(bench, act.start, str(error), "task_failed")
         return
     try:
+        glass = glass_broken(bench)
         consumed = verified_for_use(bench, bench.world.clock.now()) if bench.task.consumes else ()
     except Refused as error:
         _void(bench, str(error))
         return
+    if glass is None:
+        return  # The window closed this very moment: what is decided next is to wait for the next one.
     environment = command.environment if command.effect is not Effect.NONE else ""
-    fence = _intend(bench, act, environment, argv_digest(spec.argv), consumed)
+    fence = _intend(bench, act, environment, argv_digest(spec.argv), (*consumed, *glass))
     bench.world.crash(INTENT_COMMITTED)
     try:
         bench.world.commands.start(key, replace(spec, fence=fence))

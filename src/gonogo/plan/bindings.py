@@ -204,9 +204,22 @@ def _rollout(section: Section) -> RolloutBinding:
         ),
         latency_margin=Decimal(section.text("latency_margin", "1.03", pattern=r"[1-9]\d?(\.\d+)?", kind="a factor")),
         latency=section.flag("latency", default=True),
+        promotions=section.texts("promotions", ()),
+        early=section.flag("early", default=False),
     )
+    _check_promotions(found, section)
     section.finish()
     return found
+
+
+def _check_promotions(found: RolloutBinding, section: Section) -> None:
+    steps = 1 if found.strategy == "blue_green" else len(found.steps) - 1
+    if found.promotions and (len(found.promotions) != steps or set(found.promotions) - {"auto", "manual"}):
+        section.notes.error(
+            WRONG_VALUE,
+            f"`rollout.promotions` must say auto or manual for each step that is left: {steps} here",
+            section.origin_of("promotions"),
+        )
 
 
 def _health(section: Section) -> HealthWindow:

@@ -25,7 +25,7 @@ from gonogo.plan.gates import bind_gate
 from gonogo.plan.graph import Graph, graph_of
 from gonogo.plan.guarding import claims_of
 from gonogo.plan.linting import findings_beside_bindings
-from gonogo.plan.model import Decide, Effect, Execute, GateRule, Judge, Measure, Plan, Stage, Task
+from gonogo.plan.model import Decide, Effect, Execute, GateRule, Judge, Measure, Plan, Roll, Stage, Task
 from gonogo.plan.project import Project
 from gonogo.plan.proof import Certificate, Claim, prove
 from gonogo.plan.reading import Findings
@@ -370,6 +370,14 @@ class Builder:
                 if isinstance(task.act, Decide):
                     found[task.act.point] = self._rule(task.act, stage.origin)
         found["resume"] = self.ring.rule("resume") or DEFAULT_RULE
+        manual = "manual" in self.project.rollout.promotions and any(
+            isinstance(task.act, Roll) for stage in stages for task in stage.tasks
+        )
+        if manual:
+            found["promotion"] = self._rule(Decide("promotion", "approval"), self.project.origin)
+        for point in ("promotion", "break_glass"):
+            rule = self.ring.rule(point)
+            found |= {point: rule} if rule else {}
         return found
 
     def _rule(self, act: Decide, origin: Origin) -> DecisionRule:

@@ -174,7 +174,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class RolloutBinding:
-    """How production traffic moves; all times in seconds."""
+    """How production traffic moves; all times in seconds. `promotions` says of each step but the last who ends it."""
 
     strategy: str
     steps: tuple[int, ...]
@@ -185,6 +185,8 @@ class RolloutBinding:
     error_margin: Decimal
     latency_margin: Decimal
     latency: bool
+    promotions: tuple[str, ...]
+    early: bool
 
 
 @dataclass(frozen=True, slots=True)

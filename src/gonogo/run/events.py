@@ -222,6 +222,16 @@ class RolloutJudged:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutPromoted:
+    """People let a rollout leave a step; `round` is where they signed."""
+
+    task: str
+    attempt: int
+    step: int
+    round: str
+
+
+@dataclass(frozen=True, slots=True)
 class FreezeBegun:
     """The change freeze holds from now on."""
 
@@ -356,6 +366,7 @@ Event: TypeAlias = (
     | TrafficMoved
     | MetricsSampled
     | RolloutJudged
+    | RolloutPromoted
     | FreezeBegun
     | FreezeEnded
     | RollbackBegun
@@ -389,6 +400,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "traffic.moved": TrafficMoved,
     "metrics.sampled": MetricsSampled,
     "rollout.judged": RolloutJudged,
+    "rollout.promoted": RolloutPromoted,
     "freeze.begun": FreezeBegun,
     "freeze.ended": FreezeEnded,
     "rollback.begun": RollbackBegun,

@@ -25,8 +25,18 @@ from gonogo.run.events import (
     RunHalted,
     TaskFinished,
 )
-from gonogo.run.rolling import HoldUntil, Judged, MoveTo, RollDone, RollFailed, Rolling, next_in_roll, next_in_watch
-from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, slots_of
+from gonogo.run.rolling import (
+    AskStep,
+    HoldUntil,
+    Judged,
+    MoveTo,
+    RollDone,
+    RollFailed,
+    Rolling,
+    next_in_roll,
+    next_in_watch,
+)
+from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, slots_of, usable_round
 from gonogo.run.waiving import complete_waiver
 
 
@@ -127,6 +137,24 @@ class UseWaiver:
 
 
 @dataclass(frozen=True, slots=True)
+class AskPromotion:
+    """Ask people whether a rollout may leave its present step."""
+
+    task: Task
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteStep:
+    """People signed that a rollout may leave step `step`: verify it again and use it up."""
+
+    task: Task
+    attempt: int
+    round: Round
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class Parked:
     """The run stands still until a person lifts the halt."""
 
@@ -140,6 +168,9 @@ class Over:
     outcome: str
 
 
+PROMOTION = "promotion"
+BREAK_GLASS = "break_glass"
+
 NextAct: TypeAlias = (
     Perform
     | Settle
@@ -152,6 +183,8 @@ NextAct: TypeAlias = (
     | WaitUntil
     | Record
     | UseWaiver
+    | AskPromotion
+    | PromoteStep
     | Parked
     | Over
 )
@@ -275,7 +308,7 @@ def _begin(plan: Plan, state: RunState, stage: Stage, task: Task, now: datetime)
         case Measure():
             return Look(task, attempt)
         case Execute() | Route():
-            closed = _outside_the_window(plan, task, attempt, now)
+            closed = _outside_the_window(plan, state, task, attempt, now)
             if closed is not None:
                 return closed
             return Perform(task, attempt, state.starts.get(task.id, 0) + 1, _percent(task))
@@ -291,17 +324,33 @@ def _begin(plan: Plan, state: RunState, stage: Stage, task: Task, now: datetime)
             return _watching(plan, state, task, attempt, now)
 
 
-def _outside_the_window(plan: Plan, task: Task, attempt: int, now: datetime) -> WaitUntil | Record | None:
+def _outside_the_window(plan: Plan, state: RunState, task: Task, attempt: int, now: datetime) -> NextAct | None:
     """Production is first touched inside a window only (WIN-02); the way back is never held up by one."""
     windows = plan.project.windows
     why = denied_by(windows, now) if windows is not None and task.consumes == "production" else ""
     if windows is None or not why:
+        return None
+    broken = usable_round(state, BREAK_GLASS)
+    if broken is not None and now < time_of(broken.expires_at) and not who_is_missing(plan, broken):
         return None
     opening = next_opening(windows, now)
     if opening is None:
         why += " and none opens within 400 days\n  next: correct `window` in gonogo.yaml and open a new run"
         return Record(_finished(task, attempt, "failed", {"cause": "no_window"}), why)
     return WaitUntil(opening, why, far=True)
+
+
+def outside_its_window(plan: Plan, state: RunState, now: datetime) -> Task | None:
+    """The task of a run that waits for a deployment window; None where it waits for none."""
+    act = decide(plan, state, now)
+    if not isinstance(act, WaitUntil) or not act.far:
+        return None
+    return next(task for stage in plan.stages for task in stage.tasks if _is_open(state, task))
+
+
+def _is_open(state: RunState, task: Task) -> bool:
+    known = state.tasks.get(task.id)
+    return known is None or known.outcome != "ok"
 
 
 def _percent(task: Task) -> int:
@@ -349,12 +398,30 @@ def _rolling(plan: Plan, state: RunState, task: Task, attempt: int, now: datetim
             return Perform(task, attempt, state.starts.get(task.id, 0) + 1, percent, step)
         case HoldUntil(moment, step, why):
             return _sample_or_wait(task, attempt, known.samples if known else 0, step, moment, now, why)
+        case AskStep(moment, step, why):
+            asked = _promotion(plan, state, task, attempt, step, now)
+            return asked or _sample_or_wait(task, attempt, known.samples if known else 0, step, moment, now, why)
         case Judged(event, detail):
             return Record(event, detail)
         case RollDone():
             return Record(_finished(task, attempt, "ok", {}))
         case RollFailed(cause, why):
             return Record(_finished(task, attempt, "failed", {"cause": cause}), why)
+
+
+def _promotion(plan: Plan, state: RunState, task: Task, attempt: int, step: int, now: datetime) -> NextAct | None:
+    """What the people say to leaving a step; None while nobody has answered (the step is sampled meanwhile)."""
+    if PROMOTION not in plan.decisions:
+        return None
+    asks = [item for item in state.rounds.values() if item.point == PROMOTION and item.attempt == attempt]
+    asked = asks[-1] if asks else None
+    if asked is None or asked.status != "open":
+        return AskPromotion(task, attempt)
+    if any(answer.decision == "no_go" for answer in asked.answers):
+        return Record(_finished(task, attempt, "failed", {"cause": "no_go"}), f"no-go at {asked.name}")
+    if now >= time_of(asked.expires_at):
+        return Record(DecisionExpired(asked.name))
+    return None if who_is_missing(plan, asked) else PromoteStep(task, attempt, asked, step)
 
 
 def _caught_by_its_end(plan: Plan, known: Rolling | None, now: datetime) -> str:

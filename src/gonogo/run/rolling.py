@@ -19,7 +19,7 @@ from gonogo.plan.project import RolloutBinding
 from gonogo.protocol.threshold import Op
 from gonogo.run import rollout
 from gonogo.run.counters import PodCounters, Reading, Snapshot, tick_between
-from gonogo.run.events import Event, MetricsSampled, Recorded, RolloutJudged, TrafficMoved
+from gonogo.run.events import Event, MetricsSampled, Recorded, RolloutJudged, RolloutPromoted, TrafficMoved
 from gonogo.run.judging import JudgeAnswer, JudgeKind, begin, observe, verdict
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule, NoHarm
 from gonogo.run.judging_state import JudgeState
@@ -83,6 +83,15 @@ class HoldUntil:
 
 
 @dataclass(frozen=True, slots=True)
+class AskStep:
+    """A person has to let step `step` be left; until then it is sampled at `moment` as ever."""
+
+    moment: datetime
+    step: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """The judge's answer changed and is worth an entry of its own."""
 
@@ -103,16 +112,17 @@ class RollFailed:
     why: str
 
 
-RollAct: TypeAlias = MoveTo | HoldUntil | Judged | RollDone | RollFailed
+RollAct: TypeAlias = MoveTo | HoldUntil | AskStep | Judged | RollDone | RollFailed
 
 
 def strategy_of(binding: RolloutBinding) -> rollout.Strategy:
     """The strategy that a project binds, as the value that decides."""
     hold = _ms(binding.hold)
     patience = _ms(binding.patience)
+    promotions = tuple(rollout.Promotion(word) for word in binding.promotions)
     if binding.strategy == "blue_green":
-        return rollout.BlueGreen(0, hold, rollout.Promotion.AUTO, patience)
-    return rollout.Canary(binding.steps, hold, patience_ms=patience, early=False)
+        return rollout.BlueGreen(0, hold, next(iter(promotions), rollout.Promotion.AUTO), patience)
+    return rollout.Canary(binding.steps, hold, promotions, patience_ms=patience, early=binding.early)
 
 
 def step_percent(plan: Plan, step: int) -> int:
@@ -142,6 +152,8 @@ def rolled(plan: Plan, slots: tuple[str, str], known: Rolling | None, entry: Rec
             return _with_sample(plan, found, event, entry.at)
         case RolloutJudged() if known is not None:
             return replace(known, told=event.answer)
+        case RolloutPromoted() if known is not None:
+            return replace(known, progress=rollout.promoted(known.progress, event.step))
         case _:
             assert known is not None
             return known
@@ -254,8 +266,10 @@ def next_in_roll(plan: Plan, known: Rolling | None, now: datetime) -> RollAct:
     match rollout.next_act(strategy_of(binding), known.progress, _at(now)):
         case rollout.MoveTraffic(percent, step):
             return MoveTo(step, percent)
-        case rollout.Hold(_, step, why) | rollout.AwaitPromotion(step, _, why):
+        case rollout.Hold(_, step, why):
             return HoldUntil(_next_tick(known, binding.tick, now), step, why)
+        case rollout.AwaitPromotion(step, _, why):
+            return AskStep(_next_tick(known, binding.tick, now), step, why)
         case rollout.Finished():
             return RollDone()
         case rollout.Undo(reason) | rollout.RolledBack(reason):

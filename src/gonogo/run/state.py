@@ -183,7 +183,9 @@ def advance(plan: Plan, state: RunState, entry: Recorded) -> RunState:
     match entry.event:
         case happened.TaskIntended() | happened.TaskFinished() | happened.TaskSettled():
             return _with_task(plan, state, entry)
-        case happened.TrafficMoved() | happened.MetricsSampled() | happened.RolloutJudged():
+        case (
+            happened.TrafficMoved() | happened.MetricsSampled() | happened.RolloutJudged() | happened.RolloutPromoted()
+        ):
             return _with_rolling(plan, state, entry)
         case happened.EvidenceSealed() | happened.GateJudged() | happened.PackageSealed():
             return _with_record(state, entry)
@@ -261,7 +263,8 @@ def _touches_production(task: Task) -> bool:
 
 def _with_rolling(plan: Plan, state: RunState, entry: Recorded) -> RunState:
     event = entry.event
-    assert isinstance(event, happened.TrafficMoved | happened.MetricsSampled | happened.RolloutJudged)
+    rolls = happened.TrafficMoved | happened.MetricsSampled | happened.RolloutJudged | happened.RolloutPromoted
+    assert isinstance(event, rolls)
     task = task_of(plan, event.task)
     if not isinstance(task.act, Roll | Watch):
         return state
