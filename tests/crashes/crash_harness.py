@@ -25,6 +25,7 @@ from pathlib import Path
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.control.assembling import CRASH_VARIABLE, TRACE_VARIABLE
+from gonogo.control.checkpoints_held import checkpoints_held
 from gonogo.control.door import Door
 from gonogo.control.viewing import expected_views
 from gonogo.engine.crash_points import (
@@ -312,7 +313,6 @@ ONCE: Mapping[str, tuple[str, ...]] = {
     "run.closed": ("outcome",),
     "message.announced": ("prefix", "phase"),
     "package.sealed": ("package",),
-    "checkpoint.made": (),
 }
 """Events that a crash may neither lose nor double, with the fields that make each what it is."""
 
@@ -342,6 +342,9 @@ def faults(stage: Stage, run: RunId, door: Door | None = None) -> list[str]:
     door = door or stage.project.door()
     opened = door.load(run)
     found = list(check_chain(entry.line for entry in opened.entries))
+    # An act that begins anew has a new intent, and each intent its own signed checkpoint.
+    signed = checkpoints_held(door, run, opened.plan.ring.site, opened.entries)
+    found += [] if signed.ok else [signed.detail]
     starts = Counter(
         (str(entry.data["task"]), str(entry.data["attempt"]), str(entry.data["start"]))
         for entry in opened.entries

@@ -15,7 +15,9 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
-from gonogo.evidence.note import NoteKey
+from gonogo.control.checkpoints_held import checkpoints_held
+from gonogo.evidence.ledger import Entry, next_entry
+from gonogo.evidence.note import NoteKey, verify_note
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.tlog_proof import read_proof
 from gonogo.evidence.wire import strings
@@ -202,3 +204,45 @@ def test_the_package_shows_that_its_run_is_one_of_the_population(left: Left) -> 
     assert proven.entry == door.world.journal.site()[proven.entry.seq]
     assert proven.entry.data["run"] == left.run
     assert json.loads(left.files["seal.json"])["predicate"]["site_log"] == {"origin": ring.site, "index": proven.entry.seq}
+
+
+POINTS = ("gate.judged", "approval.requested", "approval.recorded", "task.intended")
+
+
+@pytest.mark.req("EVS-16", "A15")
+def test_the_log_is_signed_at_each_judgement_request_record_and_intent_and_at_its_close(left: Left) -> None:
+    door = left.project.door()
+    entries = door.load(left.run).entries
+    made = {entry.data["size"] for entry in entries if entry.type == "checkpoint.made"}
+    for kind in POINTS:
+        points = [entry for entry in entries if entry.type == kind]
+        assert points, kind
+        for point in points:
+            signed = next(entry for entry in entries[point.seq :] if entry.type == "checkpoint.made")
+            between = {entry.type for entry in entries[point.seq + 1 : signed.seq]}
+            assert between <= {"task.finished"}, f"{kind}: {between}"
+            assert signed.data["size"] == signed.seq
+    (closed,) = [entry for entry in door.world.journal.site() if entry.type == "run.closed"]
+    ring = door.load(left.run).plan.ring
+    raw = strings(public_key(door.world.key.public_line()).blob, 2, "the engine key")[1]
+    note = verify_note(door.world.vault.read(closed.data["checkpoint_sha256"]), NoteKey(ring.site, raw))
+    assert (note.size, note.origin) == (len(entries), f"{ring.site}/{left.run}")
+    assert len(made) > 10
+
+
+@pytest.mark.req("EVS-16", "t05_rewrite_log")
+def test_a_log_that_was_written_anew_differs_from_what_was_signed(left: Left) -> None:
+    door = left.project.door()
+    opened = door.load(left.run)
+    site = opened.plan.ring.site
+    whole = checkpoints_held(door, left.run, site, opened.entries)
+    assert whole.ok, whole.detail
+    anew: list[Entry] = []
+    for entry in opened.entries:
+        data = {**entry.data, "host": "another"} if entry.type == "run.opened" else entry.data
+        last = anew[-1] if anew else None
+        anew.append(next_entry(last, ts=entry.ts, type=entry.type, actor=entry.actor, data=data))
+    found = checkpoints_held(door, left.run, site, anew)
+    assert not found.ok
+    assert "differs from what was signed" in found.detail
+    assert not checkpoints_held(door, left.run, "another-site", opened.entries).ok

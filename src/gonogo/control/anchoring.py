@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ from gonogo.adapters.witness_folder import FolderWitness, vkey_line
 from gonogo.adapters.witness_http import PATH
 from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
-from gonogo.engine.placing import signed_checkpoint
+from gonogo.engine.checkpointing import signed_checkpoint
 from gonogo.errors import Broken, GonogoError, Tampered, WrongUsage
 from gonogo.evidence.anchor_rules import BRANCH
 from gonogo.evidence.ledger import Entry
@@ -67,11 +68,7 @@ def anchor(door: Door, run: RunId, place: str, actor: Actor) -> tuple[Anchored, 
     """
     opened = door.load(run)
     site = opened.plan.ring.site
-    handed = [
-        (door.world.vault.read(event.note_sha256), opened.entries)
-        for entry in opened.entries
-        if isinstance(event := recorded(entry).event, CheckpointMade)
-    ]
+    handed = [(door.world.vault.read(event.note_sha256), opened.entries) for event in _of_sealings(opened.entries)]
     log = door.world.journal.site()
     if log:
         handed.append((signed_checkpoint(door.world, site, site, log), log))
@@ -84,6 +81,12 @@ def anchor(door: Door, run: RunId, place: str, actor: Actor) -> tuple[Anchored, 
                 made.append(found)
                 _record(door, found, actor)
     return tuple(made)
+
+
+def _of_sealings(entries: Sequence[Entry]) -> list[CheckpointMade]:
+    """The checkpoints that packages were sealed with: the entry right before that of the package."""
+    found = [recorded(entry).event for entry, after in pairwise(entries) if after.type == "package.sealed"]
+    return [event for event in found if isinstance(event, CheckpointMade)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +220,7 @@ def _sealed(door: Door, run: RunId) -> bool:
 def _standing(door: Door, run: RunId) -> Standing:
     try:
         entries = door.world.journal.entries(run)
-        made = [event for entry in entries if isinstance(event := recorded(entry).event, CheckpointMade)]
+        made = _of_sealings(entries)
     except GonogoError as error:
         return Standing(run, anchored=False, detail=error.what)
     kept = list(_kept(door))

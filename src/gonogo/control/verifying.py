@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from gonogo.control.checkpoints_held import checkpoints_held
 from gonogo.control.cleaning import expired
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
@@ -59,6 +60,7 @@ def _checks(door: Door, run: RunId, now: datetime) -> Iterator[Check]:
         stored = f"{len(wanted(entries) & gone.keys())} files {EXPIRED} by entry {over[-1]} of the site's log"
     yield Check("files", ok=not lost, detail="; ".join(lost[:3]) or stored)
     yield Check("plan", ok=True, detail=f"compiles to sha256 {opened.plan.digest}")
+    yield checkpoints_held(door, run, opened.plan.ring.site, entries)
     edited = view(door.world, opened).edited
     yield Check("views", ok=not edited, detail="; ".join(edited[:3]) or "none was edited by hand")
     yield from _packages(door, opened, now, gone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gonogo.engine.bench import World
+from gonogo.engine.checkpointing import write_marked
 from gonogo.engine.crash_points import STATEMENT_RECORDED, STATEMENT_VERIFIED
 from gonogo.errors import GonogoError, Refused
 from gonogo.evidence.acceptance import Accepted, Asked, Declined, Occasion, accept
@@ -12,9 +13,8 @@ from gonogo.evidence.ledger import Entry
 from gonogo.evidence.signers import DecisionRule, Ring
 from gonogo.evidence.statements import read_statement
 from gonogo.plan.model import Plan
-from gonogo.ports import Draft
 from gonogo.run.asking import rule_of
-from gonogo.run.events import DecisionRecorded, DecisionRefused, Event, data_of, recorded, type_of
+from gonogo.run.events import DecisionRecorded, DecisionRefused, Event, recorded
 from gonogo.run.state import Round, RunState, fold
 from gonogo.terms import Actor, RunId
 
@@ -57,7 +57,7 @@ def record_statement(
     if isinstance(found, Declined):
         person = _claimed_person(handed.statement)
         refusal = DecisionRefused(asked.kind, asked.name, found.rule, person, statement)
-        _append(world, run, entries, actor, [refusal])
+        _append(world, plan, run, entries, actor, refusal)
         raise Refused(f"{found.reason} (rule {found.rule})", next_step=found.next_step)
     if any(answer.statement == statement for answer in asked.answers):
         return found  # Handed in again after a crash: it is recorded already, and once.
@@ -77,7 +77,7 @@ def record_statement(
         in_browser=found.in_browser,
     )
     world.crash(STATEMENT_VERIFIED)
-    _append(world, run, entries, actor, [event])
+    _append(world, plan, run, entries, actor, event)
     world.crash(STATEMENT_RECORDED)
     return found
 
@@ -97,7 +97,6 @@ def _claimed_person(statement: bytes) -> str:
         return ""
 
 
-def _append(world: World, run: RunId, entries: tuple[Entry, ...], actor: Actor, events: list[Event]) -> None:
+def _append(world: World, plan: Plan, run: RunId, entries: tuple[Entry, ...], actor: Actor, event: Event) -> None:
     with world.journal.write(run, entries[-1].seq, actor=actor, now=world.clock.now()) as tx:
-        for event in events:
-            tx.append(Draft(type_of(event), data_of(event)))
+        write_marked(world, plan.ring.site, run, entries, tx, [event])

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from gonogo.engine.advising import fault
 from gonogo.engine.bench import Bench
+from gonogo.engine.checkpointing import write_marked
 from gonogo.engine.commanding import Outcome, command_spec, outcome_of
 from gonogo.engine.crash_points import (
     BEFORE_INTENT,
@@ -97,15 +98,14 @@ def _intend(
     """Commit lease, used approval and intent together; gives the fence."""
     bench.world.crash(BEFORE_INTENT)
     now = bench.world.clock.now()
+    before = bench.world.journal.entries(bench.run)
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=now) as tx:
         fence = tx.take_lease(environment) if environment else 0
         bench.world.crash(LEASE_TAKEN)
-        write(tx, consumed)
         host = platform.node()
         effect = bench.plan.project.environments[environment].kind if environment else "none"
-        write(
-            tx, [TaskIntended(bench.task.id, act.attempt, act.start, environment, fence, host, argv, act.step, effect)]
-        )
+        intent = TaskIntended(bench.task.id, act.attempt, act.start, environment, fence, host, argv, act.step, effect)
+        write_marked(bench.world, bench.plan.ring.site, bench.run, before, tx, (*consumed, intent))
     return fence
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gonogo.engine.bench import World
-from gonogo.evidence.ledger import Entry
-from gonogo.evidence.merkle import leaf_digest, root_of
-from gonogo.evidence.note import Checkpoint, NoteKey, with_signature
-from gonogo.evidence.sshkeys import public_key
+from gonogo.engine.checkpointing import signed_checkpoint
 from gonogo.evidence.tlog_proof import write_proof
-from gonogo.evidence.wire import strings
 from gonogo.run.site import CLOSED, OPENED, SEALED
 from gonogo.terms import Digest, RunId
 
@@ -23,13 +18,6 @@ class Place:
     sequence: int
     previous: Digest | None
     proofs: dict[str, bytes]
-
-
-def signed_checkpoint(world: World, site: str, origin: str, entries: Sequence[Entry]) -> bytes:
-    """A checkpoint over `entries`, signed by the engine's key under the name of the site."""
-    checkpoint = Checkpoint(origin, len(entries), root_of([leaf_digest(entry.line) for entry in entries]))
-    raw = strings(public_key(world.key.public_line()).blob, 2, "the engine key")[1]
-    return with_signature(checkpoint, NoteKey(site, raw), world.key.sign(checkpoint.body))
 
 
 def place_of(world: World, site: str, run: RunId, before: RunId | None) -> Place:

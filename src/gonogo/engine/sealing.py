@@ -9,9 +9,10 @@ from dataclasses import replace
 from importlib import metadata, resources
 
 from gonogo.engine.bench import Bench, Produced
+from gonogo.engine.checkpointing import signed_checkpoint
 from gonogo.engine.crash_points import PACKAGE_BUILT
 from gonogo.engine.handover import handover
-from gonogo.engine.placing import place_of, signed_checkpoint
+from gonogo.engine.placing import place_of
 from gonogo.engine.writing import append, show
 from gonogo.evidence.artifacts import ArtifactNote, Exchanged, Lineage
 from gonogo.evidence.attesting import attested

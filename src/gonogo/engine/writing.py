@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gonogo.engine.bench import Bench, Produced
+from gonogo.engine.checkpointing import POINTS, closing_checkpoint, write_marked
 from gonogo.engine.crash_points import LEASES_FREED, NOT_SHOWN
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft, Transaction
 from gonogo.run.events import Event, EvidenceSealed, RunClosed, data_of, type_of
-from gonogo.run.site import site_note
+from gonogo.run.site import closing_note, site_note
 from gonogo.run.state import RunState
-from gonogo.terms import Digest, RunId, digest_of
+from gonogo.terms import Digest, digest_of
 
 
 def append(bench: Bench, events: Sequence[Event]) -> None:
     """Append `events` after the state that `bench` saw; raises Moved where somebody else wrote meanwhile."""
+    before = bench.world.journal.entries(bench.run) if any(isinstance(event, POINTS) for event in events) else ()
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
-        _write_noted(tx, events, bench.run)
+        written = write_marked(bench.world, bench.plan.ring.site, bench.run, before, tx, events)
+        for event, entry in zip(events, written, strict=True):
+            noted = site_note(bench.run, event, entry)
+            if noted is not None:
+                tx.note(Draft(*noted))
 
 
 def append_close(bench: Bench, event: RunClosed) -> None:
@@ -25,8 +31,11 @@ def append_close(bench: Bench, event: RunClosed) -> None:
 
     Nothing else gives an environment back: a halted run keeps what it holds.
     """
+    before, site = bench.world.journal.entries(bench.run), bench.plan.ring.site
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
-        _write_noted(tx, [event], bench.run)
+        last = tx.append(Draft(type_of(event), data_of(event)))
+        checkpoint = closing_checkpoint(bench.world, site, bench.run, (*before, last))
+        tx.note(Draft(*closing_note(bench.run, event, last, checkpoint)))
         for environment in bench.plan.project.environments:
             tx.free_lease(environment)
         bench.world.crash(LEASES_FREED)
@@ -36,15 +45,6 @@ def write(tx: Transaction, events: Sequence[Event]) -> None:
     """Append `events` inside an open transaction."""
     for event in events:
         tx.append(Draft(type_of(event), data_of(event)))
-
-
-def _write_noted(tx: Transaction, events: Sequence[Event], run: RunId) -> None:
-    """Append `events` of `run`, and what they bring with them to the log of the site."""
-    for event in events:
-        entry = tx.append(Draft(type_of(event), data_of(event)))
-        noted = site_note(run, event, entry)
-        if noted is not None:
-            tx.note(Draft(*noted))
 
 
 def blob(bench: Bench, text: str) -> Digest | None:

@@ -73,10 +73,14 @@ def site_note(run: RunId, event: Event, entry: Entry) -> tuple[str, dict[str, Js
     """
     place: dict[str, Json] = {"run": run, "size": entry.seq + 1, "head": entry.digest}
     match event:
-        case RunClosed():
-            return CLOSED, {**place, "outcome": event.outcome}
         case PackageSealed():
             what: dict[str, Json] = {"package": event.package, "name": event.name, "sha256": event.sha256}
             return SEALED, {**place, **what}
         case _:
             return None
+
+
+def closing_note(run: RunId, event: RunClosed, entry: Entry, checkpoint: Digest) -> tuple[str, dict[str, Json]]:
+    """Type and data of the entry that says that a run is over; `checkpoint` is the stored note over its whole log."""
+    place: dict[str, Json] = {"run": run, "size": entry.seq + 1, "head": entry.digest}
+    return CLOSED, {**place, "outcome": event.outcome, "checkpoint_sha256": checkpoint}
