@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gonogo.adapters.durable import clean_line, make_folder, read_small, write_file_once
 from gonogo.errors import BadInput, Broken, Refused
-from gonogo.evidence.sshsig import BadSignature, PublicKey, public_key, verify
+from gonogo.evidence.sshcerts import signing_key
+from gonogo.evidence.sshsig import BadSignature, PublicKey, examine
 
 SIGNING_LIMIT: Final = 300.0
 """Seconds for a person to type a passphrase or touch a key."""
@@ -113,7 +114,7 @@ def sign_with_ssh_keygen(
     if code or signature is None:
         raise _explained(said, key)
     try:
-        signed_by = verify(signature, message, namespace)
+        signed_by = examine(signature, message, namespace).key
     except BadSignature as error:
         raise Broken(
             f"ssh-keygen made a signature that does not verify: {error.what}", where=str(key), next_step=_INSTALL
@@ -144,7 +145,7 @@ def _public_half(key: Path) -> PublicKey | None:
         )
     public = key if key.suffix == ".pub" else key.with_name(key.name + ".pub")
     line = read_small(public, 64 << 10) if public.exists() else None
-    return None if line is None else public_key(line.decode("utf-8", "replace").strip())
+    return None if line is None else signing_key(line.decode("utf-8", "replace").strip()).key
 
 
 def _say_nothing(_text: str) -> None:

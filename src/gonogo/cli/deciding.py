@@ -22,8 +22,8 @@ from gonogo.control.door import Door
 from gonogo.engine.people import people_now
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.evidence.canonical import Tree
-from gonogo.evidence.signers import Kind, namespace
-from gonogo.evidence.sshkeys import PublicKey, public_key
+from gonogo.evidence.signers import Kind, ListedPerson, Ring, namespace
+from gonogo.evidence.sshcerts import SigningKey, signing_key
 from gonogo.evidence.statements import Answer, Signer, statement_bytes, statement_id
 from gonogo.run.asking import rule_of
 from gonogo.run.machine import BREAK_GLASS
@@ -226,23 +226,34 @@ def _signer(door: Door, asked: Asked, hand: Hand) -> Signer:
     plan = door.load(asked.run).plan
     ring = people_now(door.world, plan)
     public = _public(hand.key)
-    person = ring.owner_of(public)
+    person = _owner(ring, public)
     if person is None:
         listed = ", ".join(sorted(item.handle for item in ring.people))
         raise Refused(
-            f"{hand.key} ({public.fingerprint}) is no listed key",
+            f"{hand.key} ({public.key.fingerprint}) is no listed key",
             next_step=f"people of this run: {listed}; for later runs: gonogo keys enrol PERSON --key FILE.pub",
         )
     rule = rule_of(plan, asked.round)
     fitting = sorted(person.roles & rule.roles) if rule.roles else sorted(person.roles)
     chosen = hand.role or next(iter((*fitting, *sorted(person.roles))), "nobody")
-    return Signer(person.handle, person.name or person.handle, chosen, public.fingerprint)
+    return Signer(person.handle, person.name or person.handle, chosen, public.key.fingerprint)
 
 
-def _public(key: Path) -> PublicKey:
+def _owner(ring: Ring, public: SigningKey) -> ListedPerson | None:
+    """Whose key it is: the person it is listed for, or for whom an authority's certificate speaks."""
+    if public.certificate is None:
+        return ring.owner_of(public.key)
+    for authority in ring.cert_authorities:
+        if authority.key.blob == public.certificate.authority.blob:
+            named = (name for name in public.certificate.principals if name in authority.people)
+            return next((person for name in named if (person := ring.person(name))), None)
+    return None
+
+
+def _public(key: Path) -> SigningKey:
     path = key if key.suffix == ".pub" else key.with_name(f"{key.name}.pub")
     try:
-        return public_key(path.read_text(encoding="ascii").strip())
+        return signing_key(path.read_text(encoding="ascii").strip())
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(
             f"the public half {path} cannot be read", next_step=f"ssh-keygen -y -f {key} > {path}"

@@ -25,6 +25,7 @@ A17 (who is still missing) is `quorum`, A18 (use at the instant of the act) is `
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from gonogo.errors import BadInput
 from gonogo.evidence.acceptance_case import (
@@ -38,7 +39,8 @@ from gonogo.evidence.acceptance_case import (
 )
 from gonogo.evidence.acceptance_rules import CHECKS, WHO
 from gonogo.evidence.canonical import Tree
-from gonogo.evidence.signers import DecisionRule, ListedKey, ListedPerson, Ring
+from gonogo.evidence.signers import Assurance, DecisionRule, ListedKey, ListedPerson, RevocationReason, Ring
+from gonogo.evidence.sshcerts import Certificate
 from gonogo.evidence.sshsig import BadSignature, DoesNotFit, Signed, WrongNamespace, examine
 from gonogo.evidence.statements import Request, Statement, read_request, read_statement
 from gonogo.terms import Digest, digest_of
@@ -136,6 +138,8 @@ def _listed(said: Statement, signed: Signed, ring: Ring) -> tuple[ListedPerson, 
     owner = ring.owner_of(signed.key)
     if person is None:
         return Declined("A6", f"{handle} is not a listed person", WHO.format(_handles(ring)))
+    if signed.certificate is not None:
+        return _certified(person, owner, signed.certificate, ring)
     for listed in person.keys:
         if listed.key.blob == signed.key.blob:
             return person, listed
@@ -145,6 +149,29 @@ def _listed(said: Statement, signed: Signed, ring: Ring) -> tuple[ListedPerson, 
         f"signed with {signed.key.fingerprint}, which is {whose}, in the name of {handle}",
         f"{handle} signs with a key listed for {handle}; new keys are added to the approvers file",
     )
+
+
+def _certified(
+    person: ListedPerson, owner: ListedPerson | None, certificate: Certificate, ring: Ring
+) -> tuple[ListedPerson, ListedKey] | Declined:
+    """A5 for a certificate: its issuer vouches for this person, for no longer than the rules allow. It proves H0."""
+    found = next((item for item in ring.cert_authorities if item.key.blob == certificate.authority.blob), None)
+    if found is None:
+        what = f"{certificate.authority.fingerprint} is no authority whose certificates count here"
+        return Declined("A5", what, f"sign with a key listed for {person.handle}")
+    if person.handle not in found.people or person.handle not in certificate.principals:
+        return Declined("A5", f"the certificate does not speak for {person.handle}", "have one issued in your name")
+    if owner is not None and owner.handle != person.handle:
+        return Declined("A5", f"the certificate is about the key of {owner.handle}", "sign with your own key")
+    if not timedelta(0) < certificate.lifetime <= found.max_lifetime:
+        what = f"the certificate lives for {certificate.lifetime}, longer than {found.max_lifetime}"
+        return Declined("A5", what, "have a shorter one issued")
+    revoked, until = ring.revocation(found.key), certificate.until
+    if revoked is not None and revoked.reason is RevocationReason.COMPROMISED:
+        return Declined("A5", "the authority of the certificate was compromised", "sign with a listed key")
+    if revoked is not None:
+        until = min(until, revoked.effective_from)
+    return person, ListedKey(certificate.key, Assurance.H0, found.environments, certificate.since, until)
 
 
 def _handles(ring: Ring) -> str:

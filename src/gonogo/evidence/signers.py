@@ -349,11 +349,11 @@ def _authority_lines(authority: CertAuthority, ring: Ring, environments: list[st
 def revoked_keys(ring: Ring) -> bytes:
     """The keys that `ssh-keygen -r` has to refuse: one line a compromised key, under a comment line."""
     lines = ["# keys revoked as compromised\n"]
-    for person in ring.people:
-        for listed in person.keys:
-            revocation = ring.revocation(listed.key)
-            if revocation is not None and revocation.reason is RevocationReason.COMPROMISED:
-                lines.append(listed.key.line + "\n")
+    listed = [item.key for person in ring.people for item in person.keys]
+    for key in (*listed, *(item.key for item in ring.cert_authorities)):
+        revocation = ring.revocation(key)
+        if revocation is not None and revocation.reason is RevocationReason.COMPROMISED:
+            lines.append(key.line + "\n")
     return "".join(lines).encode("ascii")
 
 

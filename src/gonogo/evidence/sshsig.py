@@ -11,18 +11,17 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from gonogo.evidence import passkeys
-from gonogo.evidence.sshkeys import CURVES, SK_ECDSA, SK_ED25519, Opened, PublicKey, open_key, public_key
-from gonogo.evidence.wire import BadSignature, nothing_left, positive, string, strings, take, take_string
+from gonogo.evidence.sshcerts import Certificate, is_certificate, open_certificate
+from gonogo.evidence.sshkeys import SK_ECDSA, SK_ED25519, Opened, PublicKey, open_key, public_key
+from gonogo.evidence.sshraw import AGAIN, expect, sized, verify_ecdsa, verify_raw
+from gonogo.evidence.wire import BadSignature, nothing_left, string, strings, take, take_string
 
 __all__ = [
     "BadSignature",
@@ -48,15 +47,6 @@ END: Final = b"-----END SSH SIGNATURE-----\n"
 WEBAUTHN: Final = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
 
 _NAMESPACE: Final = re.compile(r"[a-z0-9][a-z0-9/._-]{0,127}")
-_CURVE_HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = {
-    "nistp256": hashes.SHA256(),
-    "nistp384": hashes.SHA384(),
-    "nistp521": hashes.SHA512(),
-}
-_RSA_HASHES: Final[Mapping[bytes, hashes.HashAlgorithm]] = {
-    b"rsa-sha2-256": hashes.SHA256(),
-    b"rsa-sha2-512": hashes.SHA512(),
-}
 
 
 class WrongNamespace(BadSignature):
@@ -93,11 +83,15 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signature that verified: by which key, by which algorithm, and what a security key said."""
+    """A signature that verified: by which key, by which algorithm, and what a security key said.
+
+    With a `certificate` the key itself need not be listed; whether its issuer is believed is for others to judge.
+    """
 
     key: PublicKey
     algorithm: str
     touch: Touch | None
+    certificate: Certificate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +100,19 @@ class _Parts:
     namespace: str
     hash_name: bytes
     inner: bytes
+    certificate: Certificate | None = None
 
 
 def verify(armoured: bytes, message: bytes, namespace: str) -> PublicKey:
-    """The key that signed `message` for `namespace`. Raises BadSignature, saying why."""
-    return examine(armoured, message, namespace).key
+    """The listed key that signed `message` for `namespace`. Raises BadSignature, also for certificates, saying why."""
+    signed = examine(armoured, message, namespace)
+    if signed.certificate is not None:
+        raise BadSignature("this was signed with a certificate", next_step="sign with the key that is listed for you")
+    return signed.key
 
 
 def examine(armoured: bytes, message: bytes, namespace: str) -> Signed:
-    """Like `verify`, and with what a security key said about presence."""
+    """Like `verify`, for certificates too, and with what a security key said about presence."""
     parts = _parts(armoured)
     if parts.namespace != namespace:
         raise WrongNamespace(
@@ -160,19 +158,16 @@ def armour(blob: bytes) -> bytes:
 def unarmoured(armoured: bytes) -> bytes:
     """The binary form. Raises BadSignature for anything but the one spelling that `armour` writes."""
     if len(armoured) > MOST_BYTES:
-        raise BadSignature(f"the signature has {len(armoured)} bytes, more than {MOST_BYTES}", next_step=_AGAIN)
+        raise BadSignature(f"the signature has {len(armoured)} bytes, more than {MOST_BYTES}", next_step=AGAIN)
     if not (armoured.startswith(BEGIN) and armoured.endswith(END)):
-        raise BadSignature("this is not an armoured SSH signature and nothing else", next_step=_AGAIN)
+        raise BadSignature("this is not an armoured SSH signature and nothing else", next_step=AGAIN)
     try:
         blob = base64.b64decode(armoured[len(BEGIN) : -len(END)].replace(b"\n", b""), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadSignature("the armour of the signature is not base64", next_step=_AGAIN) from error
+        raise BadSignature("the armour of the signature is not base64", next_step=AGAIN) from error
     if armour(blob) != armoured:
-        raise BadSignature("the armour of the signature was rewritten", next_step=_AGAIN)
+        raise BadSignature("the armour of the signature was rewritten", next_step=AGAIN)
     return blob
-
-
-_AGAIN: Final = "hand in the .sig file exactly as ssh-keygen -Y sign wrote it"
 
 
 def sign(key: ed25519.Ed25519PrivateKey, message: bytes, namespace: str) -> bytes:
@@ -184,7 +179,7 @@ def sign(key: ed25519.Ed25519PrivateKey, message: bytes, namespace: str) -> byte
 
 def signature_from(key: PublicKey, namespace: str, raw: bytes) -> bytes:
     """The armoured signature from 64 bytes that an Ed25519 key elsewhere made over `signed_data`."""
-    return armour(wrapped(key.blob, namespace, string(b"ssh-ed25519") + string(_sized(raw))))
+    return armour(wrapped(key.blob, namespace, string(b"ssh-ed25519") + string(sized(raw))))
 
 
 def wrapped(public: bytes, namespace: str, inner: bytes, hash_name: str = "sha512") -> bytes:
@@ -196,63 +191,53 @@ def wrapped(public: bytes, namespace: str, inner: bytes, hash_name: str = "sha51
 def _parts(armoured: bytes) -> _Parts:
     head = take(unarmoured(armoured), len(MAGIC) + 4, "the head")
     if head.value != MAGIC + b"\x00\x00\x00\x01":
-        raise BadSignature("this is not an SSH signature of version 1", next_step=_AGAIN)
+        raise BadSignature("this is not an SSH signature of version 1", next_step=AGAIN)
     public, namespace, reserved, hash_name, inner = strings(head.rest, 5, "the signature")
     if reserved:
-        raise BadSignature("the reserved field is not empty", next_step=_AGAIN)
+        raise BadSignature("the reserved field is not empty", next_step=AGAIN)
     if hash_name not in (b"sha256", b"sha512"):
         raise BadSignature(f"the hash {hash_name[:32]!r} does not count", next_step="sign with sha512, the default")
     name = namespace.decode("ascii", errors="replace")
     if not _NAMESPACE.fullmatch(name):
         raise BadSignature(f"{namespace[:128]!r} is no namespace of gonogo", next_step="sign with the namespace shown")
+    if is_certificate(public):
+        found = open_certificate(public)
+        return _Parts(found.opened, name, hash_name, inner, found.certificate)
     return _Parts(open_key(public), name, hash_name, inner)
 
 
 def _check(parts: _Parts, data: bytes) -> Signed:
-    key, material = parts.opened.key, parts.opened.material
-    cut = take_string(parts.inner, "the signature type")
-    algorithm = cut.value
-    match material:
-        case ed25519.Ed25519PublicKey() if key.type == SK_ED25519:
-            return _security_ed25519(parts, algorithm, cut.rest, data)
-        case ed25519.Ed25519PublicKey():
-            _expect(algorithm, b"ssh-ed25519")
-            (raw,) = strings(cut.rest, 1, "the signature")
-            material.verify(_sized(raw), data)
-        case ec.EllipticCurvePublicKey() if key.type == SK_ECDSA:
-            return _security_ecdsa(parts, algorithm, cut.rest, data)
-        case ec.EllipticCurvePublicKey():
-            _expect(algorithm, key.type.encode())
-            (raw,) = strings(cut.rest, 1, "the signature")
-            _verify_ecdsa(material, key.type.removeprefix("ecdsa-sha2-"), raw, data)
-        case rsa.RSAPublicKey():
-            _verify_rsa(material, algorithm, cut.rest, data)
-    return Signed(key, algorithm.decode(), None)
+    key = parts.opened.key
+    if key.type in (SK_ED25519, SK_ECDSA):
+        cut = take_string(parts.inner, "the signature type")
+        signed = _security_ed25519 if key.type == SK_ED25519 else _security_ecdsa
+        return signed(parts, cut.value, cut.rest, data)
+    return Signed(key, verify_raw(parts.opened, parts.inner, data), None, parts.certificate)
 
 
 def _security_ed25519(parts: _Parts, algorithm: bytes, rest: bytes, data: bytes) -> Signed:
     key, material = parts.opened.key, parts.opened.material
-    _expect(algorithm, SK_ED25519.encode())
+    expect(algorithm, SK_ED25519.encode())
     raw, touch = _touched(rest)
     if isinstance(material, ed25519.Ed25519PublicKey):
-        material.verify(_sized(raw), _security_data(key, touch, data))
-        return Signed(key, SK_ED25519, touch)
-    raise BadSignature("the key does not fit the signature", next_step=_AGAIN)
+        material.verify(sized(raw), _security_data(key, touch, data))
+        return Signed(key, SK_ED25519, touch, parts.certificate)
+    raise BadSignature("the key does not fit the signature", next_step=AGAIN)
 
 
 def _security_ecdsa(parts: _Parts, algorithm: bytes, rest: bytes, data: bytes) -> Signed:
     key, material = parts.opened.key, parts.opened.material
     if not isinstance(material, ec.EllipticCurvePublicKey):
-        raise BadSignature("the key does not fit the signature", next_step=_AGAIN)
+        raise BadSignature("the key does not fit the signature", next_step=AGAIN)
     if algorithm == WEBAUTHN.encode():
         spoken = passkeys.read(rest, data)
         touch = Touch(spoken.flags, spoken.counter, spoken.origin)
-        _verify_ecdsa(material, "nistp256", spoken.signature, spoken.signed_by(key.application))
-        return Signed(key, WEBAUTHN, touch)
-    _expect(algorithm, SK_ECDSA.encode())
+        verify_ecdsa(material, "nistp256", spoken.signature, spoken.signed_by(key.application))
+        return Signed(key, WEBAUTHN, touch, parts.certificate)
+    expect(algorithm, SK_ECDSA.encode())
     raw, touch = _touched(rest)
-    _verify_ecdsa(material, "nistp256", raw, _security_data(key, touch, data))
-    return Signed(key, SK_ECDSA, touch)
+    verify_ecdsa(material, "nistp256", raw, _security_data(key, touch, data))
+    return Signed(key, SK_ECDSA, touch, parts.certificate)
 
 
 def _touched(rest: bytes) -> tuple[bytes, Touch]:
@@ -266,31 +251,3 @@ def _touched(rest: bytes) -> tuple[bytes, Touch]:
 def _security_data(key: PublicKey, touch: Touch, data: bytes) -> bytes:
     head = hashlib.sha256(key.application.encode()).digest() + bytes([touch.flags])
     return head + touch.counter.to_bytes(4, "big") + hashlib.sha256(data).digest()
-
-
-def _expect(algorithm: bytes, wanted: bytes) -> None:
-    if algorithm != wanted:
-        raise BadSignature(f"a signature of type {algorithm[:64]!r} by a key of type {wanted!r}", next_step=_AGAIN)
-
-
-def _sized(raw: bytes) -> bytes:
-    if len(raw) != 64:
-        raise BadSignature("an Ed25519 signature has 64 bytes", next_step=_AGAIN)
-    return raw
-
-
-def _verify_ecdsa(material: ec.EllipticCurvePublicKey, curve: str, raw: bytes, data: bytes) -> None:
-    r, s = (positive(number, "a number of the signature") for number in strings(raw, 2, "the signature"))
-    order = CURVES[curve][1]
-    if r >= order or s >= order:
-        raise BadSignature("a number of the signature is out of range", next_step=_AGAIN)
-    material.verify(encode_dss_signature(r, s), data, ec.ECDSA(_CURVE_HASHES[curve]))
-
-
-def _verify_rsa(material: rsa.RSAPublicKey, algorithm: bytes, rest: bytes, data: bytes) -> None:
-    if algorithm not in _RSA_HASHES:
-        raise BadSignature(f"a signature of type {algorithm[:64]!r} does not count", next_step="sign with rsa-sha2-512")
-    (raw,) = strings(rest, 1, "the signature")
-    if len(raw) != (material.key_size + 7) // 8:
-        raise BadSignature("the RSA signature has another length than its key", next_step=_AGAIN)
-    material.verify(raw, data, padding.PKCS1v15(), _RSA_HASHES[algorithm])

@@ -322,9 +322,12 @@ def device(signature: bytes) -> Entry:
     parts = strings(blob[10:])
     if blob[:10] != b"SSHSIG\0\0\0\1" or len(parts) != 5 or parts[2] or parts[3] not in (b"sha256", b"sha512"):
         no("a signature is not a plain SSH signature (A1)")
-    key, inner = strings(parts[0]), strings(parts[4])
+    blob, inner = parts[0], strings(parts[4])
     found: Entry = {"type": inner[0].decode(), "flags": 0, "counter": 0, "key": sha(parts[0])}
-    found["fingerprint"] = "SHA256:" + base64.b64encode(hashlib.sha256(parts[0]).digest()).decode().rstrip("=")
+    if blob[4 : 4 + int.from_bytes(blob[:4], "big")].endswith(CERTIFICATE):
+        found["certificate"], blob = certificate(blob)
+    key = strings(blob)
+    found["fingerprint"] = "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     if key[0].startswith(b"sk-"):
         place = 8 + len(inner[0]) + len(inner[1])
         found["flags"] = parts[4][place]
@@ -339,6 +342,26 @@ def device(signature: bytes) -> Entry:
                 no("a passkey signature names another origin (A8)")
             found["origin"] = fields["origin"]
     return found
+
+
+CERTIFICATE = b"-cert-v01@openssh.com"
+PLAIN = {b"ssh-ed25519": 1, b"sk-ssh-ed25519@openssh.com": 2, b"sk-ecdsa-sha2-nistp256@openssh.com": 3}
+
+
+def certificate(blob: bytes) -> Tuple[Entry, bytes]:
+    """Issuer and lifetime of an SSH certificate, and the key that it is about; ssh-keygen checks all of its rest."""
+    name = strings(blob)[0][: -len(CERTIFICATE)]
+    size = PLAIN.get(name, 2)
+    whole = strings(blob)[: size + 2]
+    plain = b"".join(len(part).to_bytes(4, "big") + part for part in [name, *whole[2:]])
+    rest = blob[sum(4 + len(part) for part in whole) + 12 :]
+    named = strings(rest)[:2]
+    rest = rest[sum(4 + len(part) for part in named) :]
+    begin, end = int.from_bytes(rest[:8], "big"), int.from_bytes(rest[8:16], "big")
+    tail = strings(rest[16:])
+    if len(tail) != 5 or tail[0] or tail[2]:
+        no("a certificate has critical options, or is cut (A1)")
+    return {"authority": base64.b64encode(tail[3]).decode(), "seconds": end - begin}, plain
 
 
 def level_of(listed: Entry, said: Entry, policy: Entry) -> int:
@@ -755,7 +778,8 @@ class Claim:
         """Who says what; refuses where a rule does not hold."""
         said = device(self.signature)
         space = f"gonogo/{self.kind}/v1/{self.asked['scope']['environment']}"
-        for who in (self.facts["person"], "role:" + self.facts["role"]):
+        roles = [] if "certificate" in said else ["role:" + self.facts["role"]]
+        for who in (self.facts["person"], *roles):
             if not self.package.trust.signed(who, space, self.signature, self.statement, self.entry["ts"]):
                 no(f"the signature does not hold for {who} in {space} (A2, A3, A5)")
         predicate = self.check_words()
@@ -790,6 +814,7 @@ class Claim:
         who, role, policy = self.facts["person"], self.facts["role"], self.policy
         person = next((one for one in policy["people"] if one["id"] == who), None) or no(f"{who} is not listed (A6)")
         keys = [key for key in person["keys"] if key["fingerprint"] == said["fingerprint"] == self.facts["fingerprint"]]
+        keys = self.certified(said["certificate"]) if "certificate" in said else keys
         if not keys or role not in person["roles"]:
             no(f"{who} is not listed with this key and role (A5)")
         if self.kind == "freeze-ack" and who not in policy["freeze_stakeholders"]:
@@ -799,6 +824,12 @@ class Claim:
         needed = self.rule["min_assurance"].get(self.asked["scope"]["environment"], "H0")
         if self.ranked and level_of(keys[0], said, policy) < int(needed[1]):
             no(f"the signature of {who} proves too little (A7)")
+
+    def certified(self, said: Entry) -> list[Entry]:
+        """What a certificate stands for: a plain key, where an authority of the policy vouches for this person."""
+        found = [one for one in self.policy.get("cert_authorities", []) if one["key"].split()[1] == said["authority"]]
+        fits = found and self.facts["person"] in found[0]["people"] and 0 < said["seconds"] <= found[0]["max_lifetime_s"]
+        return [{"assurance": "H0"}] if fits else []
 
     def check_device(self, said: Entry) -> None:
         """A8, A9: where a device is bound to, and that its counter grows."""
