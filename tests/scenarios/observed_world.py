@@ -336,6 +336,7 @@ def write_project(root: Path, shop: Shop) -> Project:
     keys = new_keys()
     (root / "config/release-approvers.yaml").write_text(approvers_file(keys))
     (root / "config/world.txt").write_text(str(shop.place))
+    (root / "config/blue-port.txt").write_text(str(shop.ports["staging"]["blue"]))
     (root / "gonogo.yaml").write_text(project_file(shop))
     for name in UPSTREAM:
         (root / "upstream").mkdir(exist_ok=True)
@@ -405,7 +406,7 @@ environments:
     secrets: [DEPLOY_TOKEN]
   rollback: {{run: [bash, scripts/rollback_shop.sh, "{{python}}", "{{environment}}", "{{release}}"], timeout: 10s}}
   tests: {{run: [bash, scripts/tests.sh, "{{python}}"], timeout: 10s}}
-  scan: {{run: [bash, scripts/scan.sh], timeout: 10s}}
+  scan: {{run: [bash, scripts/scan.sh, "{{python}}"], timeout: 10s}}
 tests:
   - {{name: shop, command: tests, at_least: 3}}
 smoke:

@@ -13,7 +13,15 @@ from gonogo.measure.command_runs import CommandRun, command_list_digest
 from gonogo.measure.header import RawFile
 from gonogo.measure.rederiving import disagreements
 from gonogo.measure.rehearsal import LoggedError, RehearsalSeen, StateAfter, rehearsal_body
-from gonogo.measure.rollback import NamedCheck, RollbackSeen, read_rto, recovery_minutes, rollback_body
+from gonogo.measure.rollback import (
+    PROOF_AGE,
+    NamedCheck,
+    Redeployed,
+    RollbackSeen,
+    read_rto,
+    rollback_body,
+    shortcomings,
+)
 from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest
@@ -194,8 +202,52 @@ def test_a_recovery_time_that_is_none_is_refused(text: str) -> None:
 
 @pytest.mark.req("PG3-05")
 def test_the_recovery_time_is_shown_in_minutes() -> None:
-    assert recovery_minutes(rollback_body(replace(BACK, verified_at=NOW + timedelta(seconds=90)))) == Decimal("1.5")
-    assert recovery_minutes(rollback_body(replace(BACK, verified_at=None))) is None
+    assert rollback(replace(BACK, verified_at=NOW + timedelta(seconds=90))).number("recovery_minutes") == Decimal("1.5")
+    assert not rollback(replace(BACK, verified_at=None)).has("recovery_minutes")
+
+
+AGAIN = replace(BACK, again=Redeployed(NOW + timedelta(minutes=1), NOW + timedelta(minutes=11)))
+
+
+@pytest.mark.req("RBK-03", "RBK-05")
+def test_the_way_forward_again_is_measured_against_the_rto_too() -> None:
+    body = rollback_body(AGAIN)
+    again = Fields(body).part("redeployment")
+    assert (again.text("took"), again.flag("within_rto")) == ("PT600S", True)
+    assert rollback(AGAIN).text("status") == "pass"
+    late = replace(AGAIN, again=Redeployed(NOW, NOW + timedelta(minutes=10, seconds=1)))
+    assert rollback(late).text("status") == "fail"
+    assert rollback_body(late)["cause"] == "time"
+    assert shortcomings(rollback_body(late)) == ("deploying again took 601.00 s; the objective is 600 s",)
+
+
+@pytest.mark.req("RBK-01", "RBK-05")
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (replace(BACK, version_after="2.4.1"), "the old state did not come back: 2.4.1 answers, 2.4.0 was there before"),
+        (replace(BACK, version_after=None), "the old state did not come back: nothing answers"),
+        (replace(BACK, fingerprint_after=None), "the old state did not come back"),
+        (replace(BACK, rto=None), "no recovery time objective is set"),
+        (replace(BACK, verified_at=None), "nobody measured how long the recovery took"),
+        (replace(BACK, verified_at=NOW + timedelta(minutes=10, seconds=1)), "took 601.00 s; the objective is 600 s"),
+        (replace(BACK, checks_after=(NamedCheck("health", "fail"),)), "check `health`: fail"),
+        (replace(BACK, steps=(replace(RUN, exit_code=3),)), "step 1 did not end well"),
+    ],
+)
+def test_a_rehearsal_that_proves_nothing_says_why(seen: RollbackSeen, words: str) -> None:
+    assert any(words in text for text in shortcomings(rollback_body(seen)))
+
+
+def test_a_good_proof_has_no_shortcomings() -> None:
+    assert shortcomings(rollback_body(BACK)) == ()
+
+
+@pytest.mark.req("RBK-01", "RBK-02")
+def test_the_proof_names_its_scripts_and_when_it_expires() -> None:
+    body = rollback_body(replace(BACK, scripts={"deploy.sh": SCRIPT}, expires_at=NOW + PROOF_AGE))
+    assert body["scripts"] == [{"path": "deploy.sh", "sha256": SCRIPT}]
+    assert Fields(body).moment("expires_at") == NOW + timedelta(days=7)
 
 
 @pytest.mark.req("REH-05", "RBK-02", "F4", "F5")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gonogo.engine.bench import Bench
 from gonogo.engine.capturing import captured
+from gonogo.engine.saved_states import rehearsal_faults, saved_state
 from gonogo.errors import BadInput, Refused, Tampered
 from gonogo.evidence.canonical import read_json
 from gonogo.evidence.ledger import time_text
@@ -105,6 +106,7 @@ def _environment(bench: Bench, act: Execute, values: Mapping[str, str]) -> dict[
         "GONOGO_TASK": bench.task.id,
         "GONOGO_ATTEMPT": str(bench.attempt),
         "GONOGO_PURPOSE": act.purpose,
+        **({"GONOGO_SNAPSHOT": saved_state(bench, act.environment)} if act.purpose == "restore" else {}),
     }
 
 
@@ -143,9 +145,8 @@ def check_scripts(bench: Bench, binding: CommandBinding) -> None:
 def outcome_of(bench: Bench, key: EffectKey, ended: Ended) -> Outcome:
     """Seal what the command left and say what it amounts to. An exit status of 0 is a condition, never a verdict."""
     left = captured(bench, key, ended)
-    faults = [
-        text for text in (_ending(bench, ended), ended.note, *left.faults, *_broken_files(bench, left.files)) if text
-    ]
+    broken = (*_broken_files(bench, left.files), *rehearsal_faults(bench, left.stderr, left.files))
+    faults = [text for text in (_ending(bench, ended), ended.note, *left.faults, *broken) if text]
     facts: dict[str, Json] = {
         "exit_code": ended.exit_code,
         "ended_by": ended.ended_by,

@@ -9,6 +9,7 @@ from datetime import timedelta
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.handover import Handover, handover
 from gonogo.engine.measuring_intake import ALIASES
+from gonogo.engine.measuring_rehearsal import proven_scripts
 from gonogo.engine.runs_seen import command_run
 from gonogo.engine.waiving import covering
 from gonogo.errors import GonogoError
@@ -16,6 +17,7 @@ from gonogo.evidence.canonical import read_object
 from gonogo.measure.figures import read_duration
 from gonogo.measure.header import RawFile
 from gonogo.measure.readiness import ApprovalRecord, ReadinessItem, ReadinessSeen, readiness_body
+from gonogo.measure.rollback import PROOF_AGE
 from gonogo.measure.rollback_plan import (
     PlanSeen,
     RollbackExecuted,
@@ -23,13 +25,13 @@ from gonogo.measure.rollback_plan import (
     rollback_plan_body,
     rollback_plan_markdown,
 )
+from gonogo.measure.stored_fields import Fields
 from gonogo.plan.limits import recovery_limit
 from gonogo.run.asking import standing
 from gonogo.run.gate import GateJudgement, SealedFile, Subject, judge
 from gonogo.terms import Digest, Json, Severity, Verdict, digest_of, worst
 
 PROOF = "rollback-verification-report.json"
-PROOF_AGE = timedelta(days=7)
 TRIGGERS = (
     RollbackTrigger("the judge finds the new version worse than the old one", Severity.CRITICAL),
     RollbackTrigger("the launch gate does not pass", Severity.CRITICAL),
@@ -149,23 +151,36 @@ def _with_verdict(item: ReadinessItem, verdict: Verdict | None, waiver: str | No
 
 
 def _proof_issues(bench: Bench, handed: Handover) -> list[str]:
+    """What keeps the rollback proof from being one for exactly these bytes, these scripts and today."""
     found = handed.file(PROOF)
     if found is None:
         return ["there is no rollback proof"]
-    body = read_object(bench.world.vault.read(found.digest), name=PROOF)
-    proof = body.get("rollback_verification")
+    body = Fields(read_object(bench.world.vault.read(found.digest), name=PROOF), PROOF)
+    proof = body.maybe_part("rollback_verification")
     issues = []
-    if not (isinstance(proof, Mapping) and proof.get("status") == "pass"):
+    if proof is None or proof.maybe_text("status") != "pass":
         issues.append("the rollback rehearsal did not pass")
-    if bench.now - found.at > PROOF_AGE:
+    expires = body.maybe_moment("expires_at") or found.at + PROOF_AGE
+    if bench.now > min(expires, found.at + PROOF_AGE):
         issues.append(f"the rollback proof is older than {PROOF_AGE.days} days")
-    for name in ("deploy", "rollback"):
-        for argument in bench.plan.project.commands[name].run:
-            rehearsed, pinned = handed.plan.scripts.get(argument), bench.plan.scripts.get(argument)
-            if rehearsed != pinned:
-                issues.append(f"{argument} is not the script that was rehearsed")
-        if handed.plan.project.commands[name].run != bench.plan.project.commands[name].run:
-            issues.append(f"the command `{name}` is not the one that was rehearsed")
+    proven = {row.text("path"): row.text("sha256") for row in body.rows("scripts")} if body.has("scripts") else {}
+    wanted = proven_scripts(bench.plan)
+    issues += [f"{path} is not the script that was rehearsed" for path in wanted if proven.get(path) != wanted[path]]
+    return issues + _other_commands(bench, handed)
+
+
+def _other_commands(bench: Bench, handed: Handover) -> list[str]:
+    before, now = handed.plan.project, bench.plan.project
+    issues = [
+        f"the command `{name}` is not the one that was rehearsed"
+        for name in ("deploy", "rollback")
+        if before.commands[name].run != now.commands[name].run
+    ]
+    if now.snapshot is not None:
+        for name in (now.snapshot.take, now.snapshot.restore):
+            known = before.commands.get(name) if before.snapshot == now.snapshot else None
+            if known is None or known.run != now.commands[name].run:
+                issues.append(f"the snapshot command `{name}` was not rehearsed")
     return issues
 
 

@@ -10,6 +10,7 @@ from gonogo.engine.bench import Bench, Looked, digest_field
 from gonogo.engine.decisions_seen import round_at
 from gonogo.engine.measuring_world import serving
 from gonogo.engine.runs_seen import command_run
+from gonogo.engine.saved_states import saved_state
 from gonogo.measure.deployment import ActionSeen, AnalysisSeen, DeploymentSeen, RollbackTaken, deployment_body
 from gonogo.measure.snapshot import SnapshotContent, SnapshotSeen, snapshot_body
 from gonogo.plan.model import Execute, Roll, Route
@@ -26,14 +27,17 @@ def snapshot(bench: Bench) -> Looked:
     contents = tuple(SnapshotContent(item.name, version, digest) for item in bench.plan.release.services)
     state = digest_of(repr(sorted((item.service, item.version, item.digest) for item in contents)).encode())
     readable = serving(bench, "production").front.version == version
+    hooked = bench.plan.project.snapshot
+    name = saved_state(bench, bench.environment("production").name) if hooked else f"snapshot-{bench.run}"
+    restore = bench.plan.project.commands[hooked.restore if hooked else "rollback"].run
     body = snapshot_body(
         SnapshotSeen(
-            id=f"snapshot-{bench.run}",
+            id=name,
             taken_at=bench.now,
             environment=bench.environment("production").name,
             digest=state,
             readable=readable,
-            restore_command=bench.plan.project.commands["rollback"].run,
+            restore_command=restore,
             contents=contents,
         )
     )

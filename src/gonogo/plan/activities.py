@@ -43,7 +43,7 @@ def _routed(project: Project, kind: str) -> bool:
 def _run(project: Project, command: str, kind: str, purpose: str, extra: tuple[str, ...] = ()) -> Execute:
     binding = project.commands.get(command)
     effect = Effect.PRODUCTION if kind == "production" else Effect.STAGING
-    quiet = purpose in {"tests", "scan", "refresh", "dry_run", "probe"}
+    quiet = purpose in {"tests", "scan", "refresh", "dry_run", "probe", "snapshot"}
     repeatable = quiet or bool(binding and binding.repeatable)
     return Execute(command, _named(project, kind), Effect.NONE if quiet else effect, purpose, repeatable, extra)
 
@@ -68,9 +68,28 @@ def _switch(project: Project, kind: str, percent: int, name: str) -> tuple[Draft
     return (Draft(name, f"send {kind} traffic to {to}", Route(_named(project, kind), percent, effect)),)
 
 
+def _saved(project: Project, kind: str) -> tuple[Draft, ...]:
+    """The project's own snapshot hook, before an environment is touched; none where none is bound (SNP-01)."""
+    if project.snapshot is None:
+        return ()
+    title = f"save the state of {kind}"
+    return (Draft("save", title, _run(project, project.snapshot.take, kind, "snapshot")),)
+
+
+def _brought_back(project: Project) -> tuple[Draft, ...]:
+    """The restore of that snapshot, rehearsed in staging only: what it would undo in production, a person decides."""
+    if project.snapshot is None:
+        return ()
+    title = "bring the saved state of staging back"
+    return (Draft("restore", title, _run(project, project.snapshot.restore, "staging", "restore")),)
+
+
 def _rehearse(project: Project) -> tuple[Draft, ...]:
+    observe, *rest = _deploy(project, "staging")
     return (
-        *_deploy(project, "staging"),
+        observe,
+        *_saved(project, "staging"),
+        *rest,
         *_switch(project, "staging", 100, "switch"),
         Draft("verify", "ask staging for its version through the front", Measure("serves-release:staging")),
         Draft("report", "write the rehearsal report", Measure("rehearsal")),
@@ -90,6 +109,7 @@ def _rollback_rehearsal(project: Project) -> tuple[Draft, ...]:
     return (
         *_switch(project, "staging", 0, "switch-back"),
         Draft("roll-back", "run the rollback script in staging", _run(project, "rollback", "staging", "rollback")),
+        *_brought_back(project),
         Draft("restored", "check that the old state is back", Measure("restored:staging")),
         Draft("install-again", "deploy again in staging", _run(project, "deploy", "staging", "redeploy")),
         Draft("answers-again", "ask the new version directly", Measure("candidate:staging")),
@@ -172,6 +192,7 @@ def _rollout(project: Project) -> tuple[Draft, ...]:
     )
     return (
         observe,
+        *_saved(project, "production"),
         snapshot,
         install,
         answers,

@@ -31,6 +31,7 @@ from gonogo.plan.project import (
     Project,
     RolloutBinding,
     Runbook,
+    SnapshotBinding,
     TargetBinding,
     VersionProbe,
 )
@@ -83,6 +84,7 @@ def _project(top: Section) -> Project:
         environments={name: _environment(name, child) for name, child in _closed_children(top, "environments")},
         commands={name: _command(name, child) for name, child in _closed_children(top, "commands")},
         refresh=top.text("refresh", "") or None,
+        snapshot=_snapshot(top.optional("snapshot")),
         alerts=top.text("alerts", "") or None,
         incidents=top.text("incidents", "") or None,
         suites=tuple(read_suite(item) for item in top.sections("tests", required=True)),
@@ -172,10 +174,17 @@ def _command(name: str, section: Section) -> CommandBinding:
         repeatable=section.flag("repeatable", default=False),
         dry_run=section.texts("dry_run") if section.has("dry_run") else None,
         secrets=section.texts("secrets", ()),
+        tolerates=section.texts("tolerates", ()),
         origin=section.origin,
     )
     section.finish()
     return found
+
+
+def _snapshot(section: Section | None) -> SnapshotBinding | None:
+    if section is None:
+        return None
+    return _finished(section, SnapshotBinding(section.text("take"), section.text("restore")))
 
 
 def _control(section: Section) -> Control:
@@ -356,6 +365,8 @@ def _used_commands(project: Project) -> Mapping[str, str]:
         used[project.code_coverage.command] = "`code_coverage`"
     extra = {
         "`refresh`": project.refresh,
+        "`snapshot.take`": project.snapshot.take if project.snapshot else None,
+        "`snapshot.restore`": project.snapshot.restore if project.snapshot else None,
         "`alerts`": project.alerts,
         "`incidents`": project.incidents,
         "`operations.reach`": project.operations.reach,

@@ -98,7 +98,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class CommandBinding:
-    """A command of the user, as an argument list with typed placeholders; never a shell line."""
+    """A command of the user, as an argument list with typed placeholders; never a shell line.
+
+    `tolerates` are globs of lines on its error output that look like errors and are known to be harmless (REH-03).
+    """
 
     name: str
     run: tuple[str, ...]
@@ -106,7 +109,16 @@ class CommandBinding:
     repeatable: bool
     dry_run: tuple[str, ...] | None
     secrets: tuple[str, ...]
+    tolerates: tuple[str, ...]
     origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotBinding:
+    """The commands that save the state of an environment before a deployment, and that bring it back."""
+
+    take: str
+    restore: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +337,7 @@ class Project:
     environments: Mapping[str, Environment]
     commands: Mapping[str, CommandBinding]
     refresh: str | None
+    snapshot: SnapshotBinding | None
     alerts: str | None
     incidents: str | None
     suites: tuple[Suite, ...]

@@ -1,8 +1,4 @@
 #!/usr/bin/env bash
-# A scan of the service, in the form of bandit's report.
+# Scans the service and leaves the report in GONOGO_OUT.
 set -euo pipefail
-lines=$(wc -l < service/shop.py)
-cat > "$GONOGO_OUT/bandit.json" <<JSON
-{"errors": [], "generated_at": "2026-01-01T00:00:00Z", "results": [],
- "metrics": {"_totals": {"loc": $lines}, "service/shop.py": {"loc": $lines}}}
-JSON
+exec "$1" -S scripts/scan.py
