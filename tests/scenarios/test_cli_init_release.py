@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from command_line import Said, files_below, gonogo
@@ -183,3 +184,26 @@ def test_judging_gates_by_script_changes_no_evidence(shipped: Filled) -> None:
     for name in ("intake", "rehearsal", "security", "readiness"):
         typed(shipped.root, f"python scripts/validate_gate_14_{name}.py")
     assert files_below(shipped.root / ".artifacts/pre-deployment") == before
+
+
+@pytest.mark.req("CIW-08")
+def test_a_ci_job_reports_the_gates_and_records_nothing(shipped: Filled, tmp_path: Path) -> None:
+    journal = shipped.root / ".gonogo/journal.db"
+    before = journal.read_bytes()
+    said = shipped.say("ci", "report", "--protocol", "pre-deployment", "--summary", str(tmp_path / "summary.md"),
+                       "--junit", str(tmp_path / "gates.xml"), "--annotate")
+    suites = ElementTree.parse(tmp_path / "gates.xml").getroot()
+    assert said.code == 0
+    assert [suite.get("failures") for suite in suites] == ["0"] * 4
+    assert sum(len(suite) for suite in suites) >= 20
+    assert (tmp_path / "summary.md").read_text().count("| PASS |") == 4
+    assert "::error" not in said.out
+    assert journal.read_bytes() == before
+
+
+@pytest.mark.req("CIW-08")
+def test_a_ci_job_that_finds_nothing_judged_ends_with_3_and_says_so(shipped: Filled, tmp_path: Path) -> None:
+    said = shipped.say("ci", "report", "--protocol", "deployment-automation", "--junit", str(tmp_path / "gates.xml"))
+    assert said.code == 3
+    assert "no run of deployment-automation" in said.err
+    assert ElementTree.parse(tmp_path / "gates.xml").getroot()[0].get("errors") == "1"

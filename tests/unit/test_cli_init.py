@@ -24,7 +24,14 @@ DOCUMENTS = {
     for name in ("14-pre-deployment", "11-production-deployment", "6-deployment-automation")
     for ending in ("md", "gonogo.yaml")
 }
+WORKFLOWS = {
+    *(f".github/workflows/{name}.yml" for name in ("pre-deployment", "production-deployment")),
+    *(f".github/workflows/protocol-14-{name}.yml" for name in ("intake", "rehearsal", "security", "readiness")),
+    ".gitlab-ci.yml",
+    ".gitlab/gonogo.yml",
+}
 WRITTEN = {
+    *WORKFLOWS,
     *SCRIPTED,
     *DOCUMENTS,
     "config/protocol_gates/11.yaml",

@@ -9,7 +9,7 @@ import difflib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from gonogo.control.sources import BUILTIN_PROTOCOLS, open_workspace
 from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.sshkeys import PublicKey, public_key
+from gonogo.reports.ci_workflows import github_workflows, gitlab_files
 from gonogo.reports.front_ends import REGISTRY, front_ends, registry
 
 TEMPLATES: Final = "gonogo.library"
@@ -130,7 +131,15 @@ def first_files(about: Beginning) -> tuple[FirstFile, ...]:
             REGISTRY, registry(tuple(path for path in programs if path.startswith(("scripts/de", "scripts/ro"))))
         ),
         *_documents(about.protocols),
+        *workflow_files(about.protocols),
     )
+
+
+def workflow_files(protocols: str) -> tuple[FirstFile, ...]:
+    """The CI workflows of a project, for GitHub and GitLab (CIW-01 to CIW-07)."""
+    version = metadata.version("gonogo")
+    found = github_workflows(version, protocols) | gitlab_files(version, protocols)
+    return tuple(FirstFile(path, data) for path, data in found.items())
 
 
 def _documents(folder: str) -> Iterator[FirstFile]:

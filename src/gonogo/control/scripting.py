@@ -20,7 +20,7 @@ from gonogo.control.door import Door
 from gonogo.control.numbering import protocol_of
 from gonogo.control.scripted import Act, Asked, Ended, newest_run, remember
 from gonogo.control.sources import find_root
-from gonogo.errors import BadInput, WrongUsage
+from gonogo.errors import BadInput, Broken, Busy, WrongUsage
 from gonogo.evidence.ledger import time_text
 from gonogo.plan.documented_scripts import SCRIPTS, Script
 from gonogo.plan.script_defaults import LOG_LEVELS, script_defaults
@@ -28,6 +28,9 @@ from gonogo.plan.script_flags import read_arguments
 from gonogo.terms import Actor
 
 LOGS: Final = "scripts/logs"
+RETRIES: Final = "GONOGO_RETRIES"
+MOST_RETRIES: Final = 2
+PAUSE: Final = 1.0
 _SHARED: Final = ("protocol", "workspace", "artifacts-dir")
 
 
@@ -97,11 +100,26 @@ def carry_out(
             next_step=f"--protocol {script.number}",
         )
     asked = Asked(script, given, defaults, door, actor, tell, protocol)
-    ended = ACTS[script.act](asked)
+    ended = _carried_out(asked, environ.get(RETRIES, ""))
     opened = newest_run(asked)
     remember(asked, ended, opened.run if opened else None)
     _log(asked, ended)
     return ended
+
+
+def _carried_out(asked: Asked, retries: str) -> Ended:
+    """Carry out a script; after a fault of disk, lock or target again, as often as CI asks for (EXE-04).
+
+    What a script drives is driven from the ledger: nothing that was begun is begun twice.
+    """
+    most = min(int(retries), MOST_RETRIES) if retries.isascii() and retries.isdigit() else 0
+    for attempt in range(most):
+        try:
+            return ACTS[asked.script.act](asked)
+        except (Busy, Broken) as error:
+            asked.tell(f"retry {attempt + 1} of {most}: {error.what}")
+            asked.door.world.clock.sleep(PAUSE)
+    return ACTS[asked.script.act](asked)
 
 
 def _workspace(folder: str) -> Path:
