@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from gonogo.evidence.acceptance_case import CLOCK_SKEW, Case, Declined, level_of
 from gonogo.evidence.ledger import Entry
-from gonogo.evidence.manifest import EVIDENCE_SUMS, read_sums
+from gonogo.evidence.manifest import EVIDENCE_SUMS, listed_digests
 from gonogo.evidence.signers import UNRANKED, Kind, RevocationReason
 from gonogo.terms import digest_of
 
@@ -104,8 +104,7 @@ def _check_evidence(case: Case) -> Declined | None:
     if case.request.subject(EVIDENCE_SUMS) != digest_of(case.evidence_list):
         return Declined("A11", "the evidence list is not the one that the statement names", _ASK_AGAIN)
     # Nothing sealed yet gives an empty list; the loop below then refuses as soon as the log says otherwise.
-    lines = read_sums(case.evidence_list, name=EVIDENCE_SUMS) if case.evidence_list else ()
-    listed = {digest for digest, _ in lines}
+    listed = listed_digests(case.evidence_list, name=EVIDENCE_SUMS) if case.evidence_list else frozenset()
     requested = _issued(case)
     if requested is None:
         return None

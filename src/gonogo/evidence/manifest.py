@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from sys import intern
 from typing import Final, NoReturn
 
 from gonogo.errors import BadInput, Tampered
@@ -23,6 +24,7 @@ MOST_PATH: Final = 240
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,100}")
 _DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 _LINES: Final = re.compile(rb"(?:[0-9a-f]{64}  [!-~]{1,240}+\n)++")
+_DIGEST: Final = re.compile(rb"^[0-9a-f]{64}", re.MULTILINE)
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9._-]")
 # The same grammar for many paths at once, one a line. Possessive: a hostile list costs no more than a sound one.
 _PATHS: Final = re.compile(r"\n(?:(?:[a-z0-9_][a-z0-9._-]{0,100}+/){0,8}+[a-z0-9_][a-z0-9._-]{0,100}+\n)++")
@@ -110,7 +112,14 @@ def read_sums(data: bytes, *, name: str) -> tuple[tuple[Digest, str], ...]:
         _explain(lines, name)
     if paths != sorted(paths):
         raise Tampered("is not sorted", where=name, next_step=_LOOK)
-    return tuple(zip([Digest(line[:_DIGITS]) for line in lines], paths, strict=True))
+    return tuple(zip([Digest(intern(line[:_DIGITS])) for line in lines], paths, strict=True))
+
+
+def listed_digests(data: bytes, *, name: str) -> frozenset[str]:
+    """The digests of a list whose order and paths do not matter to the caller. Raises Tampered for other lines."""
+    if not _LINES.fullmatch(data):
+        raise Tampered("has lines that are not digest, two spaces and path", where=name, next_step=_LOOK)
+    return frozenset(digest.decode() for digest in _DIGEST.findall(data))
 
 
 def _explain(lines: Sequence[str], name: str) -> NoReturn:

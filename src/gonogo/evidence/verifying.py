@@ -160,8 +160,8 @@ def _opened(package: Package, trust: TrustFiles | None, now: datetime, checks: l
     seal = _sealed(package, digests, ring)
     checks.append(Check("seal", ok=True, detail=f"list of files sealed by {seal[1]}"))
     entries = _logged(package, seal[0], ring)
-    asked = [entry.seq for entry in entries if entry.type == "approval.requested"]
-    roots = prefix_roots((leaf_digest(entry.line) for entry in entries), asked)
+    named = [entry.seq for entry in entries if entry.type in {"approval.requested", "gate.judged"}]
+    roots = prefix_roots((leaf_digest(entry.line) for entry in entries), named)
     case = Case(package, digests, seal[0], entries, filed(entries), ring, now, roots)
     if entries[-1].ts > now + CLOCK_SKEW:
         raise Tampered(f"the log ends at {entries[-1].ts}, which is in the future", where=LOG, next_step=LOOK)

@@ -21,7 +21,7 @@ from gonogo.terms import Digest
 class Case:
     """What all checks look at. `digests` are those of the files as they are, `seal` the predicate of the seal.
 
-    `roots` are the Merkle roots of the log as it was at each request.
+    `roots` are the Merkle roots of the log as it was at each request and judgement.
     """
 
     package: Package

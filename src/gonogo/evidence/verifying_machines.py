@@ -14,7 +14,6 @@ from gonogo.evidence.attesting import MOST, RELEASE, REPORTS
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.evidence.envelope import PREDICATE, STATEMENT, open_envelope
 from gonogo.evidence.ledger import Entry
-from gonogo.evidence.merkle import leaf_digest, prefix_roots
 from gonogo.evidence.packing import ATTESTATIONS
 from gonogo.evidence.tlog_proof import Proven, read_proof
 from gonogo.evidence.verifying_case import Case, raw_keys
@@ -56,11 +55,10 @@ def _release_of(statement: Mapping[str, Tree]) -> str:
 
 def _judgements(case: Case, said: list[Mapping[str, Tree]]) -> list[str]:
     judged = case.of_type("gate.judged")
-    roots = prefix_roots((leaf_digest(entry.line) for entry in case.entries), {entry.seq for entry in judged})
     origin = case.said("/log/origin")
     wanted = []
     for entry in judged:
-        root = base64.b64encode(roots[entry.seq]).decode()
+        root = base64.b64encode(case.roots[entry.seq]).decode()
         log: Tree = {"origin": origin, "size": entry.seq, "root": root, "head": entry.prev}
         fields = [entry.data.get(name) for name in ("gate", "attempt", "verdict", "judgement_sha256")]
         wanted.append([*fields, case.said("/run_id"), log])
