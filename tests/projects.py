@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import textwrap
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -176,6 +178,28 @@ UPSTREAM = (
     "test-coverage.json",
     "security-scan-results.json",
 )
+
+
+def write_upstream(root: Path) -> None:
+    """What other protocols owe: a zip with checksums for each package, a JSON object for each report."""
+    for name in UPSTREAM:
+        (root / "upstream").mkdir(parents=True, exist_ok=True)
+        (root / "upstream" / name).write_bytes(upstream_bytes(name))
+
+
+def upstream_bytes(name: str, **files: str) -> bytes:
+    """An upstream file that holds: a zip of `files` (default: a note) with their checksums, or a JSON object."""
+    if not name.endswith(".zip"):
+        return json.dumps({"summary": f"{name} is here"}).encode()
+    files = files or {"note.txt": f"{name} is here\n"}
+    sums = "".join(f"{sha256(text.encode()).hexdigest()}  {path}\n" for path, text in files.items())
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, text in {**files, "SHA256SUMS": sums}.items():
+            archive.writestr(path, text)
+    return made.getvalue()
+
+
 SIGNERS = {
     "audit_recommendation": ("qe1",),
     "scope": ("po1",),
@@ -218,8 +242,7 @@ def small_project(root: Path, staging: Place, production: Place, *, release: str
     for name in ("staging", "production"):
         _write(root / f"config/{name}.env", f"WORKERS=4\nNAME={name}\nTIMEOUT=30\n")
     _write(root / "docs/runbook.md", "# Runbook\n\nCall somebody.\n")
-    for name in UPSTREAM:
-        _write(root / f"upstream/{name}", f"{name} is here\n")
+    write_upstream(root)
     for name, text in SCRIPTS.items():
         _write(root / f"scripts/{name}", text)
         (root / f"scripts/{name}").chmod(0o755)

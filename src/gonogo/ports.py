@@ -345,13 +345,14 @@ class AlertSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileSeen:
-    """A file of the project, as it is now. `digest` is None where it is absent or unreadable; `why` says why."""
+    """A file of the project, now. `digest` is None where it is `absent` or cannot be read; `why` says why."""
 
     path: str
     digest: Digest | None
     size: int
     modified: datetime | None
     why: str = ""
+    absent: bool = False
 
 
 class Files(Protocol):
@@ -397,10 +398,7 @@ class Views(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message for people, as every channel gets it. `number` is the ledger entry that records it, -1 before that.
-
-    `to` are recipients by role; `severity` is CRITICAL, WARNING, INFO or empty.
-    """
+    """One message for people, as every channel gets it; `number` is its ledger entry, -1 before it has one."""
 
     run: RunId
     number: int
@@ -491,6 +489,10 @@ class History(Protocol):
 
     def authors(self, revision: str, previous: str) -> tuple[str, ...]:
         """Addresses of everybody who wrote what commit `revision` has and `previous` (may be empty) has not."""
+        ...
+
+    def last_change(self, path: str) -> str:
+        """The commit that last changed a file; empty where it is not committed as it lies there, or nobody knows."""
         ...
 
 

@@ -27,7 +27,7 @@ from gonogo.adapters.http_calls import call
 from gonogo.demo.addresses import free_ports
 from gonogo.demo.processes import Live, kill, launch, log_tail, stop, wait_until
 from gonogo.errors import Broken
-from tests.projects import UPSTREAM, Project, approvers_file, new_keys
+from tests.projects import UPSTREAM, Project, approvers_file, new_keys, write_upstream
 
 CASE = Path(__file__).resolve().parents[1] / "cases" / "shop"
 PROGRAMS = ("haproxy", "prometheus", "prometheus-alertmanager")
@@ -338,9 +338,7 @@ def write_project(root: Path, shop: Shop) -> Project:
     (root / "config/world.txt").write_text(str(shop.place))
     (root / "config/blue-port.txt").write_text(str(shop.ports["staging"]["blue"]))
     (root / "gonogo.yaml").write_text(project_file(shop))
-    for name in UPSTREAM:
-        (root / "upstream").mkdir(exist_ok=True)
-        (root / "upstream" / name).write_text(f"{name} is here\n")
+    write_upstream(root)
     artifact = root / "releases/v2/app.json"
     manifest = {
         "release": {"id": "shop-v2", "version": "v2"},

@@ -14,7 +14,7 @@ import pytest
 from command_line import Said, files_below, gonogo
 
 from tests.prepared import typed
-from tests.projects import SCRIPTS
+from tests.projects import SCRIPTS, upstream_bytes
 from tests.worlds_http import Place, place
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="install openssh-client (ssh-keygen)")
@@ -65,7 +65,7 @@ class Filled:
             self.edit(path, r"EDIT-ME: ", "", least=0)
         for name in ("QUALITY-AUDIT-PACKAGE", "INTEGRATION-EVIDENCE", "UAT-CLOSURE-PACKAGE"):
             (self.root / "upstream").mkdir(exist_ok=True)
-            (self.root / f"upstream/{name}.zip").write_text(name)
+            (self.root / f"upstream/{name}.zip").write_bytes(upstream_bytes(f"{name}.zip"))
 
     def _scripts(self) -> None:
         base = self.places["staging"].root.parent

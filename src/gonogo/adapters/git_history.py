@@ -54,6 +54,16 @@ class GitHistory:
         said = self._git("log", "--no-show-signature", f"--format={_FORMAT}", *wanted, "--")
         return tuple(sorted({address for text in said.split("\0") if (address := _address(text))}))
 
+    def last_change(self, path: str) -> str:
+        """The commit that last changed `path`; empty where it differs from that commit or there is no such history."""
+        try:
+            if self._git("status", "--porcelain", "--untracked-files=all", "--", f":(literal){path}").strip():
+                return ""
+            return self._git("log", "-1", "--no-show-signature", "--format=%H", "--", f":(literal){path}").strip()
+        except (BadInput, Broken):
+            # A project without a repository has digests all the same; a revision is told only where there is one.
+            return ""
+
     def _git(self, *arguments: str, absent: str = "") -> str:
         settings = [part for setting in (*_SETTINGS, f"safe.directory={self._folder}") for part in ("-c", setting)]
         command = ["git", "--no-pager", "--no-replace-objects", *settings, "-C", str(self._folder), *arguments]

@@ -13,6 +13,7 @@ from gonogo.engine.saved_states import rehearsal_faults, saved_state
 from gonogo.errors import BadInput, Refused, Tampered
 from gonogo.evidence.canonical import read_json
 from gonogo.evidence.ledger import time_text
+from gonogo.plan.activities import STATE_PROBE
 from gonogo.plan.model import Execute
 from gonogo.plan.project import CommandBinding
 from gonogo.ports import CommandSpec, EffectKey, Ended, Sealed
@@ -163,8 +164,11 @@ def outcome_of(bench: Bench, key: EffectKey, ended: Ended) -> Outcome:
     detail = ""
     if faults:
         detail = f"{bench.task.title}: {'; '.join(faults)}{left.last_lines}{_next_step(bench)}"
+    # That a probe fails is its answer: it is told with all other prerequisites, and never alone.
+    answers = isinstance(bench.task.act, Execute) and bench.task.act.purpose == STATE_PROBE
+    if faults and not answers:
         facts["cause"] = "task_failed"
-    return Outcome(not faults, facts, detail, left.files)
+    return Outcome(answers or not faults, facts, detail, left.files)
 
 
 def _next_step(bench: Bench) -> str:

@@ -2,129 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from gonogo.engine.bench import Bench, Looked
-from gonogo.engine.handover import Handover, handover
-from gonogo.engine.measuring_baseline import alerts_of
-from gonogo.engine.measuring_world import reach
-from gonogo.measure.figures import read_time
+from gonogo.engine.handover import handover
+from gonogo.engine.measuring_states import system_states
+from gonogo.engine.measuring_upstream import upstream_artifacts
+from gonogo.evidence.canonical import Tree
+from gonogo.measure.figures import Body, read_time
 from gonogo.measure.intake import (
-    PARITY_REPORT,
     ApprovalSeen,
     ArtifactSeen,
-    FoundFile,
     GapRow,
     IntakeSeen,
-    StateSeen,
+    RenewalRequest,
     gap_rows,
     intake_body,
 )
-from gonogo.plan.model import Measure, Plan
+from gonogo.run.events import TaskFinished, recorded
+from gonogo.terms import Json
 
 PRODUCTION_DEPLOYMENT = "production-deployment"
-CONNECTIVITY_REPORT = "connectivity-report.json"
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "INTEGRATION-EVIDENCE.zip": ("integration-evidence-bundle.zip",),
-    "UAT-CLOSURE-PACKAGE.zip": ("uat-approval-record.json", "uat-signoff.json"),
-}
-
-
-def asks_before_probing(plan: Plan) -> bool:
-    """Whether this plan probes production only after a person's confirmation (CON-02)."""
-    return any(task.act == Measure("connectivity") for stage in plan.stages for task in stage.tasks)
-
-
-def _artifacts(bench: Bench) -> tuple[ArtifactSeen, ...]:
-    found = []
-    earlier = handover(bench) if bench.plan.environment == "production" else None
-    for name, source, optional in bench.plan.artifacts:
-        if "*" in name:
-            continue
-        binding = bench.plan.project.artifacts.get(name)
-        waived = bool(binding and binding.optional) and bench.plan.environment == "staging"
-        path = binding.path if binding else _default_path(bench, name)
-        age = timedelta(seconds=float(binding.max_age)) if binding else timedelta(days=30)
-        files = tuple(one for one in (_found(bench, name, path, earlier),) if one)
-        found.append(
-            ArtifactSeen(
-                name=name,
-                source=(binding.source if binding else "") or source,
-                required=not (optional or waived),
-                found=files,
-                max_age=age,
-                release_digest=bench.plan.release.digest,
-                aliases=ALIASES.get(name, ()),
-            )
-        )
-    return tuple(found)
-
-
-def _default_path(bench: Bench, name: str) -> str:
-    base = name.rpartition("/")[2]
-    if base == "release-manifest.json":
-        return bench.plan.project.manifest.replace("{release}", bench.plan.release.version)
-    return base
-
-
-def _found(bench: Bench, name: str, path: str, earlier: Handover | None) -> FoundFile | None:
-    handed = earlier.file(name) if earlier else None
-    if handed is not None:
-        return FoundFile(handed.digest, handed.size, handed.at, readable=True, verified=True)
-    seen = bench.world.files.see(path)
-    if seen.digest is None or seen.modified is None:
-        return None
-    readable = seen.size > 0
-    return FoundFile(seen.digest, seen.size, seen.modified, readable=readable, verified=readable)
-
-
-def _states(bench: Bench) -> tuple[StateSeen, ...]:
-    proven_later = {"parity": PARITY_REPORT}
-    if asks_before_probing(bench.plan):
-        proven_later |= {"credentials": CONNECTIVITY_REPORT, "metrics": CONNECTIVITY_REPORT}
-    return tuple(
-        StateSeen(stated, probe, _state_holds(bench, probe), bench.now, proven_later.get(probe))
-        for probe, stated in bench.plan.states
-    )
-
-
-def _state_holds(bench: Bench, probe: str) -> bool | None:
-    match probe:
-        case "parity":
-            return None
-        case "scripts":
-            return bool(bench.plan.scripts) and all(
-                bench.world.files.see(path).digest == digest for path, digest in bench.plan.scripts.items()
-            )
-        case "metrics" | "credentials" if asks_before_probing(bench.plan):
-            # Production is probed only after a person confirmed it (CON-02); the connectivity step proves both then.
-            return None if probe == "metrics" or _reached(bench, "staging") else False
-        case "metrics":
-            environment = bench.environment(bench.plan.environment)
-            source = bench.world.metrics.get(environment.name)
-            known, _ = alerts_of(bench, environment.kind)
-            return bool(source and source.sample().slots) and known is not None
-        case "credentials":
-            return _reached(bench, bench.plan.environment)
-        case _:
-            return None
-
-
-def _reached(bench: Bench, kind: str) -> bool:
-    names = {name for command in bench.plan.project.commands.values() for name in command.secrets}
-    secrets = all(bench.world.environ.get(name) for name in names)
-    return secrets and all(ok for _, ok, _ in reach(bench, kind))
+RENEWAL = timedelta(hours=24)
+"""So long after a request its answer is late, and the item is marked (INT-06)."""
 
 
 def prerequisites(bench: Bench) -> Looked:
-    """All artifacts and system states at once, before anything runs; what is missing is listed whole (PRE-01)."""
-    body = intake_body(IntakeSeen(_artifacts(bench), (), _states(bench)), bench.now)
-    lacking = [_sentence(gap) for gap in gap_rows(body) if not _is_open_state(bench, gap.item)]
-    scripts = [
-        command.name for command in bench.plan.project.commands.values() if not _runs_something(bench, command.run)
-    ]
-    lacking += [f"command `{name}` names no file that is there" for name in scripts]
+    """All artifacts and system states at once, before anything runs; what is missing is listed whole (PRE-01).
+
+    The status of every prerequisite is on file whether it holds or not, and its owners are asked (PRE-26).
+    """
+    body = _looked_at(bench, ())
+    gaps = [gap for gap in gap_rows(body) if gap.state != "open" or not _proven_later(body, gap)]
+    lacking = [_sentence(gap) for gap in gaps]
+    commands = bench.plan.project.commands.values()
+    unrunnable = [command.name for command in commands if not _runs_something(bench, command.run)]
+    lacking += [f"command `{name}` names no file that is there" for name in unrunnable]
     lacking += foreign_artifacts(bench)
     report = bench.json(
         "prerequisites-validation.json",
@@ -133,10 +48,83 @@ def prerequisites(bench: Bench) -> Looked:
             "strict": True,
             "artifacts": body["artifacts"],
             "system_states": body["system_states"],
+            "renewal_requests": body["renewal_requests"],
+            "scripts": _scripts(bench),
             "authorises_production": False,
         },
     )
-    return Looked(ok=not lacking, files=(report,), detail=_missing(bench, lacking) if lacking else "")
+    detail = _missing(bench, lacking) if lacking else ""
+    return Looked(
+        ok=not lacking, files=(report,), facts=_requested(bench, body), detail=detail, warnings=_optional(body)
+    )
+
+
+def _looked_at(bench: Bench, approvals: tuple[ApprovalSeen, ...]) -> Body:
+    """The body of the intake report: everything as it is now, and every request that was ever made in this run."""
+    artifacts, states = upstream_artifacts(bench), system_states(bench)
+    first = intake_body(IntakeSeen(artifacts, approvals, states), bench.now)
+    requests = tuple(_requests(bench, gap_rows(first)))
+    late = {request.item for request in requests if request.answered_at is None and request.due < bench.now}
+    marked = tuple(_marked(artifact, late) for artifact in artifacts)
+    return intake_body(IntakeSeen(marked, approvals, states, requests), bench.now)
+
+
+def _marked(artifact: ArtifactSeen, late: set[str]) -> ArtifactSeen:
+    return replace(artifact, late=artifact.name in late)
+
+
+def _requests(bench: Bench, gaps: tuple[GapRow, ...]) -> Iterator[RenewalRequest]:
+    """One request for each gap that somebody upstream can close, made once; an answer is what closed it (INT-05)."""
+    made = dict(_made(bench))
+    open_items = {gap.item: gap.owner or gap.source for gap in gaps if gap.kind != "state"}
+    for item, owner in open_items.items():
+        owner_asked, at = made.get(item, (owner, bench.now))
+        yield RenewalRequest(item, owner_asked or "nobody is named", at, at + RENEWAL)
+    for item, (owner, at) in made.items():
+        if item not in open_items:
+            yield RenewalRequest(item, owner, at, at + RENEWAL, bench.now)
+
+
+def _made(bench: Bench) -> Iterator[tuple[str, tuple[str, datetime]]]:
+    """The first request for each item in this run, from its ledger."""
+    known: set[str] = set()
+    for entry in bench.world.journal.entries(bench.run) if bench.state.opened else ():
+        event = recorded(entry).event
+        rows = event.facts.get("requests") if isinstance(event, TaskFinished) else None
+        for row in rows if isinstance(rows, list | tuple) else ():
+            if isinstance(row, Mapping) and str(row.get("item")) not in known:
+                known.add(str(row.get("item")))
+                yield str(row.get("item")), (str(row.get("owner")), entry.ts)
+
+
+def _requested(bench: Bench, body: Mapping[str, Tree]) -> dict[str, Json]:
+    """The requests that are new now, for the ledger and for the message to each owner."""
+    made, rows = dict(_made(bench)), body.get("renewal_requests")
+    fresh: list[Json] = [
+        {name: str(row.get(name)) for name in ("item", "owner", "due")}
+        for row in (rows if isinstance(rows, list | tuple) else ())
+        if isinstance(row, Mapping) and row.get("item") not in made
+    ]
+    return {"requests": fresh} if fresh else {}
+
+
+def _optional(body: Mapping[str, Tree]) -> tuple[str, ...]:
+    """Optional inputs that are not there: reported, never hidden, and no reason to stop (C46, C47)."""
+    return tuple(_sentence(gap) for gap in gap_rows(body) if gap.kind == "artifact" and not gap.required)
+
+
+def _scripts(bench: Bench) -> list[Tree]:
+    """Every script that a command runs, with its digest and the commit that last changed it (PRE-06, DOC-21)."""
+    return [
+        {"path": path, "sha256": digest, "revision": bench.world.history.last_change(path) or None}
+        for path, digest in bench.plan.scripts.items()
+    ]
+
+
+def _proven_later(body: Mapping[str, Tree], gap: GapRow) -> bool:
+    rows = body.get("system_states")
+    found = rows if isinstance(rows, list | tuple) else ()
+    return any(isinstance(row, Mapping) and row.get("name") == gap.item and row.get("judged_by") for row in found)
 
 
 def _missing(bench: Bench, lacking: list[str]) -> str:
@@ -151,7 +139,7 @@ def _missing(bench: Bench, lacking: list[str]) -> str:
 def _sentence(gap: GapRow) -> str:
     """What is missing, why, and who can supply it (INT-04)."""
     why = gap.detail or gap.cause.replace("_", " ")
-    supplier = f"; {gap.source} can supply it" if gap.source else ""
+    supplier = f"; {gap.owner or gap.source} can supply it" if gap.owner or gap.source else ""
     optional = "" if gap.required else " (optional, but what is there has to hold)"
     return f"{gap.item}: {gap.state}{f', {why}' if why else ''}{supplier}{optional}"
 
@@ -169,10 +157,6 @@ def foreign_artifacts(bench: Bench) -> list[str]:
     return found
 
 
-def _is_open_state(bench: Bench, name: str) -> bool:
-    return any(stated == name and _state_holds(bench, probe) is None for probe, stated in bench.plan.states)
-
-
 def _runs_something(bench: Bench, argv: tuple[str, ...]) -> bool:
     files = [part for part in argv if "/" in part and "{" not in part and not part.startswith(("-", "/"))]
     return all(bench.world.files.see(part).digest for part in files)
@@ -180,11 +164,18 @@ def _runs_something(bench: Bench, argv: tuple[str, ...]) -> bool:
 
 def intake(bench: Bench) -> Looked:
     """Artifacts again, approvals as they were signed in this run, states (INT-01..INT-09)."""
-    body = intake_body(IntakeSeen(_artifacts(bench), _approvals(bench), _states(bench)), bench.now)
+    body = _looked_at(bench, _approvals(bench))
     status = body["intake_validation"]
     ok = isinstance(status, Mapping) and status.get("status") == "pass"
-    lacking = "\n".join(("intake is not complete:", *(f"  - {_sentence(gap)}" for gap in gap_rows(body))))
-    return Looked(ok=ok, files=(bench.json("intake-validation-report.json", body),), detail="" if ok else lacking)
+    gaps = [gap for gap in gap_rows(body) if gap.required and gap.state != "open"]
+    lacking = "\n".join(("intake is not complete:", *(f"  - {_sentence(gap)}" for gap in gaps)))
+    return Looked(
+        ok=ok,
+        files=(bench.json("intake-validation-report.json", body),),
+        facts=_requested(bench, body),
+        detail="" if ok else lacking,
+        warnings=_optional(body),
+    )
 
 
 def _approvals(bench: Bench) -> tuple[ApprovalSeen, ...]:

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.handover import Handover, handover
-from gonogo.engine.measuring_intake import ALIASES
 from gonogo.engine.measuring_rehearsal import proven_scripts
+from gonogo.engine.measuring_upstream import paths_of
 from gonogo.engine.runs_seen import command_run
 from gonogo.engine.waiving import covering
 from gonogo.errors import GonogoError
@@ -91,10 +91,7 @@ def _item(bench: Bench, handed: Handover, name: str) -> ReadinessItem:
         issue = None if current else "it is older than 30 days"
         return _ready_item(name, handed.plan.name, found.digest, current=current, issue=issue)
     binding = bench.plan.project.artifacts.get(name)
-    paths = [binding.path] if binding else [name, *ALIASES.get(name, ())]
-    if name.endswith("release-manifest.json"):
-        paths = [bench.plan.project.manifest.replace("{release}", bench.plan.release.version)]
-    for path in paths:
+    for path in paths_of(bench, name):
         seen = bench.world.files.see(path)
         if seen.digest is not None and seen.modified is not None:
             age = timedelta(seconds=float(binding.max_age)) if binding else timedelta(days=30)

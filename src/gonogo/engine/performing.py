@@ -29,6 +29,7 @@ from gonogo.engine.using import verified_for_use
 from gonogo.engine.writing import append, blob, write
 from gonogo.errors import GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.ledger import Entry
+from gonogo.plan.activities import STATE_PROBE
 from gonogo.plan.model import Decide, Effect, Execute, Roll, Route
 from gonogo.ports import EffectKey, Ended, Moved, Running, Whereabouts, argv_digest
 from gonogo.run.events import (
@@ -68,7 +69,7 @@ def _execute(bench: Bench, act: Perform, command: Execute) -> None:
     try:
         spec = command_spec(bench, command, key, 0)
     except GonogoError as error:
-        fail(bench, act.start, str(error), "task_failed")
+        _not_begun(bench, act, command, str(error))
         return
     try:
         glass = glass_broken(bench)
@@ -90,6 +91,15 @@ def _execute(bench: Bench, act: Perform, command: Execute) -> None:
         return
     bench.world.crash(COMMAND_RUNNING)
     finish(bench, key, act.start)
+
+
+def _not_begun(bench: Bench, act: Perform, command: Execute, detail: str) -> None:
+    """Nothing was begun. For a probe that is an answer like any other: it proves nothing."""
+    if command.purpose == STATE_PROBE:
+        facts: Mapping[str, Json] = {"exit_code": -1, "ended_by": "never begun"}
+        append(bench, [TaskFinished(bench.task.id, bench.attempt, act.start, "ok", facts, blob(bench, detail))])
+    else:
+        fail(bench, act.start, detail, "task_failed")
 
 
 def _intend(

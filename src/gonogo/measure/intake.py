@@ -27,8 +27,22 @@ PARITY_REPORT = "staging-parity-report.json"
 
 
 @dataclass(frozen=True, slots=True)
+class SignatureSeen:
+    """What became of a bound signature: `person` signed with `key_id`; None where it does not count, and `why`."""
+
+    role: str
+    person: str | None
+    key_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class FoundFile:
-    """One file found for a required artifact. `verified` says that its inner checksums or its schema held."""
+    """One file found for a required artifact. `verified` says that its inner checksums or its schema held.
+
+    `signature` is None where none is bound: the file is then recorded as unsigned. `verdict` is what the file says at
+    the bound place, None where none is bound, and counts only if it is `wanted`.
+    """
 
     sha256: Digest
     size: int
@@ -38,6 +52,9 @@ class FoundFile:
     expires_at: datetime | None = None
     release_digest: Digest | None = None
     detail: str = ""
+    signature: SignatureSeen | None = None
+    verdict: str | None = None
+    wanted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,7 @@ class ArtifactSeen:
     aliases: tuple[str, ...] = ()
     upstream_finished: bool = True
     late: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +100,7 @@ class StateSeen:
     holds: bool | None
     checked_at: datetime
     judged_by: str | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +166,7 @@ class GapRow:
     cause: str
     detail: str
     required: bool
+    owner: str = ""
 
 
 def gap_rows(body: Mapping[str, Tree]) -> tuple[GapRow, ...]:
@@ -162,7 +182,11 @@ def gap_rows(body: Mapping[str, Tree]) -> tuple[GapRow, ...]:
 def _gap(kind: str, item: str, source: str, row: Fields) -> GapRow:
     required = row.flag("required") if row.has("required") else True
     detail = (row.maybe_text("detail") if row.has("detail") else "") or ""
-    return GapRow(kind, item, source, row.text("state"), row.maybe_text("cause") or "", detail, required)
+    return GapRow(kind, item, source, row.text("state"), row.maybe_text("cause") or "", detail, required, _owner(row))
+
+
+def _owner(row: Fields) -> str:
+    return (row.maybe_text("owner") if row.has("owner") else "") or ""
 
 
 def _artifact_row(artifact: ArtifactSeen, now: datetime) -> Body:
@@ -183,8 +207,27 @@ def _artifact_row(artifact: ArtifactSeen, now: datetime) -> Body:
             "state": "requires_approval" if state != "ok" and artifact.late else state,
             "cause": _artifact_cause(artifact, state),
             "detail": detail,
+            "owner": artifact.owner or None,
+            "signature": _signature_row(first),
+            "verdict": first.verdict if first else None,
         }
     )
+
+
+def _signature_row(file: FoundFile | None) -> Body | None:
+    """The file's signature as it is: verified with person and role, refused with the reason, or none (F1)."""
+    if file is None:
+        return None
+    if file.signature is None:
+        return {"signed": False, "verified": False}
+    seen = file.signature
+    found: dict[str, Tree] = {
+        "signed": True,
+        "verified": seen.person is not None,
+        "role": seen.role,
+        "person": seen.person,
+    }
+    return without_none(found | {"key_id": seen.key_id or None, "why": seen.why or None})
 
 
 def _artifact_state(artifact: ArtifactSeen, now: datetime) -> tuple[ItemState, str]:
@@ -197,6 +240,10 @@ def _artifact_state(artifact: ArtifactSeen, now: datetime) -> tuple[ItemState, s
         return "invalid", file.detail or "it cannot be read or its checksums do not hold"
     if file.release_digest not in (None, artifact.release_digest):
         return "invalid", "it is about another release"
+    if file.signature is not None and file.signature.person is None:
+        return "invalid", f"its signature does not count: {file.signature.why}"
+    if file.verdict is not None and file.verdict != file.wanted:
+        return "invalid", f"its verdict is `{file.verdict}`, not `{file.wanted}`"
     return _currency(file, artifact.max_age, now)
 
 
@@ -219,7 +266,8 @@ def _end_of(file: FoundFile, max_age: timedelta | None) -> datetime | None:
 def _artifact_cause(artifact: ArtifactSeen, state: ItemState) -> GapCause | None:
     if state == "ok":
         return None
-    if not artifact.upstream_finished:
+    refused = any(file.verdict is not None and file.verdict != file.wanted for file in artifact.found)
+    if not artifact.upstream_finished or refused:
         return "upstream_incomplete"
     return "expired" if state == "expired" else "not_generated"
 
@@ -257,6 +305,7 @@ def _state_row(state: StateSeen) -> Body:
             "state": word,
             "checked_at": time_text(state.checked_at),
             "judged_by": state.judged_by,
+            "detail": state.detail or None,
         }
     )
 
@@ -277,6 +326,9 @@ def _artifact_holds(row: Fields, checked_at: datetime) -> bool:
     if row.word("state", get_args(ItemState)) != "ok":
         return False
     end = row.maybe_moment("expires_at")
+    signature = row.maybe_part("signature")
+    if signature is not None and signature.flag("signed") and not signature.flag("verified"):
+        return False
     whole = row.flag("present") and row.flag("verified") and row.filled("sha256")
     return whole and row.moment("produced_at") <= checked_at and (end is None or checked_at <= end)
 

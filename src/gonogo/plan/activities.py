@@ -23,6 +23,18 @@ class Draft:
     consumes: str = ""
 
 
+STATE_PROBE = "state"
+"""Purpose of a command that says whether a state holds; that it fails is an answer and stops nothing by itself."""
+
+
+def state_probes(project: Project, kind: str) -> tuple[Draft, ...]:
+    """The probes of a project, before the prerequisites are told as one list (PRE-11, PRE-21, PRE-23)."""
+    return tuple(
+        Draft(f"probe-{state}", f"probe the state `{state}`", _run(project, command, kind, STATE_PROBE))
+        for state, command in project.probes.items()
+    )
+
+
 def _environment(project: Project, kind: str) -> Environment | None:
     for found in project.environments.values():
         if found.kind == kind:
@@ -43,7 +55,7 @@ def _routed(project: Project, kind: str) -> bool:
 def _run(project: Project, command: str, kind: str, purpose: str, extra: tuple[str, ...] = ()) -> Execute:
     binding = project.commands.get(command)
     effect = Effect.PRODUCTION if kind == "production" else Effect.STAGING
-    quiet = purpose in {"tests", "scan", "refresh", "dry_run", "probe", "snapshot"}
+    quiet = purpose in {"tests", "scan", "refresh", "dry_run", "probe", "snapshot", STATE_PROBE}
     repeatable = quiet or bool(binding and binding.repeatable)
     return Execute(command, _named(project, kind), Effect.NONE if quiet else effect, purpose, repeatable, extra)
 

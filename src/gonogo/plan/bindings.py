@@ -104,6 +104,7 @@ def _project(top: Section) -> Project:
         freeze=_freeze(top.section("freeze", required=False)),
         windows=read_windows(top.optional("window")),
         notify=top.texts("notify", ()),
+        probes=top.mapping("probes"),
         announce=read_announce(top.section("announce", required=False)),
         licences=read_licences(top.optional("licences")),
         directories=_directories(top.section("directories", required=False)),
@@ -285,7 +286,17 @@ def _artifact(name: str, section: Section) -> ArtifactBinding:
         max_age=section.seconds("max_age", Decimal(30 * 86400)),
         optional=section.text("optional", "") or None,
         origin=section.origin,
+        verdict=section.text("verdict", "", pattern=r"([^#]+#)?/.+", kind="FILE#/pointer or /pointer"),
+        verdict_is=section.text("verdict_is", "pass"),
+        signature=section.text("signature", ""),
+        signed_by=section.text("signed_by", ""),
+        owner=section.text("owner", ""),
     )
+    if bool(found.signature) != bool(found.signed_by):
+        what = f"`{section.path}` needs `signature` and `signed_by` together"
+        section.notes.error(
+            WRONG_VALUE, what, section.origin, "a signature says nothing without the role it stands for"
+        )
     section.finish()
     return found
 
@@ -373,6 +384,7 @@ def _used_commands(project: Project) -> Mapping[str, str]:
         "`freeze.lock`": project.freeze.lock,
         "`freeze.probe`": project.freeze.probe,
     }
+    used |= {command: f"`probes.{state}`" for state, command in project.probes.items()}
     used |= {told.command: "`announce.commands`" for told in project.announce.commands}
     return used | {command: what for what, command in extra.items() if command}
 

@@ -15,7 +15,7 @@ from gonogo.errors import BadInput
 from gonogo.evidence.policy import read_policy
 from gonogo.evidence.signers import DEFAULT_RULE, DecisionRule, Ring
 from gonogo.findings import Finding, Level, Origin, forbids
-from gonogo.plan.activities import ACTIVITIES, Draft, closing_drafts, rollback_drafts
+from gonogo.plan.activities import ACTIVITIES, Draft, closing_drafts, rollback_drafts, state_probes
 from gonogo.plan.announcing import voice_of
 from gonogo.plan.approvers import read_approvers
 from gonogo.plan.bindings import read_project
@@ -273,10 +273,17 @@ class Builder:
         wanted = [item for item in self.protocol.prerequisites if isinstance(item, ApprovalRequired)]
         for item in wanted[len(self.sidecar.approvals) :]:
             self.notes.error("GN1010", f"no decision point is bound to the required approval: {item.text}", item.origin)
-        drafts = [Draft("check", "check artifacts and system states", Measure("prerequisites"))]
+        drafts = [*self._probes(), Draft("check", "check artifacts and system states", Measure("prerequisites"))]
         for point, item in zip(self.sidecar.approvals, wanted, strict=False):
             drafts.append(Draft(point, item.text, Decide(point, "approval")))
         return self._stage("prerequisites", "Prerequisites", "prerequisites", 0, tuple(drafts), self.protocol.origin)
+
+    def _probes(self) -> tuple[Draft, ...]:
+        """None where production is probed only after a person confirmed it: then a later step proves these states."""
+        if any(bound.does == "connectivity" for bound in self.sidecar.steps.values()):
+            return ()
+        wanted = {state: command for state, command in self.project.probes.items() if state in self.sidecar.states}
+        return state_probes(replace(self.project, probes=wanted), self.sidecar.environment)
 
     def _workflow(self, gates: Mapping[str, GateRule]) -> Iterator[Stage]:
         ordered = list(self.protocol.gates)

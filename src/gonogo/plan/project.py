@@ -233,7 +233,11 @@ class AcceptedDrift:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactBinding:
-    """Where an upstream artifact lies. `optional` gives the reason for doing without it (C7), else None."""
+    """Where an upstream artifact lies. `optional` gives the reason for doing without it (C7), else None.
+
+    `verdict` says where its verdict stands and `verdict_is` which one counts; `signature` is the file with a detached
+    SSH signature of its bytes, by somebody who has the role `signed_by`; `owner` is asked for what is missing.
+    """
 
     name: str
     path: str
@@ -241,6 +245,11 @@ class ArtifactBinding:
     max_age: Decimal
     optional: str | None
     origin: Origin
+    verdict: str = ""
+    verdict_is: str = ""
+    signature: str = ""
+    signed_by: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +367,7 @@ class Project:
     windows: Windows | None
     notify: tuple[str, ...]
     announce: Announce
+    probes: Mapping[str, str]
     licences: Licences | None
     directories: Directories
     compact_packages: bool

@@ -7,7 +7,7 @@ What a document says in a step is said when that step begins; where it claims an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from gonogo.plan.announcing import marks_phase, rest_of
@@ -81,6 +81,7 @@ def _after_task(plan: Plan, state: RunState, event: happened.TaskFinished, told:
     found = noted(plan, event, told)
     if found is not None:
         yield found
+    yield from _renewals(plan, event)
     if event.outcome != "ok":
         return
     stage = stage_of(plan, event.task)
@@ -95,6 +96,16 @@ def _after_task(plan: Plan, state: RunState, event: happened.TaskFinished, told:
         yield from _begun(plan, following[0], new_phase=following[0].phase != stage.phase)
     elif plan.next_protocol:
         yield _confirmation(plan, state)
+
+
+def _renewals(plan: Plan, event: happened.TaskFinished) -> Iterator[Message]:
+    """Asks the owner of each missing item for it, once (INT-05, PRE-26)."""
+    rows = event.facts.get("requests")
+    name = f"{plan.project.name} {plan.release.version}"
+    for row in rows if isinstance(rows, Sequence) and not isinstance(rows, str) else ():
+        if isinstance(row, Mapping):
+            text = f"{name} waits for {row.get('item')}; please supply or renew it by {row.get('due')}"
+            yield Message("[RENEWAL REQUEST]", text, stage_of(plan, event.task).phase, to=(str(row.get("owner")),))
 
 
 def _begun(plan: Plan, stage: Stage, *, new_phase: bool) -> Iterator[Message]:
