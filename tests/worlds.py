@@ -293,6 +293,9 @@ class ScriptedCommands:
             return Lost("the command was started and left no result")
         return self._ended(key, started)
 
+    def printed(self, key: EffectKey, most: int) -> bytes:
+        return self._starts[key].script.stdout[:most] if isinstance(self.look(key), Running) else b""
+
     def discard(self, key: EffectKey) -> None:
         if isinstance(self.look(key), Ended):
             shutil.rmtree(self.folder(key), ignore_errors=True)

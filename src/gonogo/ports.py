@@ -26,15 +26,12 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Present time, aware, UTC."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds of a clock that never jumps."""
-        ...
 
     def sleep(self, seconds: float) -> None:
         """Let `seconds` pass."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +57,15 @@ class Transaction(Protocol):
 
     def append(self, draft: Draft) -> Entry:
         """Add an event to the run's ledger."""
-        ...
 
     def note(self, draft: Draft) -> Entry:
         """Add an entry to the log of this site, in this same transaction: both are committed, or neither."""
-        ...
 
     def take_lease(self, environment: str) -> int:
         """Take or keep the environment for this run and raise its fence; Busy names the run that holds it."""
-        ...
 
     def free_lease(self, environment: str) -> None:
         """Give the environment back; no effect where another run holds it."""
-        ...
 
 
 SITE_LOG = RunId("@site")
@@ -93,31 +86,24 @@ class Journal(Protocol):
         self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime, notes: Sequence[Draft] = ()
     ) -> tuple[Entry, ...]:
         """Begin a ledger, with `notes` for the site's log; Refused where the run exists already."""
-        ...
 
     def note(self, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
         """Add entries to the site's log that belong to no run, such as a change of the people to trust."""
-        ...
 
     def site(self) -> tuple[Entry, ...]:
         """The site's log, oldest first; nothing where nothing ever happened here."""
-        ...
 
     def entries(self, run: RunId, after: int = -1) -> tuple[Entry, ...]:
         """Events of `run` with a number greater than `after`, in order; BadInput where there is no such run."""
-        ...
 
     def write(self, run: RunId, after: int, *, actor: Actor, now: datetime) -> AbstractContextManager[Transaction]:
         """A transaction on a ledger whose last event is number `after`; raises Moved at its ends where it is not."""
-        ...
 
     def runs(self) -> tuple[RunId, ...]:
         """All runs, oldest first."""
-        ...
 
     def lease(self, environment: str) -> Lease:
         """The lease of an environment, as it is now."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +121,15 @@ class Vault(Protocol):
 
     def put(self, data: bytes) -> Digest:
         """Store bytes durably (fsync before return)."""
-        ...
 
     def seal(self, folder: Path) -> tuple[Sealed, ...]:
         """Hash and copy every regular file below `folder` in one pass; Refused for links, devices, hard links."""
-        ...
 
     def read(self, digest: Digest, *, limit: int = 1 << 26) -> bytes:
         """The bytes of `digest`; Tampered where they do not hash to it, BadInput where they are absent or larger."""
-        ...
 
     def path(self, digest: Digest) -> Path:
         """Where the object lies, for streaming; it may be absent."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +223,9 @@ class Commands(Protocol):
     def folder(self, key: EffectKey) -> Path:
         """The fresh folder that the command gets as `GONOGO_OUT`."""
 
+    def printed(self, key: EffectKey, most: int) -> bytes:
+        """The first `most` bytes that a running command has printed so far, unredacted: to be counted, never shown."""
+
     def discard(self, key: EffectKey) -> None:
         """Remove what an ended command printed and left behind; its outcome has to be recorded. Does nothing twice."""
 
@@ -270,11 +255,9 @@ class Target(Protocol):
 
     def traffic(self) -> TrafficSeen:
         """Read back what is really configured; Broken where the proxy does not answer."""
-        ...
 
     def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
         """Raise before lowering, then read back; Broken or Refused with the proxy's own words otherwise."""
-        ...
 
 
 class Prober(Protocol):
@@ -282,11 +265,9 @@ class Prober(Protocol):
 
     def ask(self, slot: str) -> SlotSeen:
         """Ask one slot directly, past the proxy."""
-        ...
 
     def front(self) -> SlotSeen:
         """Ask the environment's public address once, through the proxy."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +297,6 @@ class MetricSource(Protocol):
 
     def sample(self) -> MetricSample:
         """Read all slots once; a failure is a `missing` entry, never a zero."""
-        ...
 
 
 class FigureSource(Protocol):
@@ -324,7 +304,6 @@ class FigureSource(Protocol):
 
     def figures(self, slot: str, version: str) -> tuple[FigureRead, ...]:
         """Every figure of one version in one slot, all of one moment; what the source did not give has a reason."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +319,6 @@ class AlertSource(Protocol):
 
     def firing(self) -> AlertsRead:
         """The alerts that fire now; never an empty list where rules are not evaluated or nobody feeds the source."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,15 +338,12 @@ class Files(Protocol):
 
     def see(self, path: str) -> FileSeen:
         """Look at one file; an absent one is an answer, not an error."""
-        ...
 
     def read(self, path: str, *, limit: int = 1 << 26) -> bytes:
         """The bytes of a file; BadInput names the path and what to do where it is absent, too large or outside."""
-        ...
 
     def root(self) -> Path:
         """The project's root, absolute; commands run there."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,11 +364,9 @@ class Views(Protocol):
 
     def write(self, views: Mapping[str, Digest]) -> tuple[str, ...]:
         """Make each view hold the bytes of its digest; answers the paths that were written."""
-        ...
 
     def differences(self, views: Mapping[str, Digest]) -> tuple[Difference, ...]:
         """The views that are not what they should be; changes nothing."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,7 +402,6 @@ class Announcer(Protocol):
 
     def say(self, notice: Notice) -> None:
         """Say one message."""
-        ...
 
 
 class Post(Protocol):
@@ -437,15 +409,12 @@ class Post(Protocol):
 
     def channels(self, to: tuple[str, ...]) -> tuple[str, ...]:
         """The channels by which a notice for these recipients goes."""
-        ...
 
     def hand(self, channel: str, notice: Notice) -> None:
         """Begin to carry a notice; returns at once."""
-        ...
 
     def finished(self, wait: float = 0.0) -> tuple[Delivery, ...]:
         """What has arrived or failed since last asked; waits at most `wait` seconds while something is under way."""
-        ...
 
 
 class EngineKey(Protocol):
@@ -453,11 +422,9 @@ class EngineKey(Protocol):
 
     def public_line(self) -> str:
         """The public key in OpenSSH form."""
-        ...
 
     def sign(self, data: bytes) -> bytes:
         """64 bytes of Ed25519 signature over `data`."""
-        ...
 
 
 class Providers(Protocol):
@@ -465,23 +432,18 @@ class Providers(Protocol):
 
     def scan(self, reader: str, data: bytes, name: str) -> ScanRead:
         """The report of a scanner; BadInput where it is no such report, Broken where the provider fails."""
-        ...
 
     def settings(self, reader: str, data: bytes, name: str) -> Settings:
         """A source of settings; BadInput where it is no such source, Broken where the provider fails."""
-        ...
 
     def check(self, provider: str, question: CheckQuestion) -> CheckAnswer:
         """What a check found; inconclusive with the reason where it fails in any way."""
-        ...
 
     def counters(self, provider: str, question: MetricQuestion) -> Mapping[str, Tree]:
         """Cumulative counters of slots, as a declared command prints them; Broken where the provider fails."""
-        ...
 
     def require(self, group: str, word: str) -> None:
         """BadInput where nobody provides `word` in `group`; nothing is loaded for that."""
-        ...
 
 
 class History(Protocol):
@@ -489,11 +451,9 @@ class History(Protocol):
 
     def authors(self, revision: str, previous: str) -> tuple[str, ...]:
         """Addresses of everybody who wrote what commit `revision` has and `previous` (may be empty) has not."""
-        ...
 
     def last_change(self, path: str) -> str:
         """The commit that last changed a file; empty where it is not committed as it lies there, or nobody knows."""
-        ...
 
 
 CrashPoint: TypeAlias = Callable[[str], None]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from gonogo.cli.looking import lines_of
 from tests.one_step import look, one_check
 from tests.projects import Project, small_project
 from tests.worlds_http import Place, place
@@ -154,3 +157,59 @@ def test_the_licences_of_a_release_are_read_from_other_forms_of_parts_lists(
     assert seen.passed, seen.said
     assert project.evidence(seen.run, "security-compliance-report.json")["licences"]["components"] == 1
     assert kept in project.state(seen.run).evidence
+
+
+@pytest.mark.req("TST-06")
+def test_counts_are_shown_to_whoever_watches_while_the_suite_runs(project: Project) -> None:
+    slow = ('echo "ok 1 - home"; echo "not ok 2 - cart"', 'while [ ! -e go-on ]; do sleep 0.05; done', put(TWO))
+    suite(project, "", *slow)
+    run = project.begin("one-check")
+    driving = Thread(target=lambda: project.door().drive(run, patient=False, listener=lambda state, entry: None))
+    driving.start()
+    try:
+        until = time.monotonic() + 20
+        while not (busy := project.view(run).running) or not busy[0].counted:
+            assert time.monotonic() < until, "nothing was counted"
+            time.sleep(0.05)
+        told = [text for text, _ in lines_of(project.view(run), verbose=False)]
+    finally:
+        project.write("go-on", "")
+        driving.join()
+    assert busy[0].counted == "1 passed, 1 failed, 0 skipped so far"
+    assert any("run tests against staging: 1 passed, 1 failed, 0 skipped so far" in line for line in told), told
+    assert project.view(run).running == ()
+
+
+SCAN_OF = """cat > "$GONOGO_OUT/bandit.json" <<JSON
+{{"errors": [], "metrics": {{"_totals": {{}}, "app.py": {{}}}}, "results": [{results}]}}
+JSON
+"""
+HIGH = '{"test_id": "B602", "issue_severity": "HIGH", "filename": "app.py", "line_number": 3, "more_info": "https://example.org"}'
+
+
+@pytest.mark.req("SEC-05")
+def test_a_blocking_finding_pauses_the_run_with_its_cause_and_remedy(project: Project) -> None:
+    one_check(project, "security")
+    project.write("scripts/scan.sh", SCAN_OF.format(results=HIGH))
+    seen = look(project)
+    assert "gate_failed" in seen.said
+    assert "security_scan.blocking_findings" in seen.said
+    before = project.evidence(seen.run, "security-compliance-report.json")
+    assert [(row["state"], row["cause"], row["remediation"]) for row in before["findings"]] == [
+        ("open", "vulnerability", "https://example.org")
+    ]
+
+
+@pytest.mark.req("SEC-05")
+def test_what_a_later_attempt_no_longer_finds_is_resolved(project: Project) -> None:
+    one_check(project, "security")
+    script = f'if [ -e repaired ]; then {SCAN_OF.format(results="")}else {SCAN_OF.format(results=HIGH)}fi\n'
+    project.write("scripts/scan.sh", script)
+    run = look(project).run
+    project.write("repaired", "")
+    project.lift(run)
+    project.door().drive(run, patient=False, listener=lambda state, entry: None)
+    assert project.state(run).outcome == "ready", project.view(run).halt
+    body = project.evidence(run, "security-compliance-report.json")
+    assert [(row["state"], row["component"]) for row in body["findings"]] == [("resolved", "app.py:3")]
+    assert (body["security_scan"]["resolved"], body["security_scan"]["blocking_findings"]) == (1, 0)

@@ -16,6 +16,7 @@ from gonogo.engine.bench import Bench
 from gonogo.engine.capturing import captured
 from gonogo.plan.model import task_of
 from gonogo.ports import EffectKey, Ended
+from gonogo.run.events import Announced, TaskIntended, recorded
 from gonogo.run.machine import Parked
 from gonogo.terms import Engine, RunId
 from tests.projects import SCRIPTS, Project, small_project
@@ -95,6 +96,21 @@ def test_a_redacted_scan_still_says_what_it_found_and_which_tool_was_required(ri
     assert [row["component"] for row in body["findings"]] == ["app.py:3"]
     assert body["security_scan"]["required_tools"] == ["bandit"]
     assert body["security_scan"]["complete"] is True
+
+
+@pytest.mark.req("SEC-07")
+def test_the_scans_are_announced_before_the_first_of_them_begins(rich: tuple[Project, RunId]) -> None:
+    project, run = rich
+    world = project.door().world
+    order = []
+    for entry in world.journal.entries(run):
+        event = recorded(entry).event
+        if isinstance(event, Announced):
+            text = world.vault.read(event.text_sha256).decode()
+            order += ["announced"] if "scans are running" in text else []
+        elif isinstance(event, TaskIntended) and event.task.endswith("#run-scan"):
+            order.append("scanned")
+    assert order == ["announced", "scanned"]
 
 
 @pytest.mark.req("SEC-11")

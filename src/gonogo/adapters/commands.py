@@ -166,6 +166,14 @@ class SupervisedCommands:
         said = read_object(read_small(folder / "result.json") or b"", name="result.json").get("remarks")
         return tuple(clean_line(str(remark)) for remark in said) if isinstance(said, list) else ()
 
+    def printed(self, key: EffectKey, most: int) -> bytes:
+        """The first `most` bytes that a running command has printed so far; none where nothing of it can be read."""
+        try:
+            with (self._start_folder(key) / "stdout.raw").open("rb") as file:
+                return file.read(most)
+        except OSError:
+            return b""
+
     def discard(self, key: EffectKey) -> None:
         """Remove what an ended command printed and left behind: a scanner's report quotes the secrets that it found.
 

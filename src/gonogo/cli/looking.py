@@ -123,6 +123,9 @@ def lines_of(seen: RunView, *, verbose: bool) -> Iterator[tuple[str, str]]:
     if seen.traffic is not None:
         yield f"  the new version gets {seen.traffic} % of the traffic", "cyan"
     yield from _steps(seen)
+    for busy in seen.running:
+        counted = f": {busy.counted}" if busy.counted else ""
+        yield f"  running for {busy.seconds} s: {busy.title}{counted}", "cyan"
     if verbose:
         yield from _on_file(seen)
     if seen.halt:

@@ -12,7 +12,9 @@ from gonogo.engine.bench import World
 from gonogo.engine.settling import OUTCOME_UNKNOWN
 from gonogo.engine.writing import views_of
 from gonogo.errors import GonogoError, Tampered
-from gonogo.ports import Difference
+from gonogo.measure.live_counts import MOST_BYTES, counted_so_far
+from gonogo.plan.model import Execute, task_of
+from gonogo.ports import Difference, EffectKey, Running
 from gonogo.run.asking import standing
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
 from gonogo.run.state import Round
@@ -63,6 +65,15 @@ class FileView:
 
 
 @dataclass(frozen=True, slots=True)
+class Busy:
+    """A command that runs now: since when, in seconds, and for a suite how many cases it has finished (TST-06)."""
+
+    title: str
+    seconds: int
+    counted: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
     """Where a run is: its steps, whom it waits for, why it halted, what it measured (RGD-01, RGD-06)."""
 
@@ -85,6 +96,7 @@ class RunView:
     guardrails: tuple[str, ...]
     gates: tuple[GateView, ...]
     evidence: tuple[FileView, ...]
+    running: tuple[Busy, ...]
 
 
 def view(world: World, opened: Opened) -> RunView:
@@ -113,7 +125,20 @@ def view(world: World, opened: Opened) -> RunView:
         guardrails=plan.guardrails,
         gates=tuple(_gates(opened)),
         evidence=tuple(FileView(item.name, item.digest, item.status, item.stage) for item in state.evidence.values()),
+        running=tuple(_running(world, opened)),
     )
+
+
+def _running(world: World, opened: Opened) -> Iterator[Busy]:
+    for name, known in opened.state.tasks.items():
+        act = task_of(opened.plan, name).act if known.open else None
+        if not isinstance(act, Execute):
+            continue
+        key = EffectKey(opened.run, name, known.attempt, known.start)
+        if isinstance(world.commands.look(key), Running):
+            printed = world.commands.printed(key, MOST_BYTES) if act.purpose == "tests" else b""
+            seconds = max(int((world.clock.now() - known.began).total_seconds()), 0)
+            yield Busy(task_of(opened.plan, name).title, seconds, str(counted_so_far(printed) or ""))
 
 
 def _gates(opened: Opened) -> Iterator[GateView]:
@@ -257,6 +282,9 @@ def as_json(seen: RunView) -> dict[str, Json]:
         "evidence": [
             {"name": item.name, "sha256": item.sha256, "status": item.status, "stage": item.stage}
             for item in seen.evidence
+        ],
+        "running": [
+            {"title": item.title, "seconds": item.seconds, "counted": item.counted or None} for item in seen.running
         ],
         "stages": [
             {

@@ -158,8 +158,10 @@ def foreign_artifacts(bench: Bench) -> list[str]:
 
 
 def _runs_something(bench: Bench, argv: tuple[str, ...]) -> bool:
-    files = [part for part in argv if "/" in part and "{" not in part and not part.startswith(("-", "/"))]
-    return all(bench.world.files.see(part).digest for part in files)
+    """Whether every file and folder that a command names is there; addresses and options are none."""
+    paths = [part for part in argv if "/" in part and not {"{", ":"} & set(part) and not part.startswith(("-", "/"))]
+    files = bench.world.files
+    return all(files.see(part).digest or (files.root() / part).is_dir() for part in paths)
 
 
 def intake(bench: Bench) -> Looked:

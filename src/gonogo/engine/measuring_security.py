@@ -12,19 +12,23 @@ from gonogo.engine.measuring_intake import foreign_artifacts
 from gonogo.engine.measuring_licences import licences
 from gonogo.engine.runs_seen import left_behind, left_nothing
 from gonogo.errors import BadInput, Broken
+from gonogo.evidence.canonical import read_object
 from gonogo.measure.header import RawFile
 from gonogo.measure.rederiving import DERIVATIONS, is_derived
-from gonogo.measure.scan_findings import ScanRead, ScanUnread
+from gonogo.measure.scan_findings import ScanFinding, ScanRead, ScanUnread
 from gonogo.measure.scan_terms import ScanTerms, held_to
 from gonogo.measure.scanners_of_packages import read_database_age
-from gonogo.measure.security import ControlSeen, ScanPolicy, SecuritySeen, incomplete, security_body
+from gonogo.measure.security import ControlSeen, ScanPolicy, SecuritySeen, findings_in, incomplete, security_body
 from gonogo.plan.model import Execute
 from gonogo.plan.project import Scan
 from gonogo.ports import EffectKey
+from gonogo.run.events import EvidenceSealed, recorded
 from gonogo.terms import Verdict, digest_of
 
 GOOD = frozenset({"pass", "success", "complete", "ready"})
 SCANS_FOLDER = "security-scans"
+REPORT = "security-compliance-report.json"
+MOST_REPORT = 16 << 20
 ONE_DAY = timedelta(days=1)
 
 
@@ -46,6 +50,7 @@ def security(bench: Bench) -> Looked:
                 database_max_age=min((_seconds(scan.database_max_age) for scan in project.scans), default=ONE_DAY),
             ),
             licences=parts.audit,
+            resolved=_known_before(bench) if all(map(_is_whole, scans)) else (),
             controls=tuple(_control(bench, item.id, item.standard, item.evidence) for item in project.controls),
         ),
         bench.now,
@@ -56,9 +61,25 @@ def security(bench: Bench) -> Looked:
     )
     return Looked(
         ok=not gaps_found,
-        files=(*raw_files, *parts.files, bench.json("security-compliance-report.json", body)),
+        files=(*raw_files, *parts.files, bench.json(REPORT, body)),
         detail=detail,
     )
+
+
+def _is_whole(scan: ScanRead | ScanUnread) -> bool:
+    """Whether the absence of a finding in this scan says anything."""
+    return isinstance(scan, ScanRead) and not (scan.broken or scan.skipped or scan.missing)
+
+
+def _known_before(bench: Bench) -> tuple[ScanFinding, ...]:
+    """What earlier attempts of this run found: a finding that no scan shows any more is resolved (SEC-05)."""
+    found: dict[str, ScanFinding] = {}
+    for entry in bench.world.journal.entries(bench.run):
+        event = recorded(entry).event
+        if isinstance(event, EvidenceSealed) and event.name == REPORT and event.attempt < bench.attempt:
+            body = read_object(bench.world.vault.read(event.sha256), name=REPORT, limit=MOST_REPORT)
+            found |= {one.fingerprint: one for one in findings_in(body)}
+    return tuple(found.values())
 
 
 def _scans(bench: Bench, raw_files: list[Produced]) -> tuple[ScanRead | ScanUnread, ...]:

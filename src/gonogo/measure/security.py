@@ -126,6 +126,22 @@ def derived_security(body: Mapping[str, Tree]) -> Derived:
     }
 
 
+def findings_in(body: Mapping[str, Tree]) -> tuple[ScanFinding, ...]:
+    """The findings of scanners that a report lists, licences left out: they are looked at anew each time."""
+    return tuple(
+        ScanFinding(
+            tool=row.text("source"),
+            rule=row.text("id").rsplit("@", 1)[0],
+            severity=severity_of(row.text("severity")),
+            component=row.text("component"),
+            fingerprint=row.text("fingerprint"),
+            remediation=row.maybe_text("remediation"),
+        )
+        for row in Fields(body).rows("findings")
+        if row.text("cause") == "vulnerability" and row.has("fingerprint")
+    )
+
+
 def incomplete(body: Mapping[str, Tree]) -> tuple[str, ...]:
     """Why the scans do not cover the release, one sentence each; none where they do (SC-01, SEC-01)."""
     fields = Fields(body)
@@ -224,6 +240,7 @@ def _finding_row(one: ScanFinding, seen: SecuritySeen, state: FindingState) -> B
             "severity": one.severity.word,
             "blocking": state != "resolved" and (marked or one.severity >= Severity.HIGH),
             "component": one.component,
+            "fingerprint": one.fingerprint,
             "state": state,
             "remediation": seen.remediations.get(one.fingerprint) or one.remediation,
             "cause": one.cause,
