@@ -267,3 +267,16 @@ def test_the_package_states_its_deployment_and_shows_the_run_that_it_relies_on(a
     assert {"proofs/opened.tlog-proof", "proofs/readiness-opened.tlog-proof", "proofs/readiness-closed.tlog-proof"} == {
         path for path in files if path.startswith("proofs/")
     }
+
+
+@pytest.mark.req("EVS-03")
+def test_the_manifest_of_production_names_who_uses_each_artifact(audited: Audited) -> None:
+    manifest = json.loads(files_of(audited.package)["evidence-manifest.json"])
+    rows = {row["name"]: row for row in manifest["artifacts"]}
+    consumers = {name: " ".join(row["consumers"]) for name, row in rows.items()}
+    assert "Readiness Confirmation Gate" in consumers["deployment-readiness-checklist.json"]
+    for name in ("production-deployment-report.json", "deployment-health-log.md"):
+        assert "Monitoring" in consumers[name]
+        assert "Incident Response" in consumers[name]
+    assert "Monitoring" in consumers["post-deployment-validation.json"]
+    assert "Retrospective" in consumers["DEPLOYMENT-REPORT.md"]

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,19 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from gonogo.control.checkpoints_held import checkpoints_held
+from gonogo.control.quality import completeness, integrity
 from gonogo.evidence.ledger import Entry, next_entry
 from gonogo.evidence.note import NoteKey, verify_note
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.tlog_proof import read_proof
 from gonogo.evidence.wire import strings
+from gonogo.evidence.retention import ACTIVE, ARCHIVED_YEARS
+from gonogo.reports.quality import quality
+from gonogo.run.events import GateJudged, Recorded
+from gonogo.run.machine import AwaitPeople
+from gonogo.run.state import RunState
 from gonogo.terms import RunId, digest_of
+from tests.command_line import gonogo
 from tests.packages import files_of
 from tests.projects import Project, small_project
 from tests.worlds_http import place
@@ -247,3 +255,140 @@ def test_a_log_that_was_written_anew_differs_from_what_was_signed(left: Left) ->
     assert not found.ok
     assert "differs from what was signed" in found.detail
     assert not checkpoints_held(door, left.run, "another-site", opened.entries).ok
+
+
+@pytest.mark.req("EVS-01", "EVS-02")
+def test_the_summary_tells_of_each_artifact_where_it_lies_what_for_for_whom_and_what_was_measured(left: Left) -> None:
+    body = json.loads(gonogo("evidence", "list", "--run", left.run, "--json", "-C", left.project.root).out)
+    rows = {row["name"]: row for row in body["evidence"]}
+    parity = rows["staging-parity-report.json"]
+    assert parity["purpose"] == "Differences of the two environments"
+    assert parity["gate"] == "intake-confirmation-gate"
+    assert "Performance" in parity["consumers"]
+    assert all((left.project.root / place).is_file() for row in rows.values() for place in row["location"])
+    assert any("parity" in name.lower() for name in parity["metrics"])
+    assert all(value is not None for value in parity["metrics"].values())
+    text = gonogo("evidence", "list", "--run", left.run, "-C", left.project.root).out
+    assert "used by" in text
+    assert "required artifacts are present and verified" in text
+
+
+@pytest.mark.req("EVS-07")
+def test_runs_scans_and_sign_offs_have_folders_of_their_own(left: Left) -> None:
+    for folder in ("pre-deployment", "protocol-14"):
+        place = left.project.root / ".artifacts" / folder
+        for sub, name in (
+            ("staging-logs", "staging-deployment-run.log"),
+            ("security-scans", "security-compliance-report.json"),
+            ("approvals", "readiness-approval.json"),
+        ):
+            assert (place / sub / name).read_bytes() == (place / name).read_bytes()
+
+
+@pytest.mark.req("EVS-17")
+def test_completeness_and_integrity_name_the_gap(left: Left) -> None:
+    door = left.project.door()
+    opened = door.load(left.run)
+    whole, joined = completeness(door, opened), integrity(door, opened)
+    assert whole.good == whole.whole > 5, whole.lacking
+    assert joined.good == joined.whole > 3, joined.lacking
+    path = door.world.vault.path(opened.state.evidence["rehearsal-report.json"].digest)
+    kept = path.read_bytes()
+    path.unlink()
+    try:
+        gap = completeness(door, opened)
+        assert (gap.good, gap.lacking) == (whole.good - 1, ("rehearsal-report.json",))
+        assert quality("x", Decimal(1), [gap]).status == "missed"
+    finally:
+        path.write_bytes(kept)
+    upstream = left.project.root / next(iter(opened.plan.project.artifacts.values())).path
+    moved = upstream.rename(upstream.with_suffix(".away"))
+    try:
+        assert any(words.startswith("input ") for words in integrity(door, opened).lacking)
+    finally:
+        moved.rename(upstream)
+
+
+@pytest.mark.req("EVS-05", "C17")
+def test_quality_over_runs_has_target_actual_and_status(left: Left) -> None:
+    body = json.loads(gonogo("metrics", "quality", "--json", "-C", left.project.root).out)["quality"]
+    rows = {row["metric"]: row for row in body}
+    assert {name: row["target"] for name, row in rows.items()} == {
+        "pre-deployment gate 2 pass rate": "0.95",
+        "production gate 3 pass rate": "0.98",
+        "evidence completeness": "1",
+        "integration integrity": "1",
+    }
+    assert rows["pre-deployment gate 2 pass rate"]["status"] == "met"
+    assert rows["production gate 3 pass rate"] | {"counts": []} == {
+        "metric": "production gate 3 pass rate",
+        "target": "0.98",
+        "actual": None,
+        "status": "nothing to measure",
+        "counts": [],
+    }
+    assert "target 95 %" in gonogo("metrics", "quality", "-C", left.project.root).out
+
+
+@pytest.mark.req("ARC-08")
+def test_the_handoff_package_says_how_it_is_archived(left: Left) -> None:
+    page = left.files["reports/archival-strategy.md"].decode()
+    assert f"{ACTIVE.days} days" in page
+    assert f"{ARCHIVED_YEARS} years" in page
+    assert "closure of the project" in page
+    names = set(left.files)
+    assert {"packages/PRE-DEPLOYMENT-PACKAGE.zip", "evidence-manifest.json", "traceability.json"} <= names
+    assert {"README-VERIFY.txt", "verify.py", "verify.sh"} <= names
+    readiness = left.project.door().load(left.run).state.packages["readiness"]
+    assert digest_of(left.files["packages/PRE-DEPLOYMENT-PACKAGE.zip"]) == readiness.sha256
+    rows = {row["artifact"]: row for row in json.loads(left.files["traceability.json"])["rows"]}
+    checklist = rows["pre-deployment-manifest.json"]
+    assert checklist["step"]
+    assert all(re.fullmatch("[0-9a-f]{64}", row["sha256"]) for row in rows["gate-rollback-security-gate.json"]["from"])
+    seal = json.loads(left.files["seal.json"])["predicate"]
+    assert seal["anchoring"] == {"required": 0, "keepers": 0, "covers": seal["sequence"], "level": "not anchored"}
+
+
+@pytest.mark.req("PKG-04", "PKG-03")
+@pytest.mark.parametrize("damage", ["missing evidence", "checksum"])
+def test_a_package_that_cannot_be_built_says_why_and_is_built_again_with_the_failed_attempt_on_record(
+    damage: str, tmp_path: Path
+) -> None:
+    with place(tmp_path / "world/staging") as staging, place(tmp_path / "world/production") as production:
+        project = small_project(tmp_path / "project", staging, production)
+        run = project.begin("pre-deployment")
+        kept: dict[Path, bytes] = {}
+
+        def spoil(state: RunState, entry: Recorded) -> None:
+            sealed = state.evidence.get("security-compliance-report.json")
+            if sealed is not None and not kept:
+                path = project.door().world.vault.path(sealed.digest)
+                kept[path] = path.read_bytes()
+
+        def before_packing(state: RunState, entry: Recorded) -> None:
+            spoil(state, entry)
+            event = entry.event
+            if isinstance(event, GateJudged) and event.gate == "rollback-security-gate":
+                for path in kept:
+                    path.unlink()
+                    if damage == "checksum":
+                        path.write_bytes(b"{}")
+
+        while isinstance(project.door().drive(run, patient=False, listener=before_packing), AwaitPeople):
+            project.sign_all(run)
+        opened = project.door().load(run)
+        failed = next(e for e in opened.entries if e.type == "task.finished" and "package_cause" in e.data["facts"])
+        assert failed.data["facts"]["package_cause"] == damage.replace(" ", "_")
+        assert failed.data["outcome"] == "failed"
+        assert opened.state.halted is not None
+        words = project.door().world.vault.read(failed.data["detail"]).decode()
+        assert f"({damage})" in words
+        assert "next:" in words
+        for path, data in kept.items():
+            path.unlink(missing_ok=True)
+            path.write_bytes(data)
+        project.lift(run)
+        project.go_on(run)
+        opened = project.door().load(run)
+        assert opened.state.packages["readiness"]
+        assert failed in opened.entries

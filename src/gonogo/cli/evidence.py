@@ -14,9 +14,11 @@ from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
+from gonogo.control.quality import completeness, summed_up
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.evidence.canonical import read_json
 from gonogo.evidence.ledger import time_text
+from gonogo.reports.quality import summary_lines, summary_row
 from gonogo.run.state import Evidence
 from gonogo.terms import Json
 
@@ -46,7 +48,7 @@ def evidence(options: EvidenceOptions) -> int:
     """`list` the evidence of a run, or `show` one file of it from the vault, checked against its digest."""
     door = door_at(options.folder)
     if options.action == "list":
-        return _list(door.load(run_named(door, options.run)), as_json=options.as_json)
+        return _list(door, door.load(run_named(door, options.run)), as_json=options.as_json)
     if not options.name:
         raise WrongUsage("which file?", next_step="gonogo evidence show NAME; gonogo evidence list names them")
     opened, item = _found(door, options)
@@ -59,15 +61,24 @@ def evidence(options: EvidenceOptions) -> int:
     return 0
 
 
-def _list(opened: Opened, *, as_json: bool) -> int:
-    items = tuple(opened.state.evidence.values())
+def _list(door: Door, opened: Opened, *, as_json: bool) -> int:
+    items = summed_up(door, opened)
+    complete = completeness(door, opened)
     if as_json:
-        say_json({"run": opened.run, "evidence": [_row(item) for item in items]})
+        rows: list[Json] = [_row(item.evidence) | summary_row(item) for item in items]
+        told: dict[str, Json] = {"required": complete.whole, "present": complete.good}
+        say_json({"run": opened.run, "evidence": rows, "complete": told | {"lacking": list(complete.lacking)}})
         return 0
     if not items:
         say(f"{opened.run} has sealed no evidence yet")
     for item in items:
-        say(f"{item.name}   {_words(item)}   {item.size} bytes   sha256 {item.digest[:16]}…")
+        about = item.evidence
+        say(f"{about.name}   {_words(about)}   {about.size} bytes   sha256 {about.digest[:16]}…")
+        for words in summary_lines(item):
+            say(f"    {words}")
+    say(f"{complete.good} of {complete.whole} required artifacts are present and verified")
+    for name in complete.lacking:
+        say(f"    lacking: {name}", "red")
     return 0
 
 

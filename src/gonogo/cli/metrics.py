@@ -12,11 +12,13 @@ from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.over_runs import OverRuns, over_runs
+from gonogo.control.quality import quality_over_runs
 from gonogo.evidence.ledger import time_text
 from gonogo.reports.over_runs import GateFigures, gap_row, gate_figures, gate_row, recurring_gaps
+from gonogo.reports.quality import MET, MISSED, quality_row
 from gonogo.terms import Json
 
-SUBJECTS = ("gates", "intake")
+SUBJECTS = ("gates", "intake", "quality")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ class MetricsOptions:
 @json_option
 @taking(MetricsOptions)
 def metrics(options: MetricsOptions) -> int:
-    """Over all runs: `gates` with history, pass rate and last failure, or recurring gaps at `intake`."""
+    """Over all runs: `gates` with history and last failure, recurring gaps at `intake`, `quality` against targets."""
+    if options.subject == "quality":
+        return _quality(options)
     found = over_runs(door_at(options.folder).world)
     for run, why in found.unreadable:
         tell(f"gonogo: {run} cannot be read and is not counted: {why}", "yellow")
@@ -44,6 +48,21 @@ def metrics(options: MetricsOptions) -> int:
         )
         return 0
     (_say_gates if options.subject == "gates" else _say_intake)(found)
+    return 0
+
+
+def _quality(options: MetricsOptions) -> int:
+    found = quality_over_runs(door_at(options.folder))
+    if options.as_json:
+        say_json({"quality": [quality_row(item) for item in found]})
+        return 0
+    for item in found:
+        actual = "-" if item.actual is None else f"{item.actual * 100:.1f} %"
+        colour = {MET: "green", MISSED: "red"}.get(item.status, "yellow")
+        say(f"{item.name}   target {item.target * 100:.0f} %   actual {actual}   {item.status}", colour)
+        for counted in item.counts:
+            for words in counted.lacking:
+                say(f"    {counted.about}: {words}")
     return 0
 
 

@@ -32,12 +32,12 @@ from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.witnessing import OK, STALE, Answer, Submission
 from gonogo.ports import Draft
 from gonogo.run.events import CheckpointMade, recorded
+from gonogo.run.site import ANCHORED
 from gonogo.terms import Actor, Digest, RunId, digest_of
 
 ANCHORS: Final = "anchors"
 GIT: Final = "git:"
 TSA: Final = "tsa:"
-MADE: Final = "anchor.made"
 MOST: Final = 1 << 16
 
 
@@ -157,9 +157,9 @@ def _record(door: Door, found: Anchored, actor: Actor) -> None:
     }
     if found.reply is not None:
         told["reply_sha256"] = found.reply
-    if any(entry.type == MADE and dict(entry.data) == told for entry in door.world.journal.site()):
+    if any(entry.type == ANCHORED and dict(entry.data) == told for entry in door.world.journal.site()):
         return
-    door.world.journal.note([Draft(MADE, told)], actor=actor, now=door.world.clock.now())
+    door.world.journal.note([Draft(ANCHORED, told)], actor=actor, now=door.world.clock.now())
 
 
 def _cosigned(place: str, note: bytes, entries: Sequence[Entry]) -> bytes | None:

@@ -13,7 +13,7 @@ from gonogo.control.assembling import VIEWS_FOLDER
 from gonogo.control.opening import Opened
 from gonogo.control.scripted import Asked, Ended, after_success, bench_of, file_away, needed_run, newest_run
 from gonogo.control.viewing import expected_views
-from gonogo.engine.sealing import lineage
+from gonogo.engine.lineage import lineage
 from gonogo.engine.writing import view_paths
 from gonogo.errors import BadInput
 from gonogo.evidence.artifacts import Head, evidence_manifest, traceability

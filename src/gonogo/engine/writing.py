@@ -89,9 +89,18 @@ VIEW_FOLDERS = {
 }
 
 
+SUBFOLDERS: Mapping[str, frozenset[str]] = {
+    "staging-logs": frozenset({"staging-deployment-run.log", "rehearsal-report.json"}),
+    "security-scans": frozenset({"security-compliance-report.json"}),
+    "approvals": frozenset({"readiness-approval.json", "production-approval.json", "reviewer-signoff.json"}),
+}
+"""Where a document asks for runs, scan reports and sign-offs in folders of their own, beside the others (EVS-07)."""
+
+
 def view_paths(protocol: str, name: str) -> tuple[str, ...]:
     """Where the views of an evidence file lie below `.artifacts/`: every place that a document names (C2, EVS-06)."""
-    return tuple(f"{folder}/{name}" for folder in VIEW_FOLDERS.get(protocol, (protocol,)))
+    places = ("", *(f"{folder}/" for folder, names in SUBFOLDERS.items() if name in names))
+    return tuple(f"{folder}/{place}{name}" for folder in VIEW_FOLDERS.get(protocol, (protocol,)) for place in places)
 
 
 def _placed(protocol: str, names: Mapping[str, Digest]) -> dict[str, Digest]:

@@ -6,7 +6,7 @@ Required items are counted apart; optional ones can never excuse a required one 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
@@ -36,6 +36,8 @@ class ArtifactNote:
     validator: str = "gonogo"
     gate: str | None = None
     consumers: tuple[str, ...] = ()
+    purpose: str = ""
+    metrics: Mapping[str, Tree] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +110,32 @@ def traceability(files: Sequence[Filed], lineage: Lineage) -> bytes:
         }
         for item in lineage.downstream
     ]
+    matrix: list[Tree] = [_traced(item, lineage) for item in files if item.counts]
     return write_json(
         {
             "schema": "gonogo/traceability/1",
+            "rows": matrix,
             "inputs": _dependencies(lineage)["upstream"],
             "outputs": rows,
             "transformations": _transformations(lineage),
         }
     )
+
+
+def _traced(item: Filed, lineage: Lineage) -> dict[str, Tree]:
+    """One row of the matrix (F49): from what, by which step, for which gate, to whom."""
+    note = lineage.notes.get(item.name, ArtifactNote())
+    made = next((step for step in lineage.transformations if item.name in step.outputs), None)
+    sources = {exchange.artifact: exchange.protocol for exchange in lineage.upstream}
+    inputs = made.inputs if made is not None else {}
+    return {
+        "artifact": item.name,
+        "sha256": item.digest,
+        "from": [{"protocol": sources.get(name), "artifact": name, "sha256": inputs[name]} for name in sorted(inputs)],
+        "step": item.state,
+        "gate": note.gate,
+        "to": list(note.consumers),
+    }
 
 
 def ratio(part: int, whole: int) -> Decimal | None:
@@ -138,6 +158,8 @@ def _artifact(item: Filed, lineage: Lineage) -> dict[str, Tree]:
         "validator": note.validator,
         "gate": note.gate,
         "consumers": list(note.consumers),
+        "purpose": note.purpose,
+        "metrics": dict(note.metrics),
         "required": note.required,
         "evidence_id": f"{item.entry.seq}",
         "state": item.state,

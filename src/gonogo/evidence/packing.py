@@ -87,6 +87,7 @@ class PackageFacts:
     separation: str = ""
     rules_in_force: tuple[str, ...] = ()
     previous_package: Digest | None = None
+    anchoring: Mapping[str, Tree] = field(default_factory=dict)
 
     @property
     def document_sha256(self) -> Digest:
@@ -216,6 +217,7 @@ def seal_payload(facts: PackageFacts, members: Mapping[str, Member]) -> bytes:
             "root": base64.b64encode(root).decode(),
             "head": last.digest,
         },
+        "anchoring": dict(facts.anchoring),
         "site_log": {"origin": facts.site, "index": facts.sequence},
         "codec": facts.codec,
         "tool": {"name": facts.tool.name, "version": facts.tool.version, "sha256": facts.tool.sha256},

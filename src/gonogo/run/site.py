@@ -21,6 +21,7 @@ TRUST_CHANGED = "trust.changed"
 TRUST_REFUSED = "trust.refused"
 LIMITS_CHANGED = "limits.changed"
 DELETED = "retention.deleted"
+ANCHORED = "anchor.made"
 DRY_RUN_PROVED = "script.proved"
 """A trial at a fake target showed that the dry run of a command, with exactly these scripts, changes nothing."""
 
