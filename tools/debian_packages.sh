@@ -10,6 +10,7 @@ command -v ssh-keygen >/dev/null || need="$need openssh-client"
 command -v unzip >/dev/null || need="$need unzip"
 command -v jq >/dev/null || need="$need jq"
 command -v openssl >/dev/null || need="$need openssl"
+command -v chromium >/dev/null || need="$need chromium"
 [ -z "$need" ] && exit 0
 # No installed program may start a server by itself.
 if [ ! -e /usr/sbin/policy-rc.d ]; then printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d; fi

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from gonogo.engine.stating import OwnWord
 from gonogo.engine.waiving import Wish, covering
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.canonical import Tree
-from gonogo.evidence.signers import EngineKey, namespace
+from gonogo.evidence.signers import EngineKey, Kind, namespace
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.sshsig import sign as sign_bytes
 from gonogo.evidence.statements import Answer, Signer, statement_bytes, statement_id
@@ -296,7 +297,7 @@ def test_the_message_of_a_failed_gate_offers_a_waiver_only_where_one_is_possible
 
 
 def test_an_objection_is_signed_shown_and_stops_nothing(project: Project, run: RunId) -> None:
-    name = project.door().ask_dissent(run, Person("qe1"))
+    name = project.door().ask_own(run, OwnWord(Kind.DISSENT, "release"), Person("qe1"))
     hand_in(project, run, name, ("qe1", "quality_engineer"), {"reason": "too early"})
     waiver = ask(project, run)
     _, _, shown = project.door().request(run, waiver)

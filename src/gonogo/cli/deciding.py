@@ -194,12 +194,17 @@ def answer_round(question: Question, hand: Hand, says: Mapping[str, Tree]) -> in
     return 0
 
 
-def sign_and_record(door: Door, asked: Asked, hand: Hand, says: Mapping[str, Tree]) -> tuple[str, str, str]:
-    """Let the person sign the statement for a round, and record it; (person, role, decision)."""
+def statement_for(door: Door, asked: Asked, hand: Hand, says: Mapping[str, Tree], client: str) -> tuple[Signer, bytes]:
+    """Who signs a round with this key, and the bytes that they sign."""
     signer = _signer(door, asked, hand)
     now = datetime.now(UTC)
-    given = Answer(statement_id(now, os.urandom(10)), now.replace(microsecond=0), "cli", says, hand.comment)
-    statement = statement_bytes(asked.request, signer, given)
+    given = Answer(statement_id(now, os.urandom(10)), now.replace(microsecond=0), client, says, hand.comment)
+    return signer, statement_bytes(asked.request, signer, given)
+
+
+def sign_and_record(door: Door, asked: Asked, hand: Hand, says: Mapping[str, Tree]) -> tuple[str, str, str]:
+    """Let the person sign the statement for a round, and record it; (person, role, decision)."""
+    signer, statement = statement_for(door, asked, hand, says, "cli")
     environment = door.load(asked.run).plan.environment
     signature = sign_with_ssh_keygen(statement, namespace(asked.round.kind, environment), hand.key, words=tell)
     found = door.record(asked.run, asked.round.name, statement, signature, Person(signer.person))
@@ -224,19 +229,24 @@ def _round(door: Door, run: RunId, question: Question) -> Round:
 
 def _signer(door: Door, asked: Asked, hand: Hand) -> Signer:
     plan = door.load(asked.run).plan
-    ring = people_now(door.world, plan)
-    public = _public(hand.key)
-    person = _owner(ring, public)
-    if person is None:
-        listed = ", ".join(sorted(item.handle for item in ring.people))
-        raise Refused(
-            f"{hand.key} ({public.key.fingerprint}) is no listed key",
-            next_step=f"people of this run: {listed}; for later runs: gonogo keys enrol PERSON --key FILE.pub",
-        )
+    person, public = signing_person(people_now(door.world, plan), hand.key, "this run")
     rule = rule_of(plan, asked.round)
     fitting = sorted(person.roles & rule.roles) if rule.roles else sorted(person.roles)
     chosen = hand.role or next(iter((*fitting, *sorted(person.roles))), "nobody")
     return Signer(person.handle, person.name or person.handle, chosen, public.key.fingerprint)
+
+
+def signing_person(ring: Ring, key: Path, where: str) -> tuple[ListedPerson, SigningKey]:
+    """Whose key it is, and what its public half names; Refused where nobody of `where` has it."""
+    public = _public(key)
+    person = _owner(ring, public)
+    if person is None:
+        listed = ", ".join(sorted(item.handle for item in ring.people))
+        raise Refused(
+            f"{key} ({public.key.fingerprint}) is no listed key",
+            next_step=f"people of {where}: {listed}; for later runs: gonogo keys enrol PERSON --key FILE.pub",
+        )
+    return person, public
 
 
 def _owner(ring: Ring, public: SigningKey) -> ListedPerson | None:

@@ -23,6 +23,7 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, needed_run_argument, project_option
 from gonogo.cli.taking import taking
+from gonogo.engine.stating import OwnWord
 from gonogo.engine.waiving import Wish
 from gonogo.errors import WrongUsage
 from gonogo.evidence.signers import Kind
@@ -136,7 +137,7 @@ def dissent(options: DissentOptions) -> int:
     """Put a signed objection to RUN on record. It stops nothing; every later signer is shown it."""
     door = door_at(options.folder)
     run = run_named(door, options.run)
-    name = door.ask_dissent(run, actor_of(options.who))
+    name = door.ask_own(run, OwnWord(Kind.DISSENT, "release"), actor_of(options.who))
     asked, request, shown = door.request(run, name)
     tell(shown.decode("utf-8", "replace"))
     hand = Hand(options.key, options.role, options.comment)

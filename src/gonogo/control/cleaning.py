@@ -16,6 +16,7 @@ from gonogo.adapters.vault import FolderVault
 from gonogo.control.assembling import STATE_FOLDER, VIEWS_FOLDER
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
+from gonogo.control.policy_files import in_force
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_json, read_object
 from gonogo.evidence.filing import expected_files
@@ -171,7 +172,11 @@ def _shared(rows: Sequence[Row], needed: frozenset[Digest]) -> tuple[Row, ...]:
 
 def _overrides(door: Door, now: datetime) -> Iterator[Override]:
     folder = door.workspace.root / OVERRIDES
-    for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+    paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    if paths:
+        # Only people who hold by the trust files may say how long evidence lives.
+        in_force(door.workspace, now)
+    for path in paths:
         signature = read_small(path.with_name(f"{path.name}.sig"))
         if signature is None:
             raise BadInput(

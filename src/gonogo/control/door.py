@@ -15,11 +15,11 @@ from gonogo.control.viewing import refuse_edited_views
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.accepting import Signed, open_round, record_statement
 from gonogo.engine.bench import World
-from gonogo.engine.dissenting import ask_dissent
 from gonogo.engine.driver import Driver, Listener, Stopped
 from gonogo.engine.people import people_now
 from gonogo.engine.permitting import ask_break_glass
 from gonogo.engine.resuming import ask_outcome, ask_resume, lift
+from gonogo.engine.stating import OwnWord, ask_own
 from gonogo.engine.waiving import Wish, ask_waiver
 from gonogo.errors import Busy, Refused
 from gonogo.evidence.acceptance import Accepted
@@ -133,9 +133,9 @@ class Door:
         opened = self.load(run)
         return complete_waiver(opened.plan, opened.state, self.world.clock.now()) is not None
 
-    def ask_dissent(self, run: RunId, actor: Actor) -> str:
-        """Open a round for an objection that stops nothing; gives its name."""
-        return ask_dissent(self.world, self._open(run).plan, run, actor)
+    def ask_own(self, run: RunId, word: OwnWord, actor: Actor) -> str:
+        """Open a round for a statement of one's own (an objection, a sign-off, an acceptance); gives its name."""
+        return ask_own(self.world, self._open(run).plan, run, word, actor)
 
     def ask_break_glass(self, run: RunId, actor: Actor) -> str:
         """Open the round whose signatures let a run begin in production outside its window; gives its name."""

@@ -174,6 +174,10 @@ def signing_command(run: RunId, kind: str, point: str) -> str:
             return f"gonogo attest {run} {point} --key YOUR-KEY"
         case "waiver":
             return f"gonogo waive {run} {point.removeprefix('waiver_')} --key YOUR-KEY"
+        case "signoff":
+            return f"gonogo sign-off {run} {point.removeprefix('signoff_')} --key YOUR-KEY --reason TEXT"
+        case "acceptance":
+            return f"gonogo prepare {run} {point} --key YOUR-KEY.pub --say decision=go --output FILE"
         case _:
             return f"gonogo approve {run} {point} --key YOUR-KEY"
 
