@@ -207,3 +207,50 @@ def test_a_ci_job_that_finds_nothing_judged_ends_with_3_and_says_so(shipped: Fil
     assert said.code == 3
     assert "no run of deployment-automation" in said.err
     assert ElementTree.parse(tmp_path / "gates.xml").getroot()[0].get("errors") == "1"
+
+
+@pytest.mark.req("WFS-01", "WFS-02", "WFS-04", "WFS-06", "WFS-07")
+def test_the_workflow_files_say_what_the_log_of_the_run_says(shipped: Filled) -> None:
+    folder = shipped.root / ".artifacts/protocol-14"
+    state, status, metrics = (json.loads((folder / f"workflow-{name}.json").read_text()) for name in ("state", "status", "metrics"))
+    assert state["status"] == "completed"
+    assert state["open_intents"] == []
+    after = [item["after"] for item in state["checkpoints"]]
+    assert after[0] == "prerequisites"
+    assert after.index("gate/intake-confirmation-gate") < after.index("gate/readiness-approval-gate")
+    assert (status["percent"], status["pending"], status["blockers"]) == (100, [], [])
+    assert [item["state"] for item in metrics["durations"]] == ["initialise", "execute", "validate and package"]
+    assert [item["over"] for item in metrics["durations"]] == [False] * 3
+    assert {item["gate"]: (item["passes"], item["failures"]) for item in metrics["gates"]} == {
+        gate: (1, 0) for gate in ("intake-confirmation-gate", "deployment-rehearsal-gate", "rollback-security-gate", "readiness-approval-gate")
+    }
+    assert (folder / "execution.log").read_text().count(" INFO ") > 50
+    assert "gate/readiness-approval-gate#judge" in (folder / "validation.log").read_text()
+    assert "run.opened" in (folder / "workflow-logs/initialisation.log").read_text()
+    assert not (folder / "error.log").exists()
+
+
+@pytest.mark.req("WFS-03")
+@pytest.mark.parametrize("name", ["workflow-state.json", "workflow-status.json", "workflow-metrics.json"])
+@pytest.mark.parametrize("edit", ["completed", "garbage"])
+def test_an_edited_workflow_file_is_reported_and_changes_nothing(shipped: Filled, name: str, edit: str) -> None:
+    path = shipped.root / ".artifacts/protocol-14" / name
+    before, run = path.read_bytes(), json.loads(path.read_text())["run_id"]
+    assert shipped.say("status", run, "--json").json()["edited"] == []
+    path.chmod(0o644)
+    path.write_bytes(b"nothing" if edit == "garbage" else before.replace(b'"revision":', b'"revision":1'))
+    found = shipped.say("status", run, "--json").json()
+    assert found["edited"] == [f"protocol-14/{name} was edited by hand"]
+    assert found["outcome"] == "ready"
+    shipped.say("resume", run)
+    assert path.read_bytes() == before
+
+
+def test_the_scripts_are_listed_as_they_are_with_their_last_run(shipped: Filled) -> None:
+    typed(shipped.root, "python scripts/verify_protocol_14.py")
+    found = shipped.say("scripts", "--json").json()
+    assert found["drift"] == []
+    row = next(item for item in found["scripts"] if item["name"] == "verify_protocol_14")
+    assert (row["status"], row["owner"]) == ("ok", "release_manager")
+    assert row["last_run"] > "2020"
+    assert "0 errors" in row["last_result"]

@@ -66,6 +66,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "accept": ("gonogo.cli.layering", "Judge a document by the acceptance checklist."),
     "lsp": ("gonogo.cli.editing", "Serve editors over standard input and output."),
     "script": ("gonogo.cli.scripting", "Carry out a script that a document names; its front end calls this."),
+    "scripts": ("gonogo.cli.registering", "List the scripts as they really are, with drift against the documents."),
+    "apply": ("gonogo.cli.applying", "Go on with the next protocol, as `@apply PATH` in a handoff says."),
     "ci": ("gonogo.cli.pipelines", "Write CI workflows; report the gates of a run to a CI system."),
     "check-scripts": ("gonogo.cli.trying", "Show at a fake target that a dry run of your scripts changes nothing."),
     "doctor": ("gonogo.cli.examining", "Say what this machine lacks for running protocols here."),

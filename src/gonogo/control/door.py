@@ -12,6 +12,7 @@ from gonogo.control.opening import Opened, load_run, open_run
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
 from gonogo.control.viewing import refuse_edited_views
+from gonogo.control.workflow_files import WorkflowFiles
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.accepting import Signed, open_round, record_statement
 from gonogo.engine.bench import World
@@ -25,8 +26,8 @@ from gonogo.errors import Busy, Refused
 from gonogo.evidence.acceptance import Accepted
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft, Moved
-from gonogo.run.events import AbortRequested, Event, RunHalted, data_of, type_of
-from gonogo.run.state import Round
+from gonogo.run.events import AbortRequested, Event, Recorded, RunHalted, data_of, type_of
+from gonogo.run.state import Round, RunState
 from gonogo.run.waiving import complete_waiver
 from gonogo.terms import Actor, Digest, Engine, RunId
 
@@ -70,7 +71,16 @@ class Door:
         with locks.driving(run):
             opened = self.load(run)
             world = assemble(self.workspace.root, opened.plan.project, self.world.environ, self.report)
-            return Driver(world, opened.plan, run, Engine("local"), patient, listener).drive()
+            files = WorkflowFiles(self.workspace.root, world, opened.plan, run)
+
+            def heard(state: RunState, event: Recorded) -> None:
+                files.follow()
+                listener(state, event)
+
+            try:
+                return Driver(world, opened.plan, run, Engine("local"), patient, heard).drive()
+            finally:
+                files.finish()
 
     def requests(self, run: RunId) -> tuple[Round, ...]:
         """The open rounds of a run."""

@@ -29,6 +29,7 @@ from gonogo.evidence.ledger import time_text
 from gonogo.plan.limits import seconds_of, time_limit
 from gonogo.plan.reading import duration_of
 from gonogo.ports import Notice
+from gonogo.reports.workflow import log_lines
 from gonogo.run.events import Recorded, type_of
 from gonogo.run.state import RunState
 from gonogo.terms import Digest, RunId
@@ -239,18 +240,7 @@ def _log(asked: Asked, done: Opened) -> tuple[str, ...]:
     path = asked.given.get("log-file", "")
     if not path:
         return ()
-    return (file_away(asked, execution_log(asked, done).encode(), path),)
-
-
-def execution_log(asked: Asked, done: Opened) -> str:
-    """Every entry of a run's ledger as one line of text: time, level, event, who, where."""
-    lines = []
-    for entry in done.entries:
-        bad = entry.type == "run.halted" or entry.data.get("outcome") == "failed"
-        level = "ERROR" if bad else "INFO"
-        about = entry.data.get("task") or entry.data.get("gate") or entry.data.get("stage") or ""
-        detail = entry.data.get("detail")
-        words = text_of(asked.door.world, Digest(detail)) if isinstance(detail, str) and len(detail) == 64 else ""
-        first = words.splitlines()[0] if words else ""
-        lines.append(f"{time_text(entry.ts)} {level} {entry.type} {entry.actor} {about} {first}".rstrip())
-    return "\n".join(lines) + "\n"
+    details = {str(entry.data.get("detail")) for entry in done.entries if entry.data.get("detail")}
+    texts = {digest: text_of(asked.door.world, Digest(digest)) for digest in details}
+    lines = "".join(f"{line}\n" for _, line in log_lines(done.entries, texts))
+    return (file_away(asked, lines.encode(), path),)

@@ -18,6 +18,7 @@ from gonogo.control import (
 from gonogo.control.cleaning import clean, preview
 from gonogo.control.door import Door
 from gonogo.control.numbering import protocol_of
+from gonogo.control.registering import require_registered
 from gonogo.control.scripted import Act, Asked, Ended, newest_run, remember
 from gonogo.control.sources import find_root
 from gonogo.errors import BadInput, Broken, Busy, WrongUsage
@@ -90,6 +91,7 @@ def carry_out(
     seen = environ if takes_protocol else {name: value for name, value in environ.items() if name != "PROTOCOL_ID"}
     defaults = script_defaults(seen, flags)
     door = Door.at(_workspace(defaults.workspace), environ)
+    require_registered(door, script)
     protocol = script.protocol
     if "protocol" in given or not protocol:
         protocol = protocol_of(door.workspace, defaults.protocol)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from gonogo.control.assembling import VIEWS_FOLDER
 from gonogo.control.opening import Opened
+from gonogo.control.workflow_files import edited_files
 from gonogo.engine.bench import World
 from gonogo.engine.settling import OUTCOME_UNKNOWN
 from gonogo.engine.writing import views_of
@@ -119,7 +120,7 @@ def view(world: World, opened: Opened) -> RunView:
         traffic=moves[-1] if moves else None,
         opened_at=state.opened_at,
         outcome=state.outcome,
-        edited=tuple(str(item) for item in _edited(world, opened)),
+        edited=(*(str(item) for item in _edited(world, opened)), *edited_files(world, opened)),
         role=plan.role,
         mission=plan.mission,
         guardrails=plan.guardrails,

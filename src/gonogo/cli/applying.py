@@ -1,0 +1,46 @@
+"""`gonogo apply`: the next-protocol command of the documents, `@apply PATH` (C52, CMD-52, CMD-72)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gonogo.cli.driving import drive
+from gonogo.cli.opened import door_at
+from gonogo.cli.shared_options import actor_of, actor_option, json_option, project_option
+from gonogo.cli.taking import taking
+from gonogo.control.continuing import next_release
+from gonogo.control.numbering import protocol_at
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """What `gonogo apply` takes."""
+
+    path: str
+    release: str
+    who: str
+    folder: Path
+    as_json: bool
+
+
+@click.command()
+@click.argument("path")
+@click.option("--release", default="", help="The version. Default: that of the protocol that hands over to PATH.")
+@actor_option
+@project_option
+@json_option
+@taking(ApplyOptions)
+def apply(options: ApplyOptions) -> int:
+    """Open and drive a run of the protocol at PATH, as `@apply PATH` in a handoff says.
+
+    PATH is a document such as .cursor/ai-driven-workflow/15-production-deployment.md; a number that another installed
+    document of that name bears is understood, too. A PATH that leads to no document is an unresolved handoff (exit 2).
+    """
+    door = door_at(options.folder)
+    protocol = protocol_at(door.workspace, options.path)
+    release = options.release or next_release(door, protocol)
+    opened = door.open(protocol, release, actor_of(options.who))
+    return drive(door, opened.run, patient=False, as_json=options.as_json)
