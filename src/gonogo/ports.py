@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from gonogo.errors import GonogoError
-from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import Entry
 from gonogo.measure.baseline import FigureRead
 from gonogo.measure.connectivity import AlertSeen
-from gonogo.measure.providers import CheckAnswer, CheckQuestion, MetricQuestion, Settings
-from gonogo.measure.scan_findings import ScanRead
 from gonogo.terms import Actor, Digest, Json, RunId, Secret, digest_of
 
 
@@ -427,23 +424,11 @@ class EngineKey(Protocol):
         """64 bytes of Ed25519 signature over `data`."""
 
 
-class Providers(Protocol):
-    """Readers, checks and sources of figures by name: gonogo's own, and those of installed packages (`plugin:NAME`)."""
+class Asker(Protocol):
+    """Asks declared commands what they know, over a pipe: what they print is never written anywhere."""
 
-    def scan(self, reader: str, data: bytes, name: str) -> ScanRead:
-        """The report of a scanner; BadInput where it is no such report, Broken where the provider fails."""
-
-    def settings(self, reader: str, data: bytes, name: str) -> Settings:
-        """A source of settings; BadInput where it is no such source, Broken where the provider fails."""
-
-    def check(self, provider: str, question: CheckQuestion) -> CheckAnswer:
-        """What a check found; inconclusive with the reason where it fails in any way."""
-
-    def counters(self, provider: str, question: MetricQuestion) -> Mapping[str, Tree]:
-        """Cumulative counters of slots, as a declared command prints them; Broken where the provider fails."""
-
-    def require(self, group: str, word: str) -> None:
-        """BadInput where nobody provides `word` in `group`; nothing is loaded for that."""
+    def ask(self, spec: CommandSpec, most_bytes: int) -> bytes:
+        """All that the command prints on stdout; Broken where it cannot start, fails, hangs or prints more."""
 
 
 class History(Protocol):

@@ -173,7 +173,7 @@ def test_a_setting_that_stands_in_two_files_of_one_side_is_not_comparable(projec
     project.edit("gonogo.yaml", "settings: [config/staging.env]", "settings: [config/staging.env, config/more.env]")
     run = project.begin(PRE)
     assert isinstance(project.go_on(run), Parked)
-    assert "/configuration/WORKERS stands in an earlier file of this environment" in project.view(run).halt
+    assert "/configuration/WORKERS stands in an earlier source of this environment" in project.view(run).halt
 
 
 @pytest.mark.req("OPS-01")

@@ -462,7 +462,9 @@ def test_a_refresh_is_recorded_for_staging_and_refused_everywhere_else() -> None
     body = data_refresh_body(RefreshSeen("staging", "ada", (REFRESHED, replace(REFRESHED, kind="stub"))))
     assert disagreements("staging-data-refresh.json", body) == ()
     assert body["status"] == "success"
-    assert "| data\\_set | orders | snapshot-7 | 7 | 1200 |" in data_refresh_markdown(body)
+    page = data_refresh_markdown(body, "2.5.0")
+    assert "| data\\_set | orders | snapshot-7 | 7 | 1200 |" in page
+    assert "Release: 2.5.0. Environment: staging. Actor: ada." in page
     assert (
         data_refresh_body(RefreshSeen("staging", "ada", (replace(REFRESHED, result="unknown"),)))["status"] == "failure"
     )

@@ -13,8 +13,10 @@ from gonogo.measure.figures import Body
 from gonogo.measure.glob_rules import AcceptedDrift, ExpectedDifference, ParityRules, SeverityRule, first_match
 from gonogo.measure.header import RawFile
 from gonogo.measure.parity import (
+    ParityReview,
     ParitySeen,
     RemediationPlan,
+    Remedies,
     SideRead,
     SideUnread,
     parity_body,
@@ -169,7 +171,8 @@ def test_an_acceptance_without_owner_reason_or_past_its_date_accepts_nothing(
 def test_a_plan_ends_the_pause_and_not_the_failure() -> None:
     plain = seen({"/configuration/a": 1}, {"/configuration/a": 2})
     assert unplanned(parity_body(plain, NOW)) == ("/configuration/a",)
-    planned = parity_body(replace(plain, plans={"/configuration/a": RemediationPlan("ada", "sync", NOW + DAY)}), NOW)
+    plan = RemediationPlan("/configuration/*", "ada", "sync", NOW + DAY)
+    planned = parity_body(replace(plain, remedies=Remedies(plans=(plan,))), NOW)
     assert unplanned(planned) == ()
     assert figures(planned).text("drift_severity") == "medium"
     assert figures(planned).number("drift_metric") == 1
@@ -190,7 +193,8 @@ def test_a_side_that_is_unreadable_or_empty_has_no_severity_at_all(side: SideRea
 def test_what_nobody_could_compare_or_review_leaves_the_severity_out() -> None:
     plain = seen({**many(3), "/secrets/a": Fingerprint(None)}, {**many(3), "/secrets/a": Fingerprint("bb")})
     assert not figures(parity_body(plain, NOW)).has("drift_severity")
-    reviewed = parity_body(replace(plain, reviews={"/secrets/a": "ada"}), NOW)
+    review = ParityReview("/secrets/*", "ada", NOW + DAY)
+    reviewed = parity_body(replace(plain, remedies=Remedies(reviews=(review,))), NOW)
     assert figures(reviewed).text("drift_severity") == "none"
     assert Fields(reviewed).rows("not_comparable")[0].text("reviewed_by") == "ada"
 

@@ -168,7 +168,7 @@ feature_flags:
 infrastructure:
   - {component: postgres, version: "15.4", size: 2}
 secrets:
-  - {name: api/token, fingerprint: abcd, rotated_at: 2026-01-02}
+  - {name: api/token, fingerprint: abcdabcdabcdabcd, rotated_at: 2026-01-02}
   - {name: smtp}
 accepted_drift: []
 """
@@ -176,12 +176,13 @@ accepted_drift: []
 
 @pytest.mark.req("PAR-01", "PAR-10", "F42")
 def test_an_environment_file_gives_leaves_of_all_four_classes() -> None:
-    assert read_environment_file(ENVIRONMENT, "staging-env.yaml", Secret("salt")) == {
+    settings = read_environment_file(ENVIRONMENT, "staging-env.yaml")
+    assert flattened(settings, "staging-env.yaml", SourceOptions("", Secret("salt"))) == {
         "/configuration/db/pool": 5,
         "/feature_flags/new_cart": True,
         "/infrastructure/postgres/version": "15.4",
         "/infrastructure/postgres/size": 2,
-        "/secrets/api~1token": Fingerprint("abcd", "2026-01-02"),
+        "/secrets/api~1token": Fingerprint("abcdabcdabcdabcd", "2026-01-02"),
         "/secrets/smtp": Fingerprint(None, None),
     }
 
@@ -193,6 +194,7 @@ def test_an_environment_file_gives_leaves_of_all_four_classes() -> None:
         (b"secrets:\n  - {name: a, value: hunter2}\n", 2),
         (b"secrets:\n  - {name: a}\n  - {name: a}\n", 3),
         (b"secrets:\n  - {fingerprint: a}\n", 2),
+        (b"secrets:\n  - {name: a, fingerprint: hunter2}\n", 2),
         (b"secrets: {a: b}\n", 1),
         (b"infrastructure:\n  - {version: 1}\n", 2),
         (b"infrastructure:\n  - {component: a}\n  - {component: a}\n", 3),
@@ -203,6 +205,6 @@ def test_an_environment_file_gives_leaves_of_all_four_classes() -> None:
 )
 def test_an_environment_file_with_values_of_secrets_or_unknown_parts_is_refused(text: bytes, line: int) -> None:
     with pytest.raises(BadInput) as caught:
-        read_environment_file(text, "staging-env.yaml", Secret("salt"))
+        read_environment_file(text, "staging-env.yaml")
     assert caught.value.where == f"staging-env.yaml:{line}"
     assert "hunter2" not in str(caught.value)

@@ -28,15 +28,18 @@ def errors(reading: ProjectReading) -> list[str]:
 @pytest.mark.req("PAR-01")
 def test_settings_are_read_by_class_and_a_plain_list_is_configuration() -> None:
     example = changed("project: shop", "project: shop").project
-    assert example.environments["staging"].settings_by_class == {
+    sources = example.environments["staging"].settings_by_class
+    assert {name: tuple(source.path for source in found) for name, found in sources.items()} == {
         "configuration": ("config/staging-env.yaml",),
         "secrets": ("config/staging-secrets.env",),
-        "infrastructure": ("config/staging-hosts.yaml",),
+        "infrastructure": ("config/staging-hosts.yaml", ""),
         "feature_flags": ("config/staging-flags.json",),
+        "environment": ("config/staging-description.yaml",),
     }
-    assert len(example.environments["staging"].settings) == 4
+    assert len(example.environments["staging"].settings) == 5
     plain = read_project(b"environments:\n  staging:\n    url: http://x\n    settings: [a.env, b.env]\n", "gonogo.yaml")
-    assert plain.project.environments["staging"].settings_by_class == {"configuration": ("a.env", "b.env")}
+    found = plain.project.environments["staging"].settings_by_class
+    assert [(source.path, source.form) for source in found["configuration"]] == [("a.env", "env"), ("b.env", "env")]
 
 
 @pytest.mark.req("CFG-11")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from gonogo.contracts import ParityContract, ScannerContract
+from gonogo.measure.parity_forms import SETTINGS_READERS
 
 PLANTED = "hunter2-in-a-report"
 
@@ -91,3 +92,123 @@ class TestYaml(ParityContract):
     changed = source.replace(b"5", b"6")
     cut_shows = False
     planted = PLANTED
+
+
+class TestHelmValues(TestYaml):
+    name = "helm-values"
+
+
+class TestEnvironment(ParityContract):
+    name = "environment"
+    source = f"configuration: {{pool: 5, password: {PLANTED}}}\nsecrets: [{{name: a, rotated_at: 2026-01-02}}]\n".encode()
+    changed = source.replace(b"5", b"6")
+    cut_shows = False
+    planted = PLANTED
+
+
+class TestKubernetes(ParityContract):
+    name = "kubernetes"
+    source = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\nstringData: {{key: {PLANTED}}}\nkeep: 5\n".encode()
+    changed = source.replace(b"5", b"6")
+    cut_shows = False
+    planted = PLANTED
+
+
+class TestTerraformState(ParityContract):
+    name = "terraform-state"
+    source = dump(
+        {
+            "version": 4,
+            "outputs": {"pin": {"value": PLANTED, "sensitive": True}},
+            "resources": [{"type": "a", "name": "b", "instances": [{"attributes": {"size": 5}}]}],
+        }
+    )
+    changed = source.replace(b"5", b"6")
+    planted = PLANTED
+
+
+class TestTerraformPlan(ParityContract):
+    name = "terraform-plan"
+    source = dump(
+        {
+            "format_version": "1.2",
+            "planned_values": {"root_module": {"resources": [{"address": "a.b", "values": {"size": 5, "auth": PLANTED}}]}},
+            "resource_changes": [{"address": "a.b", "change": {"after_sensitive": {"auth": True}}}],
+        }
+    )
+    changed = source.replace(b"5", b"6")
+    planted = PLANTED
+
+
+class TestFlagd(ParityContract):
+    name = "flagd"
+    source = dump({"flags": {"cart": {"state": "ENABLED", "variants": {"on": 5, "off": 1}, "defaultVariant": "on"}}})
+    changed = source.replace(b"5", b"6")
+
+
+class TestOpenFeature(ParityContract):
+    name = "openfeature"
+    source = dump({"flags": {"cart": {"flagType": "integer", "defaultValue": 5}}})
+    changed = source.replace(b"5", b"6")
+
+
+class TestUnleash(ParityContract):
+    name = "unleash"
+    source = dump({"version": 2, "features": [{"name": "cart", "enabled": True, "strategies": []}]})
+    changed = source.replace(b"true", b"false")
+
+
+class TestLaunchDarkly(ParityContract):
+    name = "launchdarkly"
+    source = dump({"flagValues": {"cart": True}})
+    changed = source.replace(b"true", b"false")
+
+
+class TestPipFreeze(ParityContract):
+    name = "pip-freeze"
+    source = b"requests==2.32.0\nurllib3==2.2.1\n"
+    changed = source.replace(b"2.32.0", b"2.32.1")
+    cut_shows = False
+
+
+class TestPipList(ParityContract):
+    name = "pip-list"
+    source = dump([{"name": "requests", "version": "2.32.0"}])
+    changed = source.replace(b"2.32.0", b"2.32.1")
+
+
+class TestDpkg(ParityContract):
+    name = "dpkg"
+    source = b"adduser\t3.134\nlibc6:amd64\t2.36-9\n"
+    changed = source.replace(b"3.134", b"3.135")
+    cut_shows = False
+
+
+class TestNpm(ParityContract):
+    name = "npm"
+    source = dump({"lockfileVersion": 3, "packages": {"node_modules/a": {"version": "1.0.0"}}})
+    changed = source.replace(b"1.0.0", b"1.0.1")
+
+
+class TestCycloneDx(ParityContract):
+    name = "cyclonedx"
+    source = dump({"bomFormat": "CycloneDX", "specVersion": "1.5", "components": [{"name": "a", "version": "1.0.0"}]})
+    changed = source.replace(b"1.0.0", b"1.0.1")
+
+
+class TestSpdx(ParityContract):
+    name = "spdx"
+    source = dump({"spdxVersion": "SPDX-2.3", "packages": [{"name": "a", "versionInfo": "1.0.0"}]})
+    changed = source.replace(b"1.0.0", b"1.0.1")
+
+
+class TestImages(ParityContract):
+    name = "images"
+    source = b"web@sha256:" + b"0f" * 32 + b"\n"
+    changed = source.replace(b"0f", b"1f")
+    cut_shows = False
+
+
+def test_every_built_in_reader_of_settings_has_passed_the_contract() -> None:
+    tried = {found.name for found in globals().values() if isinstance(found, type) and issubclass(found, ParityContract) and hasattr(found, "name")}
+    assert tried == set(SETTINGS_READERS)

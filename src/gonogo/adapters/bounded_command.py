@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, TypeAlias
 
-from gonogo.adapters.json_command import PASSED_ON
 from gonogo.errors import Broken
 
 EndedBy: TypeAlias = Literal["itself", "time", "output"]
@@ -30,7 +29,7 @@ LINGER = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A program to run: arguments, folder, further environment, what it reads, and its bounds (seconds, bytes)."""
+    """A program to run: arguments, folder, whole environment, what it reads, and its bounds (seconds, bytes)."""
 
     argv: tuple[str, ...]
     cwd: Path
@@ -57,12 +56,11 @@ class Told:
 
 def run_bounded(asked: Asked) -> Told:
     """Run the program to its end or to a bound; Broken where it cannot be started."""
-    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     try:
         process = subprocess.Popen(  # noqa: S603 - an argument list from the reviewed project file, no shell
             asked.argv,
             cwd=asked.cwd,
-            env={**passed, **asked.env},
+            env=asked.env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

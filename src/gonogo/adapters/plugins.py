@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 
 from gonogo.adapters.bounded_command import Asked, Told, run_bounded
 from gonogo.adapters.http_calls import printable
+from gonogo.adapters.json_command import PASSED_ON
 from gonogo.adapters.plugin_process import request
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import Tree, read_object
@@ -129,7 +130,10 @@ class PluginProviders:
             cwd=self.cwd,
             seconds=self.seconds,
             most_bytes=MOST_ANSWER,
-            env={"PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)},
+            env={
+                **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+                "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path),
+            },
             given=request(group, name, given, *source),
         )
         tree = _answer(shown, run_bounded(command), self.seconds)

@@ -17,11 +17,14 @@ from gonogo.cli.taking import taking
 from gonogo.document.reading import read_document
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import read_object
+from gonogo.plan.comparing_rules import compare_rules
 from gonogo.plan.lock import MOST_BYTES, lock_path, locked_document
+from gonogo.plan.parity_binding import is_rule_file, read_rule_file
 from gonogo.protocol.change import Change, Direction, any_weaker
 from gonogo.protocol.comparing import compare
 from gonogo.reports.model_json import model_json
 
+YAML = {".yaml", ".yml"}
 COLOURS = {Direction.WEAKER: "red", Direction.STRONGER: "green", Direction.OTHER: ""}
 
 
@@ -44,15 +47,38 @@ class DiffOptions:
 def diff(options: DiffOptions) -> int:
     """Show each gate, halt and other rule that changed from OLD to NEW: stronger, weaker, or text that binds nothing.
 
-    Each may be a document or a lock; a lock stands for the document that it was made from.
+    Each may be a document or a lock; a lock stands for the document that it was made from. Both may be files of parity
+    rules instead.
     """
+    rules = _rule_files(options)
+    if rules is not None:
+        return _answer(options, str(options.old), str(options.new), rules)
     old, new = revision(options.old), revision(options.new)
     before, after = modelled(old), modelled(new)
     if before is None or after is None:
         return 2
-    changes = compare(before, after)
+    return _answer(options, old.name, new.name, compare(before, after))
+
+
+def _rule_files(options: DiffOptions) -> tuple[Change, ...] | None:
+    """The changes of two files of parity rules; None where neither is one, BadInput where one is."""
+    if not (options.old.suffix in YAML and options.new.suffix in YAML):
+        return None
+    old, new = given_bytes(options.old, limit=MOST_BYTES), given_bytes(options.new, limit=MOST_BYTES)
+    kinds = {is_rule_file(old), is_rule_file(new)}
+    if kinds == {False}:
+        return None
+    if kinds != {True}:
+        odd = options.old if is_rule_file(new) else options.new
+        raise BadInput(
+            "is no file of parity rules, and the other one is", where=str(odd), next_step="name two rule files"
+        )
+    return compare_rules(read_rule_file(old, str(options.old)), read_rule_file(new, str(options.new)))
+
+
+def _answer(options: DiffOptions, old: str, new: str, changes: tuple[Change, ...]) -> int:
     if options.as_json:
-        say_json({"old": old.name, "new": new.name, "weaker": any_weaker(changes), "changes": model_json(changes)})
+        say_json({"old": old, "new": new, "weaker": any_weaker(changes), "changes": model_json(changes)})
     else:
         _say(changes)
     failing = {"weaker": any_weaker(changes), "any": bool(changes)}.get(options.fail_on or "", False)

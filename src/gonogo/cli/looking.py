@@ -26,6 +26,7 @@ from gonogo.terms import Json, RunId
 
 SIGNS = {"done": "✓", "failed": "✗", "running": "…", "open": "·", "left out": "-"}
 COLOURS = {"done": "green", "failed": "red", "running": "cyan", "released": "green", "ready": "green"}
+MOST_PARITY = 20
 STATES = {"waiting for people": 3, "halted": 2, "running": 3, "open": 3}
 
 
@@ -134,10 +135,20 @@ def lines_of(seen: RunView, *, verbose: bool) -> Iterator[tuple[str, str]]:
         signed = f"; signed by {', '.join(item.signed)}" if item.signed else ""
         yield f"  waiting at `{item.point}` for {'; '.join(item.missing)}{signed}; until {item.expires_at}", "yellow"
         yield f"    {signing_command(seen.run, item.kind, item.point)}", ""
+    yield from _parity(seen)
     for text in seen.edited:
         yield f"  edited by hand: {text}; delete it, and the stored evidence is written anew", "red"
     if seen.next_step:
         yield f"  next: {seen.next_step}", ""
+
+
+def _parity(seen: RunView) -> Iterator[tuple[str, str]]:
+    """Remediation may take several people and days: that is said while there is time (PAR-13)."""
+    if seen.parity and not seen.outcome:
+        people = ", ".join(dict.fromkeys(item.owner for item in seen.parity))
+        yield f"  parity: {len(seen.parity)} settings still differ; {people} may need time for them", "yellow"
+        for item in seen.parity[:MOST_PARITY]:
+            yield f"    {item}", "red" if item.state == "late" else "yellow"
 
 
 def _steps(seen: RunView) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("gonogo.cli.starting", "Write gonogo.yaml and the files around it."),
     "check": ("gonogo.cli.checking", "Say everything that is missing or wrong, with file and line."),
     "plan": ("gonogo.cli.planning", "Show every act that would be done, in order; change nothing."),
+    "parity": ("gonogo.cli.paring", "Compare staging with production as they are now."),
     "run": ("gonogo.cli.running", "Open a run of a protocol for a release, and drive it."),
     "status": ("gonogo.cli.looking", "Show where runs are, whom they wait for, why they halted."),
     "window": ("gonogo.cli.windows", "Show when production may be touched, and whether it may now."),

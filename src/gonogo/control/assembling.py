@@ -21,6 +21,7 @@ from gonogo.adapters.keys import FileEngineKey
 from gonogo.adapters.metrics_command import CommandSource
 from gonogo.adapters.metrics_prometheus import Asked, PrometheusSource
 from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
+from gonogo.adapters.pipe_asker import PipeAsker
 from gonogo.adapters.plugins import PluginProviders
 from gonogo.adapters.posting import Channel, CommandPost
 from gonogo.adapters.probe_http import HttpProber
@@ -113,6 +114,7 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         ring=ring,
         history=GitHistory(root, environ),
         providers=PluginProviders(root),
+        asker=PipeAsker(environ),
     )
 
 

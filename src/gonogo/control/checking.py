@@ -199,7 +199,7 @@ def _providers(workspace: Workspace) -> Iterator[Finding]:
             providers.require(group, word)
         except BadInput as error:
             origin = _named_at(workspace, word, workspace.project.origin)
-            yield Finding("GN1008", Level.ERROR, error.what, origin, notes=(error.next_step,))
+            yield Finding("GN1008", Level.WARNING, error.what, origin, notes=(error.next_step,))
 
 
 def _machine(workspace: Workspace, environ: Mapping[str, str]) -> Iterator[Finding]:

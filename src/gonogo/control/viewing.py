@@ -8,6 +8,7 @@ from datetime import datetime
 
 from gonogo.control.assembling import VIEWS_FOLDER
 from gonogo.control.opening import Opened
+from gonogo.control.parity_open import OpenParity, open_parity
 from gonogo.control.workflow_files import edited_files
 from gonogo.engine.bench import World
 from gonogo.engine.settling import OUTCOME_UNKNOWN
@@ -92,6 +93,7 @@ class RunView:
     opened_at: datetime | None
     outcome: str
     edited: tuple[str, ...]
+    parity: tuple[OpenParity, ...]
     role: str
     mission: str
     guardrails: tuple[str, ...]
@@ -121,6 +123,7 @@ def view(world: World, opened: Opened) -> RunView:
         opened_at=state.opened_at,
         outcome=state.outcome,
         edited=(*(str(item) for item in _edited(world, opened)), *edited_files(world, opened)),
+        parity=tuple(open_parity(world, opened, world.clock.now())),
         role=plan.role,
         mission=plan.mission,
         guardrails=plan.guardrails,
@@ -271,6 +274,7 @@ def as_json(seen: RunView) -> dict[str, Json]:
         "mission": seen.mission,
         "guardrails": list(seen.guardrails),
         "edited": list(seen.edited),
+        "parity": [item.as_json() for item in seen.parity],
         "waiting": [
             {
                 "round": item.round,

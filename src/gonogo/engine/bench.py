@@ -11,11 +11,13 @@ from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.signers import Ring
 from gonogo.measure.header import Header, Producer, RawFile, Release, with_header
+from gonogo.measure.providers import Providers
 from gonogo.plan.model import Execute, Plan, Stage, Task, stage_of
 from gonogo.plan.project import Environment
 from gonogo.ports import (
     AlertSource,
     Announcer,
+    Asker,
     Clock,
     Commands,
     CrashPoint,
@@ -27,7 +29,6 @@ from gonogo.ports import (
     MetricSource,
     Post,
     Prober,
-    Providers,
     Target,
     Vault,
     Views,
@@ -59,6 +60,7 @@ class World:
     ring: Callable[[], Ring]
     history: History
     providers: Providers
+    asker: Asker
 
 
 @dataclass(frozen=True, slots=True)

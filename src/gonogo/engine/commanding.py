@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from gonogo.engine.bench import Bench
 from gonogo.engine.capturing import captured
@@ -13,9 +14,10 @@ from gonogo.engine.saved_states import rehearsal_faults, saved_state
 from gonogo.errors import BadInput, Refused, Tampered
 from gonogo.evidence.canonical import read_json
 from gonogo.evidence.ledger import time_text
+from gonogo.measure.data_refresh import require_staging
 from gonogo.plan.activities import STATE_PROBE
-from gonogo.plan.model import Execute
-from gonogo.plan.project import CommandBinding
+from gonogo.plan.model import Effect, Execute
+from gonogo.plan.project import CommandBinding, Environment
 from gonogo.ports import CommandSpec, EffectKey, Ended, Sealed
 from gonogo.run.site import is_proved, proved_fields
 from gonogo.terms import Json, Secret
@@ -39,6 +41,8 @@ class Outcome:
 def command_spec(bench: Bench, act: Execute, key: EffectKey, fence: int) -> CommandSpec:
     """The command ready to start; Tampered where a script is not the pinned one, BadInput where a secret is not set."""
     binding = bench.plan.project.commands[act.command]
+    if act.purpose == "refresh":
+        require_staging(bench.plan.project.environments[act.environment].kind)
     check_scripts(bench, binding)
     if act.purpose == DRY_RUN:
         _proved_harmless(bench, binding)
@@ -48,7 +52,7 @@ def command_spec(bench: Bench, act: Execute, key: EffectKey, fence: int) -> Comm
         argv=argv,
         cwd=bench.world.files.root(),
         env=_environment(bench, act, values),
-        secrets=_secrets(bench, binding),
+        secrets=_secrets(bench.world.environ, binding),
         timeout=float(binding.timeout),
         fence=fence,
     )
@@ -63,6 +67,20 @@ def _proved_harmless(bench: Bench, binding: CommandBinding) -> None:
             where=str(binding.origin),
             next_step="gonogo check-scripts tries it at a fake target",
         )
+
+
+def question_spec(bench: Bench, binding: CommandBinding, environment: Environment) -> CommandSpec:
+    """A bound command that is only asked what it knows of an environment; it gets no folder to write into."""
+    check_scripts(bench, binding)
+    act = Execute(binding.name, environment.name, Effect.NONE, "settings", repeatable=True)
+    values = _values(bench, act)
+    return CommandSpec(
+        argv=tuple(_filled(argument, values) for argument in binding.run),
+        cwd=bench.world.files.root(),
+        env=_environment(bench, act, values),
+        secrets=_secrets(bench.world.environ, binding),
+        timeout=float(binding.timeout),
+    )
 
 
 def _values(bench: Bench, act: Execute) -> dict[str, str]:
@@ -111,10 +129,24 @@ def _environment(bench: Bench, act: Execute, values: Mapping[str, str]) -> dict[
     }
 
 
-def _secrets(bench: Bench, binding: CommandBinding) -> dict[str, Secret]:
+def asked_outside(
+    binding: CommandBinding, values: Mapping[str, str], root: Path, environ: Mapping[str, str]
+) -> CommandSpec:
+    """A bound command that somebody asks outside of a run, for what it knows; `values` fill its placeholders."""
+    env = {"GONOGO_ENVIRONMENT": values["environment"], "GONOGO_URL": values["url"], "GONOGO_PURPOSE": "settings"}
+    return CommandSpec(
+        argv=tuple(_filled(argument, values) for argument in binding.run),
+        cwd=root,
+        env=env,
+        secrets=_secrets(environ, binding),
+        timeout=float(binding.timeout),
+    )
+
+
+def _secrets(environ: Mapping[str, str], binding: CommandBinding) -> dict[str, Secret]:
     found: dict[str, Secret] = {}
     for name in binding.secrets:
-        value = bench.world.environ.get(name)
+        value = environ.get(name)
         if not value:
             raise BadInput(
                 f"the secret {name} for command `{binding.name}` is not set",

@@ -12,6 +12,7 @@ from gonogo.engine import measuring_operations as operating
 from gonogo.engine import measuring_parity as sides
 from gonogo.engine import measuring_production as production
 from gonogo.engine import measuring_readiness as readiness
+from gonogo.engine import measuring_refresh as refreshing
 from gonogo.engine import measuring_rehearsal as rehearsing
 from gonogo.engine import measuring_rollout as rollout
 from gonogo.engine import measuring_security as scanning
@@ -28,7 +29,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "prerequisites": intake.prerequisites,
     "intake": intake.intake,
     "parity": sides.parity,
-    "refresh": rehearsing.refresh,
+    "refresh": refreshing.refresh,
     "rehearsal": rehearsing.rehearsal,
     "tests": testing.tests,
     "baseline": watching.baseline,

@@ -1,83 +1,82 @@
-"""Staging against production by their settings files, class by class (PAR-01..PAR-09)."""
+"""Staging against production in a run: report, pause while drift has no plan, requests, marks (PAR-01..PAR-13)."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
+from dataclasses import replace
 
 from gonogo.engine.bench import Bench, Looked
-from gonogo.errors import BadInput
-from gonogo.measure.glob_rules import AcceptedDrift, ExpectedDifference, ParityRules, SeverityRule
+from gonogo.engine.commanding import question_spec
+from gonogo.engine.parity_sides import SidesAsked, sides_seen
+from gonogo.evidence.canonical import Tree, read_object
 from gonogo.measure.header import RawFile
-from gonogo.measure.parity import ParitySeen, Side, SideRead, SideUnread, parity_body
-from gonogo.measure.parity_diff import Leaf
-from gonogo.measure.parity_forms import read_source
-from gonogo.measure.parity_leaves import SourceOptions
-from gonogo.terms import Secret, Severity, digest_of
+from gonogo.measure.intake import PARITY_REPORT
+from gonogo.measure.parity import AskedBefore, parity_body, unplanned
+from gonogo.measure.stored_fields import Fields
+from gonogo.plan.project import CommandBinding, Environment
+from gonogo.ports import CommandSpec
+from gonogo.reports.parity_text import parity_lines
+from gonogo.run.events import EvidenceSealed, recorded
+from gonogo.terms import Json, Secret
 
-FORMS: Mapping[str, str] = {".env": "env", ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml"}
-
-
-def _side(bench: Bench, kind: str, salt: Secret) -> Side:
-    environment = bench.environment(kind)
-    values: dict[str, Leaf] = {}
-    files: list[RawFile] = []
-    for below, path in ((below, path) for below, paths in environment.settings_by_class.items() for path in paths):
-        form = next((form for ending, form in FORMS.items() if path.endswith(ending)), None)
-        if form is None:
-            return SideUnread(path, f"nobody knows how to read it; known endings: {', '.join(FORMS)}")
-        try:
-            data = bench.world.files.read(path)
-            found = read_source(data, form, path, SourceOptions(below, salt))
-        except BadInput as error:
-            return SideUnread(path, f"{error.where}: {error.what}" if error.where else error.what)
-        twice = next((name for name in found if name in values), None)
-        if twice is not None:
-            return SideUnread(path, f"{twice} stands in an earlier file of this environment, too; keep one of the two")
-        values.update(found)
-        files.append(RawFile(path, digest_of(data)))
-    if not files:
-        return SideUnread(kind, "no settings file is bound")
-    listed = "".join(f"{file.sha256}  {file.name}\n" for file in files)
-    joined = files[0] if len(files) == 1 else RawFile("+".join(file.name for file in files), digest_of(listed.encode()))
-    return SideRead(joined, values)
-
-
-def parity_rules(bench: Bench) -> ParityRules:
-    """The project's rules for rating differences."""
-    severities, expected = [], []
-    for rule in bench.plan.project.parity:
-        severities.append(SeverityRule(rule.pattern, Severity[rule.severity.upper()], Decimal(rule.weight)))
-        if rule.expected:
-            expected.append(ExpectedDifference(rule.pattern, "declared in the project file"))
-    accepted = tuple(
-        AcceptedDrift(item.path, item.owner, item.reason, datetime.fromisoformat(item.until))
-        for item in bench.plan.project.accepted_drift
-    )
-    return ParityRules(tuple(severities), tuple(expected), accepted)
+MOST_BYTES = 16 << 20
+MOST_NAMED = 20
+"""Paths of drift that a message names."""
 
 
 def parity(bench: Bench) -> Looked:
-    """Staging and production, setting by setting; secrets as fingerprints under a salt that nobody keeps (PAR-02)."""
-    salt = Secret(secrets.token_hex(32))
-    rules_file = RawFile("gonogo.yaml", bench.plan.sources["project"])
-    seen = ParitySeen(_side(bench, "staging", salt), _side(bench, "production", salt), parity_rules(bench), rules_file)
+    """Staging and production, setting by setting; secrets as fingerprints under a salt that nobody keeps (PAR-02).
+
+    The step pauses while drift has no plan or nobody can say what differs; whether the drift is bearable is the gate's
+    question, so a plan lets the run go on and the gate fail (PAR-05).
+    """
+    asked = SidesAsked(
+        bench.world,
+        bench.plan.project,
+        RawFile("gonogo.yaml", bench.plan.sources["project"]),
+        lambda: bench.plan.ring,
+        lambda binding, environment: _spec(bench, binding, environment),
+    )
+    seen = sides_seen(asked, Secret(secrets.token_hex(32)), bench.now, _earlier(bench))
     body = parity_body(seen, bench.now)
-    found = body["staging_parity"]
-    severity = found.get("drift_severity") if isinstance(found, Mapping) else None
-    ok = severity in {"none", "low"}
-    return Looked(ok=ok, files=(bench.json("staging-parity-report.json", body),), detail="" if ok else _drift(body))
+    severity = Fields(body).part("staging_parity").maybe_text("drift_severity")
+    paused = unplanned(body)
+    ok = severity is not None and not paused
+    return Looked(
+        ok=ok,
+        files=(bench.json(PARITY_REPORT, body),),
+        facts=_facts(body, severity),
+        detail="" if ok else "\n".join(parity_lines(body)),
+    )
 
 
-def _drift(body: Mapping[str, object]) -> str:
-    lines = ["staging and production differ:"]
-    for key in ("differences", "not_comparable"):
-        rows = body.get(key)
-        for row in rows if isinstance(rows, list) else []:
-            if isinstance(row, Mapping):
-                what = row.get("reason") or f"staging {row.get('staging')}, production {row.get('production')}"
-                lines.append(f"  - {row.get('path')}: {what} ({row.get('severity', 'not comparable')})")
-    lines.append("  next: bring the two sides together, or declare the difference under `parity` / `accepted_drift`")
-    return "\n".join(lines)
+def _spec(bench: Bench, binding: CommandBinding, environment: Environment) -> CommandSpec:
+    return question_spec(replace(bench, now=bench.world.clock.now()), binding, environment)
+
+
+def _facts(body: Mapping[str, Tree], severity: str | None) -> dict[str, Json]:
+    """What the announcement of drift says; paths only, never a value (PAR-11)."""
+    rows = [row for row in Fields(body).rows("remediation_requests") if row.text("state") != "answered"]
+    named: list[Json] = [f"{row.text('path')} ({row.text('severity')})" for row in rows[:MOST_NAMED]]
+    if not rows:
+        return {}
+    due = min(row.text("due") for row in rows)
+    return {"drift": len(rows), "drift_severity": severity, "drift_paths": named, "drift_due": due}
+
+
+def _earlier(bench: Bench) -> Mapping[str, AskedBefore]:
+    """What the report of the attempt before asked for: a request keeps its age over attempts (PAR-07, PAR-13)."""
+    if bench.run not in bench.world.journal.runs():
+        return {}  # Somebody measures outside of a run.
+    entries = reversed(bench.world.journal.entries(bench.run))
+    sealed = (event for entry in entries if isinstance(event := recorded(entry).event, EvidenceSealed))
+    last = next((event for event in sealed if event.name == PARITY_REPORT), None)
+    if last is None:
+        return {}
+    fields = Fields(read_object(bench.world.vault.read(last.sha256), name=PARITY_REPORT, limit=MOST_BYTES))
+    rows = fields.rows("remediation_requests") if fields.has("remediation_requests") else ()
+    return {
+        row.text("path"): AskedBefore(row.moment("first_seen"), row.moment("sent_at"), row.moment("due"))
+        for row in rows
+    }

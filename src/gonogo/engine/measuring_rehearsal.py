@@ -1,4 +1,4 @@
-"""Refresh, rehearsal, rollback rehearsal and the checklist that they teach (REF, REH, RBK, CHK)."""
+"""Rehearsal, rollback rehearsal and the checklist that they teach (REH, RBK, CHK)."""
 
 from __future__ import annotations
 
@@ -23,18 +23,6 @@ from gonogo.plan.limits import recovery_limit
 from gonogo.plan.model import Execute, Plan, Task
 from gonogo.run.state import TaskState
 from gonogo.terms import Digest, digest_of
-
-
-def refresh(bench: Bench) -> Looked:
-    """What was refreshed in staging, or that nothing is bound (REF-01, REF-02)."""
-    lines = ["# Staging data refresh", "", f"Release: {bench.plan.release.version}", ""]
-    runs = bench.commands_run("refresh")
-    if not runs:
-        lines.append("No refresh is bound for this project; staging data, flags and stubs were left as they are.")
-    for task, known in runs:
-        run = command_run(bench, task, known)
-        lines.append(f"- `{' '.join(run.argv)}` ended at {run.ended_at} with exit status {run.exit_code}")
-    return Looked(ok=True, files=(bench.text("staging-data-refresh.md", "\n".join(lines) + "\n"),))
 
 
 def rehearsal(bench: Bench) -> Looked:

@@ -9,13 +9,15 @@ from gonogo.engine.bench import Bench, Looked
 from gonogo.errors import Broken, GonogoError
 from gonogo.evidence.canonical import write_json
 from gonogo.evidence.ledger import time_text
+from gonogo.measure.parity_leaves import fingerprint_of
 from gonogo.plan.model import Measure
 from gonogo.ports import SlotSeen
-from gonogo.terms import Digest, Json, digest_of
+from gonogo.terms import Digest, Json, Secret, digest_of
 
 ANSWERS = 5
 TRIES = 40
 PAUSE = 0.05
+SETTINGS = b"gonogo/settings-fingerprint/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,10 @@ def serving(bench: Bench, kind: str) -> Serving:
 
 
 def fingerprint(bench: Bench, kind: str, now: Serving) -> Digest:
-    """Digest of what an environment serves: version, artifact, weights, and its settings files byte for byte."""
+    """Digest of what an environment serves: version, artifact, weights, and its settings files by keyed digest."""
     environment = bench.environment(kind)
-    settings = {path: bench.world.files.see(path).digest for path in environment.settings}
+    salt = Secret(bench.world.key.sign(SETTINGS).hex())
+    settings = {path: _keyed(bench.world.files.see(path).digest, salt) for path in environment.settings}
     return digest_of(
         write_json(
             {
@@ -68,6 +71,11 @@ def fingerprint(bench: Bench, kind: str, now: Serving) -> Digest:
             }
         )
     )
+
+
+def _keyed(digest: Digest | None, salt: Secret) -> str | None:
+    """A digest under a key of this site: a plain one of a short file of secrets would let anybody try values."""
+    return None if digest is None else fingerprint_of(digest, salt)
 
 
 def observe(bench: Bench) -> Looked:

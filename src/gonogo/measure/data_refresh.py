@@ -11,12 +11,14 @@ from gonogo.errors import Refused
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, time_text, without_none
-from gonogo.measure.markdown import page, table
+from gonogo.measure.markdown import cell, page, table
 from gonogo.measure.stored_fields import Fields
 
 RefreshedKind: TypeAlias = Literal["data_set", "feature_flag", "stub"]
 RefreshResult: TypeAlias = Literal["success", "failure", "unknown"]
 
+KINDS: tuple[RefreshedKind, ...] = ("data_set", "feature_flag", "stub")
+RESULTS: tuple[RefreshResult, ...] = ("success", "failure", "unknown")
 STAGING = "staging"
 
 
@@ -36,11 +38,12 @@ class RefreshedItem:
 
 @dataclass(frozen=True, slots=True)
 class RefreshSeen:
-    """Everything that one refresh touched, and who started it."""
+    """Everything that one refresh touched, who started it, and whether any is bound at all."""
 
     environment: str
     actor: str
     items: tuple[RefreshedItem, ...]
+    bound: bool = True
 
 
 def require_staging(environment: str) -> None:
@@ -57,6 +60,7 @@ def data_refresh_body(seen: RefreshSeen) -> Body:
     raw: Body = {
         "environment": seen.environment,
         "actor": seen.actor,
+        "bound": seen.bound,
         "refreshed": [
             without_none(
                 {
@@ -84,8 +88,8 @@ def derived_data_refresh(body: Mapping[str, Tree]) -> Derived:
     return {"/status": "success" if set(results) == {"success"} else "failure"}
 
 
-def data_refresh_markdown(body: Mapping[str, Tree]) -> str:
-    """The twin `staging-data-refresh.md`, rendered from the body (REF-02)."""
+def data_refresh_markdown(body: Mapping[str, Tree], version: str) -> str:
+    """The twin `staging-data-refresh.md`, rendered from the body, for the release `version` (REF-02)."""
     fields = Fields(body)
     rows = [
         (
@@ -94,13 +98,16 @@ def data_refresh_markdown(body: Mapping[str, Tree]) -> str:
             row.text("source"),
             row.text("version"),
             row.count("count") if row.has("count") else None,
+            row.text("started_at"),
             row.text("ended_at"),
             row.text("result"),
         )
         for row in fields.rows("refreshed")
     ]
-    return page(
-        "Staging data refresh",
-        f"Environment: {fields.text('environment')}.",
-        table(("Kind", "Name", "Source", "Version", "Count", "Ended at", "Result"), rows),
-    )
+    titles = ("Kind", "Name", "Source", "Version", "Count", "Started at", "Ended at", "Result")
+    if not fields.flag("bound"):
+        what = "No refresh is bound for this project; staging data, flags and stubs were left as they are."
+    else:
+        what = f"Status: {fields.maybe_text('status') or 'not known'}."
+    about = f"Release: {cell(version)}. Environment: {fields.text('environment')}. Actor: {cell(fields.text('actor'))}."
+    return page("Staging data refresh", about, what, table(titles, rows) if rows else "")

@@ -6,70 +6,73 @@ fingerprints and ages, never values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar, read_yaml
 from gonogo.errors import BadInput
-from gonogo.measure.parity_diff import Fingerprint, Leaf
-from gonogo.measure.parity_leaves import SourceOptions, flattened
+from gonogo.measure.parity_diff import Fingerprint
 from gonogo.measure.parity_sources import from_yaml
-from gonogo.terms import Secret
+from gonogo.measure.providers import Setting, Settings
 
 _SETTINGS = ("configuration", "feature_flags")
 _RULES = ("environment", "severity_rules", "accepted_drift")
+_DIGEST = re.compile(r"(?:hmac-)?(?:sha256:)?[0-9a-f]{16,128}")
 _SECRET_FIELDS = ("name", "fingerprint", "rotated_at")
 
 
-def read_environment_file(data: bytes, name: str, salt: Secret) -> Mapping[str, Leaf]:
-    """All leaves of one environment by path; BadInput with file and line for anything that F42 does not know."""
+def read_environment_file(data: bytes, name: str) -> Settings:
+    """The settings of one environment by class; BadInput with file and line for anything that F42 does not know."""
+    found: dict[str, Setting] = {}
+    for key, node in _parts(data, name).items():
+        if key in _SETTINGS:
+            found[key] = _settings(key, node)
+        elif key == "infrastructure":
+            found[key] = _components(node)
+        elif key == "secrets":
+            found[key] = _secrets(node)
+        elif key not in _RULES:
+            raise _wrong(f"`{key}` is no part of an environment", node)
+    return {key: value for key, value in found.items() if value}
+
+
+def _parts(data: bytes, name: str) -> Mapping[str, Node]:
     root = read_yaml(data, name)
     if not isinstance(root, Pairs):
         raise _wrong("the file must hold named parts", root)
-    leaves: dict[str, Leaf] = {}
-    for key, node in root.values.items():
-        if key in _SETTINGS:
-            leaves.update(_settings(key, node, name, salt))
-        elif key == "infrastructure":
-            leaves.update(_components(node, name, salt))
-        elif key == "secrets":
-            leaves.update(_secrets(node))
-        elif key not in _RULES:
-            raise _wrong(f"`{key}` is no part of an environment", node)
-    return leaves
+    return root.values
 
 
-def _settings(key: str, node: Node, name: str, salt: Secret) -> Mapping[str, Leaf]:
+def _settings(key: str, node: Node) -> Setting:
     tree = from_yaml(node)
     if not isinstance(tree, Mapping):
         raise _wrong(f"`{key}` must hold names with values", node)
-    return flattened(tree, name, SourceOptions(key, salt))
+    return tree
 
 
-def _components(node: Node, name: str, salt: Secret) -> Mapping[str, Leaf]:
-    by_component: dict[str, dict[str, Node]] = {}
+def _components(node: Node) -> Setting:
+    by_component: dict[str, dict[str, Setting]] = {}
     for entry in _entries(node):
         component = _text(entry, "component")
         if component in by_component:
             raise _wrong(f"component `{component}` is listed twice", entry)
-        by_component[component] = {key: value for key, value in entry.values.items() if key != "component"}
-    tree = {
-        component: {key: from_yaml(value) for key, value in fields.items()}
-        for component, fields in by_component.items()
-    }
-    return flattened(tree, name, SourceOptions("infrastructure", salt))
+        by_component[component] = {key: from_yaml(value) for key, value in entry.values.items() if key != "component"}
+    return by_component
 
 
-def _secrets(node: Node) -> Mapping[str, Leaf]:
-    leaves: dict[str, Leaf] = {}
+def _secrets(node: Node) -> Setting:
+    found: dict[str, Setting] = {}
     for entry in _entries(node):
         unknown = sorted(entry.values.keys() - set(_SECRET_FIELDS))
         if unknown:
             raise _wrong(f"a secret is described by {', '.join(_SECRET_FIELDS)} only, not `{unknown[0]}`", entry)
-        path = f"/secrets/{_text(entry, 'name').replace('~', '~0').replace('/', '~1')}"
-        if path in leaves:
-            raise _wrong(f"secret `{_text(entry, 'name')}` is listed twice", entry)
-        leaves[path] = Fingerprint(_maybe(entry, "fingerprint"), _maybe(entry, "rotated_at"))
-    return leaves
+        secret, digest = _text(entry, "name"), _maybe(entry, "fingerprint")
+        if secret in found:
+            raise _wrong(f"secret `{secret}` is listed twice", entry)
+        if digest is not None and not _DIGEST.fullmatch(digest):
+            raise _wrong(f"the fingerprint of `{secret}` is no keyed digest in hex; it may be the secret itself", entry)
+        found[secret] = Fingerprint(digest, _maybe(entry, "rotated_at"))
+    return found
 
 
 def _entries(node: Node) -> tuple[Pairs, ...]:

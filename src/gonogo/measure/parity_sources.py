@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import assert_never
 
-from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar, read_yaml
+from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import read_json
 from gonogo.measure.providers import Setting, Settings
@@ -47,11 +47,6 @@ def json_value(data: bytes, name: str) -> Setting:
         if "holds the number" in error.what:
             raise BadInput("holds a number that is out of range", where=name, next_step=error.next_step) from error
         raise
-
-
-def read_yaml_settings(data: bytes, name: str) -> Settings:
-    """One strict YAML mapping."""
-    return named(from_yaml(read_yaml(bounded(data, name), name)), name)
 
 
 def read_toml_settings(data: bytes, name: str) -> Settings:
@@ -91,12 +86,13 @@ def from_yaml(node: Node) -> Setting:
         case Items(items=items):
             return [from_yaml(item) for item in items]
         case Scalar(text=text, quoted=quoted):
-            return text if quoted else _plain_scalar(text)
+            return text if quoted else plain_scalar(text)
         case _:
             assert_never(node)
 
 
-def _plain_scalar(text: str) -> bool | int | Decimal | str | None:
+def plain_scalar(text: str) -> bool | int | Decimal | str | None:
+    """What a plain scalar of YAML is: JSON's words and numbers are typed, all else is text, so that `no` stays `no`."""
     if text in _WORDS:
         return _WORDS[text]
     if _WHOLE.fullmatch(text):

@@ -89,7 +89,6 @@ class ScanReader(Protocol):
 
     def __call__(self, data: bytes, name: str, /) -> ScanRead:
         """The findings and the coverage in `data`; BadInput where it is not a whole report of this scanner."""
-        ...
 
 
 class SettingsReader(Protocol):
@@ -97,7 +96,6 @@ class SettingsReader(Protocol):
 
     def __call__(self, data: bytes, name: str, /) -> Settings:
         """The settings in `data`; BadInput where it is not a whole source of this kind."""
-        ...
 
 
 class Check(Protocol):
@@ -105,7 +103,6 @@ class Check(Protocol):
 
     def __call__(self, question: CheckQuestion, /) -> CheckAnswer:
         """What the check found; an exception or a hang is an `inconclusive` answer."""
-        ...
 
 
 class MetricReader(Protocol):
@@ -113,4 +110,22 @@ class MetricReader(Protocol):
 
     def __call__(self, question: MetricQuestion, /) -> Mapping[str, Tree]:
         """`{"slots": {NAME: {"requests", "errors", "buckets"}}, "missing": {NAME: why}}`, all cumulative."""
-        ...
+
+
+class Providers(Protocol):
+    """Readers, checks and sources of figures by name: gonogo's own, and those of installed packages (`plugin:NAME`)."""
+
+    def scan(self, reader: str, data: bytes, name: str) -> ScanRead:
+        """The report of a scanner; BadInput where it is no such report, Broken where the provider fails."""
+
+    def settings(self, reader: str, data: bytes, name: str) -> Settings:
+        """A source of settings; BadInput where it is no such source, Broken where the provider fails."""
+
+    def check(self, provider: str, question: CheckQuestion) -> CheckAnswer:
+        """What a check found; inconclusive with the reason where it fails in any way."""
+
+    def counters(self, provider: str, question: MetricQuestion) -> Mapping[str, Tree]:
+        """Cumulative counters of slots, as a declared command prints them; Broken where the provider fails."""
+
+    def require(self, group: str, word: str) -> None:
+        """BadInput where nobody provides `word` in `group`; nothing is loaded for that."""

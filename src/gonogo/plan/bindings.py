@@ -9,13 +9,13 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TypeVar
 
-from gonogo.document.yaml_nodes import Pairs, read_yaml
+from gonogo.document.yaml_nodes import read_yaml
 from gonogo.findings import Finding
 from gonogo.plan.announcing import read_announce
 from gonogo.plan.binding_metrics import alerting_of, metrics_of
 from gonogo.plan.check_binding import read_code_coverage, read_licences, read_scan_binding, read_suite
+from gonogo.plan.parity_binding import accepted_drift, parity_files, parity_rule, settings_of
 from gonogo.plan.project import (
-    AcceptedDrift,
     ArtifactBinding,
     CommandBinding,
     Control,
@@ -27,7 +27,6 @@ from gonogo.plan.project import (
     Objective,
     OnCall,
     Operations,
-    ParityRule,
     Project,
     RolloutBinding,
     Runbook,
@@ -45,7 +44,6 @@ PLACEHOLDERS = frozenset({"environment", "release", "version", "slot", "previous
 TARGETS = ("caddy", "proxy", "haproxy", "nginx", "commands", "none")
 STRATEGIES = ("canary", "blue_green", "direct")
 DEFAULT_CANARY = (5, 25, 50, 100)
-SETTING_CLASSES = ("configuration", "secrets", "infrastructure", "feature_flags")
 CONTEXT = ".cursor/context-kit"
 PROTOCOLS = ".cursor/ai-driven-workflow"
 _FOLDER = r"(?!/)(?!(?:.*/)?\.\.(?:/|\Z))[^\0\n]+"
@@ -97,8 +95,9 @@ def _project(top: Section) -> Project:
         limit_origins={name: limits.origin_of(name) for name in limit_names},
         rollout=_rollout(top.section("rollout", required=False)),
         health=_health(top.section("health_window")),
-        parity=tuple(_parity_rule(item) for item in top.sections("parity")),
-        accepted_drift=tuple(_accepted(item) for item in top.sections("accepted_drift")),
+        parity=tuple(parity_rule(item) for item in top.sections("parity")),
+        accepted_drift=tuple(accepted_drift(item) for item in top.sections("accepted_drift")),
+        parity_files=parity_files(top.optional("parity_files")),
         artifacts={name: _artifact(name, child) for name, child in _closed_children(top, "artifacts")},
         operations=_operations(top.section("operations")),
         freeze=_freeze(top.section("freeze", required=False)),
@@ -131,21 +130,11 @@ def _environment(name: str, section: Section) -> Environment:
         target=_target(section.optional("target")),
         metrics=metrics,
         alerting=alerting_of(section.optional("alerting"), metrics),
-        settings_by_class=_settings(section),
+        settings_by_class=settings_of(section),
         origin=section.origin,
     )
     section.finish()
     return found
-
-
-def _settings(section: Section) -> Mapping[str, tuple[str, ...]]:
-    """A list of files is configuration; a mapping says for each class which files hold it (PAR-01)."""
-    if not isinstance(section.node("settings", required=False), Pairs):
-        return {"configuration": section.texts("settings", ())}
-    classes = section.section("settings")
-    found = {name: classes.texts(name, ()) for name in SETTING_CLASSES}
-    classes.finish()
-    return {name: paths for name, paths in found.items() if paths}
 
 
 def _version(section: Section) -> VersionProbe:
@@ -261,23 +250,6 @@ def _objective(section: Section) -> Objective:
     return found
 
 
-def _parity_rule(section: Section) -> ParityRule:
-    found = ParityRule(
-        section.text("path"),
-        section.choice("severity", ("none", "low", "medium", "high", "critical"), "medium"),
-        section.integer("weight", 1),
-        section.flag("expected", default=False),
-    )
-    section.finish()
-    return found
-
-
-def _accepted(section: Section) -> AcceptedDrift:
-    found = AcceptedDrift(section.text("path"), section.text("owner"), section.text("reason"), section.text("until"))
-    section.finish()
-    return found
-
-
 def _artifact(name: str, section: Section) -> ArtifactBinding:
     found = ArtifactBinding(
         name=name,
@@ -374,6 +346,13 @@ def _used_commands(project: Project) -> Mapping[str, str]:
     used |= {scan.command: f"scan `{scan.name}`" for scan in project.scans}
     if project.code_coverage:
         used[project.code_coverage.command] = "`code_coverage`"
+    used |= {
+        source.command: f"a source of settings of `{environment.name}`"
+        for environment in project.environments.values()
+        for sources in environment.settings_by_class.values()
+        for source in sources
+        if source.command
+    }
     extra = {
         "`refresh`": project.refresh,
         "`snapshot.take`": project.snapshot.take if project.snapshot else None,

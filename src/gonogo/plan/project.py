@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from gonogo.findings import Origin
 from gonogo.plan.announcing import Announce
+from gonogo.plan.parity_project import AcceptedDrift, ParityFiles, ParityRule, SettingsSource
 from gonogo.plan.windows import Windows
 
 
@@ -75,7 +76,7 @@ class AlertingBinding:
 class Environment:
     """One environment. `kind` decides what may happen there: `staging` or `production`.
 
-    `settings_by_class` are the files that describe it, by what they hold: configuration, secrets, infrastructure or
+    `settings_by_class` are the sources that describe it, by what they hold: configuration, secrets, infrastructure or
     feature_flags (PAR-01).
     """
 
@@ -87,13 +88,14 @@ class Environment:
     target: TargetBinding
     metrics: MetricsBinding | None
     alerting: AlertingBinding | None
-    settings_by_class: Mapping[str, tuple[str, ...]]
+    settings_by_class: Mapping[str, tuple[SettingsSource, ...]]
     origin: Origin
 
     @property
     def settings(self) -> tuple[str, ...]:
         """The settings files of all classes, each once."""
-        return tuple(dict.fromkeys(path for paths in self.settings_by_class.values() for path in paths))
+        sources = (source for sources in self.settings_by_class.values() for source in sources)
+        return tuple(dict.fromkeys(source.path for source in sources if source.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,26 +211,6 @@ class HealthWindow:
     tick: Decimal
     extensions: int
     objectives: tuple[Objective, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ParityRule:
-    """Severity and weight of the settings whose path matches `pattern`; `expected` differences are not drift."""
-
-    pattern: str
-    severity: str
-    weight: int
-    expected: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptedDrift:
-    """Drift that somebody answers for until a date."""
-
-    path: str
-    owner: str
-    reason: str
-    until: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +343,7 @@ class Project:
     health: HealthWindow
     parity: tuple[ParityRule, ...]
     accepted_drift: tuple[AcceptedDrift, ...]
+    parity_files: ParityFiles
     artifacts: Mapping[str, ArtifactBinding]
     operations: Operations
     freeze: Freeze

@@ -13,7 +13,7 @@ from typing import Final
 from gonogo.plan.announcing import marks_phase, rest_of
 from gonogo.plan.model import Plan, Stage, stage_of, task_of
 from gonogo.protocol.slots import filled, slots_in
-from gonogo.reports.trouble import Message, Told, gate_failed, halted, noted, untold
+from gonogo.reports.trouble import CRITICAL, WARNING, Message, Told, gate_failed, halted, noted, untold
 from gonogo.run import events as happened
 from gonogo.run.events import Recorded
 from gonogo.run.state import RunState
@@ -82,6 +82,8 @@ def _after_task(plan: Plan, state: RunState, event: happened.TaskFinished, told:
     if found is not None:
         yield found
     yield from _renewals(plan, event)
+    if "drift_paths" in event.facts:
+        yield _drift(plan, event)
     if event.outcome != "ok":
         return
     stage = stage_of(plan, event.task)
@@ -106,6 +108,22 @@ def _renewals(plan: Plan, event: happened.TaskFinished) -> Iterator[Message]:
         if isinstance(row, Mapping):
             text = f"{name} waits for {row.get('item')}; please supply or renew it by {row.get('due')}"
             yield Message("[RENEWAL REQUEST]", text, stage_of(plan, event.task).phase, to=(str(row.get("owner")),))
+
+
+def _drift(plan: Plan, event: happened.TaskFinished) -> Message:
+    """The remediation request, as drift is found: paths with severities, and no value (PAR-07, PAR-11)."""
+    paths, count = event.facts.get("drift_paths"), event.facts.get("drift")
+    named = [str(path) for path in paths] if isinstance(paths, list | tuple) else []
+    more = f" and {count - len(named)} more" if isinstance(count, int) and count > len(named) else ""
+    worst = str(event.facts.get("drift_severity") or "not known")
+    owner = plan.project.parity_files.owner
+    text = (
+        f"staging and production differ in {count} settings, worst severity {worst}: {', '.join(named)}{more}. "
+        f"{owner}: plan a remedy until {event.facts.get('drift_due')} in {plan.project.parity_files.remediation}."
+    )
+    stage = stage_of(plan, event.task)
+    severity = CRITICAL if worst in {"high", "critical", "not known"} else WARNING
+    return Message("[DRIFT] [REMEDIATION REQUEST]", text, stage.phase, (owner,), severity)
 
 
 def _begun(plan: Plan, stage: Stage, *, new_phase: bool) -> Iterator[Message]:
