@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from gonogo.control.cleaning import clean, expired, preview
 from gonogo.control.verifying import verify_run
-from gonogo.errors import BadInput, Refused
+from gonogo.control.holding import retrieve
+from gonogo.errors import BadInput, Refused, Waiting
 from gonogo.evidence.retention import override_bytes
 from gonogo.evidence.sshsig import sign
-from gonogo.terms import Person
+from gonogo.terms import Person, digest_of
 from tests.command_line import gonogo
 from tests.projects import Project, small_project
 from tests.worlds_http import place
@@ -144,3 +146,71 @@ def test_the_command_shows_before_it_deletes(project: Project) -> None:
     body = json.loads(gonogo("cleanup", "--json", "-C", project.root).out)
     assert body["applied"] is False
     assert {row["action"] for row in body["inventory"]} == {"kept"}
+
+
+@pytest.mark.req("ARC-05", "ARC-06", "ARC-07")
+def test_a_person_holds_a_file_by_command_and_gets_a_package_back_verified(project: Project, tmp_path: Path) -> None:
+    key = tmp_path / "rm1"
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    key.write_bytes(project.keys["rm1"].private_bytes(*form))
+    key.chmod(0o600)
+    door = project.door()
+    run = next(run for run in door.runs() if run.startswith("pre-deployment"))
+    name = "rehearsal-report.json"
+    here = ("--run", run, "-C", project.root)
+    told = ("--as", "rm1", "--key", key, "--reason", "a dispute is open")
+    said = gonogo("hold", name, "--until", "2099-01-01T00:00:00Z", *told, *here)
+    assert said.code == 0, said.err
+    digest = door.load(run).state.evidence[name].digest
+    rows = {row.held.digest: row for row in preview(project.door(), LATER).rows}
+    assert "a dispute is open" in rows[digest].why
+    assert project.door().world.journal.site()[-1].type == "retention.held"
+    assert gonogo("hold", name, *told, *here).code == 64
+    assert gonogo("hold", "no-such-file", "--until", "2099-01-01T00:00:00Z", *told, *here).code == 2
+    stranger = gonogo("hold", name, "--until", "2099-01-01T00:00:00Z", "--as", "po1", *told[2:], *here)
+    assert stranger.code == 2
+    assert len(list((project.root / "config/retention").glob("*.json"))) == 1
+
+    out = tmp_path / "back.zip"
+    said = gonogo("retrieve", "PRE-DEPLOYMENT-PACKAGE.zip", "--out", out, *here)
+    assert said.code == 0, said.err
+    sealed = door.load(run).state.packages["readiness"].sha256
+    assert digest_of(out.read_bytes()) == sealed
+    assert out.stat().st_mode & 0o777 == 0o444
+    assert gonogo("retrieve", "PRE-DEPLOYMENT-PACKAGE.zip", "--out", out, *here).code == 2
+    path = door.world.vault.path(sealed)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    damaged = gonogo("retrieve", "PRE-DEPLOYMENT-PACKAGE.zip", "--out", tmp_path / "damaged.zip", *here)
+    assert damaged.code == 2
+    assert not (tmp_path / "damaged.zip").exists()
+
+
+@pytest.mark.req("ARC-09", "t63_leak")
+def test_an_erasure_takes_one_file_early_and_leaves_its_digest(project: Project, tmp_path: Path) -> None:
+    door = project.door()
+    run = next(run for run in door.runs() if run.startswith("pre-deployment"))
+    opened = door.load(run)
+    statement = next(entry.data["statement_sha256"] for entry in opened.entries if entry.type == "approval.recorded")
+    said = {
+        "objects": [statement],
+        "action": "erase",
+        "until": f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
+        "justification": "a person asked for it",
+        "signer": {"person": "rm1", "role": "release_manager"},
+        "signed_at": f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    data = override_bytes(said)
+    project.write("config/retention/erase.json", data.decode())
+    signed = sign(project.keys["rm1"], data, "gonogo/retention/v1")
+    (project.root / "config/retention/erase.json.sig").write_bytes(signed)
+    soon = NOW + timedelta(hours=1)
+    assert [row.held.digest for row in preview(project.door(), soon).doomed] == [statement]
+    clean(project.door(), soon, WHO)
+    erased = [entry for entry in project.door().world.journal.site() if entry.type == "retention.erased"]
+    assert [entry.data["sha256"] for entry in erased] == [statement]
+    answer = verify_run(project.door(), run, soon)
+    assert answer.exit_code == 3, str(answer)
+    assert "expired by entry" in answer.verdict
+    with pytest.raises(Waiting, match="expired by entry"):
+        retrieve(project.door(), opened, statement, tmp_path / "x", soon)

@@ -31,8 +31,8 @@ ACTIVE = Held("evidence/a.json", DIGEST, 3, DEPLOYED, Holding.ACTIVE, DEPLOYED, 
 ARCHIVED = Held("PRE-DEPLOYMENT-PACKAGE.zip", DIGEST, 3, DEPLOYED, Holding.ARCHIVED, DEPLOYED, DEPLOYED)
 
 
-def wish(*, release: bool = False, days: int = 400, at: datetime = DEPLOYED) -> Override:
-    return Override(frozenset({DIGEST}), release, DEPLOYED + timedelta(days), "rm1", "a lawsuit", at, b"sig")
+def wish(*, action: str = "extend", days: int = 400, at: datetime = DEPLOYED) -> Override:
+    return Override(frozenset({DIGEST}), action, DEPLOYED + timedelta(days), "rm1", "a lawsuit", at, b"sig")
 
 
 def action(held: Held, now: datetime, *overrides: Override) -> str:
@@ -67,13 +67,22 @@ def test_an_override_keeps_longer_and_never_shorter() -> None:
     assert action(ACTIVE, DEPLOYED + timedelta(days=399), wish()) == "kept"
     assert action(ACTIVE, DEPLOYED + timedelta(days=400), wish()) == "deleted"
     assert action(ACTIVE, DEPLOYED + timedelta(days=10), wish(days=5)) == "kept"
-    assert action(ACTIVE, DEPLOYED + timedelta(days=10), wish(release=True, days=5)) == "kept"
-    released = wish(release=True, at=DEPLOYED + timedelta(days=1))
+    assert action(ACTIVE, DEPLOYED + timedelta(days=10), wish(action="release", days=5)) == "kept"
+    released = wish(action="release", at=DEPLOYED + timedelta(days=1))
     assert action(ACTIVE, DEPLOYED + timedelta(days=100), wish(), released) == "deleted"
     assert action(ACTIVE, DEPLOYED + timedelta(days=100), released, replace(wish(), at=released.at)) in {
         "kept",
         "deleted",
     }
+
+
+@pytest.mark.req("t64_retention")
+def test_an_erasure_is_the_only_way_to_go_early_and_a_later_wish_can_take_it_back() -> None:
+    soon = DEPLOYED + timedelta(days=1)
+    row = inventory([ACTIVE], [wish(action="erase", days=0)], soon)[0]
+    assert (row.action, "erasure ordered by rm1" in row.why) == ("erased", True)
+    back = wish(at=DEPLOYED + timedelta(hours=1))
+    assert action(ACTIVE, soon, wish(action="erase", days=0), back) == "kept"
 
 
 @pytest.mark.req("ARC-04", "ARC-06")

@@ -13,6 +13,7 @@ from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.cleaning import Cleaning, clean, preview
+from gonogo.evidence.retention import row_tree
 from gonogo.terms import Json
 
 MOST_SHOWN = 200
@@ -43,7 +44,7 @@ def cleanup(options: CleanupOptions) -> int:
         say_json(_body(found, applied=options.apply))
         return 0
     for row in found.doomed[:MOST_SHOWN]:
-        say(f"{'deleted' if options.apply else 'would go'}  {row.held.path}  {row.held.size} bytes: {row.why}")
+        say(f"{row.action if options.apply else 'would go'}  {row.held.path}  {row.held.size} bytes: {row.why}")
     for why, count in Counter(row.why for row in found.rows if row.action == "kept").most_common():
         say(f"kept      {count} files: {why}")
     if found.due and not options.apply:
@@ -57,15 +58,5 @@ def _body(found: Cleaning, *, applied: bool) -> dict[str, Json]:
     return {
         "applied": applied,
         "due": found.due,
-        "inventory": [
-            {
-                "path": row.held.path,
-                "sha256": row.held.digest,
-                "size": row.held.size,
-                "age_days": row.age_days,
-                "action": row.action,
-                "why": row.why,
-            }
-            for row in found.rows
-        ],
+        "inventory": [row_tree(row) for row in found.rows],
     }

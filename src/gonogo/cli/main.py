@@ -44,6 +44,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "verify": ("gonogo.cli.verifying", "Verify an evidence package offline, or a run of this project."),
     "sums": ("gonogo.cli.summing", "List the files of a folder with their SHA-256."),
     "cleanup": ("gonogo.cli.cleaning", "Show, and with --apply delete, what has outlived its time."),
+    "hold": ("gonogo.cli.holding", "Sign that files are kept longer, let go again, or erased."),
+    "retrieve": ("gonogo.cli.holding", "Get a file back out of the archive, verified first."),
     "witness": ("gonogo.cli.witness", "Keep checkpoints of logs, or hand ours to somebody who does."),
     "audit": ("gonogo.cli.auditing", "List all changes of a period, with evidence and gaps for an auditor."),
     "waive": ("gonogo.cli.waiving", "Ask for a waiver of a failed gate, or sign one."),

@@ -22,6 +22,7 @@ from gonogo.evidence.canonical import Tree, read_json, read_object
 from gonogo.evidence.filing import expected_files
 from gonogo.evidence.ledger import Entry, time_of
 from gonogo.evidence.retention import (
+    GONE,
     Held,
     Holding,
     Override,
@@ -32,7 +33,7 @@ from gonogo.evidence.retention import (
     read_override,
 )
 from gonogo.ports import Draft
-from gonogo.run.site import CLOSED, DELETED
+from gonogo.run.site import CLOSED, DELETED, ERASED
 from gonogo.terms import Actor, Digest
 
 OVERRIDES: Final = "config/retention"
@@ -55,8 +56,8 @@ class Cleaning:
 
     @property
     def doomed(self) -> tuple[Row, ...]:
-        """The rows of files that are deleted."""
-        return tuple(row for row in self.rows if row.action == "deleted")
+        """The rows of files that are deleted or erased."""
+        return tuple(row for row in self.rows if row.action in GONE)
 
 
 def preview(door: Door, now: datetime) -> Cleaning:
@@ -78,7 +79,9 @@ def clean(door: Door, now: datetime, actor: Actor) -> Cleaning:
     stored = door.world.vault.put(written)
     gone = sorted({row.held.digest for row in found.doomed})
     note: dict[str, str | int] = {"inventory_sha256": stored, "files": len(gone), "at": str(entry["at"])}
-    door.world.journal.note([Draft(DELETED, note)], actor=actor, now=now)
+    erased = sorted({row.held.digest for row in found.doomed if row.action == "erased"})
+    drafts = [Draft(DELETED, note), *(Draft(ERASED, {"sha256": digest, "at": str(entry["at"])}) for digest in erased)]
+    door.world.journal.note(drafts, actor=actor, now=now)
     _write(door, written)
     vault = FolderVault(door.workspace.root / STATE_FOLDER / "vault")
     for digest in gone:
@@ -91,7 +94,7 @@ def expired(door: Door) -> dict[Digest, int]:
     found: dict[Digest, int] = {}
     for entry in _cleanups(door):
         for row in _rows(door, Digest(str(entry.data.get("inventory_sha256")))):
-            if row.get("action") == "deleted":
+            if row.get("action") in GONE:
                 found.setdefault(Digest(str(row.get("sha256"))), entry.seq)
     return found
 
@@ -164,7 +167,7 @@ def _shared(rows: Sequence[Row], needed: frozenset[Digest]) -> tuple[Row, ...]:
     kept = {row.held.digest for row in rows if row.action == "kept"} | needed
     return tuple(
         Row(row.held, row.age_days, "kept", "another run, or a plan, still needs it")
-        if row.action == "deleted" and row.held.digest in kept
+        if row.action in GONE and row.held.digest in (needed if row.action == "erased" else kept)
         else row
         for row in rows
     )

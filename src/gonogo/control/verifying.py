@@ -7,7 +7,6 @@ sealed holds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from gonogo.control.checkpoints_held import checkpoints_held
@@ -18,7 +17,7 @@ from gonogo.control.viewing import view
 from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import check_chain
 from gonogo.evidence.packing import wanted
-from gonogo.evidence.signers import EngineKey
+from gonogo.evidence.signers import with_engine
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.verifying import INCOMPLETE, REFUSED, VERIFIED, Check, TrustFiles, Verification, verify_package
 from gonogo.terms import Digest, RunId
@@ -77,10 +76,7 @@ def _lost(door: Door, digests: list[Digest]) -> Iterator[str]:
 def _packages(door: Door, opened: Opened, now: datetime, gone: Mapping[Digest, int]) -> Iterator[Check]:
     if not opened.state.packages:
         return
-    key = public_key(door.world.key.public_line())
-    ring = opened.plan.ring
-    if all(engine.key.blob != key.blob for engine in ring.engines):
-        ring = replace(ring, engines=(*ring.engines, EngineKey("local", key)))
+    ring = with_engine(opened.plan.ring, public_key(door.world.key.public_line()))
     for sealed in opened.state.packages.values():
         if sealed.sha256 in gone:
             yield Check(sealed.name, ok=True, detail=f"{EXPIRED} by entry {gone[sealed.sha256]} of the site's log")

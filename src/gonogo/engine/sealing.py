@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata, resources
 
 from gonogo.engine.bench import Bench, Produced
@@ -33,8 +33,7 @@ from gonogo.evidence.packing import (
     with_seal,
 )
 from gonogo.evidence.policy import policy_bytes
-from gonogo.evidence.signers import EngineKey as ListedEngine
-from gonogo.evidence.signers import Ring, allowed_signers, revoked_keys
+from gonogo.evidence.signers import Ring, allowed_signers, revoked_keys, with_engine
 from gonogo.evidence.sshkeys import public_key
 from gonogo.plan.digest import plan_bytes
 from gonogo.plan.model import Seal
@@ -145,11 +144,7 @@ def _built(bench: Bench, kind: str, entries: tuple[Entry, ...], blobs: Mapping[D
 
 def engine_ring(bench: Bench) -> Ring:
     """The pinned people, with this engine's own key where the approvers file does not list it."""
-    key = public_key(bench.world.key.public_line())
-    ring = bench.plan.ring
-    if any(engine.key.blob == key.blob for engine in ring.engines):
-        return ring
-    return replace(ring, engines=(*ring.engines, ListedEngine(_engine_name(bench), key)))
+    return with_engine(bench.plan.ring, public_key(bench.world.key.public_line()), _engine_name(bench))
 
 
 def _engine_name(bench: Bench) -> str:

@@ -1,8 +1,8 @@
 """What is kept, how long, and what a clean-up may delete (ARC-02 to ARC-06, ARC-09, F33, C50).
 
 Active files stay 90 days from the recorded deployment, archived packages three years from the recorded closure of the
-project. An unknown start means keep. Longer by a signed statement of a release manager, shorter never. The inventory is
-written before anything is deleted; digests and log stay for ever.
+project. An unknown start means keep. Longer by a signed statement of a release manager, shorter never, but for a signed
+erasure of personal data. The inventory is written before anything is deleted; digests and log stay for ever.
 """
 
 from __future__ import annotations
@@ -27,7 +27,14 @@ NAMESPACE: Final = "gonogo/retention/v1"
 MOST_STATEMENT: Final = 1 << 20
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_ACTION: Final = re.compile(r"extend|release")
+EXTEND: Final = "extend"
+RELEASE: Final = "release"
+ERASE: Final = "erase"
+ACTIONS: Final = (EXTEND, RELEASE, ERASE)
+GONE: Final = frozenset({"deleted", "erased"})
+"""What an inventory says of files that are no more."""
+
+_ACTION: Final = re.compile("|".join(ACTIONS))
 _FIELDS: Final = names("schema objects action until justification signer signed_at")
 
 
@@ -53,10 +60,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A signed wish to keep files until a time, or to let an earlier wish go."""
+    """A signed wish: keep files until a time, let an earlier wish go, or erase them now."""
 
     objects: frozenset[Digest]
-    release: bool
+    action: str
     until: datetime
     approver: str
     reason: str
@@ -94,8 +101,9 @@ def read_override(data: bytes, signature: bytes, ring: Ring, now: datetime) -> O
     signed_at = fields.moment("signed_at")
     if signed_at > now + timedelta(minutes=10):
         raise Refused("a retention override is dated in the future", next_step="set the clock right and sign again")
-    release = fields.text("action", _ACTION) == "release"
-    return Override(objects, release, fields.moment("until"), person.handle, reason, signed_at, signature)
+    return Override(
+        objects, fields.text("action", _ACTION), fields.moment("until"), person.handle, reason, signed_at, signature
+    )
 
 
 def inventory(files: Sequence[Held], overrides: Sequence[Override], now: datetime) -> tuple[Row, ...]:
@@ -106,6 +114,8 @@ def inventory(files: Sequence[Held], overrides: Sequence[Override], now: datetim
 def _row(held: Held, overrides: Sequence[Override], now: datetime) -> Row:
     age = (now - held.stored_at).days
     wish = _wish(held, overrides)
+    if wish is not None and wish.action == ERASE:
+        return Row(held, age, "erased", f"erasure ordered by {wish.approver} at {moment_text(wish.at)}: {wish.reason}")
     if wish is not None and wish.until > now:
         return Row(held, age, "kept", f"until {moment_text(wish.until)} by {wish.approver}: {wish.reason}")
     end = end_of(held)
@@ -120,7 +130,7 @@ def _row(held: Held, overrides: Sequence[Override], now: datetime) -> Row:
 def _wish(held: Held, overrides: Sequence[Override]) -> Override | None:
     """The newest statement about the file decides; releasing only ends an earlier wish, never the time itself."""
     about = sorted((item for item in overrides if held.digest in item.objects), key=lambda item: item.at)
-    return about[-1] if about and not about[-1].release else None
+    return about[-1] if about and about[-1].action != RELEASE else None
 
 
 def end_of(held: Held) -> datetime | None:
@@ -138,27 +148,29 @@ def _years_later(moment: datetime, years: int) -> datetime:
         return moment.replace(year=moment.year + years, month=3, day=1)
 
 
+def row_tree(row: Row) -> Mapping[str, str | int]:
+    """A row of the inventory as it stands in `cleanup-log.json` and on the command line (F33)."""
+    return {
+        "path": row.held.path,
+        "sha256": row.held.digest,
+        "size": row.held.size,
+        "age_days": row.age_days,
+        "action": row.action,
+        "why": row.why,
+    }
+
+
 def cleanup_entry(rows: Sequence[Row], overrides: Sequence[Override], actor: str, now: datetime) -> Mapping[str, Tree]:
     """One clean-up as it stands in `cleanup-log.json`; written before anything is deleted (ARC-04)."""
     return {
         "at": moment_text(now),
         "actor": actor,
         "policy": {"active_days": ACTIVE.days, "archive_years": ARCHIVED_YEARS},
-        "inventory": [
-            {
-                "path": row.held.path,
-                "sha256": row.held.digest,
-                "size": row.held.size,
-                "age_days": row.age_days,
-                "action": row.action,
-                "why": row.why,
-            }
-            for row in rows
-        ],
+        "inventory": [row_tree(row) for row in rows],
         "overrides": [
             {
                 "objects": sorted(item.objects),
-                "action": "release" if item.release else "extend",
+                "action": item.action,
                 "until": moment_text(item.until),
                 "approver": item.approver,
                 "reason": item.reason,

@@ -315,6 +315,13 @@ class Ring:
         return next((item for item in self.revoked if item.fingerprint == key.fingerprint), None)
 
 
+def with_engine(ring: Ring, key: PublicKey, name: str = "local") -> Ring:
+    """`ring` with an engine's own key, where the approvers file does not list it."""
+    if any(engine.key.blob == key.blob for engine in ring.engines):
+        return ring
+    return replace(ring, engines=(*ring.engines, EngineKey(name, key)))
+
+
 def namespace(kind: Kind | str, environment: str) -> str:
     """The SSHSIG namespace of statements of `kind` in `environment`, e.g. `gonogo/approval/v1/production`."""
     word = kind.value if isinstance(kind, Kind) else kind
