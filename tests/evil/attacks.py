@@ -560,7 +560,12 @@ def future_log() -> Evil:
 
 
 def raw(entries: Iterable[tuple[bytes, bytes]]) -> bytes:
-    out, placed = b"", []
+    return packed_with(entries, b"", [])
+
+
+def packed_with(entries: Iterable[tuple[bytes, bytes]], out: bytes, placed: list[Placed]) -> bytes:
+    """A zip file of `entries` behind the bytes `out`, which hold what `placed` says."""
+    placed = list(placed)
     for name, content in entries:
         entry = Placed(name, 0, zlib.crc32(content), len(content), len(content), len(out))
         out += form.local_header(entry) + content

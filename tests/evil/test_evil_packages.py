@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from attacks import ATTACKS, Attack, Evil
+from attacks_on_people import ATTACKS_ON_PEOPLE
 from trust_world import SITE, Run, packed, private_key, whole_run
 
 from gonogo.evidence.note import NoteKey
@@ -21,7 +22,8 @@ from gonogo.evidence.signers import allowed_signers, revoked_keys
 from gonogo.evidence.verifying import TrustFiles, verify_package
 from gonogo.library import verify
 
-BY_NAME = {attack.name: attack for attack in ATTACKS}
+ALL = (*ATTACKS, *ATTACKS_ON_PEOPLE)
+BY_NAME = {attack.name: attack for attack in ALL}
 SEEN_BY_SHELL = sorted(attack.name for attack in ATTACKS if attack.shell)
 
 
@@ -137,11 +139,11 @@ def test_a_checkpoint_of_another_run_anchors_nothing() -> None:
 
 
 def test_names_of_attacks_are_unique() -> None:
-    assert len(BY_NAME) == len(ATTACKS) >= 30
+    assert len(BY_NAME) == len(ALL) >= 30
 
 
 def test_an_attack_says_which_check_sees_it() -> None:
-    assert all(isinstance(attack, Attack) and (attack.checks or attack.exit_code == 3) for attack in ATTACKS)
+    assert all(isinstance(attack, Attack) and (attack.checks or attack.exit_code == 3) for attack in ALL)
 
 
 def test_the_stand_alone_verifier_is_python_3_8_and_imports_the_standard_library_only() -> None:
