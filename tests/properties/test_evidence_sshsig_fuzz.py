@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from trust_devices import device_blob, device_signature, passkey_blob, passkey_signature
 from trust_world import private_key, ssh_key
 
 from gonogo.errors import GonogoError
@@ -50,6 +51,17 @@ def by_rsa() -> tuple[PublicKey, bytes]:
     public = string(b"ssh-rsa") + mpint(numbers.e) + mpint(numbers.n)
     raw = rsa_key().sign(signed_data(NAMESPACE, MESSAGE), padding.PKCS1v15(), hashes.SHA512())
     return open_key(public).key, armour(wrapped(public, NAMESPACE, string(b"rsa-sha2-512") + string(raw)))
+
+
+def by_device() -> tuple[PublicKey, bytes]:
+    return open_key(device_blob()).key, device_signature(MESSAGE, 5, 7)
+
+
+def by_passkey() -> tuple[PublicKey, bytes]:
+    return open_key(passkey_blob()).key, passkey_signature(MESSAGE)
+
+
+KINDS = [by_ed25519, by_ecdsa, by_rsa, by_device, by_passkey]
 
 
 def mutated(signature: bytes, chance: random.Random) -> bytes:
@@ -111,8 +123,8 @@ def compare(make: Callable[[], tuple[PublicKey, bytes]], count: int, folder: Pat
     return ours, laxer
 
 
-@pytest.mark.req("REV-03")
-@pytest.mark.parametrize("make", [by_ed25519, by_ecdsa, by_rsa])
+@pytest.mark.req("REV-03", "t29_malleable")
+@pytest.mark.parametrize("make", KINDS)
 def test_nothing_is_accepted_that_ssh_keygen_refuses(
     make: Callable[[], tuple[PublicKey, bytes]], tmp_path: Path
 ) -> None:
@@ -122,7 +134,7 @@ def test_nothing_is_accepted_that_ssh_keygen_refuses(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [by_ed25519, by_ecdsa, by_rsa])
+@pytest.mark.parametrize("make", KINDS)
 def test_nothing_is_accepted_that_ssh_keygen_refuses_in_ten_thousand_mutants(
     make: Callable[[], tuple[PublicKey, bytes]], tmp_path: Path
 ) -> None:
@@ -133,7 +145,7 @@ def test_nothing_is_accepted_that_ssh_keygen_refuses_in_ten_thousand_mutants(
 
 def test_we_accept_no_mutant_at_all() -> None:
     """A second spelling of a signature would be a second approval with another digest."""
-    for make in (by_ed25519, by_ecdsa):
+    for make in (by_ed25519, by_ecdsa, by_device, by_passkey):
         _, good = make()
         chance = random.Random(3)
         assert not any(we_accept(item) for item in (mutated(good, chance) for _ in range(600)) if item != good)

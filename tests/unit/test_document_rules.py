@@ -45,6 +45,8 @@ def changed(*pairs: tuple[str, str]) -> str:
         ("GN0406", "Stop if any ship has not answered.", "Pause if a ship is silent without mitigation."),
         ("GN0502", "`ships-warned.json`, `horn-test.log`", "`.artifacts/protocol-42/ships-warned.json`"),
         ("GN0506", "@apply procedures/43-horn-service.md", "@apply procedures/99-elsewhere.md"),
+        ("GN0507", ".artifacts/lamp/ships-warned.json", "../../etc/ships-warned.json"),
+        ("GN0507", ".artifacts/lamp/ships-warned.json", "/etc/ships-warned.json"),
         ("GN0601", "validate_gate_42_dark.py --ships all`", "validate_gate_42_*.py --ships all`"),
         ("GN0603", "validate_gate_42_dark.py --ships all`", "validate_gate_42_dark.py --output ships-warned.json`"),
     ],
@@ -93,7 +95,7 @@ def test_a_file_whose_name_fits_a_check_is_offered_and_not_taken() -> None:
 
 def test_the_table_of_codes_is_complete_and_every_entry_explains_itself() -> None:
     numbers = [
-        *range(1, 7), *range(101, 116), *range(201, 205), *range(301, 311), *range(401, 407), *range(501, 507),
+        *range(1, 7), *range(101, 116), *range(201, 205), *range(301, 311), *range(401, 407), *range(501, 508),
         *range(601, 605), *range(701, 704), *range(801, 804), *range(901, 904),
     ]  # fmt: skip
     assert list(CODES) == [f"GN{number:04d}" for number in numbers]

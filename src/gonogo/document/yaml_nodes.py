@@ -47,13 +47,26 @@ class Pairs:
 
 Node: TypeAlias = Scalar | Items | Pairs
 
+_OPENING = (
+    yaml.BlockSequenceStartToken,
+    yaml.BlockMappingStartToken,
+    yaml.FlowSequenceStartToken,
+    yaml.FlowMappingStartToken,
+)
+_CLOSING = (yaml.BlockEndToken, yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
+
 
 def read_yaml(data: bytes, file: str) -> Node:
     """Parse one strict YAML document; BadInput with file, line and column otherwise."""
     text = _decoded(data, file)
     try:
+        depth = 0
         for token in yaml.scan(text):
             _refuse_token(token, file)
+            # Counted here, because what a scanner keeps for each open bracket makes deep nesting quadratic.
+            depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+            if depth > MOST_DEPTH + 1:
+                raise _too_deep(file)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

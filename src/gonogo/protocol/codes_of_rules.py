@@ -210,6 +210,15 @@ _REFERENCES = (
         "**Next Protocol:** 43-horn",
         "### Outputs To:\n- **Protocol 43**: `lamp.zip`",
     ),
+    Code(
+        "GN0507",
+        _E,
+        _H,
+        "evidence outside of the project",
+        "What lies elsewhere was not written by this run and is nobody's evidence.",
+        "`../../etc/lamp.json`",
+        "`.artifacts/lamp/lamp.json`",
+    ),
 )
 
 _COMMANDS = (

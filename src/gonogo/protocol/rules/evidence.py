@@ -1,4 +1,4 @@
-"""Evidence from the step that writes it to the gate that reads it (GN0305 to GN0307, GN0502, GN0603; DOC-16)."""
+"""Evidence from the step that writes it to the gate that reads it (GN0305 to GN0307, GN0502, GN0507, GN0603)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from gonogo.protocol.model import ArtifactRequired, CommandRef, EvidenceRef, Gat
 from gonogo.terms import Obligation
 
 _OUTPUT = re.compile(r"(?:--output(?:-file)?|--out|--report-file|-o|>{1,2})[ =]\s*(?P<path>[^\s`'\"]+)")
+
+_LEAVING = re.compile(r"^[/~]|^[A-Za-z]:|\\|(?:^|/)\.\.(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ def evidence_findings(protocol: Protocol) -> Iterator[Finding]:
         yield from _offers(gate)
     yield from _unused(protocol)
     yield from _two_places(protocol)
+    yield from _outside(protocol)
 
 
 def outputs_of(command: CommandRef) -> tuple[str, ...]:
@@ -121,14 +124,27 @@ def _written(protocol: Protocol) -> Iterator[tuple[str, tuple[EvidenceRef, ...]]
         yield f"step `{step.title}`", step.evidence
 
 
+def _named(protocol: Protocol) -> list[EvidenceRef]:
+    refs = [ref for _, refs in _written(protocol) for ref in refs]
+    refs.extend(ref for gate in protocol.gates for ref in gate.evidence)
+    refs.extend(protocol.evidence_table)
+    return refs
+
+
+def _outside(protocol: Protocol) -> Iterator[Finding]:
+    """GN0507: a path that leaves the folder of the project; each is told once."""
+    told: set[str] = set()
+    for ref in _named(protocol):
+        if _LEAVING.search(ref.path) and ref.path not in told:
+            told.add(ref.path)
+            yield finding("GN0507", f"`{ref.path}` lies outside of the project", ref.origin)
+
+
 def _two_places(protocol: Protocol) -> Iterator[Finding]:
     """GN0502: one base name under two directories; the first place is the label."""
     first: dict[str, EvidenceRef] = {}
     told: set[str] = set()
-    refs = [ref for _, refs in _written(protocol) for ref in refs]
-    refs.extend(ref for gate in protocol.gates for ref in gate.evidence)
-    refs.extend(protocol.evidence_table)
-    for ref in refs:
+    for ref in _named(protocol):
         if "/" not in ref.path.rstrip("/"):
             continue
         before = first.setdefault(ref.name, ref)
