@@ -166,6 +166,18 @@ def test_a_step_that_people_promote_is_held_until_they_sign_and_a_no_go_takes_pr
     assert (stopped.outcome, percents) == ("rolled_back", [5, 50, 0])
 
 
+@pytest.mark.req("ARB-01")
+def test_a_fixed_limit_takes_a_rollout_back_that_is_no_worse_than_the_old_version(project: Project) -> None:
+    limits = "limits: [{name: speed, metric: p50, at_most: 0.001ms}], least_requests: 1, errors_in_row: 100,"
+    project.edit("gonogo.yaml", "rollout: {steps: [5, 50, 100],", f"rollout: {{{limits} steps: [5, 50, 100],")
+    run = project.release("production-deployment")
+    state = project.state(run)
+    assert state.outcome == "rolled_back"
+    assert state.rollback is not None
+    reason = project.door().world.vault.read(state.rollback.detail).decode() if state.rollback.detail else ""
+    assert "limit broken 1 times, 0 forgiven: p50 ≤ 1e-06 s" in reason
+
+
 def next_records(plan: object, state: RunState, now: datetime) -> str:
     act = decide(plan, state, now)  # type: ignore[arg-type]
     if isinstance(act, Record) and isinstance(act.event, TaskFinished) and act.event.outcome == "failed":

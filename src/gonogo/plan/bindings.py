@@ -205,6 +205,10 @@ def _rollout(section: Section) -> RolloutBinding:
         latency=section.flag("latency", default=True),
         promotions=section.texts("promotions", ()),
         early=section.flag("early", default=False),
+        limits=tuple(_objective(item) for item in section.sections("limits")),
+        failures=section.integer("failures", 0),
+        errors_in_row=section.integer("errors_in_row", 4),
+        least_requests=max(1, section.integer("least_requests", 10)),
     )
     _check_promotions(found, section)
     section.finish()

@@ -188,7 +188,11 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class RolloutBinding:
-    """How production traffic moves; all times in seconds. `promotions` says of each step but the last who ends it."""
+    """How production traffic moves; all times in seconds. `promotions` says of each step but the last who ends it.
+
+    `limits` are fixed limits on the new version beside the judge; `failures` beyond them are forgiven in all, and
+    `errors_in_row` measurements without a figure (fewer than `least_requests` give none).
+    """
 
     strategy: str
     steps: tuple[int, ...]
@@ -201,6 +205,10 @@ class RolloutBinding:
     latency: bool
     promotions: tuple[str, ...]
     early: bool
+    limits: tuple[Objective, ...]
+    failures: int
+    errors_in_row: int
+    least_requests: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,24 @@ stored: it is folded again from the recorded samples and comes out bit for bit t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
 from gonogo.measure.exposition import Series, SeriesKind, VersionCounters
 from gonogo.plan.model import Plan
-from gonogo.plan.project import RolloutBinding
+from gonogo.plan.project import Objective, RolloutBinding
 from gonogo.protocol.threshold import Op
-from gonogo.run import rollout
+from gonogo.run import fixed_limits, rollout
 from gonogo.run.counters import PodCounters, Reading, Snapshot, tick_between
 from gonogo.run.events import Event, MetricsSampled, Recorded, RolloutJudged, RolloutPromoted, TrafficMoved
 from gonogo.run.judging import JudgeAnswer, JudgeKind, begin, observe, verdict
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule, NoHarm
 from gonogo.run.judging_state import JudgeState
 from gonogo.run.judging_ticks import Events
-from gonogo.run.slo import FixedRule, Measured, quantile_of, rate_of
+from gonogo.run.slo import FixedRule, Measured, Tally, quantile_of, rate_of
 from gonogo.run.slo_window import SloSample, SloWindow, WindowAnswer, judge_window, sampled
 
 MOST_SILENT_SAMPLES = 20
@@ -60,6 +60,7 @@ class Rolling:
     told: str = ""
     used: int = 0
     silent: int = 0
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
     first_bad: datetime | None = None
     moves: tuple[tuple[datetime, int], ...] = ()
     ticks: tuple[tuple[datetime, int, Counts | None, Counts | None], ...] = ()
@@ -174,7 +175,18 @@ def _with_sample(plan: Plan, known: Rolling, event: MetricsSampled, at: datetime
     found = replace(found, ticks=(*known.ticks, (at, event.step, *pair)))
     if pair[1] is not None and pair[1].errors and known.first_bad is None:
         found = replace(found, first_bad=at)
-    return _with_judge(found, before, before_at)
+    return _with_judge(_with_limits(plan, found, pair[1]), before, before_at)
+
+
+def _with_limits(plan: Plan, known: Rolling, candidate: Counts | None) -> Rolling:
+    """The fixed limits, once the new version gets traffic; broken ones take the rollout back."""
+    binding = plan.project.rollout
+    if not binding.limits or known.progress.percent <= 0:
+        return known
+    bounds = tuple(float(bound) for bound in known.last.bounds) if known.last else ()
+    tallies, reason = fixed_limits.after(binding, known.tallies, _figures(binding.limits, candidate, bounds))
+    progress = rollout.aborted(known.progress, reason) if reason else known.progress
+    return replace(known, tallies=tallies, progress=progress)
 
 
 def _with_judge(known: Rolling, before: MetricsSampled, before_at: datetime) -> Rolling:
@@ -330,7 +342,7 @@ def window_samples(plan: Plan, known: Rolling) -> tuple[SloSample, ...]:
     window = window_of(plan, known)
     bounds = tuple(float(bound) for bound in known.last.bounds) if known.last else ()
     return tuple(
-        sampled(window, _at(at), _figures(plan, _serving(stable, candidate), bounds))
+        sampled(window, _at(at), _figures(plan.project.health.objectives, _serving(stable, candidate), bounds))
         for at, _, stable, candidate in known.ticks
     )
 
@@ -346,9 +358,9 @@ def _serving(stable: Counts | None, candidate: Counts | None) -> Counts | None:
     return stable if stable.requests > candidate.requests else candidate
 
 
-def _figures(plan: Plan, counts: Counts | None, bounds: tuple[float, ...]) -> dict[str, Measured]:
+def _figures(objectives: Sequence[Objective], counts: Counts | None, bounds: tuple[float, ...]) -> dict[str, Measured]:
     found: dict[str, Measured] = {}
-    for rule in plan.project.health.objectives:
+    for rule in objectives:
         if counts is None or counts.requests == 0:
             found[rule.metric] = Measured(None, 0, "no requests were seen")
         elif rule.metric == "error_rate":

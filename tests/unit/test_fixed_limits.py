@@ -1,0 +1,66 @@
+"""Fixed limits beside the judge: what is forgiven, and that missing data never is a pass (ARB-01)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gonogo.findings import Origin
+from gonogo.plan.bindings import read_project
+from gonogo.plan.project import Objective, RolloutBinding
+from gonogo.run.fixed_limits import after
+from gonogo.run.slo import Measured, Tally
+from tests.unit.test_library import stored
+
+HERE = Origin("gonogo.yaml", 1)
+LIMIT = Objective("errors", "error_rate", Decimal("0.1"), HERE)
+BINDING = RolloutBinding(
+    strategy="canary", steps=(5, 100), hold=Decimal(1), tick=Decimal(1), patience=Decimal(1), alpha=Decimal("0.05"),
+    error_margin=Decimal("1.1"), latency_margin=Decimal("1.03"), latency=True, promotions=(), early=False,
+    limits=(LIMIT,), failures=2, errors_in_row=3, least_requests=10,
+)
+
+
+def told(binding: RolloutBinding, *figures: Measured | None) -> list[str]:
+    tallies: dict[str, Tally] = {}
+    reasons = []
+    for figure in figures:
+        tallies, reason = after(binding, tallies, {} if figure is None else {"error_rate": figure})
+        reasons.append(reason)
+    return reasons
+
+
+GOOD, BAD, THIN = Measured(Decimal(0), 50), Measured(Decimal("0.2"), 50), Measured(Decimal("0.9"), 9)
+
+
+@pytest.mark.req("ARB-01")
+def test_failures_beyond_those_forgiven_take_the_rollout_back_and_say_which_limit() -> None:
+    assert told(BINDING, BAD, GOOD, BAD, GOOD, BAD) == [
+        "", "", "", "", "limit broken 3 times, 2 forgiven: error_rate ≤ 0.1: 0.2 from 50 samples, fail",
+    ]
+    assert told(replace(BINDING, failures=0), GOOD, BAD)[-1].startswith("limit broken 1 times, 0 forgiven")
+
+
+def test_measurements_without_a_figure_are_counted_in_a_row_and_a_figure_ends_the_row() -> None:
+    assert [bool(reason) for reason in told(BINDING, None, THIN, None, GOOD, None, THIN, None, None)] == [False] * 7 + [True]
+    assert told(BINDING, None, None, None, None)[-1] == "no figure 4 times in a row: error_rate ≤ 0.1: not measured"
+
+
+@given(st.lists(st.sampled_from([GOOD, BAD, THIN, None]), max_size=40))
+def test_no_run_of_measurements_with_more_failures_than_forgiven_goes_on(figures: list[Measured | None]) -> None:
+    reasons = told(BINDING, *figures)
+    if figures.count(BAD) > BINDING.failures:
+        assert any(reasons)
+    if BAD not in figures and None not in figures and THIN not in figures:
+        assert not any(reasons)
+
+
+def test_limits_of_a_project_are_read_with_their_tolerance() -> None:
+    data = stored("gonogo.example.yaml")
+    rollout = read_project(data, "gonogo.yaml").project.rollout  # type: ignore[union-attr]
+    assert [(item.metric, item.limit) for item in rollout.limits] == [("error_rate", Decimal("0.1"))]
+    assert (rollout.failures, rollout.errors_in_row, rollout.least_requests) == (2, 4, 10)
