@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -254,3 +256,65 @@ def test_the_scripts_are_listed_as_they_are_with_their_last_run(shipped: Filled)
     assert (row["status"], row["owner"]) == ("ok", "release_manager")
     assert row["last_run"] > "2020"
     assert "0 errors" in row["last_result"]
+
+
+BUNDLE = ".artifacts/protocol-14/PROTOCOL-14-EVIDENCE.zip"
+
+
+def open_items(shipped: Filled, run: str) -> dict[str, str]:
+    said = shipped.say("handoff", run, "--json").json()
+    return {item["name"]: item["why"] for item in said["items"] if not item["held"]}
+
+
+@pytest.mark.req("HND-01", "HND-03", "HND-05", "HND-06", "HND-07", "HND-08", "HND-09", "HND-10", "HND-11", "CMD-70")
+def test_a_protocol_is_handed_over_when_every_item_is_computed_and_two_people_signed(shipped: Filled, tmp_path: Path) -> None:
+    run = json.loads((shipped.root / ".artifacts/protocol-14/workflow-state.json").read_text())["run_id"]
+    ada, grace = (str(shipped.keys / name) for name in ("ada", "grace"))
+    line = "python3 scripts/aggregate_evidence_14.py --protocol 14 --artifacts-dir .artifacts/protocol-14/"
+    assert typed(shipped.root, line).code == 0
+    assert set(open_items(shipped, run)) == {"manifest complete with checksums", "downstream owner notified and ready"}
+    assert shipped.say("handoff", run, "--continue").code == 2
+    assert typed(shipped.root, f"{line} --output-manifest --checksum sha256").code == 0
+    assert set(open_items(shipped, run)) == {"downstream owner notified and ready"}
+    assert shipped.say("handoff", run, "--key", ada).code == 2
+    other = tmp_path / "other.zip"
+    other.write_bytes((shipped.root / BUNDLE).read_bytes() + b" ")
+    assert shipped.say("receive", str(other), "--key", grace).code == 2
+    assert "has signed for the other side" in shipped.say("receive", str(shipped.root / BUNDLE), "--key", ada).err
+    asked = shipped.say("receive", str(shipped.root / BUNDLE), "--key", grace, "--question", "which dashboard?")
+    assert asked.code == 0
+    assert set(open_items(shipped, run)) == {"downstream owner notified and ready"}
+    assert shipped.say("receive", str(shipped.root / BUNDLE), "--key", grace, "--json").json()["received_by"] == "grace"
+    done = shipped.say("handoff", run, "--json").json()
+    assert done["statement"] == "Protocol 14 COMPLETE - Ready for Protocol 15"
+    assert done["next"] == "@apply .cursor/ai-driven-workflow/15-production-deployment.md"
+    assert done["signed"] == {"owner": "ada", "receiver": "grace"}
+    signoff = json.loads((shipped.root / ".artifacts/protocol-14/reviewer-signoff.json").read_text())
+    assert (signoff["owner_signoff"]["person"], signoff["downstream_signoff"]["person"]) == ("ada", "grace")
+    assert [review["decision"] for review in signoff["reviews"]] == ["approved"]
+    receipt = json.loads((shipped.root / ".artifacts/protocol-14/handoff-receipt.json").read_text())
+    assert (receipt["ready"], receipt["questions"]) == (True, [])
+    with zipfile.ZipFile(shipped.root / BUNDLE) as bundle:
+        names = set(bundle.namelist())
+    assert {"evidence-manifest.json", "traceability.json"} <= {name.rpartition("/")[2] for name in names}
+    assert sum(name.startswith("gates/") for name in names) == 4
+    assert any(name.endswith("PRE-DEPLOYMENT-PACKAGE.zip") for name in names)
+
+
+@pytest.mark.req("CMD-54")
+def test_any_unzip_program_opens_the_readiness_package(shipped: Filled, tmp_path: Path) -> None:
+    path = shipped.root / ".artifacts/protocol-14/PRE-DEPLOYMENT-PACKAGE.zip"
+    assert path.read_bytes() == (shipped.root / ".artifacts/pre-deployment/PRE-DEPLOYMENT-PACKAGE.zip").read_bytes()
+    subprocess.run([sys.executable, "-m", "zipfile", "-e", path, tmp_path], check=True)
+    assert (tmp_path / "evidence").is_dir()
+
+
+@pytest.mark.req("CMD-52", "CMD-72")
+def test_apply_understands_the_next_protocol_command_and_says_where_a_handoff_is_unresolved(shipped: Filled) -> None:
+    unresolved = shipped.say("apply", ".cursor/ai-driven-workflow/12-monitoring-observability.md")
+    assert unresolved.code == 2
+    assert "the handoff is unresolved" in unresolved.err
+    foreign = shipped.say("apply", ".cursor/ai-driven-workflow/99-production-deployment.md")
+    assert foreign.code == 2
+    nowhere = shipped.say("apply", ".cursor/ai-driven-workflow/6-deployment-automation.md")
+    assert "no run has handed over to deployment-automation" in nowhere.err

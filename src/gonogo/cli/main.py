@@ -70,6 +70,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "lsp": ("gonogo.cli.editing", "Serve editors over standard input and output."),
     "script": ("gonogo.cli.scripting", "Carry out a script that a document names; its front end calls this."),
     "scripts": ("gonogo.cli.registering", "List the scripts as they really are, with drift against the documents."),
+    "handoff": ("gonogo.cli.handing", "Compute the handoff of a run; sign it; go on with the next protocol."),
+    "receive": ("gonogo.cli.handing", "Verify a handed-over package and sign its receipt."),
     "apply": ("gonogo.cli.applying", "Go on with the next protocol, as `@apply PATH` in a handoff says."),
     "ci": ("gonogo.cli.pipelines", "Write CI workflows; report the gates of a run to a CI system."),
     "check-scripts": ("gonogo.cli.trying", "Show at a fake target that a dry run of your scripts changes nothing."),
