@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from gonogo.engine.bench import Bench
 from gonogo.engine.handover import Handover, handover
-from gonogo.errors import BadInput
+from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.sshsig import verify
 from gonogo.measure.archive import MOST_BYTES
 from gonogo.measure.intake import ArtifactSeen, FoundFile, SignatureSeen
@@ -121,7 +121,7 @@ def _signature(bench: Bench, binding: ArtifactBinding, data: bytes) -> Signature
     try:
         armoured = bench.world.files.read(binding.signature, limit=MOST_SIGNATURE)
         key = verify(armoured, data, NAMESPACE)
-    except BadInput as error:
+    except GonogoError as error:
         return SignatureSeen(role, None, "", error.what)
     person = bench.plan.ring.owner_of(key)
     if person is None or role not in person.roles:
