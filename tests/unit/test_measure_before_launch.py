@@ -118,7 +118,7 @@ def test_each_gap_of_operations_is_named(seen: OperationsSeen, words: str) -> No
 
 @pytest.mark.req("OPS-03")
 def test_a_level_of_escalation_that_nobody_tried_is_no_gap_and_no_pass() -> None:
-    seen = operations(replace(OPERATIONS, escalation=(EscalationSeen(2, "ada", None),)))
+    seen = operations(replace(OPERATIONS, escalation=(EscalationSeen(1, "ada", None),)))
     assert not seen.has("status")
     assert seen.texts("gaps") == ()
 

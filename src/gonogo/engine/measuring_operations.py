@@ -14,20 +14,26 @@ from decimal import Decimal
 from gonogo.engine.bench import Bench, Looked
 from gonogo.engine.runs_seen import left_behind
 from gonogo.errors import BadInput
+from gonogo.measure.calendar import MOST_BYTES as MOST_CALENDAR
+from gonogo.measure.calendar import Shift, read_shifts
 from gonogo.measure.open_lists import read_reached
 from gonogo.measure.operations import (
     DutySeen,
     EscalationSeen,
     OperationsSeen,
     RunbookSeen,
+    headings_without_words,
     operations_body,
     operations_gaps,
 )
-from gonogo.plan.project import OnCall, Project
+from gonogo.measure.rota import duties, read_rota
+from gonogo.plan.project import OnCall, Project, Runbook
 from gonogo.plan.reading import moment_of
 from gonogo.plan.windows import next_opening
 
 ESCALATION_FILE = "escalation.json"
+ROTA_FILE = "rota.json"
+MOST_RUNBOOK = 1 << 22
 ALWAYS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 """A standing duty: one that the project declares without beginning or end."""
 
@@ -35,19 +41,17 @@ ALWAYS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 def operations(bench: Bench) -> Looked:
     """Write `operational-readiness.json`; a gap in it fails the step."""
     bound = bench.plan.project.operations
-    runbooks = tuple(
-        RunbookSeen(item.path, item.service, bench.world.files.see(item.path).modified) for item in bound.runbooks
-    )
+    window = _window(bench.plan.project, bench.now)
     reached = _reached(bench)
     body = operations_body(
         OperationsSeen(
-            runbooks,
-            tuple(_duty(item) for item in bound.on_call),
+            tuple(_runbook(bench, item) for item in bound.runbooks),
+            (*(_duty(item) for item in bound.on_call), *_rota(bench, window)),
             tuple(EscalationSeen(item.level, item.contact, reached.get(item.level)) for item in bound.escalation),
             changed_at=_changed_at(bench),
             # One limit is judged for all: the strictest that the project sets.
             runbook_max_age=_seconds(min((item.max_age for item in bound.runbooks), default=Decimal(0))),
-            window=_window(bench.plan.project, bench.now),
+            window=window,
         ),
         bench.now,
     )
@@ -73,6 +77,38 @@ def _changed_at(bench: Bench) -> datetime:
             next_step="restore the manifest, or state release.scope_fixed_at in it",
         )
     return written.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _runbook(bench: Bench, item: Runbook) -> RunbookSeen:
+    """A runbook as it lies there; one that is empty or cannot be read has no date, and so is none."""
+    seen = bench.world.files.see(item.path)
+    if seen.digest is None or seen.size == 0:
+        return RunbookSeen(item.path, item.service, None)
+    lacking: tuple[str, ...] = ()
+    if item.sections:
+        text = bench.world.files.read(item.path, limit=MOST_RUNBOOK).decode("utf-8", "replace")
+        lacking = headings_without_words(text, item.sections)
+    return RunbookSeen(item.path, item.service, seen.modified, lacking)
+
+
+def _rota(bench: Bench, window: tuple[datetime, datetime]) -> tuple[DutySeen, ...]:
+    """Who is on call by the bound command or calendars; what they left unreadable is an error, never an empty rota."""
+    bound = bench.plan.project.operations
+    if bound.rota:
+        left = left_behind(bench, bound.rota, ROTA_FILE)
+        if left is None:
+            raise BadInput(
+                f"the command `{bound.rota}` left no {ROTA_FILE}",
+                where=str(bench.plan.project.commands[bound.rota].origin),
+                next_step=f"let it write {ROTA_FILE} into GONOGO_OUT: function, primary, backup, from, to of each duty",
+            )
+        return read_rota(left.data, ROTA_FILE)
+    shifts: dict[str, dict[str, list[Shift]]] = {}
+    for item in bound.calendars:
+        data = bench.world.files.read(item.path, limit=MOST_CALENDAR + 1)
+        found = read_shifts(data, item.path, *window)
+        shifts.setdefault(item.function, {}).setdefault(item.place, []).extend(found)
+    return tuple(duty for function, places in shifts.items() for duty in duties(function, places, *window))
 
 
 def _duty(item: OnCall) -> DutySeen:

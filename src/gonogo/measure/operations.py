@@ -7,7 +7,8 @@ Where nobody tried a contact that is named, nothing is known to be wrong, and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,14 +17,20 @@ from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, duration_text, maybe_time, time_text, without_none
 from gonogo.measure.stored_fields import Fields
 
+_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.+?)\s*#*\s*\Z")
+
 
 @dataclass(frozen=True, slots=True)
 class RunbookSeen:
-    """A runbook that the release names; `updated_at` is None where it does not exist or has no date."""
+    """A runbook that the release names; `updated_at` is None where it does not exist or has no date.
+
+    `lacking` are the sections that it has to have and has not, or has without a word below.
+    """
 
     name: str
     service: str
     updated_at: datetime | None
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ def operations_body(seen: OperationsSeen, now: datetime) -> Body:
                     "service": book.service,
                     "updated_at": maybe_time(book.updated_at),
                     "current": _is_current(book.updated_at, seen.changed_at, seen.runbook_max_age, now),
+                    "lacking": list(book.lacking) or None,
                 }
             )
             for book in seen.runbooks
@@ -127,20 +135,63 @@ def operations_gaps(body: Mapping[str, Tree]) -> tuple[str, ...]:
         for row in fields.rows("runbooks")
         if _book_gap(row, about)
     ]
+    found += [
+        f"runbook {row.text('name')} has nothing under `{heading}`"
+        for row in fields.rows("runbooks")
+        for heading in (row.texts("lacking") if row.has("lacking") else ())
+    ]
     for row in fields.rows("on_call"):
-        found += [
-            f"{row.text('function')} has no {word} on call" for word in ("primary", "backup") if not row.filled(word)
-        ]
-        if row.filled("primary") and row.text("primary") == row.text("backup"):
-            found.append(f"{row.text('function')} has one person as primary and backup")
-        if row.moment("from") > start or row.moment("to") < end:
-            found.append(f"{row.text('function')} is not on call for the whole window")
+        if row.moment("to") > start and row.moment("from") < end:
+            found += _duty_gaps(row, start, end)
+    found += [f"{name} is not on call for the whole window" for name in _uncovered(fields.rows("on_call"), start, end)]
+    levels = sorted(row.count("level") for row in fields.rows("escalation"))
+    if levels and levels != list(range(1, len(levels) + 1)):
+        found.append(f"escalation levels are {', '.join(map(str, levels))}, not each from 1 on once")
     for row in fields.rows("escalation"):
         if not row.filled("contact"):
             found.append(f"escalation level {row.count('level')} has no contact")
         elif row.has("reachable") and not row.flag("reachable"):
             found.append(f"escalation level {row.count('level')} was not reached")
     return tuple(found)
+
+
+def _duty_gaps(row: Fields, start: datetime, end: datetime) -> list[str]:
+    name = row.text("function")
+    part = row.moment("from") > start or row.moment("to") < end
+    when = f" from {row.text('from')} to {row.text('to')}" if part else ""
+    found = [f"{name} has no {word} on call{when}" for word in ("primary", "backup") if not row.filled(word)]
+    if row.filled("primary") and row.text("primary") == row.text("backup"):
+        found.append(f"{name} has one person as primary and backup{when}")
+    return found
+
+
+def _uncovered(rows: Sequence[Fields], start: datetime, end: datetime) -> list[str]:
+    """Functions whose duties, one after the other, leave a part of the window without anybody."""
+    found = []
+    for name in dict.fromkeys(row.text("function") for row in rows):
+        reached = start
+        own = sorted((row.moment("from"), row.moment("to")) for row in rows if row.text("function") == name)
+        for begins, ends in own:
+            reached = max(reached, ends) if begins <= reached else reached
+        if reached < end:
+            found.append(name)
+    return found
+
+
+def headings_without_words(text: str, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Which of `wanted` are no heading of a Markdown text, or a heading with nothing below it (OPS-01)."""
+    filled: dict[str, bool] = {}
+    open_headings: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        found = _HEADING.match(line)
+        if found is None:
+            filled |= {name: True for _, name in open_headings if line.strip()}
+            continue
+        depth, name = len(found[1]), found[2].strip().casefold()
+        open_headings = [(level, known) for level, known in open_headings if level < depth]
+        open_headings.append((depth, name))
+        filled.setdefault(name, False)
+    return tuple(name for name in wanted if not filled.get(name.strip().casefold(), False))
 
 
 def _book_gap(row: Fields, about: Fields) -> str:

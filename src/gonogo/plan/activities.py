@@ -141,7 +141,9 @@ def _security(project: Project) -> tuple[Draft, ...]:
 
 def _operations(project: Project) -> tuple[Draft, ...]:
     measure = Draft("measure", "check runbooks, on-call and escalation", Measure("operations"))
-    return (*_listed(project, project.operations.reach, "try every level of escalation"), measure)
+    bound = project.operations
+    rota = _listed(project, bound.rota or None, "ask who is on call")
+    return (*rota, *_listed(project, bound.reach, "try every level of escalation"), measure)
 
 
 def _listed(project: Project, command: str | None, title: str) -> tuple[Draft, ...]:

@@ -14,6 +14,7 @@ from gonogo.findings import Finding
 from gonogo.plan.announcing import read_announce
 from gonogo.plan.binding_metrics import alerting_of, metrics_of
 from gonogo.plan.check_binding import read_code_coverage, read_licences, read_scan_binding, read_suite
+from gonogo.plan.operations_binding import read_operations
 from gonogo.plan.parity_binding import accepted_drift, parity_files, parity_rule, settings_of
 from gonogo.plan.project import (
     ArtifactBinding,
@@ -21,20 +22,16 @@ from gonogo.plan.project import (
     Control,
     Directories,
     Environment,
-    EscalationLevel,
     Freeze,
     HealthWindow,
     Objective,
-    OnCall,
-    Operations,
     Project,
     RolloutBinding,
-    Runbook,
     SnapshotBinding,
     TargetBinding,
     VersionProbe,
 )
-from gonogo.plan.reading import WRONG_VALUE, Findings, Section, duration_of, moment_of, ratio_of
+from gonogo.plan.reading import WRONG_VALUE, Findings, Section, duration_of, ratio_of
 from gonogo.plan.window_binding import read_windows
 
 SCHEMA = "gonogo/project/1"
@@ -99,7 +96,7 @@ def _project(top: Section) -> Project:
         accepted_drift=tuple(accepted_drift(item) for item in top.sections("accepted_drift")),
         parity_files=parity_files(top.optional("parity_files")),
         artifacts={name: _artifact(name, child) for name, child in _closed_children(top, "artifacts")},
-        operations=_operations(top.section("operations")),
+        operations=read_operations(top.section("operations")),
         freeze=_freeze(top.section("freeze", required=False)),
         windows=read_windows(top.optional("window")),
         notify=top.texts("notify", ()),
@@ -174,7 +171,9 @@ def _command(name: str, section: Section) -> CommandBinding:
 def _snapshot(section: Section | None) -> SnapshotBinding | None:
     if section is None:
         return None
-    return _finished(section, SnapshotBinding(section.text("take"), section.text("restore")))
+    found = SnapshotBinding(section.text("take"), section.text("restore"))
+    section.finish()
+    return found
 
 
 def _control(section: Section) -> Control:
@@ -277,35 +276,6 @@ def _artifact(name: str, section: Section) -> ArtifactBinding:
     return found
 
 
-def _operations(section: Section) -> Operations:
-    runbooks = tuple(
-        _finished(item, Runbook(item.text("path"), item.text("service"), item.seconds("max_age", Decimal(90 * 86400))))
-        for item in section.sections("runbooks", required=True)
-    )
-    on_call = tuple(_finished(item, _on_call(item)) for item in section.sections("on_call", required=True))
-    levels = tuple(
-        _finished(item, EscalationLevel(item.integer("level", least=1), item.text("contact", "")))
-        for item in section.sections("escalation", required=True)
-    )
-    reach = section.text("reach", "") or None
-    section.finish()
-    return Operations(runbooks, on_call, levels, reach)
-
-
-def _on_call(section: Section) -> OnCall:
-    begins, ends = (section.text(key, "") or None for key in ("from", "until"))
-    for key, moment in (("from", begins), ("until", ends)):
-        if moment is not None and moment_of(moment) is None:
-            what = f"`{section.path}.{key}` is `{moment}`; it must be a moment with its zone, such as {_MOMENT}"
-            section.notes.error(WRONG_VALUE, what, section.origin_of(key))
-    return OnCall(section.text("function"), section.text("primary"), section.text("backup", ""), begins, ends)
-
-
-def _finished(section: Section, part: Part) -> Part:
-    section.finish()
-    return part
-
-
 def _freeze(section: Section) -> Freeze:
     found = Freeze(
         section.seconds("length", Decimal(4 * 3600)),
@@ -364,6 +334,7 @@ def _used_commands(project: Project) -> Mapping[str, str]:
         "`alerts`": project.alerts,
         "`incidents`": project.incidents,
         "`operations.reach`": project.operations.reach,
+        "`operations.rota.command`": project.operations.rota,
         "`freeze.lock`": project.freeze.lock,
         "`freeze.probe`": project.freeze.probe,
     }

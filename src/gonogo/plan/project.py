@@ -244,11 +244,12 @@ class ArtifactBinding:
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
-    """A runbook that has to be fresh."""
+    """A runbook that has to be fresh and to have each of `sections` as a heading with something below it."""
 
     path: str
     service: str
     max_age: Decimal
+    sections: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,13 +272,27 @@ class EscalationLevel:
 
 
 @dataclass(frozen=True, slots=True)
+class Calendar:
+    """A duty calendar (RFC 5545): who is `primary` or `backup` (`place`) of a function, shift by shift."""
+
+    path: str
+    function: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Operations:
-    """Runbooks, on-call and escalation (section 12 of the requirements); `reach` is the command that tries contacts."""
+    """Runbooks, on-call and escalation (section 12 of the requirements); `reach` is the command that tries contacts.
+
+    Who is on call stands in `on_call`, in `calendars`, or in what the command `rota` leaves (empty: none is bound).
+    """
 
     runbooks: tuple[Runbook, ...]
     on_call: tuple[OnCall, ...]
     escalation: tuple[EscalationLevel, ...]
     reach: str | None
+    rota: str
+    calendars: tuple[Calendar, ...]
 
 
 @dataclass(frozen=True, slots=True)
