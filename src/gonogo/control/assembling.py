@@ -14,10 +14,10 @@ from gonogo.adapters.alerts_alertmanager import AlertmanagerSource
 from gonogo.adapters.announcing import Announcers, LogAnnouncer, StreamAnnouncer
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.commands import SupervisedCommands
+from gonogo.adapters.engine_keys import engine_key
 from gonogo.adapters.git_history import GitHistory
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.json_command import JsonCommand
-from gonogo.adapters.keys import FileEngineKey
 from gonogo.adapters.metrics_command import CommandSource
 from gonogo.adapters.metrics_prometheus import Asked, PrometheusSource
 from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
@@ -108,7 +108,7 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         post=CommandPost(_channels(project, environ), root, environ, clock),
         figures={each.name: asked for each in environments if (asked := prometheus_of(each))},
         alerts={each.name: alerts for each in environments if (alerts := alerts_of(each))},
-        key=FileEngineKey(state / "keys" / "engine"),
+        key=engine_key(environ, state / "keys" / "engine"),
         crash=crash,
         environ=environ,
         ring=ring,
