@@ -9,7 +9,7 @@ from __future__ import annotations
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from securesystemslib.exceptions import Error
-from securesystemslib.signer import Signer, SSlibKey
+from securesystemslib.signer import Signer, SSlibKey  # type: ignore[attr-defined] # it exports by other means
 
 from gonogo.adapters.durable import clean_line
 from gonogo.errors import Broken

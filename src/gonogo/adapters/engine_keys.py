@@ -1,8 +1,8 @@
 """Where the engine's key may live: a file of its own user, an SSH agent, or whatever a signer by URI reaches (EVS-16).
 
 `GONOGO_ENGINE_KEY` says which: `file:PATH`, `agent:SHA256:...` (the fingerprint of a key that the agent of the engine's
-user holds), or a URI of `securesystemslib` (extra `kms`: `gcpkms:`, `awskms:`, `hv:`, `file2:` ...) with the OpenSSH line
-of the public key in `GONOGO_ENGINE_PUBLIC`. Always Ed25519: one key signs the seal, the log and the statements.
+user holds), or a URI of `securesystemslib` (extra `kms`: `gcpkms:`, `awskms:`, `hv:`, `file2:` ...) with the OpenSSH
+line of the public key in `GONOGO_ENGINE_PUBLIC`. Always Ed25519: one key signs the seal, the log and the statements.
 """
 
 from __future__ import annotations
