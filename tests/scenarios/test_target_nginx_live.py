@@ -183,7 +183,7 @@ def test_the_page_shows_the_file_that_gonogo_writes_and_keys_that_make_a_target(
     probe = VersionProbe("/healthz", "x-version", None)
     nowhere = Origin("gonogo.yaml", 1)
     binding = TargetBinding("nginx", options, lists)
-    target = target_of(tmp_path, Environment("production", "production", "http://127.0.0.1:1", slots_, probe, binding, None, {}, nowhere))
+    target = target_of(tmp_path, Environment("production", "production", "http://127.0.0.1:1", slots_, probe, binding, None, None, {}, nowhere))
     assert isinstance(target, NginxTarget)
     assert (str(target.include), target.status) == ("/etc/nginx/conf.d/app-upstream.conf", "127.0.0.1:8180")
 
