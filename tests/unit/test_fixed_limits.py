@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,3 +67,14 @@ def test_limits_of_a_project_are_read_with_their_tolerance() -> None:
     rollout = read_project(data, "gonogo.yaml").project.rollout  # type: ignore[union-attr]
     assert [(item.metric, item.limit) for item in rollout.limits] == [("error_rate", Decimal("0.1"))]
     assert (rollout.failures, rollout.errors_in_row, rollout.least_requests) == (2, 4, 10)
+
+
+@pytest.mark.parametrize("name", ["rollout", "window"])
+def test_the_blocks_of_the_page_can_be_put_into_a_project(name: str) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/rollouts.md").read_text("utf-8")
+    blocks = {block.partition(":")[0]: block.split("```")[0] for block in page.split("```yaml\n")[1:]}
+    others = yaml.safe_load(stored("gonogo.example.yaml"))
+    others.pop(name)
+    text = json.dumps(others, default=str)[1:-1]
+    found = read_project(f"{{{text}, {json.dumps(yaml.safe_load(blocks[name]), default=str)[1:-1]}}}".encode(), "gonogo.yaml")
+    assert found.findings == ()
