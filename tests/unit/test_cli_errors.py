@@ -105,6 +105,7 @@ CASES: dict[str, tuple[Damage, tuple[str, ...], int]] = {
     "unknown-code": (nothing, ("explain", "GN4711"), 64),
     "no-reason": (nothing, ("approve", "x", "--no-go", "--key", "ROOT/key"), 64),
     "watched-as-json": (nothing, ("status", "--watch", "--json"), 64),
+    "unknown-schema": (nothing, ("schema", "moon"), 2),
     "unknown-shell": (nothing, ("completion", "tcsh"), 64),
     "no-release-to-run": (removed("releases/v2/release-manifest.json"), RUN, 2),
 }

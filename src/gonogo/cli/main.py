@@ -75,6 +75,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "apply": ("gonogo.cli.applying", "Go on with the next protocol, as `@apply PATH` in a handoff says."),
     "ci": ("gonogo.cli.pipelines", "Write CI workflows; report the gates of a run to a CI system."),
     "check-scripts": ("gonogo.cli.trying", "Show at a fake target that a dry run of your scripts changes nothing."),
+    "schema": ("gonogo.cli.showing_schemas", "Print the JSON Schema of a file, or hold a file against it."),
     "doctor": ("gonogo.cli.examining", "Say what this machine lacks for running protocols here."),
     "demo": ("gonogo.cli.demonstrating", "Show a whole release, a bad one, and every refusal, on real parts."),
     "completion": ("gonogo.cli.completing", "Print the shell completion script."),

@@ -56,9 +56,9 @@ class ApproversReading:
     findings: tuple[Finding, ...]
 
 
-def read_approvers(data: bytes, file: str) -> ApproversReading:
+def read_approvers(data: bytes, file: str, notes: Findings | None = None) -> ApproversReading:
     """Read the approvers file; BadInput only where it is no YAML at all."""
-    notes = Findings()
+    notes = notes or Findings()
     top = Section(read_yaml(data, file), "", notes)
     top.choice("schema", (SCHEMA,))
     people = tuple(_person(item) for item in top.sections("people", required=True))
@@ -114,10 +114,10 @@ def _keys(section: Section) -> list[ListedKey]:
         return found
     for index, item in enumerate(node.items):
         if isinstance(item, Scalar):
-            plain = Section(Pairs({}, {}, item.origin), "", section.notes)
+            plain = Section(Pairs({}, {}, item.origin), "", section.notes, (*section.place, "keys", "[]"))
             listed = _listed_key(item.text, plain)
         else:
-            child = Section(item, f"{section.path}.keys[{index}]", section.notes)
+            child = Section(item, f"{section.path}.keys[{index}]", section.notes, (*section.place, "keys", "[]"))
             listed = _listed_key(child.text("key"), child)
             child.finish()
         if listed is not None:
@@ -177,7 +177,7 @@ def _required(section: Section) -> list[RequiredRole]:
         if isinstance(item, Scalar):
             found.append(RequiredRole(item.text))
             continue
-        child = Section(item, f"{section.path}.all_of[{index}]", section.notes)
+        child = Section(item, f"{section.path}.all_of[{index}]", section.notes, (*section.place, "all_of", "[]"))
         found.append(RequiredRole(child.text("role", pattern=_ROLE), _when(child)))
         child.finish()
     return found

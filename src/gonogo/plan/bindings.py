@@ -57,9 +57,9 @@ class ProjectReading:
     findings: tuple[Finding, ...]
 
 
-def read_project(data: bytes, file: str) -> ProjectReading:
+def read_project(data: bytes, file: str, notes: Findings | None = None) -> ProjectReading:
     """Read the bytes of `gonogo.yaml`; BadInput only where it is no YAML at all."""
-    notes = Findings()
+    notes = notes or Findings()
     top = Section(read_yaml(data, file), "", notes)
     top.choice("schema", (SCHEMA,))
     project = _project(top)
@@ -159,7 +159,7 @@ def _command(name: str, section: Section) -> CommandBinding:
         run=section.texts("run"),
         timeout=section.seconds("timeout", Decimal(600)),
         repeatable=section.flag("repeatable", default=False),
-        dry_run=section.texts("dry_run") if section.has("dry_run") else None,
+        dry_run=section.texts("dry_run", ()) if section.has("dry_run") else None,
         secrets=section.texts("secrets", ()),
         tolerates=section.texts("tolerates", ()),
         origin=section.origin,

@@ -72,9 +72,9 @@ class GateLimitsReading:
     findings: tuple[Finding, ...]
 
 
-def read_gate_limits(data: bytes, file: str) -> GateLimitsReading:
+def read_gate_limits(data: bytes, file: str, notes: Findings | None = None) -> GateLimitsReading:
     """Read the bytes of a file of gate limits; BadInput only where it is no YAML at all."""
-    notes = Findings()
+    notes = notes or Findings()
     top = Section(read_yaml(data, file), "", notes)
     top.choice("schema", (SCHEMA,))
     gates = {}

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar
 from gonogo.findings import Finding, Level, Origin
@@ -22,6 +23,9 @@ MISSING_KEY = "GN1001"
 WRONG_KIND = "GN1002"
 UNKNOWN_KEY = "GN1003"
 WRONG_VALUE = "GN1004"
+
+TEXTS, MAPPING, MAPPINGS = "texts", "mapping", "mappings"
+"""What stands at a key, where it is no single value."""
 
 Value = TypeVar("Value")
 
@@ -61,11 +65,33 @@ def ratio_of(text: str) -> Decimal | None:
     return value if value.is_finite() and 0 <= value <= 1 else None
 
 
+Place: TypeAlias = tuple[str, ...]
+"""Where a mapping stands: keys from the top, `*` for any name and `[]` for any entry of a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A key that a reader looked for: what it takes there, in words (any of them), and how it looked.
+
+    `required` says that it has to be there where it is asked for, which was in `times` mappings.
+    """
+
+    kinds: tuple[str, ...]
+    required: bool
+    times: int = 0
+
+
 @dataclass(slots=True)
 class Findings:
-    """Where a reader collects what is wrong."""
+    """Where a reader collects what is wrong, and what it asked for: of that the schema of its file is made (SEC-10).
+
+    `free` are mappings whose keys are names of the project's own; `met` says how many mappings stood at a place.
+    """
 
     found: list[Finding] = field(default_factory=list)
+    asked: dict[tuple[Place, str], Asked] = field(default_factory=dict)
+    free: set[Place] = field(default_factory=set)
+    met: Counter[Place] = field(default_factory=Counter)
 
     def error(self, code: str, message: str, origin: Origin, *notes: str) -> None:
         """Note an error at `origin`."""
@@ -79,11 +105,13 @@ class Findings:
 class Section:
     """One mapping of a configuration file, read key by key; `path` is its dotted name for messages."""
 
-    def __init__(self, node: Node, path: str, notes: Findings) -> None:
+    def __init__(self, node: Node, path: str, notes: Findings, place: Place = ()) -> None:
         self.path = path
+        self.place = place
         self.notes = notes
         self.origin = node.origin
         self._used: set[str] = set()
+        notes.met[place] += 1
         if isinstance(node, Pairs):
             self._pairs = node
         else:
@@ -100,6 +128,7 @@ class Section:
 
     def names(self) -> tuple[str, ...]:
         """All keys in document order; asking for them marks none as known."""
+        self.notes.free.add(self.place)
         return tuple(self._pairs.values)
 
     def origin_of(self, key: str) -> Origin:
@@ -108,11 +137,17 @@ class Section:
 
     def node(self, key: str, *, required: bool = True) -> Node | None:
         """The raw node of `key`; a missing required key is reported."""
+        self._ask(key, "", required=required, new=key not in self._used)
         self._used.add(key)
         found = self._pairs.values.get(key)
         if found is None and required:
             self.notes.error(MISSING_KEY, f"`{self._named(key)}` is missing", self.origin)
         return found
+
+    def _ask(self, key: str, kind: str, *, required: bool, new: bool = False) -> None:
+        known = self.notes.asked.get((self.place, key), Asked((), required))
+        kinds = (*known.kinds, kind) if kind and kind not in known.kinds else known.kinds
+        self.notes.asked[self.place, key] = Asked(kinds, required and known.required, known.times + new)
 
     def _scalar(self, key: str, *, required: bool) -> Scalar | None:
         node = self.node(key, required=required)
@@ -123,6 +158,7 @@ class Section:
 
     def _typed(self, key: str, read: Callable[[str], Value | None], kind: str, default: Value | None) -> Value | None:
         node = self._scalar(key, required=default is None)
+        self._ask(key, kind, required=default is None)
         if node is None:
             return default
         value = read(node.text)
@@ -178,6 +214,7 @@ class Section:
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """A list of texts; a single text counts as a list of one."""
         node = self.node(key, required=default is None)
+        self._ask(key, TEXTS, required=default is None)
         if node is None:
             return default or ()
         if isinstance(node, Scalar):
@@ -191,29 +228,34 @@ class Section:
     def section(self, key: str, *, required: bool = True) -> Section:
         """A mapping below this one; an absent one reads as empty."""
         node = self.node(key, required=required)
-        return Section(node or Pairs({}, {}, self.origin), self._named(key), self.notes)
+        self._ask(key, MAPPING, required=required)
+        return Section(node or Pairs({}, {}, self.origin), self._named(key), self.notes, (*self.place, key))
 
     def optional(self, key: str) -> Section | None:
         """A mapping below this one, or None where the key is absent."""
         node = self.node(key, required=False)
-        return None if node is None else Section(node, self._named(key), self.notes)
+        self._ask(key, MAPPING, required=False)
+        return None if node is None else Section(node, self._named(key), self.notes, (*self.place, key))
 
     def children(self) -> Iterator[tuple[str, Section]]:
         """Every key as a section of its own, for mappings whose keys are names."""
+        self.notes.free.add(self.place)
+        self._ask("*", MAPPING, required=False)
         for key, node in self._pairs.values.items():
             self._used.add(key)
-            yield key, Section(node, self._named(key), self.notes)
+            yield key, Section(node, self._named(key), self.notes, (*self.place, "*"))
 
     def sections(self, key: str, *, required: bool = False) -> Iterator[Section]:
         """A list of mappings."""
         node = self.node(key, required=required)
+        self._ask(key, MAPPINGS, required=required)
         if node is None:
             return
         if not isinstance(node, Items):
             self.notes.error(WRONG_KIND, f"`{self._named(key)}` must be a list", node.origin)
             return
         for index, item in enumerate(node.items):
-            yield Section(item, f"{self._named(key)}[{index}]", self.notes)
+            yield Section(item, f"{self._named(key)}[{index}]", self.notes, (*self.place, key, "[]"))
 
     def mapping(self, key: str) -> dict[str, str]:
         """A mapping of names to texts; absent reads as empty."""

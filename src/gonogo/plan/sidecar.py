@@ -82,9 +82,9 @@ def metric_key(text: str) -> str:
     return re.sub(r"[^a-z0-9.]+", " ", text.lower()).strip()
 
 
-def read_sidecar(data: bytes, file: str) -> SidecarReading:
+def read_sidecar(data: bytes, file: str, notes: Findings | None = None) -> SidecarReading:
     """Read a sidecar; BadInput only where it is no YAML at all."""
-    notes = Findings()
+    notes = notes or Findings()
     top = Section(read_yaml(data, file), "", notes)
     top.choice("schema", (SCHEMA,))
     sidecar = Sidecar(

@@ -15,6 +15,7 @@ from typing import Final
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Found, Tree, read_object, resolve_pointer
 from gonogo.evidence.ledger import time_text
+from gonogo.measure.evidence_schemas import wrong_kinds
 from gonogo.measure.rederiving import disagreements, lapsed
 from gonogo.plan.model import BoundClause, GateRule, ShownMetric
 from gonogo.plan.reading import duration_of
@@ -138,7 +139,7 @@ def _usable(
         body = read_object(file.data, name=name, limit=16 << 20)
     except BadInput as error:
         return Verdict.ERROR, f"{name} cannot be read: {error.what}", None
-    fault = _foreign(body, subject) or "; ".join(disagreements(name, body))
+    fault = _foreign(body, subject) or "; ".join((*wrong_kinds(name, body), *disagreements(name, body)))
     if fault:
         return Verdict.ERROR, f"{name}: {fault}", body
     over = lapsed(name, body, now)
