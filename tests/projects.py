@@ -143,21 +143,30 @@ class Project:
         """Sign an open round as a person, and record it."""
         self._sign(self.door(), run, asked, handle, says)
 
-    def _sign(self, door: Door, run: RunId, asked: Round, handle: str, says: dict[str, Tree]) -> None:
+    def signed(
+        self, run: RunId, asked: Round, handle: str, says: Mapping[str, Tree], now: datetime
+    ) -> tuple[bytes, bytes]:
+        """A statement of a person about an open round as of `now`, and its signature; nothing is recorded."""
+        return self._signed(self.door(), run, asked, handle, says, now)
+
+    def _signed(
+        self, door: Door, run: RunId, asked: Round, handle: str, says: Mapping[str, Tree], now: datetime
+    ) -> tuple[bytes, bytes]:
         _, request, _ = door.request(run, asked.name)
         key = self.keys[handle]
         line = public_line(key)
-        now = datetime.now(UTC)
         roles = sorted(set(ROLES[handle]) & set(door.load(run).plan.decisions[asked.point].roles)) or sorted(
             ROLES[handle]
         )
         signer = Signer(handle, handle, roles[0], public_key(line).fingerprint)
-        answer = Answer(
-            statement_id(now, os.urandom(10)), now.replace(microsecond=0), "ssh-keygen", says or default_says(asked)
-        )
+        said = dict(says) or default_says(asked)
+        answer = Answer(statement_id(now, os.urandom(10)), now.replace(microsecond=0), "ssh-keygen", said)
         statement = statement_bytes(request, signer, answer)
         environment = door.load(run).plan.environment
-        signature = sign(key, statement, namespace(asked.kind, environment))
+        return statement, sign(key, statement, namespace(asked.kind, environment))
+
+    def _sign(self, door: Door, run: RunId, asked: Round, handle: str, says: dict[str, Tree]) -> None:
+        statement, signature = self._signed(door, run, asked, handle, says, datetime.now(UTC))
         door.record(run, asked.name, statement, signature, Person(handle))
 
     def sign_all(self, run: RunId) -> int:

@@ -91,27 +91,29 @@ class Relay:
     def __init__(self, target: int) -> None:
         self.target = target
         self.mode = "pass"
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = 0
+        self._listen()
+
+    def _listen(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     @property
     def url(self) -> str:
         """Where clients go."""
         return f"http://127.0.0.1:{self.port}"
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                client, _ = self.listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):
-            if self.mode == "down":
-                return
             if self.mode == "silent":
                 client.settimeout(30)
                 while client.recv(4096):
@@ -128,13 +130,19 @@ class Relay:
         """`down`, `silent`, or `pass` to another server, for the time of the block."""
         before = (self.mode, self.target)
         self.mode, self.target = mode, target or self.target
+        if mode == "down":
+            self.close()
         try:
             yield
         finally:
             self.mode, self.target = before
+            if mode == "down":
+                self._listen()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more; shutting down first wakes whoever waits in `accept`."""
+        with suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
 

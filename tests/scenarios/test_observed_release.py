@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from fault_table import FAULTS, cell, rows, write
+from faulty_releases import Course, Fault
 from observed_world import TOKEN, Shop, observed_shop, write_project
 
 from gonogo.adapters.alerts_alertmanager import AlertmanagerSource
@@ -20,6 +22,7 @@ from gonogo.terms import RunId, Severity
 from tests.projects import Project
 
 PRE = "pre-deployment"
+WRITE = os.environ.get("GONOGO_WRITE_FAULTS") == "1"
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +164,43 @@ def test_alerts_that_really_fire_come_back_from_alertmanager_by_name_and_severit
     assert [(one.id, one.severity) for one in source.firing().alerts or ()] == [("ShopPoisoned", Severity.CRITICAL)]
     assert elsewhere.firing().alerts == ()
     shop.order("staging", "blue", poison=0)
+
+
+@pytest.fixture(scope="module")
+def course(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """A good release on its way, from whose copies the faults begin."""
+    return Course(shop, tmp_path_factory.mktemp("course"))
+
+
+def tried(faults: tuple[Fault, ...]) -> list[object]:
+    """The faults as parameters, each named by what is wrong."""
+    return [pytest.param(fault, id=fault.name) for fault in faults]
+
+
+@pytest.mark.req("REH-03", "RBK-03", "TST-07", "OBS-01", "PRE-11", "PRE-12", "PM-01", "PM-03")
+@pytest.mark.parametrize("fault", tried(tuple(fault for fault in FAULTS if fault.quick)))
+def test_a_fault_is_stopped_where_it_is_made(course: Course, fault: Fault) -> None:
+    found = course.told(fault)
+    assert found.title == fault.stopped_by
+    assert fault.words in found.message
+
+
+@pytest.mark.slow
+@pytest.mark.req("PRE-11", "PRE-12", "PAR-02", "REH-03", "RBK-01", "RBK-03", "PM-01", "PM-03", "PM-05")
+@pytest.mark.parametrize("fault", tried(FAULTS))
+def test_every_fault_is_stopped_with_the_message_that_the_page_of_faults_shows(course: Course, fault: Fault) -> None:
+    found = course.told(fault)
+    assert found.title == fault.stopped_by
+    assert fault.words in found.message
+    if WRITE:
+        write(fault.name, found.title, found.message)
+    assert rows()[fault.name] == (found.title, cell(found.message)), "GONOGO_WRITE_FAULTS=1 writes docs/faults.md anew"
+
+
+def test_the_page_of_faults_has_a_row_for_every_fault_that_is_tried() -> None:
+    assert list(rows()) == [fault.name for fault in FAULTS]
+    assert len(FAULTS) >= 30
+    assert {name: stopped for name, (stopped, _) in rows().items()} == {fault.name: fault.stopped_by for fault in FAULTS}
+    for fault in FAULTS:
+        assert rows()[fault.name][1], fault.name
+        assert cell(fault.words) in rows()[fault.name][1]

@@ -168,8 +168,8 @@ def _check_time(case: Case) -> Declined | None:
     if abs(case.statement.signed_at - case.occasion.recorded_at) > CLOCK_SKEW:
         return Declined(
             "A13",
-            f"signed at {case.statement.signed_at:%H:%M:%S} UTC by the signer's clock, received at "
-            f"{case.occasion.recorded_at:%H:%M:%S} UTC",
+            f"signed at {case.statement.signed_at:%Y-%m-%d %H:%M:%S} UTC by the signer's clock, received at "
+            f"{case.occasion.recorded_at:%Y-%m-%d %H:%M:%S} UTC",
             "set the clock right, sign again and hand it in within ten minutes",
         )
     return None
