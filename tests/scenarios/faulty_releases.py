@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextlib import AbstractContextManager as Block
@@ -23,11 +24,12 @@ from observed_world import SLOTS, Shop, settings_of, write_project
 from gonogo.adapters.http_calls import call
 from gonogo.demo.processes import wait_until
 from gonogo.errors import GonogoError
+from gonogo.evidence.sshsig import sign
 from gonogo.run.events import Recorded, TaskFinished
 from gonogo.run.machine import AwaitPeople
 from gonogo.run.state import RunState
 from gonogo.terms import Person, RunId
-from tests.projects import Project
+from tests.projects import Project, upstream_bytes
 
 PRE = "pre-deployment"
 
@@ -159,11 +161,13 @@ class Course:
         root = self.folder / f"trial-{self.trials}"
         shutil.copytree(point.folder, root, symlinks=True)
         self.shop.set("staging", point.slots, point.serving)
+        assert self.shop.counted("staging", point.serving), "Prometheus has not counted the serving slot"
         return Trial(self.shop, replace(self.good, root=root), point.run)
 
     def _point(self, start: str) -> Point:
         if not self.points:
             self.good = write_project(self.folder / "good", self.shop)
+            self.shop.set("staging", {"blue": "v1"}, "blue")
             self._note("fresh", None)
         if start in self.points:
             return self.points[start]
@@ -228,6 +232,62 @@ def cleaned(message: str, trial: Trial) -> str:
     for pattern, word in CHANGING:
         text = pattern.sub(word, text)
     return text.strip()
+
+
+AUDIT = "upstream/QUALITY-AUDIT-PACKAGE.zip"
+
+
+def truncated(path: str) -> Doing:
+    """A file ends in the middle."""
+
+    def do(trial: Trial) -> None:
+        file = trial.project.root / path
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+    return do
+
+
+def foreign_member(trial: Trial) -> None:
+    """A member of the audit package is not the one that its checksums are about."""
+    file = trial.project.root / AUDIT
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data + b"!" if name == "note.txt" else data)
+
+
+def of_another_release(trial: Trial) -> None:
+    """The audit package says that it is about other bytes."""
+    about = json.dumps({"release_digest": "0" * 64, "release": {"digest": "0" * 64}})
+    (trial.project.root / AUDIT).write_bytes(upstream_bytes("QUALITY-AUDIT-PACKAGE.zip", **{"manifest.json": about}))
+
+
+def verdict(word: str) -> Doing:
+    """The audit ended otherwise than the project asks for."""
+
+    def do(trial: Trial) -> None:
+        body = json.dumps({"recommendation": word})
+        data = upstream_bytes("QUALITY-AUDIT-PACKAGE.zip", **{"audit-report.json": body})
+        (trial.project.root / AUDIT).write_bytes(data)
+        bound = "verdict: audit-report.json#/recommendation, verdict_is: ready"
+        trial.configure(f"{{path: {AUDIT}}}", f"{{path: {AUDIT}, {bound}}}")
+
+    return do
+
+
+def signed_upstream(handle: str) -> Doing:
+    """The audit package has to be signed by a quality engineer; `handle` signed it, nobody where it is empty."""
+
+    def do(trial: Trial) -> None:
+        bound = f"signature: {AUDIT}.sig, signed_by: quality_engineer"
+        trial.configure(f"{{path: {AUDIT}}}", f"{{path: {AUDIT}, {bound}}}")
+        if handle:
+            data = (trial.project.root / AUDIT).read_bytes()
+            made = sign(trial.project.keys[handle], data, "file")
+            (trial.project.root / f"{AUDIT}.sig").write_bytes(made if isinstance(made, bytes) else made.encode())
+
+    return do
 
 
 def no(path: str) -> Doing:
@@ -337,7 +397,7 @@ def stale_prometheus(trial: Trial) -> Iterator[None]:
     shutil.copytree(trial.shop.place / "data", data, ignore=shutil.ignore_patterns("lock", "queries.active"))
     silent = "global: {scrape_interval: 1s}\nrule_files: []\nscrape_configs: []\n"
     port = trial.shop.another_prometheus("stale", silent, data)
-    time.sleep(3)
+    time.sleep(4)
     with trial.shop.prometheus.being("pass", port):
         yield
 
@@ -398,14 +458,19 @@ def bandit(files: dict[str, int], made: str = "@NOW@") -> str:
 
 def sbom(*licences: str) -> Doing:
     """The parts list names these licences."""
-    parts = [{"type": "library", "name": f"part-{at}", "version": "1", "licenses": [{"license": {"id": name}}]} for at, name in enumerate(licences)]
+    parts = [
+        {"type": "library", "name": f"part-{at}", "version": "1", "licenses": [{"license": {"id": name}}]}
+        for at, name in enumerate(licences)
+    ]
     body = json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.5", "components": parts})
     return text("releases/v2/sbom.cdx.json", body)
 
 
-DEPLOY = 'set -euo pipefail\n"$1" -S service/slot.py start "$2" "$GONOGO_SLOT" "${GONOGO_URL##*:}" "releases/$3/app.json"\n'
+DEPLOY = (
+    'set -euo pipefail\n"$1" -S service/slot.py start "$2" "$GONOGO_SLOT" "${GONOGO_URL##*:}" "releases/$3/app.json"\n'
+)
 ROLL_BACK = 'set -euo pipefail\n"$1" -S service/slot.py stop "$2" "$GONOGO_SLOT"\n'
-TWICE = 'if [ -e again ]; then\n  {then}\nfi\ntouch again\n'
+TWICE = "if [ -e again ]; then\n  {then}\nfi\ntouch again\n"
 
 
 def refused(act: Callable[[], object]) -> str:
@@ -462,7 +527,9 @@ def replayed(trial: Trial) -> str:
 def another_release(trial: Trial) -> None:
     """A release v3 with the same bytes and a manifest of its own."""
     shutil.copytree(trial.project.root / "releases/v2", trial.project.root / "releases/v3")
-    trial.rewrite("releases/v3/release-manifest.json", lambda text: text.replace('"v2"', '"v3"').replace("shop-v2", "shop-v3"))
+    trial.rewrite(
+        "releases/v3/release-manifest.json", lambda text: text.replace('"v2"', '"v3"').replace("shop-v2", "shop-v3")
+    )
 
 
 def own_release(trial: Trial) -> str:

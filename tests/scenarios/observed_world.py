@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from live_world import folder
@@ -55,7 +56,7 @@ backend {name}
     server blue 127.0.0.1:{blue} weight 100
     server green 127.0.0.1:{green} weight 0
 """
-PROMETHEUS = """global: {{scrape_interval: 200ms, scrape_timeout: 180ms, evaluation_interval: 200ms}}
+PROMETHEUS = """global: {{scrape_interval: 400ms, scrape_timeout: 400ms, evaluation_interval: 400ms}}
 rule_files: [{rules}]
 alerting: {{alertmanagers: [{{static_configs: [{{targets: ["127.0.0.1:{alertmanager}"]}}]}}]}}
 scrape_configs:
@@ -155,9 +156,9 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 @dataclass
 class Customers:
-    """Steady requests to one address, in a thread."""
+    """Steady requests to some addresses, in a thread."""
 
-    url: str
+    urls: tuple[str, ...]
     pause: float = 0.03
     resting: bool = False
     ended: bool = False
@@ -169,9 +170,9 @@ class Customers:
 
     def _ask(self) -> None:
         while not self.ended:
-            if not self.resting:
+            for url in () if self.resting else self.urls:
                 with suppress(Broken):
-                    call("GET", self.url + "/", seconds=2.0)
+                    call("GET", url + "/", seconds=2.0)
             time.sleep(self.pause)
 
     @contextmanager
@@ -242,9 +243,18 @@ class Shop:
         for slot, weight in sorted(((slot, 100 if slot == serving else 0) for slot in SLOTS), key=lambda one: -one[1]):
             assert self.say(f"set server {environment}/{slot} weight {weight}").strip() == ""
 
+    def counted(self, environment: str, slot: str) -> bool:
+        """Wait until Prometheus has counted requests of a slot; a scrape that took too long takes the series away."""
+        at = f"127.0.0.1:{self.ports[environment][slot]}"
+        query = f'http_requests_total{{instance="{at}"}}'
+        url = f"{self.prometheus.url}/api/v1/query?{urlencode({'query': query})}"
+        return wait_until(lambda: b'"value"' in call("GET", url).body, 15.0)
+
     def start(self, name: str, *argv: str) -> Live:
         """Start an installed program with its own log; it is ended with the shop."""
-        process = launch((str(program(argv[0])), *argv[1:]), log=self.place / f"{name}.log", env={"HOME": str(self.place)})
+        process = launch(
+            (str(program(argv[0])), *argv[1:]), log=self.place / f"{name}.log", env={"HOME": str(self.place)}
+        )
         self.ending.callback(kill, process)
         return process
 
@@ -290,7 +300,7 @@ def observed_shop() -> Iterator[Shop]:
         relays = [Relay(port) for port in found[6:]]
         for relay in relays:
             ending.callback(relay.close)
-        customers = Customers(f"http://127.0.0.1:{ports['staging']['front']}")
+        customers = Customers(tuple(f"http://127.0.0.1:{ports[name]['front']}" for name in ENVIRONMENTS))
         shop = Shop(place, ports, relays[0], relays[1], customers, ending)
         _hand(shop)
         ending.callback(_empty, shop)
@@ -332,9 +342,7 @@ def _start(shop: Shop) -> None:
 
 def settings_of(shop: Shop, text: str) -> str:
     """Settings of a Prometheus for this shop."""
-    targets = {
-        name: ", ".join(f'"127.0.0.1:{shop.ports[name][slot]}"' for slot in SLOTS) for name in ENVIRONMENTS
-    }
+    targets = {name: ", ".join(f'"127.0.0.1:{shop.ports[name][slot]}"' for slot in SLOTS) for name in ENVIRONMENTS}
     return text.format(rules=shop.place / "rules.yml", alertmanager=shop.alertmanager.target, **targets)
 
 
@@ -373,7 +381,7 @@ def write_project(root: Path, shop: Shop) -> Project:
 def _environment(shop: Shop, name: str) -> str:
     return f"""  {name}:
     url: {shop.url(name)}
-    slots: {{blue: "{shop.url(name, 'blue')}", green: "{shop.url(name, 'green')}"}}
+    slots: {{blue: "{shop.url(name, "blue")}", green: "{shop.url(name, "green")}"}}
     version: {{digest_header: x-artifact-digest}}
     target: {{kind: haproxy, socket: {shop.place}/h.sock, backend: {name}}}
     metrics:
@@ -382,7 +390,7 @@ def _environment(shop: Shop, name: str) -> str:
       version_label: version
       saturation: worker_saturation
       window: 3s
-      fresh: 2s
+      fresh: 3s
       wait: 2s
       at_least: 5
       dashboards: {{Shop: "https://dashboards.example.org/d/shop"}}

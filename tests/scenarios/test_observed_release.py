@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -18,6 +21,7 @@ from gonogo.adapters.alerts_alertmanager import AlertmanagerSource
 from gonogo.adapters.http_calls import call
 from gonogo.adapters.prometheus_api import PrometheusApi
 from gonogo.demo.processes import wait_until
+from gonogo.run.machine import Parked
 from gonogo.terms import RunId, Severity
 from tests.projects import Project
 
@@ -56,13 +60,19 @@ def test_the_baseline_holds_what_prometheus_itself_says_of_the_rehearsed_version
     body = project.evidence(run, "observability-baseline.json")
     metrics = {(row["metric"], row["statistic"]): (row["value"], row["unit"]) for row in body["metrics"]}
     assert set(metrics) == {
-        ("Error rate", ""), ("API latency", "p50"), ("API latency", "p95"), ("API latency", "p99"), ("Saturation", ""),
+        ("Error rate", ""),
+        ("API latency", "p50"),
+        ("API latency", "p95"),
+        ("API latency", "p99"),
+        ("Saturation", ""),
     }
     assert metrics["Error rate", ""] == (Decimal(0), "%")
     assert metrics["Saturation", ""] == (Decimal(25), "%")
     assert (body["version"], body["window"]) == ("v2", "PT3S")
     assert body["dashboards"] == [{"name": "Shop", "reference": "https://dashboards.example.org/d/shop"}]
-    highest = asked(shop, 'max(max_over_time(http_request_duration_seconds_sum{version="v2"}[5m]))', str(body["captured_at"]))
+    highest = asked(
+        shop, 'max(max_over_time(http_request_duration_seconds_sum{version="v2"}[5m]))', str(body["captured_at"])
+    )
     assert highest > 0
     p95 = metrics["API latency", "p95"][0]
     assert isinstance(p95, Decimal)
@@ -145,7 +155,11 @@ def test_the_start_of_a_phase_is_announced_once_before_its_first_act(good: tuple
     entries = project.door().world.journal.entries(run)
     stages = {2: "deployment-rehearsal-and-verification/", 3: "rollback-security-and-operational-readiness/"}
     first = next(at for at, entry in enumerate(entries) if str(entry.data.get("task") or "").startswith(stages[phase]))
-    told = [at for at, entry in enumerate(entries) if entry.type.endswith("announced") and f"PHASE {phase} START" in str(entry.data)]
+    told = [
+        at
+        for at, entry in enumerate(entries)
+        if entry.type.endswith("announced") and f"PHASE {phase} START" in str(entry.data)
+    ]
     assert len(told) == 1
     assert told[0] < first
 
@@ -164,6 +178,26 @@ def test_alerts_that_really_fire_come_back_from_alertmanager_by_name_and_severit
     assert [(one.id, one.severity) for one in source.firing().alerts or ()] == [("ShopPoisoned", Severity.CRITICAL)]
     assert elsewhere.firing().alerts == ()
     shop.order("staging", "blue", poison=0)
+
+
+@pytest.mark.req("PRE-23", "PM-03")
+@pytest.mark.parametrize(
+    ("observer", "words"), [("alertmanager", "nobody can say which alerts"), ("prometheus", "metric source")]
+)
+def test_production_does_not_begin_while_nobody_would_notice_a_fault(
+    shop: Shop, good: tuple[Project, RunId], tmp_path: Path, observer: str, words: str
+) -> None:
+    project = replace(good[0], root=tmp_path / "project")
+    shutil.copytree(good[0].root, project.root, symlinks=True)
+    run = project.begin("production-deployment")
+    assert shop.counted("production", "blue")
+    with getattr(shop, observer).being("down"):
+        assert isinstance(project.go_on(run), Parked)
+    halted = project.state(run).halted
+    assert halted is not None
+    assert halted.stage == "prerequisites"
+    assert words in project.view(run).halt
+    assert shop.version("production", "green") == ""
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +234,9 @@ def test_every_fault_is_stopped_with_the_message_that_the_page_of_faults_shows(c
 def test_the_page_of_faults_has_a_row_for_every_fault_that_is_tried() -> None:
     assert list(rows()) == [fault.name for fault in FAULTS]
     assert len(FAULTS) >= 30
-    assert {name: stopped for name, (stopped, _) in rows().items()} == {fault.name: fault.stopped_by for fault in FAULTS}
+    assert {name: stopped for name, (stopped, _) in rows().items()} == {
+        fault.name: fault.stopped_by for fault in FAULTS
+    }
     for fault in FAULTS:
         assert rows()[fault.name][1], fault.name
         assert cell(fault.words) in rows()[fault.name][1]

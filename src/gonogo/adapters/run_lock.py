@@ -16,6 +16,9 @@ from gonogo.evidence.ledger import time_text
 from gonogo.ports import Clock
 from gonogo.terms import RunId
 
+WHERE = 5
+"""The column of `/proc/locks` that names device and inode."""
+
 
 class RunLocks:
     """Locks at `<root>/<run>/engine.lock`."""
@@ -40,6 +43,21 @@ class RunLocks:
             yield
         finally:
             os.close(lock)
+
+    def is_driven(self, run: RunId) -> bool:
+        """Whether a process of this machine drives the run now. Looking takes no lock, so that it never keeps one out.
+
+        Where the system does not list its locks (no `/proc/locks`), nobody can tell, and the answer is no.
+        """
+        try:
+            number = (self._root / folder_name(run) / "engine.lock").stat().st_ino
+            listed = Path("/proc/locks").read_text("ascii", errors="replace")
+        except OSError:
+            return False
+        return any(
+            len(fields) > WHERE and fields[1] == "FLOCK" and fields[WHERE].endswith(f":{number}")
+            for fields in (line.split() for line in listed.splitlines())
+        )
 
     def _acquire(self, lock: int, path: Path, run: RunId) -> None:
         try:

@@ -19,7 +19,8 @@ def drive(door: Door, run: RunId, *, patient: bool, as_json: bool) -> int:
     opened = door.load(run)
     progress = Progress(opened.plan, lambda digest: text_of(door.world, digest), quiet=as_json)
     progress.begin(run, opened.state)
-    stopped = door.drive(run, patient=patient, listener=progress.heard)
+    with progress.ticking(opened.state):
+        stopped = door.drive(run, patient=patient, listener=progress.heard)
     seen = view(door.world, door.load(run))
     if as_json:
         say_json(view_json(seen))

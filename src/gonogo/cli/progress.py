@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Event, Thread
 
 from gonogo.cli.saying import tell
-from gonogo.plan.model import Plan, all_stages, stage_of, task_of
+from gonogo.plan.model import Plan, Task, all_stages, stage_of, task_of
 from gonogo.run import events as happened
 from gonogo.run.events import Recorded
+from gonogo.run.machine import decide
 from gonogo.run.state import RunState
 from gonogo.terms import Digest, RunId
+
+TICK = 0.25
+MARKS = (2, 5, 10, 20, 40, 60)
+"""Seconds after which an act that still goes on is named again; later every minute."""
 
 FIRST_EVENTS = 3
 """What opening a run records: opened, people pinned, plan bound."""
@@ -25,6 +34,39 @@ class Progress:
         self._text = text
         self._quiet = quiet
         self._stage = ""
+        self._at_work = ""
+        self._since = time.monotonic()
+
+    @contextmanager
+    def ticking(self, state: RunState) -> Iterator[None]:
+        """While the block lasts, name an act that takes longer than two seconds again and again, on a terminal only."""
+        over = Event()
+        self._follow(state)
+        ticker = Thread(target=self._tick, args=(over,), daemon=True)
+        if not self._quiet and sys.stderr.isatty():
+            ticker.start()
+        try:
+            yield
+        finally:
+            over.set()
+            if ticker.is_alive():
+                ticker.join()
+
+    def _follow(self, state: RunState) -> None:
+        """Take note of what comes next: nothing of it is in the ledger before it is done."""
+        task = getattr(decide(self._plan, state, datetime.now(UTC)), "task", None)
+        self._at_work = task.title if isinstance(task, Task) else ""
+        self._since = time.monotonic()
+
+    def _tick(self, over: Event) -> None:
+        told: tuple[float, int] = (0.0, 0)
+        while not over.wait(TICK):
+            title, since = self._at_work, self._since
+            seconds = int(time.monotonic() - since)
+            passed = max((mark for mark in (*MARKS, seconds // 60 * 60) if mark <= seconds), default=0)
+            if title and passed and told != (since, passed):
+                told = (since, passed)
+                self._say(f"    … {title}: {seconds} s so far")
 
     def begin(self, run: RunId, state: RunState) -> None:
         """Say what begins."""
@@ -36,8 +78,9 @@ class Progress:
         if state.seq >= FIRST_EVENTS:
             self._say("  going on where the ledger ends")
 
-    def heard(self, _state: RunState, entry: Recorded) -> None:
+    def heard(self, state: RunState, entry: Recorded) -> None:
         """Print one event, if it is worth a line."""
+        self._follow(state)
         line = self._line(entry.event)
         if line:
             self._say(*line)

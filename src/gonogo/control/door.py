@@ -65,6 +65,10 @@ class Door:
         """A run with its plan and state; BadInput names the known runs where there is no such run."""
         return load_run(self.world, run, self.plans)
 
+    def is_driven(self, run: RunId) -> bool:
+        """Whether an engine of this machine drives the run now, as far as that can be seen."""
+        return RunLocks(self.workspace.root / STATE_FOLDER / "runs", self.world.clock).is_driven(run)
+
     def drive(self, run: RunId, *, patient: bool, listener: Listener) -> Stopped:
         """Drive a run until it is over, halted, or waits; Busy where another engine drives it."""
         locks = RunLocks(self.workspace.root / STATE_FOLDER / "runs", self.world.clock)

@@ -15,7 +15,7 @@ from gonogo.engine.settling import OUTCOME_UNKNOWN
 from gonogo.engine.writing import views_of
 from gonogo.errors import GonogoError, Tampered
 from gonogo.measure.live_counts import MOST_BYTES, counted_so_far
-from gonogo.plan.model import Execute, task_of
+from gonogo.plan.model import Execute, Task, task_of
 from gonogo.ports import Difference, EffectKey, Running
 from gonogo.run.asking import standing
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
@@ -102,11 +102,15 @@ class RunView:
     running: tuple[Busy, ...]
 
 
-def view(world: World, opened: Opened) -> RunView:
-    """The present view of a run."""
+def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
+    """The present view of a run; `driven` says that an engine is at work on it now."""
     plan, state = opened.plan, opened.state
     act = decide(plan, state, world.clock.now())
     status, following = _status(opened.run, act)
+    running = tuple(_running(world, opened))
+    if driven and status == "open":
+        status, following = "running", ""
+        running = running or tuple(_at_work(world, opened, act))
     moves = [rolling.moves[-1][1] for rolling in state.rollings.values() if rolling.moves]
     return RunView(
         run=opened.run,
@@ -129,8 +133,15 @@ def view(world: World, opened: Opened) -> RunView:
         guardrails=plan.guardrails,
         gates=tuple(_gates(opened)),
         evidence=tuple(FileView(item.name, item.digest, item.status, item.stage) for item in state.evidence.values()),
-        running=tuple(_running(world, opened)),
+        running=running,
     )
+
+
+def _at_work(world: World, opened: Opened, act: object) -> Iterator[Busy]:
+    """What an engine does that writes nothing until it is done, such as a measurement."""
+    task = getattr(act, "task", None)
+    if isinstance(task, Task) and opened.state.at is not None:
+        yield Busy(task.title, max(int((world.clock.now() - opened.state.at).total_seconds()), 0), "")
 
 
 def _running(world: World, opened: Opened) -> Iterator[Busy]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.measuring_alerts import open_incidents
-from gonogo.engine.measuring_baseline import readings
+from gonogo.engine.measuring_baseline import alerts_of, readings
 from gonogo.engine.measuring_rollout import deployment
 from gonogo.engine.measuring_tests import execution, short_suites
 from gonogo.engine.measuring_world import reach, serving
@@ -115,6 +115,10 @@ def health(bench: Bench) -> Looked:
     rolling = _watched(bench)
     if rolling is None or rolling.last is None:
         return Looked(ok=False, detail="the metric source said nothing during the health window")
+    alerts, why = alerts_of(bench, "production")
+    if alerts is None:
+        # Alerting has to work for the whole window, not only before it (PRE-23).
+        return Looked(ok=False, detail=f"{bench.task.title}: nobody can say which alerts of production fire: {why}")
     window = window_of(bench.plan, rolling)
     samples = window_samples(bench.plan, rolling)
     slots = max(1, window.length_ms // window.interval_ms)

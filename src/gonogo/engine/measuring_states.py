@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from gonogo.engine.bench import Bench
+from gonogo.engine.measuring_baseline import alerts_of
 from gonogo.engine.measuring_world import reach
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import read_object
@@ -63,7 +64,7 @@ def _seen(bench: Bench, probe: str) -> tuple[bool | None, str]:
             fault = _unreached(bench, "staging" if early else kind)
             return (False, fault) if fault else (None if early else True, "")
         case "metrics" if not early:
-            fault = _no_sample(bench, kind)
+            fault = _no_sample(bench, kind) or _deaf(bench, kind)
             return not fault, fault
         case "parity" | "metrics":
             return None, "a later step proves it"
@@ -96,6 +97,12 @@ def _no_sample(bench: Bench, kind: str) -> str:
         return error.what
     missing = "; ".join(f"{slot}: {why}" for slot, why in sample.missing)
     return "" if sample.slots else missing or "the metric source gave no sample"
+
+
+def _deaf(bench: Bench, kind: str) -> str:
+    """Why nobody would hear of an alert: a source of alerts is bound and cannot say which ones fire (PRE-23, PM-03)."""
+    known, why = alerts_of(bench, kind)
+    return f"nobody can say which alerts of {kind} fire: {why}" if known is None else ""
 
 
 def _probed(bench: Bench, command: str) -> tuple[bool | None, str]:
