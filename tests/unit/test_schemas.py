@@ -149,7 +149,7 @@ def test_the_command_lists_prints_and_holds_a_file_against_a_schema(tmp_path: Pa
     file.write_text("schema: gonogo/gate-limits/1\nprotocol: [a]\nlimits: {}\n")
     said = gonogo("schema", "gate-limits", "--check", file, "--json")
     assert said.code == 2
-    assert json.loads(said.out)["faults"] == ["/protocol: array stands here, not string or number or boolean"]
+    assert "/protocol: array stands here, not string or number or boolean" in json.loads(said.out)["faults"]
     file.write_bytes(LIBRARY.joinpath("gate-limits.example.yaml").read_bytes())
     assert gonogo("schema", "gate-limits", "--check", file).code == 0
     assert gonogo("schema", "gate-limits", "--check", tmp_path / "none").code == 2
