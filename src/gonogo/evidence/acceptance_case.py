@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
+from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.merkle import root_over
 from gonogo.evidence.sayings import ApprovalSaying
@@ -28,17 +30,42 @@ class Asked:
     evidence_list: bytes
 
 
+SealedFile: TypeAlias = tuple[int, Tree, Tree]
+"""The number of an `evidence.sealed` entry with the name and digest that it says; a claim is none."""
+
+
+def sealed_files(log: Iterable[Entry]) -> Sequence[SealedFile]:
+    """What `log` sealed as evidence, in order."""
+    return [
+        (entry.seq, entry.data.get("name"), entry.data.get("sha256"))
+        for entry in log
+        if entry.type == "evidence.sealed" and entry.data.get("status") != "claimed"
+    ]
+
+
+def _seq_of(file: SealedFile) -> int:
+    return file[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Occasion:
     """When a statement is judged: the log, the wall clock, and the entry of its record where it has one already.
 
-    `roots` are Merkle roots over the first so many entries of the log, as far as somebody has them at hand.
+    `roots` are Merkle roots over the first so many entries of the log, and `sealed` what a longer log sealed, as far as
+    somebody has them at hand: they follow from the log, and are the same for each of many statements.
     """
 
     log: Sequence[Entry]
     now: datetime
     recorded: Entry | None = None
     roots: Mapping[int, bytes] = field(default_factory=dict)
+    sealed: Sequence[SealedFile] | None = None
+
+    def files(self) -> Sequence[SealedFile]:
+        """What the log sealed as evidence, in order."""
+        if self.sealed is None:
+            return sealed_files(self.log)
+        return self.sealed[: bisect_left(self.sealed, len(self.log), key=_seq_of)]
 
     def root(self, size: int) -> bytes:
         """The Merkle root over the first `size` entries."""

@@ -109,17 +109,13 @@ def _check_evidence(case: Case) -> Declined | None:
     if requested is None:
         return None
     current: dict[str, str] = {}
-    for entry in case.occasion.log:
-        if entry.type != "evidence.sealed" or entry.data.get("status") == "claimed":
-            continue
-        name, digest = entry.data.get("name"), entry.data.get("sha256")
+    for seq, name, digest in case.occasion.files():
         if not isinstance(name, str) or not isinstance(digest, str):
-            return Declined("A11", f"entry {entry.seq} of the log seals no file", _LOOK)
-        before = current.get(name)
-        if entry.seq > requested.seq and before in listed and before != digest:
-            return Declined("A11", f"{name} was measured again after the request", _ASK_AGAIN)
-        if entry.seq < requested.seq:
+            return Declined("A11", f"entry {seq} of the log seals no file", _LOOK)
+        if seq < requested.seq:
             current[name] = digest
+        elif current.get(name) in listed and current[name] != digest:
+            return Declined("A11", f"{name} was measured again after the request", _ASK_AGAIN)
     kept = sorted(name for name, digest in current.items() if digest not in listed)
     return Declined("A11", f"{kept[0]} was sealed before the request and not shown", _ASK_AGAIN) if kept else None
 

@@ -29,6 +29,7 @@ from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
 from gonogo.errors import GonogoError, Tampered
+from gonogo.evidence.acceptance_case import sealed_files
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.evidence.envelope import open_envelope
 from gonogo.evidence.filing import filed
@@ -162,7 +163,7 @@ def _opened(package: Package, trust: TrustFiles | None, now: datetime, checks: l
     entries = _logged(package, seal[0], ring)
     named = [entry.seq for entry in entries if entry.type in {"approval.requested", "gate.judged"}]
     roots = prefix_roots((leaf_digest(entry.line) for entry in entries), named)
-    case = Case(package, digests, seal[0], entries, filed(entries), ring, now, roots)
+    case = Case(package, digests, seal[0], entries, filed(entries), ring, now, roots, sealed_files(entries))
     if entries[-1].ts > now + CLOCK_SKEW:
         raise Tampered(f"the log ends at {entries[-1].ts}, which is in the future", where=LOG, next_step=LOOK)
     checks.append(Check("log", ok=True, detail=f"{len(entries)} entries, chain, root and signed checkpoint agree"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.errors import Tampered
+from gonogo.evidence.acceptance_case import SealedFile
 from gonogo.evidence.canonical import Found, Tree, resolve_pointer
 from gonogo.evidence.filing import Filed
 from gonogo.evidence.ledger import Entry
@@ -21,7 +22,7 @@ from gonogo.terms import Digest
 class Case:
     """What all checks look at. `digests` are those of the files as they are, `seal` the predicate of the seal.
 
-    `roots` are the Merkle roots of the log as it was at each request and judgement.
+    `roots` are the Merkle roots of the log as it was at each request and judgement, `sealed` its evidence.
     """
 
     package: Package
@@ -32,6 +33,7 @@ class Case:
     ring: Ring
     now: datetime
     roots: Mapping[int, bytes]
+    sealed: Sequence[SealedFile]
 
     def said(self, pointer: str) -> str:
         """The text at `pointer` in the seal. Raises Tampered where there is none."""

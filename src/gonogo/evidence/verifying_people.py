@@ -23,7 +23,7 @@ def statement_problems(case: Case) -> list[str]:
     problems = []
     asked = _rounds(case)
     for entry in case.of_type("approval.recorded"):
-        found = _judged(case, asked, entry, Occasion(case.entries[: entry.seq], entry.ts, entry, case.roots))
+        found = _judged(case, asked, entry, _instant(case, entry, entry))
         match found:
             case Declined(rule=rule, reason=reason):
                 problems.append(
@@ -104,7 +104,7 @@ def decision_problems(case: Case) -> list[str]:
 
 
 def _instant(case: Case, used: Entry, recorded: Entry) -> Occasion:
-    return Occasion(case.entries[: used.seq], used.ts, recorded, case.roots)
+    return Occasion(case.entries[: used.seq], used.ts, recorded, case.roots, case.sealed)
 
 
 def _counted(ring: Ring, asked: Asked | None, standing: Sequence[Accepted], facts: Mapping[str, str]) -> Quorum:
