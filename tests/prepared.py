@@ -20,13 +20,13 @@ from tests.worlds_http import place
 
 
 @contextlib.contextmanager
-def released(root: Path) -> Iterator[Project]:
-    """A project that `gonogo init` completed, with all three protocols carried out for `v2`."""
+def released(root: Path, *protocols: str) -> Iterator[Project]:
+    """A project that `gonogo init` completed, with these protocols carried out for `v2`."""
     with place(root / "world/staging") as staging, place(root / "world/production") as production:
         project = small_project(root / "shop", staging, production)
         home = {"HOME": str(root), "LOGNAME": "ada", "USER": "ada"}
         assert gonogo("init", "-C", project.root, "--service", "shop", **home).code == 0
-        for protocol in ("pre-deployment", "production-deployment"):
+        for protocol in protocols:
             run = project.release(protocol)
             assert project.state(run).outcome in {"ready", "released"}, project.view(run).halt
         yield project

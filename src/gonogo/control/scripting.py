@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ from gonogo.control.numbering import protocol_of
 from gonogo.control.registering import require_registered
 from gonogo.control.scripted import Act, Asked, Ended, newest_run, remember
 from gonogo.control.sources import find_root
-from gonogo.errors import BadInput, Broken, Busy, WrongUsage
+from gonogo.errors import BadInput, Broken, Busy, GonogoError, WrongUsage
 from gonogo.evidence.ledger import time_text
 from gonogo.plan.documented_scripts import SCRIPTS, Script
 from gonogo.plan.script_defaults import LOG_LEVELS, script_defaults
@@ -29,6 +30,7 @@ from gonogo.plan.script_flags import read_arguments
 from gonogo.terms import Actor
 
 LOGS: Final = "scripts/logs"
+REFUSED: Final = 2
 RETRIES: Final = "GONOGO_RETRIES"
 MOST_RETRIES: Final = 2
 PAUSE: Final = 1.0
@@ -102,11 +104,21 @@ def carry_out(
             next_step=f"--protocol {script.number}",
         )
     asked = Asked(script, given, defaults, door, actor, tell, protocol)
-    ended = _carried_out(asked, environ.get(RETRIES, ""))
+    try:
+        ended = _carried_out(asked, environ.get(RETRIES, ""))
+    except GonogoError as error:
+        # What keeps a script from its work may keep the note of it from being written, too: the first fault is told.
+        with suppress(GonogoError):
+            _record(asked, Ended(REFUSED, error.what))
+        raise
+    _record(asked, ended)
+    return ended
+
+
+def _record(asked: Asked, ended: Ended) -> None:
     opened = newest_run(asked)
     remember(asked, ended, opened.run if opened else None)
     _log(asked, ended)
-    return ended
 
 
 def _carried_out(asked: Asked, retries: str) -> Ended:
