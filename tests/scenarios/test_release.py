@@ -18,6 +18,7 @@ from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.verifying import TrustFiles, Verification, verify_package
 from gonogo.run.machine import Over, Parked
 from gonogo.terms import Person, RunId
+from tests.command_line import gonogo
 from tests.projects import REQUESTER, Project, add_release, small_project
 from tests.worlds_http import place
 
@@ -248,3 +249,90 @@ def test_the_small_pipeline_rolls_a_bad_build_back(project: Project) -> None:
 
 def test_opening_a_run_takes_the_requester_from_the_actor_who_asked(good: Released) -> None:
     assert good.project.state(good.run).opened.requested_by == REQUESTER
+
+
+def messages(released: Released) -> list[str]:
+    """What was said in the production run, in order."""
+    lines = map(json.loads, (released.project.root / ".gonogo/announcements.jsonl").read_text("utf-8").splitlines())
+    said = [f"{row['prefix']} {row['text']}" for row in lines]
+    return said[next(at for at, text in enumerate(said) if "PRODUCTION DEPLOYMENT for" in text) :]
+
+
+@pytest.mark.req("RDY-04", "SCO-04", "RCF-04", "FRZ-01", "PDV-06", "SOK-06", "REP-04", "PRG-01")
+def test_each_phase_and_round_of_production_is_announced_in_its_order(good: Released) -> None:
+    said = messages(good)
+    wanted = (
+        "| PHASE 1 START]",
+        "stakeholders to confirm what this release contains",
+        "| PHASE 1 COMPLETE]",
+        "| PHASE 2 START]",
+        "The change freeze begins; each stakeholder is asked to acknowledge it",
+        "all stakeholders acknowledge the freeze",
+        "| PHASE 2 COMPLETE]",
+        "| PHASE 3 START]",
+        "Production deployment 50% complete. No errors observed. Next update in",
+        "Smoke tests and health checks are running",
+        "| PHASE 3 COMPLETE]",
+        "| PHASE 4 START]",
+        "Writing the release report",
+        "| PHASE 4 COMPLETE]",
+    )
+    places = [next((at for at, text in enumerate(said) if word in text), -1) for word in wanted]
+    assert -1 not in places, wanted[places.index(-1)]
+    assert places == sorted(places)
+    acknowledged = {answer.person for asked in good.project.state(good.run).rounds.values() if asked.point == "freeze" for answer in asked.answers}
+    assert acknowledged == {"rm1", "sre1"}, "each stakeholder was asked and answered"
+
+
+@pytest.mark.req("PRG-02", "ARB-05")
+def test_a_rollout_with_errors_never_says_that_none_were_observed_and_people_hear_of_the_way_back(bad: Released) -> None:
+    said = messages(bad)
+    assert not any("No errors observed" in text for text in said)
+    begun = next(at for at, text in enumerate(said) if text.startswith("[ROLLBACK]"))
+    assert "is rolled back (judge: judge_abort)" in said[begun]
+    assert said[begun + 1].startswith("[ROLLBACK COMPLETE] the old version serves again, after ")
+
+
+@pytest.mark.req("ROL-02", "RGD-05")
+def test_every_act_on_production_is_logged_with_times_actor_and_result_and_downtime_is_measured(bad: Released) -> None:
+    report = bad.project.evidence(bad.run, "deployment-report.json")
+    entries = bad.project.door().world.journal.entries(bad.run)
+    intents = [entry for entry in entries if entry.type == "task.intended" and entry.data["environment"] == "production"]
+    assert intents
+    assert all(entry.actor and entry.data["host"] and entry.data["argv_sha256"] for entry in intents)
+    for intent in intents:
+        key = (intent.data["task"], intent.data["attempt"])
+        ends = [entry for entry in entries if entry.type in {"task.finished", "traffic.moved"} and (entry.data["task"], entry.data["attempt"]) == key]
+        assert any(entry.seq > intent.seq and entry.ts >= intent.ts for entry in ends), f"{key} has no recorded result"
+    ran = bad.project.executions("deploy", "rollback")
+    deploys = [entry for entry in entries if entry.type == "task.finished" and "exit_code" in entry.data["facts"] and "stdout" in entry.data["facts"]]
+    assert len(deploys) >= len([line for line in ran if " production " in line]), "a log of its output for each script"
+    assert report["artifact"] == "deployment-report.json"
+
+
+@pytest.mark.req("ARB-06", "RGD-05")
+def test_the_rollback_plan_is_on_file_before_production_is_touched(good: Released) -> None:
+    entries = good.project.door().world.journal.entries(good.run)
+    planned = good.project.state(good.run).evidence["rollback-plan.md"].seq
+    touched = next(entry.seq for entry in entries if entry.type == "task.intended" and entry.data["environment"] == "production")
+    assert planned < touched
+    page = (good.project.root / ".artifacts/deployment/rollback-plan.md").read_text("utf-8")
+    assert "a deployment command or a traffic move fails" in page
+    assert "bash scripts/rollback" in page
+    assert good.project.evidence(good.run, "production-deployment-report.json")["deployment"]["downtime"] == "PT0S"
+
+
+@pytest.mark.req("DG1-01", "DG2-01", "DG4-01")
+@pytest.mark.parametrize(
+    ("gate", "clauses"),
+    [
+        ("readiness-confirmation-gate", {"Checklist completion", "approvals recorded", "readiness.rollback_plan_verified", "confirmation.complete"}),
+        ("approval-change-freeze-gate", {"Freeze acknowledgements", "staging_validation.status", "new drift", "staging drift severity"}),
+        ("stabilization-reporting-gate", {"Objective breaches", "missing samples", "report completeness"}),
+    ],
+)
+def test_a_gate_of_production_judges_what_the_document_asks_for(good: Released, gate: str, clauses: set[str]) -> None:
+    told = gonogo("gate", good.run, gate, "-C", good.project.root)
+    assert told.code == 0, told.out + told.err
+    passed = [line.strip() for line in told.out.splitlines() if line.strip().startswith("PASS")]
+    assert [clause for clause in clauses if not any(clause in line for line in passed)] == []
