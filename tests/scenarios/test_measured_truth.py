@@ -58,7 +58,7 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Ru
             found.edit("gonogo.yaml", f"settings: [config/{name}.env]", SETTINGS.format(name=name))
             found.write(f"config/{name}-secrets.env", f"LETTERBOX={PASSWORD}\n")
             found.write(f"config/{name}-flags.json", '{"fast_lane": true}')
-        found.edit("gonogo.yaml", "limits: {rto: 30s}", "limits: {rto: 1}")
+        found.edit("gonogo.yaml", "limits: {rto: 30s}", "limits: {rto: 1}\ncontrol_lists: [soc2, iso27001, gdpr, ftc]")
         found.write("scripts/scan.sh", LEAKY_SCAN, mode=0o755)
         with_listing(found, "incidents", '{"incidents": [{"id": "i-7", "severity": "high", "blocking": true}]}')
         run = found.release(PRE)
@@ -111,6 +111,19 @@ def test_the_scans_are_announced_before_the_first_of_them_begins(rich: tuple[Pro
         elif isinstance(event, TaskIntended) and event.task.endswith("#run-scan"):
             order.append("scanned")
     assert order == ["announced", "scanned"]
+
+
+@pytest.mark.req("SEC-08", "SEC-03")
+def test_the_shipped_control_lists_are_answered_by_evidence_and_the_report_maps_them_to_the_gates(
+    rich: tuple[Project, RunId],
+) -> None:
+    project, run = rich
+    compliance = project.evidence(run, "security-compliance-report.json")["compliance"]
+    assert {row["standard"] for row in compliance["controls"]} == {"SOC 2", "ISO 27001", "GDPR", "FTC disclosure"}
+    assert {row["state"] for row in compliance["controls"]} == {"met"}
+    mapped = {row["gate"]: row["controls"] for row in compliance["mapping"]}
+    assert set(mapped) == set(project.door().load(run).plan.gates)
+    assert "GDPR Art. 32(1)(c): Access to personal data can be restored in time" in mapped["rollback-security-gate"]
 
 
 @pytest.mark.req("SEC-11")

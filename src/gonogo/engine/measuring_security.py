@@ -7,25 +7,23 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from gonogo.engine.bench import Bench, Looked, Produced
-from gonogo.engine.gating import judge_file
+from gonogo.engine.measuring_controls import controls, mapping
 from gonogo.engine.measuring_intake import foreign_artifacts
 from gonogo.engine.measuring_licences import licences
 from gonogo.engine.runs_seen import left_behind, left_nothing
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import read_object
 from gonogo.measure.header import RawFile
-from gonogo.measure.rederiving import DERIVATIONS, is_derived
 from gonogo.measure.scan_findings import ScanFinding, ScanRead, ScanUnread
 from gonogo.measure.scan_terms import ScanTerms, held_to
 from gonogo.measure.scanners_of_packages import read_database_age
-from gonogo.measure.security import ControlSeen, ScanPolicy, SecuritySeen, findings_in, incomplete, security_body
+from gonogo.measure.security import ScanPolicy, SecuritySeen, findings_in, incomplete, security_body
 from gonogo.plan.model import Execute
 from gonogo.plan.project import Scan
 from gonogo.ports import EffectKey
 from gonogo.run.events import EvidenceSealed, recorded
-from gonogo.terms import Verdict, digest_of
+from gonogo.terms import digest_of
 
-GOOD = frozenset({"pass", "success", "complete", "ready"})
 SCANS_FOLDER = "security-scans"
 REPORT = "security-compliance-report.json"
 MOST_REPORT = 16 << 20
@@ -51,7 +49,8 @@ def security(bench: Bench) -> Looked:
             ),
             licences=parts.audit,
             resolved=_known_before(bench) if all(map(_is_whole, scans)) else (),
-            controls=tuple(_control(bench, item.id, item.standard, item.evidence) for item in project.controls),
+            controls=controls(bench),
+            mapping=mapping(bench),
         ),
         bench.now,
     )
@@ -154,21 +153,3 @@ def discard_raw(bench: Bench) -> None:
         if isinstance(task.act, Execute) and task.act.purpose == "scan" and known and known.outcome:
             for start in range(1, known.start + 1):
                 bench.world.commands.discard(EffectKey(bench.run, task.id, known.attempt, start))
-
-
-def _control(bench: Bench, name: str, standard: str, evidence: str) -> ControlSeen:
-    if not bench.has(evidence):
-        return ControlSeen(name, standard, "unanswered", evidence)
-    return ControlSeen(name, standard, "met" if _stands(bench, evidence) else "not_met", evidence)
-
-
-def _stands(bench: Bench, evidence: str) -> bool:
-    """Whether a file passes what the gates of this plan ask of it; where none asks, whether its own status is good."""
-    clauses = tuple(clause for rule in bench.plan.gates.values() for clause in rule.clauses if clause.file == evidence)
-    judged = judge_file(bench, evidence, clauses)
-    if clauses or judged.lacking:
-        return judged.verdict is Verdict.PASS
-    if not is_derived(evidence):
-        return True
-    statuses = [value for pointer, value in DERIVATIONS[evidence](bench.body(evidence)).items() if "status" in pointer]
-    return all(value in GOOD for value in statuses)

@@ -54,6 +54,14 @@ class ControlSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class GateControls:
+    """The controls of standards that a gate answers, by id and title (SEC-08)."""
+
+    gate: str
+    controls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ScanPolicy:
     """What has to be scanned and what blocks.
 
@@ -83,6 +91,7 @@ class SecuritySeen:
     waivers: Mapping[str, str] = field(default_factory=dict)
     remediations: Mapping[str, str] = field(default_factory=dict)
     approvals: tuple[Mapping[str, Tree], ...] = ()
+    mapping: tuple[GateControls, ...] = ()
 
 
 def security_body(seen: SecuritySeen, now: datetime) -> Body:
@@ -97,7 +106,10 @@ def security_body(seen: SecuritySeen, now: datetime) -> Body:
         },
         "scans": [_scan_row(scan) for scan in seen.scans],
         "findings": _finding_rows(seen),
-        "compliance": {"controls": [_control_row(control) for control in seen.controls]},
+        "compliance": {
+            "controls": [_control_row(control) for control in seen.controls],
+            "mapping": [{"gate": row.gate, "controls": list(row.controls)} for row in seen.mapping],
+        },
         "approvals": [dict(row) for row in seen.approvals],
         "raw": [raw_row(scan.raw) for scan in seen.scans if scan.raw is not None],
     }

@@ -14,6 +14,7 @@ from gonogo.findings import Finding
 from gonogo.plan.announcing import read_announce
 from gonogo.plan.binding_metrics import alerting_of, metrics_of
 from gonogo.plan.check_binding import read_code_coverage, read_licences, read_scan_binding, read_suite
+from gonogo.plan.control_lists import LISTS
 from gonogo.plan.operations_binding import read_operations
 from gonogo.plan.parity_binding import accepted_drift, parity_files, parity_rule, settings_of
 from gonogo.plan.project import (
@@ -88,6 +89,7 @@ def _project(top: Section) -> Project:
         code_coverage=read_code_coverage(top.optional("code_coverage")),
         scans=tuple(read_scan_binding(item) for item in top.sections("scans", required=True)),
         controls=tuple(_control(item) for item in top.sections("controls")),
+        control_lists=_control_lists(top),
         limits={name: limits.text(name) for name in limit_names},
         limit_origins={name: limits.origin_of(name) for name in limit_names},
         rollout=_rollout(top.section("rollout", required=False)),
@@ -174,6 +176,15 @@ def _snapshot(section: Section | None) -> SnapshotBinding | None:
     found = SnapshotBinding(section.text("take"), section.text("restore"))
     section.finish()
     return found
+
+
+def _control_lists(top: Section) -> tuple[str, ...]:
+    names = top.texts("control_lists", ())
+    for name in names:
+        if name not in LISTS:
+            words = f"`control_lists` names `{name}`; it must be one of {', '.join(LISTS)}"
+            top.notes.error(WRONG_VALUE, words, top.origin_of("control_lists"), "own rules stand under `controls`")
+    return tuple(dict.fromkeys(names))
 
 
 def _control(section: Section) -> Control:

@@ -360,6 +360,7 @@ class Project:
     code_coverage: CodeCoverage | None
     scans: tuple[Scan, ...]
     controls: tuple[Control, ...]
+    control_lists: tuple[str, ...]
     limits: Mapping[str, str]
     limit_origins: Mapping[str, Origin]
     rollout: RolloutBinding
