@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from itertools import groupby
 
 import click
@@ -20,6 +21,7 @@ from rich.text import Text
 from gonogo.cli.saying import printable
 from gonogo.control.door import Door
 from gonogo.control.viewing import RunView, StageView, signing_command, view
+from gonogo.run.awaiting import words_of
 from gonogo.terms import RunId
 
 SIGNS = {"done": "✓", "failed": "✗", "running": "…", "open": "·", "left out": "-"}
@@ -45,6 +47,7 @@ def lines_of(seen: RunView, *, verbose: bool, short: bool = False) -> Iterator[L
     yield f"  role {seen.role}; {seen.status}", colour_of(seen.status)
     if verbose:
         yield f"  mission: {seen.mission}", ""
+        yield from ((f"  rule: {text}", "") for text in seen.rules)
         yield from ((f"  guardrail: {text}", "") for text in seen.guardrails)
     if seen.traffic is not None:
         yield f"  the new version gets {seen.traffic} % of the traffic", "cyan"
@@ -56,9 +59,13 @@ def lines_of(seen: RunView, *, verbose: bool, short: bool = False) -> Iterator[L
         yield from _on_file(seen)
     if seen.halt:
         yield f"  halted: {seen.halt}", "red"
+    if seen.waited_s:
+        yield f"  waited for people: {words_of(timedelta(seconds=seen.waited_s))} in all", ""
     for item in seen.waiting:
         signed = f"; signed by {', '.join(item.signed)}" if item.signed else ""
-        yield f"  waiting at `{item.point}` for {'; '.join(item.missing)}{signed}; until {item.expires_at}", "yellow"
+        waited = words_of(timedelta(seconds=item.waited_s))
+        what = f"waiting at `{item.point}` for {'; '.join(item.missing)}{signed}"
+        yield f"  {what}; for {waited} so far, until {item.expires_at}", "yellow"
         yield f"    {signing_command(seen.run, item.kind, item.point)}", ""
     yield from _parity(seen)
     for text in seen.edited:

@@ -25,6 +25,7 @@ from gonogo.evidence.signers import Governed, Ring
 from gonogo.evidence.trusting import (
     POLICY,
     NextPolicy,
+    deciding_on,
     differing,
     lint,
     log_keys,
@@ -157,7 +158,7 @@ def in_force(workspace: Workspace, now: datetime) -> InForce:
 def _counting(known: Mapping[int, NextPolicy], ring: Ring, now: datetime) -> InForce:
     versions = [known[number] for number in sorted(known) if number <= ring.version]
     problems = [*missing_versions(known), *succession(versions, now)]
-    deciding = read_policy(versions[-2].data if len(versions) > 1 else versions[-1].data)
+    deciding = deciding_on(versions[-2].data if len(versions) > 1 else None, versions[-1].data)
     signatures = signers_of(deciding, versions[-1])
     signed = bool(deciding.admins) and len(signatures) >= threshold(deciding)
     if problems or (ring.strict and not signed):

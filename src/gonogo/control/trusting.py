@@ -25,11 +25,11 @@ from gonogo.control.policy_files import (
     stored,
 )
 from gonogo.errors import Refused
-from gonogo.evidence.policy import POLICY_NAMESPACE, read_policy
+from gonogo.evidence.policy import POLICY_NAMESPACE
 from gonogo.evidence.signers import Ring
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.sshsig import verify
-from gonogo.evidence.trusting import POLICY, differing, lint, succession
+from gonogo.evidence.trusting import POLICY, deciding_on, differing, lint, succession
 from gonogo.findings import Finding, Level, Origin, forbids
 from gonogo.plan.reading import UNKNOWN_KEY
 from gonogo.terms import Actor, Digest, digest_of
@@ -112,7 +112,7 @@ def record_signature(door: Door, signature: bytes, actor: Actor) -> str:
         raise Refused("there is no policy to sign yet", next_step="gonogo trust build")
     number = max(known)
     key = verify(signature, known[number].data, POLICY_NAMESPACE)
-    deciding = read_policy(known.get(number - 1, known[number]).data)
+    deciding = deciding_on(known[number - 1].data if number - 1 in known else None, known[number].data)
     person = deciding.owner_of(key)
     if person is None or person.handle not in deciding.admins or deciding.revocation(key) is not None:
         able = ", ".join(deciding.admins) or "nobody: name people under `admins` in the approvers file"

@@ -17,7 +17,9 @@ from gonogo.errors import GonogoError, Tampered
 from gonogo.measure.live_counts import MOST_BYTES, counted_so_far
 from gonogo.plan.model import Execute, Task, task_of
 from gonogo.ports import Difference, EffectKey, Running
+from gonogo.reports.standing import rules_in_force
 from gonogo.run.asking import standing
+from gonogo.run.awaiting import Awaited, awaited, waited_in_all
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
 from gonogo.run.state import Round
 from gonogo.terms import Digest, Json, RunId
@@ -33,6 +35,7 @@ class Waiting:
     missing: tuple[str, ...]
     signed: tuple[str, ...]
     expires_at: str
+    waited_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +103,16 @@ class RunView:
     gates: tuple[GateView, ...]
     evidence: tuple[FileView, ...]
     running: tuple[Busy, ...]
+    waited_s: int
+    rules: tuple[str, ...]
 
 
 def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
     """The present view of a run; `driven` says that an engine is at work on it now."""
     plan, state = opened.plan, opened.state
-    act = decide(plan, state, world.clock.now())
+    now = world.clock.now()
+    act = decide(plan, state, now)
+    people = {item.round: item for item in awaited(plan, state)}
     status, following = _status(opened.run, act)
     running = tuple(_running(world, opened))
     if driven and status == "open":
@@ -120,7 +127,11 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         environment=plan.environment,
         status=status,
         stages=_stages(opened),
-        waiting=tuple(_waiting(opened, item) for item in state.rounds.values() if _is_waiting(opened, item)),
+        waiting=tuple(
+            _waiting(opened, item, people.get(item.name), now)
+            for item in state.rounds.values()
+            if _is_waiting(opened, item)
+        ),
         halt=_halt_text(world, opened),
         next_step=following,
         traffic=moves[-1] if moves else None,
@@ -134,6 +145,8 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         gates=tuple(_gates(opened)),
         evidence=tuple(FileView(item.name, item.digest, item.status, item.stage) for item in state.evidence.values()),
         running=running,
+        waited_s=int(waited_in_all(people.values(), now).total_seconds()),
+        rules=rules_in_force(plan, state.trust),
     )
 
 
@@ -219,9 +232,10 @@ def _is_waiting(opened: Opened, asked: Round) -> bool:
     return asked.status == "open" and asked.point not in {"resume", "dissent"} and not standing(opened.plan, asked).met
 
 
-def _waiting(opened: Opened, asked: Round) -> Waiting:
+def _waiting(opened: Opened, asked: Round, awaiting: Awaited | None, now: datetime) -> Waiting:
     found = standing(opened.plan, asked)
-    return Waiting(asked.name, asked.point, asked.kind, found.missing, found.people, asked.expires_at)
+    waited = int(awaiting.length(now).total_seconds()) if awaiting is not None else 0
+    return Waiting(asked.name, asked.point, asked.kind, found.missing, found.people, asked.expires_at, waited)
 
 
 def _halt_text(world: World, opened: Opened) -> str:
@@ -286,6 +300,8 @@ def as_json(seen: RunView) -> dict[str, Json]:
         "guardrails": list(seen.guardrails),
         "edited": list(seen.edited),
         "parity": [item.as_json() for item in seen.parity],
+        "waited_for_people_s": seen.waited_s,
+        "rules": list(seen.rules),
         "waiting": [
             {
                 "round": item.round,
@@ -294,6 +310,7 @@ def as_json(seen: RunView) -> dict[str, Json]:
                 "missing": list(item.missing),
                 "signed": list(item.signed),
                 "expires_at": item.expires_at,
+                "waited_s": item.waited_s,
                 "next": signing_command(seen.run, item.kind, item.point),
             }
             for item in seen.waiting

@@ -263,6 +263,13 @@ def version_problems(current: bytes, coming: NextPolicy, now: datetime) -> tuple
 _STRICT: Final = "keep `strict: true`, and write `accept_low_assurance: REASON` for what you take instead"
 
 
+def deciding_on(before: bytes | None, coming: bytes) -> Ring:
+    """Whose admins sign a version: those of the version before; the first ones that a site names sign their own."""
+    after = read_policy(coming)
+    earlier = read_policy(before) if before is not None else after
+    return earlier if earlier.admins else after
+
+
 def threshold(deciding: Ring) -> int:
     """How many admins have to sign what follows this version."""
     return max(1, deciding.admin_threshold)

@@ -9,11 +9,10 @@ from gonogo.evidence.ledger import time_text
 from gonogo.measure.markdown import page, section, table
 from gonogo.plan.model import Plan, Stage, all_stages
 from gonogo.reports.standing import rules_in_force
+from gonogo.run.awaiting import awaited, waited_in_all, words_of
 from gonogo.run.rolling import Rolling
 from gonogo.run.state import RunState
 from gonogo.terms import RunId
-
-SECTIONS = ("Outcome", "Rules", "Release", "Timeline", "Gates", "Decisions", "Rollout", "Evidence", "Omissions")
 
 
 def release_report(plan: Plan, state: RunState, run: RunId, now: datetime) -> str:
@@ -26,6 +25,7 @@ def release_report(plan: Plan, state: RunState, run: RunId, now: datetime) -> st
         section("Timeline", table(("step", "state", "attempt", "began", "took"), _timeline(plan, state))),
         section("Gates", table(("gate", "verdict", "judgement sha256"), _gates(plan, state)) or "None was judged."),
         section("Decisions", table(("decision", "person", "role", "answer", "at"), _decisions(state))),
+        section("Waiting", _waiting(plan, state, now)),
         section("Rollout", _rollout(state)),
         section("Evidence", table(("file", "sha256", "step", "status"), _evidence(state))),
         section("Omissions", _omissions(plan)),
@@ -88,6 +88,26 @@ def _decisions(state: RunState) -> Iterable[Sequence[str]]:
             yield asked.name, answer.person, answer.role, answer.decision, time_text(answer.at)
         if not asked.answers:
             yield asked.name, "nobody", "", asked.status, ""
+
+
+def _waiting(plan: Plan, state: RunState, now: datetime) -> str:
+    """How long people were waited for; requests that were open together count once in the total."""
+    found = awaited(plan, state)
+    if not found:
+        return "Nobody was waited for."
+    rows = [
+        (
+            item.round,
+            ", ".join(item.people) or "nobody",
+            time_text(item.since),
+            time_text(item.until) if item.until else "still waiting",
+            words_of(item.length(now)),
+        )
+        for item in found
+    ]
+    total = words_of(waited_in_all(found, now))
+    shown = table(("request", "answered by", "asked at", "complete at", "waited"), rows)
+    return f"The run waited {total} for people in all.\n\n{shown}"
 
 
 def _rollout(state: RunState) -> str:
