@@ -302,19 +302,7 @@ def as_json(seen: RunView) -> dict[str, Json]:
         "parity": [item.as_json() for item in seen.parity],
         "waited_for_people_s": seen.waited_s,
         "rules": list(seen.rules),
-        "waiting": [
-            {
-                "round": item.round,
-                "point": item.point,
-                "kind": item.kind,
-                "missing": list(item.missing),
-                "signed": list(item.signed),
-                "expires_at": item.expires_at,
-                "waited_s": item.waited_s,
-                "next": signing_command(seen.run, item.kind, item.point),
-            }
-            for item in seen.waiting
-        ],
+        "waiting": [_waiting_json(seen.run, item) for item in seen.waiting],
         "gates": [{"id": item.id, "name": item.name, "verdict": item.verdict} for item in seen.gates],
         "evidence": [
             {"name": item.name, "sha256": item.sha256, "status": item.status, "stage": item.stage}
@@ -334,4 +322,17 @@ def as_json(seen: RunView) -> dict[str, Json]:
             }
             for item in seen.stages
         ],
+    }
+
+
+def _waiting_json(run: RunId, item: Waiting) -> dict[str, Json]:
+    return {
+        "round": item.round,
+        "point": item.point,
+        "kind": item.kind,
+        "missing": list(item.missing),
+        "signed": list(item.signed),
+        "expires_at": item.expires_at,
+        "waited_s": item.waited_s,
+        "next": signing_command(run, item.kind, item.point),
     }
