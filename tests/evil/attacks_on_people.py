@@ -8,15 +8,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from attacks import Attack, Evil, evil, in_zip, named, packed_with, recorded, whole_entries
+from attacks import Attack, Evil, evil, in_zip, named, packed_with, recorded, whole_entries, with_members
 from trust_devices import device_blob, device_signature, passkey_blob, passkey_signature, ring_with, statement_of
-from trust_world import GO, Run, measured_run, packed, private_key, sealed, ssh_key, whole_run, zipped
+from trust_world import GO, Run, approved_run, measured_run, packed, private_key, sealed, ssh_key, whole_run, zipped
 
 from gonogo.evidence import package as form
 from gonogo.evidence.acceptance import Asked
 from gonogo.evidence.canonical import write_line
 from gonogo.evidence.ledger import Entry, time_text
 from gonogo.evidence.package import Placed
+from gonogo.evidence.packing import Member
 from gonogo.evidence.signers import Assurance, Revocation, RevocationReason, Ring
 from gonogo.evidence.sshkeys import open_key
 from gonogo.evidence.sshsig import armour, wrapped
@@ -177,6 +178,21 @@ def fake_verifier() -> Evil:
     return evil(run, zipped(files))
 
 
+def swapped_names() -> Evil:
+    """Two files that were measured after the launch change their names; every list is made anew."""
+    run = approved_run()
+    run.use()
+    run.seal("smoke-before.json", b'{"failed": 9}\n', "rollout")
+    run.seal("smoke-after.json", b'{"failed": 0}\n', "rollout")
+    run.close()
+
+    def change(members: dict[str, Member]) -> None:
+        one, other = "evidence/rollout/smoke-before.json", "evidence/rollout/smoke-after.json"
+        members[one], members[other] = members[other], members[one]
+
+    return with_members(run, change)
+
+
 EVERYWHERE = "statements decisions"
 PHISHED = "https://gonogo.acme.example.evil.example"
 
@@ -203,6 +219,7 @@ ATTACKS_ON_PEOPLE: tuple[Attack, ...] = (
     Attack("t30_backdated_departed", withdrawn(RevocationReason.DEPARTED), EVERYWHERE, shell=True),
     Attack("t30_backdated_stolen", withdrawn(RevocationReason.COMPROMISED), EVERYWHERE, shell=True),
     Attack("t34_clock_back", clock_back, "log"),
+    Attack("t37_swapped_names", swapped_names, "evidence"),
     Attack("t38_drive", named(b"C:evil"), "zip", shell=True),
     Attack("t39_pipe", in_zip(lambda data: _mode(data, 0o010644)), "zip"),
     Attack("t40_overlapping", overlapping, "zip", shell=True),

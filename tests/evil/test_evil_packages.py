@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from attacks import ATTACKS, Attack, Evil
 from attacks_on_people import ATTACKS_ON_PEOPLE
-from trust_world import SITE, Run, packed, private_key, whole_run
+from trust_world import SITE, Run, measured_run, packed, private_key, whole_run
 
 from gonogo.evidence.note import NoteKey
 from gonogo.evidence.policy import policy_bytes
@@ -105,6 +105,21 @@ def test_the_honest_package_passes_all_three(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         code, words = verifier(package, trust, tmp_path / name)
         assert code == 0, words
+
+
+@pytest.mark.req("GAT-01", "EVS-16")
+def test_a_gate_that_only_people_judge_is_no_empty_gate_for_any_verifier(tmp_path: Path) -> None:
+    run = measured_run()
+    run.judge_by_hand("walkthrough", "the plan was walked through")
+    asked = run.ask()
+    run.approve(asked, "sre1", "sre_lead")
+    run.approve(asked, "po1", "product_owner")
+    run.use()
+    run.close()
+    package, trust = packed(run), run.trust(run.anchor())
+    assert verify_package(package, trust, run.now + timedelta(days=1)).exit_code == 0
+    code, words = by_python(package, trust, tmp_path)
+    assert code == 0, words
 
 
 @pytest.mark.req("EVS-16")
