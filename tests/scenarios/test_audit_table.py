@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ import pytest
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.control.auditing import audit
 from gonogo.errors import WrongUsage
+from gonogo.evidence.note import read_vkey
+from gonogo.evidence.tlog_proof import read_proof
 from gonogo.reports.auditing import Audited, as_csv, as_html, drawn, period_of, population_gaps, rows_of
 from tests.command_line import gonogo
 from tests.projects import Project, small_project
@@ -139,3 +141,34 @@ def test_a_period_has_a_beginning_and_an_end(text: str, start: str, end: str) ->
 def test_what_is_no_period_is_refused(text: str) -> None:
     with pytest.raises(WrongUsage, match="is no period"):
         period_of(text)
+
+
+@pytest.mark.req("P9", "EVS-16")
+def test_the_export_lists_every_run_with_its_packages_verified_and_proofs_of_each_end(
+    project: Project, tmp_path: Path
+) -> None:
+    today = datetime.now(UTC).date()
+    days = ("--from", f"{today - timedelta(days=1)}", "--to", f"{today + timedelta(days=2)}")
+    said = gonogo("audit", "export", *days, "--proofs", tmp_path / "proofs", "-C", project.root)
+    assert said.code == 0, said.err
+    rows = list(csv.DictReader(io.StringIO(said.out)))
+    assert {row["run"] for row in rows} == set(project.door().runs())
+    packages = [row for row in rows if row["package"]]
+    assert {row["package"] for row in packages} == {
+        "PRE-DEPLOYMENT-PACKAGE.zip",
+        "PROTOCOL-14-EVIDENCE.zip",
+        "DEPLOYMENT-EVIDENCE.zip",
+    }
+    assert {row["verdict"] for row in packages} == {"verified"}
+    assert [row["verdict"] for row in rows if not row["package"]] == ["no package was sealed"]
+    key = read_vkey((tmp_path / "proofs/vkey").read_text())
+    names = sorted(path.name for path in (tmp_path / "proofs").glob("*.tlog-proof"))
+    assert len(names) == 5
+    for name in names:
+        proven = read_proof((tmp_path / "proofs" / name).read_bytes(), [key], name=name)
+        assert name.startswith(str(proven.entry.data["run"]))
+        assert proven.entry.type == ("run.closed" if "-closed." in name else "run.opened")
+    assert gonogo("audit", "export", "--from", "2026-99-01", "--to", "2027", "-C", project.root).code == 64
+    assert gonogo("audit", "-C", project.root).code == 64
+    early = gonogo("audit", "export", "--from", "2001-01-01", "--to", "2001-02-01", "--json", "-C", project.root)
+    assert json.loads(early.out)["rows"] == []

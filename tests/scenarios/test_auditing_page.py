@@ -14,14 +14,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
+from gonogo.control.anchoring import anchor
 from gonogo.control.trusting import build
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.sshsig import sign
 from gonogo.reports.auditing import drawn, period_of, population
 from gonogo.terms import Person, RunId, digest_of
+from tests.command_line import gonogo
 from tests.packages import LOG, files_of, packed, rechained, resealed, with_data
 from tests.projects import Project, small_project
 from tests.worlds_http import place
+from tests.worlds_tsa import Authority, authority
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "auditing.md"
 
@@ -39,6 +42,8 @@ def block(name: str) -> str:
 class Audited:
     """A released project with what its auditor gets, and the key that its engine seals with."""
 
+    root: Path
+
     project: Project
     run: RunId
     package: bytes
@@ -46,16 +51,27 @@ class Audited:
 
 
 @pytest.fixture(scope="module")
-def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+def stamps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+    with authority(tmp_path_factory.mktemp("stamps") / "tsa") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory, stamps: Authority) -> Iterator[Audited]:
     root = tmp_path_factory.mktemp("auditing")
     with place(root / "world/staging") as staging, place(root / "world/production") as production:
         project = small_project(root / "project", staging, production)
         line = project.door().world.key.public_line()
+        anchors = (
+            f'anchors:\n  git: {{remote: "{root}/kept.git"}}\n'
+            f'  tsa: [{{name: acme, url: "{stamps.url}", ca_sha256: {stamps.ca_sha256}}}]\n'
+        )
         project.edit(
             "config/release-approvers.yaml",
             "freeze_stakeholders:",
-            f'engines:\n  - {{name: local, key: "{line}"}}\nfreeze_stakeholders:',
+            f'{anchors}engines:\n  - {{name: local, key: "{line}"}}\nfreeze_stakeholders:',
         )
+        subprocess.run(["git", "init", "--quiet", "--bare", str(root / "kept.git")], check=True)
         build(project.door(), Person("rm1"))
         project.release("pre-deployment")
         run = project.release("production-deployment")
@@ -63,7 +79,8 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
         data = door.world.vault.read(door.load(run).state.packages["deployment"].sha256, limit=1 << 30)
         key = load_ssh_private_key((project.root / ".gonogo/keys/engine").read_bytes(), None)
         assert isinstance(key, Ed25519PrivateKey)
-        yield Audited(project, run, data, key)
+        anchor(door, run, "", Person("rm1"))
+        yield Audited(root, project, run, data, key)
 
 
 @dataclass(frozen=True)
@@ -251,6 +268,7 @@ def test_every_row_of_the_table_is_tried_here() -> None:
         r"^\| (?!somebody|-)(.+?) \| (\d.*?) \|$", PAGE.read_text().split("## What each attack meets")[1], re.M
     )
     assert len(rows) == 10
+    assert len(re.findall(r"\| `(?:statements|anchors)\.sh` \|", PAGE.read_text())) == 3
 
 
 @pytest.mark.req("EVS-16", "P9")
@@ -280,3 +298,76 @@ def test_the_manifest_of_production_names_who_uses_each_artifact(audited: Audite
         assert "Incident Response" in consumers[name]
     assert "Monitoring" in consumers["post-deployment-validation.json"]
     assert "Retrospective" in consumers["DEPLOYMENT-REPORT.md"]
+
+
+def script(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / name).write_text(block(name))
+    return subprocess.run(["bash", name], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def opened(audited: Audited, stamps: Authority, tmp_path: Path) -> Path:
+    """The auditor's folder after the procedure, with everything that was kept elsewhere."""
+    told = procedure(audited, audited.package, tmp_path)
+    assert told.sound, told.text[-3000:]
+    clone = ["git", "clone", "--quiet", "--bare", str(audited.root / "kept.git"), str(tmp_path / "kept.git")]
+    subprocess.run(clone, check=True)
+    size = files_of(audited.package)["log/checkpoint"].split(b"\n")[1].decode()
+    (stamp,) = (audited.project.root / ".gonogo/anchors").glob(f"tsa-*/*{audited.run}-{size}.note.tsr")
+    (tmp_path / "anchored").write_bytes(stamp.with_suffix("").read_bytes())
+    (tmp_path / "anchored.tsr").write_bytes(stamp.read_bytes())
+    (tmp_path / "tsa-ca.pem").write_bytes(stamps.root)
+    return tmp_path
+
+
+@pytest.mark.req("EVS-16", "R8")
+def test_statements_and_anchors_are_verified_with_standard_tools(audited: Audited, opened: Path) -> None:
+    said = script("statements.sh", opened)
+    assert said.returncode == 0, said.stderr
+    judged = [line for line in said.stdout.splitlines() if "gate-judgement" in line]
+    assert said.stdout.splitlines()[-1] == str(len(judged))
+    assert all(line.endswith("  pass") for line in judged)
+    assert "urn:gonogo:predicate:deployment:v1  success" in said.stdout
+    assert "svr/v0.2  GONOGO_GO_PRODUCTION" in said.stdout
+    said = script("anchors.sh", opened)
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.endswith("ANCHORED\n")
+    assert 'Good "git" signature for engine:local' in said.stderr
+    trust = opened / "trust"
+    trust.mkdir()
+    (trust / "policy.json").write_bytes(files_of(audited.package)["trust/policy.json"])
+    given = ("--anchor", opened / "kept.git", "--anchor", opened / "anchored.tsr")
+    verified = gonogo("verify", opened / "p.zip", "--trust", trust, *given)
+    assert verified.code == 0, verified.out
+    assert "git commit" in verified.out
+    assert "time stamp of acme" in verified.out
+
+
+def test_a_changed_statement_of_the_engine_is_found(audited: Audited, opened: Path) -> None:
+    path = opened / "x/attestations.intoto.jsonl"
+    lines = path.read_text().splitlines()
+    first = json.loads(lines[0])
+    payload = base64.b64decode(first["payload"]).replace(b'"verdict": "pass"', b'"verdict": "fail"')
+    first["payload"] = base64.b64encode(payload).decode()
+    path.write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
+    assert script("statements.sh", opened).returncode != 0
+
+
+@pytest.mark.req("t05_rewrite_log")
+def test_a_changed_checkpoint_on_the_branch_is_found(audited: Audited, opened: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    subprocess.run(["git", "clone", "--quiet", "-b", "gonogo-checkpoints", str(opened / "kept.git"), str(work)], check=True)
+    path = next(work.glob("checkpoints/*/*"))
+    path.write_text("another\n")
+    who = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", "-C", str(work), *who, "commit", "-qam", "x"], check=True)
+    subprocess.run(["git", "-C", str(work), "push", "-q"], check=True)
+    said = script("anchors.sh", opened)
+    assert said.returncode != 0
+    assert "ANCHORED" not in said.stdout
+
+
+def test_a_time_stamp_of_another_checkpoint_is_found(opened: Path) -> None:
+    path = opened / "anchored"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\n\n", 1))
+    assert script("anchors.sh", opened).returncode != 0

@@ -259,9 +259,14 @@ def rows_of(found: Audited) -> list[dict[str, str]]:
 
 def as_csv(found: Audited) -> str:
     """The rows as CSV (RFC 4180); a cell that a spreadsheet would take for a formula is quoted as text."""
-    rows = [{name: name for name in _COLUMNS}, *rows_of(found)]
-    rows += [{"run": "POPULATION", "status": "gap", "gap": gap} for gap in found.gaps]
-    return "".join(",".join(_cell(row.get(name, "")) for name in _COLUMNS) + "\n" for row in rows)
+    gaps = [{"run": "POPULATION", "status": "gap", "gap": gap} for gap in found.gaps]
+    return csv_of(_COLUMNS, [*rows_of(found), *gaps])
+
+
+def csv_of(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows under a header as CSV (RFC 4180), safe to open in a spreadsheet."""
+    every = [{name: name for name in columns}, *rows]
+    return "".join(",".join(_cell(row.get(name, "")) for name in columns) + "\n" for row in every)
 
 
 def _cell(text: str) -> str:
