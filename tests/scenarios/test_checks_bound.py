@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from gonogo.cli.looking import lines_of
+from gonogo.cli.watching import lines_of
 from tests.one_step import look, one_check
 from tests.projects import Project, small_project
 from tests.worlds_http import Place, place

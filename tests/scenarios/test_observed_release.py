@@ -19,6 +19,8 @@ from observed_world import TOKEN, Shop, observed_shop, write_project
 
 from gonogo.adapters.alerts_alertmanager import AlertmanagerSource
 from gonogo.adapters.http_calls import call
+from gonogo.adapters.metrics_prometheus import Asked, PrometheusSource
+from gonogo.adapters.metrics_scrape import MetricNames
 from gonogo.adapters.prometheus_api import PrometheusApi
 from gonogo.demo.processes import wait_until
 from gonogo.run.machine import Parked
@@ -178,6 +180,27 @@ def test_alerts_that_really_fire_come_back_from_alertmanager_by_name_and_severit
     assert [(one.id, one.severity) for one in source.firing().alerts or ()] == [("ShopPoisoned", Severity.CRITICAL)]
     assert elsewhere.firing().alerts == ()
     shop.order("staging", "blue", poison=0)
+
+
+@pytest.mark.req("OBS-01", "PM-01")
+def test_errors_that_customers_really_get_are_the_error_rate_of_that_version_and_of_no_other(shop: Shop) -> None:
+    shop.set("staging", {"blue": "v1", "green": "v2"}, "blue")
+    at = {slot: f"127.0.0.1:{shop.ports['staging'][slot]}" for slot in ("blue", "green")}
+    asked = Asked(version_label="version", window=3, fresh=3, at_least=5)
+    source = PrometheusSource(PrometheusApi(shop.prometheus.url), at, MetricNames(), asked)
+
+    def rate(version: str) -> Decimal | None:
+        return source.figures("blue", version)[0].value
+
+    assert wait_until(lambda: rate("v1") == 0, 10.0)
+    shop.order("staging", "blue", error_rate=0.25)
+    try:
+        assert wait_until(lambda: 20 <= (rate("v1") or 0) <= 30, 15.0), rate("v1")
+        assert rate("v2") is None
+        assert "there is no series" in source.figures("blue", "v2")[0].reason
+    finally:
+        shop.order("staging", "blue")
+        assert wait_until(lambda: rate("v1") == 0, 15.0)
 
 
 @pytest.mark.req("PRE-23", "PM-03")

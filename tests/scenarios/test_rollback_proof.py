@@ -58,6 +58,8 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
         found = small_project(root / "project", staging, production)
         hooked(found)
         found.edit("scripts/deploy_shop.sh", 'echo "deployed', f'{NOISY}echo "deployed')
+        slow = "    - {metric: error_rate, at_most: 5%}\n"
+        found.edit("gonogo.yaml", slow, f"{slow}    - {{metric: p95, at_most: 300ms}}\n")
         found.edit("gonogo.yaml", "deploy: {run:", "deploy: {tolerates: ['ERROR: the cache is cold'], run:")
         before = found.release(PRE)
         assert found.state(before).outcome == "ready", found.view(before).halt
@@ -99,6 +101,13 @@ def test_a_listed_error_is_a_warning_of_the_rehearsal(released: Released) -> Non
     assert (report["warnings"], report["error_count"]) == (1, 0)
 
 
+@pytest.mark.req("PM-02")
+def test_an_objective_that_the_histogram_cannot_tell_sharply_is_a_remark_of_the_baseline(released: Released) -> None:
+    (remark,) = released.project.evidence(released.before, "observability-baseline.json")["remarks"]
+    assert remark.startswith("p95 ")
+    assert "0.3 s: the limit is no bucket bound (0.1, 1)" in remark
+
+
 @pytest.mark.req("OBS-02")
 def test_after_the_deployment_each_figure_stands_beside_its_baseline(released: Released) -> None:
     baseline = {
@@ -130,13 +139,15 @@ def test_a_snapshot_that_nobody_could_name_stops_before_anything_is_deployed(
     assert project.executions("deploy") == []
 
 
-@pytest.mark.req("SNP-01")
-def test_a_snapshot_that_was_never_rehearsed_keeps_production_locked(project: Project) -> None:
+@pytest.mark.req("SNP-01", "REH-01")
+def test_another_list_of_commands_than_the_rehearsed_one_keeps_production_locked(project: Project) -> None:
     assert project.state(project.release(PRE)).outcome == "ready"
     hooked(project)
+    project.edit("gonogo.yaml", '"{environment}", "{release}"], timeout', '"{environment}", "{release}", --fast], timeout')
     run = project.begin(PRODUCTION)
     assert isinstance(project.go_on(run), Parked)
     said = project.view(run).halt
+    assert "the command `deploy` is not the one that was rehearsed" in said
     assert "the snapshot command `bring-back` was not rehearsed" in said
     assert "scripts/save.sh is not the script that was rehearsed" in said
     assert {line.split()[1] for line in project.executions("deploy")} == {"staging"}
@@ -149,6 +160,36 @@ def test_an_unexpected_error_stops_the_rehearsal_before_any_traffic_moves(projec
     assert isinstance(project.go_on(run), Parked)
     assert "unexpected error (stderr line 1): ERROR: the cache is cold" in project.view(run).halt
     assert project.staging.weights() == {"blue": 100, "green": 0}
+
+
+@pytest.mark.req("REH-04")
+def test_a_repeated_rehearsal_begins_at_its_start_and_the_gate_judges_only_that_one(project: Project) -> None:
+    broken = "set -euo pipefail\n[ ! -e broken ] || exit 3\n"
+    project.edit("scripts/deploy_shop.sh", "set -euo pipefail\n", broken)
+    project.write("broken", "")
+    run = project.begin(PRE)
+    assert isinstance(project.go_on(run), Parked)
+    (project.root / "broken").unlink()
+    project.lift(run)
+    project.go_until(run, "readiness")
+    report = project.evidence(run, "rehearsal-report.json")
+    assert (report["attempt"], report["deployment_status"], len(report["commands"])) == (2, "success", 1)
+    finished = [str(entry.data.get("task")) for entry in project.door().world.journal.entries(run) if entry.type == "task.finished"]
+    names = [name.rpartition("#")[2] for name in finished if "rehearse-the-deployment" in name]
+    assert names == ["observe", "install", "observe", "install", "answers", "switch", "verify", "report"]
+    assert project.evidence(run, "gate-deployment-rehearsal-gate.json")["verdict"] == "pass"
+
+
+@pytest.mark.req("REH-04", "RBK-01")
+def test_a_rehearsal_in_a_staging_that_serves_the_release_already_proves_nothing_and_is_refused(project: Project) -> None:
+    (project.staging.root / "slots/green").write_text("v2")
+    (project.staging.root / "weights.json").write_text('{"weights": {"blue": 0, "green": 100}}')
+    run = project.begin(PRE)
+    assert isinstance(project.go_on(run), Parked)
+    said = project.view(run).halt
+    assert "staging serves v2 already, so that going back to it would prove nothing" in said
+    assert "roll staging back first (by hand: old version into blue (v1)" in said
+    assert project.executions() == []
 
 
 @pytest.mark.req("PRE-12")

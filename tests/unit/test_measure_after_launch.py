@@ -446,6 +446,15 @@ def test_the_baseline_has_one_line_per_metric() -> None:
     assert "- Metric: API latency (p95) – 320ms\n- Metric: Error rate – 0.2%\n" in text
 
 
+@pytest.mark.req("OBS-01", "PM-02")
+def test_what_people_should_know_of_the_figures_stands_below_them() -> None:
+    body = baseline_body(replace(BASELINE, remarks=("p95 <= 0.3 s: the limit is no bucket bound",)))
+    assert body["remarks"] == ["p95 <= 0.3 s: the limit is no bucket bound"]
+    assert "## Remarks\n\n- p95 " in baseline_markdown(body)
+    assert "remarks" not in baseline_body(BASELINE)
+    assert "Remarks" not in baseline_markdown(baseline_body(BASELINE))
+
+
 @pytest.mark.req("OBS-01", "PRE-12")
 def test_a_baseline_of_nothing_or_with_a_silent_metric_is_refused() -> None:
     with pytest.raises(BadInput, match="any metric"):

@@ -28,7 +28,8 @@ from gonogo.measure.connectivity import AlertSeen
 from gonogo.measure.post_deployment import MetricReading
 from gonogo.plan.project import Environment
 from gonogo.ports import CounterSample
-from gonogo.run.slo import Measured, quantile_of, rate_of
+from gonogo.protocol.threshold import Op
+from gonogo.run.slo import FixedRule, Measured, beside_bounds, quantile_of, rate_of
 from gonogo.terms import Severity
 
 PAUSE = 0.5
@@ -102,13 +103,27 @@ def baseline(bench: Bench) -> Looked:
         _window(bench, environment),
         metrics_of(found),
         _dashboards(environment),
-        (),
-        version,
-        source_of(environment),
+        version=version,
+        source=source_of(environment),
+        remarks=_remarks(bench, environment, slot),
     )
     body = baseline_body(seen)
     files = (bench.json(figures.FILE, body), bench.text("observability-baseline.md", baseline_markdown(body)))
     return Looked(ok=True, files=files)
+
+
+def _remarks(bench: Bench, environment: Environment, slot: str) -> tuple[str, ...]:
+    """Objectives for production that the histogram cannot tell sharply: their limit is no bucket bound (PM-02)."""
+    source = bench.world.metrics.get(environment.name)
+    found = next((item for item in source.sample().slots if item.slot == slot), None) if source else None
+    bounds = [float(bound) for bound, _ in found.buckets[:-1]] if found else []
+    known = {name for name, _ in RANKS}
+    rules = [
+        FixedRule(rule.metric, Op.LE, rule.limit, "s")
+        for rule in bench.plan.project.health.objectives
+        if rule.metric in known
+    ]
+    return tuple(text for rule in rules if bounds and (text := beside_bounds(rule, bounds)))
 
 
 def _window(bench: Bench, environment: Environment) -> timedelta:

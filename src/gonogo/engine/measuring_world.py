@@ -84,6 +84,8 @@ def observe(bench: Bench) -> Looked:
     now = serving(bench, kind)
     if now.front.version is None or not now.front.healthy:
         return Looked(ok=False, detail=f"{bench.task.title}: {now.front.detail}")
+    if kind == "staging" and now.front.version == bench.plan.release.version and _proves_a_rollback(bench):
+        return Looked(ok=False, detail=f"{bench.task.title}: {_nothing_to_go_back_to(bench, now)}")
     facts: dict[str, Json] = {
         "observed": kind,
         "stable": now.stable,
@@ -95,6 +97,20 @@ def observe(bench: Bench) -> Looked:
         "weights": dict(now.weights),
     }
     return Looked(ok=True, facts=facts, detail=f"{kind} serves {now.front.version}")
+
+
+def _proves_a_rollback(bench: Bench) -> bool:
+    return any(task.act == Measure("rollback-proof") for stage in bench.plan.stages for task in stage.tasks)
+
+
+def _nothing_to_go_back_to(bench: Bench, now: Serving) -> str:
+    """A rehearsal that begins where an earlier one ended would roll back to the very release that it tries (REH-04)."""
+    version = bench.plan.release.version
+    idle = f"{now.candidate} ({now.idle.version or 'empty'})" if now.idle else "the old version"
+    return (
+        f"staging serves {version} already, so that going back to it would prove nothing"
+        f"\n  next: roll staging back first (by hand: old version into {idle}, all traffic to it), then resume"
+    )
 
 
 def candidate(bench: Bench) -> Looked:

@@ -64,7 +64,8 @@ class DashboardReference:
 class BaselineSeen:
     """What was measured over `window` until `captured_at`; `missing` are metrics that the source did not give.
 
-    `version` and `source` say whose figures these are and where they come from.
+    `version` and `source` say whose figures these are and where they come from; `remarks` are what people should know
+    of the figures before they rely on them.
     """
 
     captured_at: datetime
@@ -74,6 +75,7 @@ class BaselineSeen:
     missing: tuple[str, ...] = ()
     version: str = ""
     source: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def error_rate(value: Decimal | None, reason: str = "") -> FigureRead:
@@ -123,7 +125,7 @@ def baseline_body(seen: BaselineSeen) -> Body:
         ],
         "dashboards": [{"name": one.name, "reference": one.reference} for one in seen.dashboards],
     }
-    about = {"version": seen.version, "source": seen.source}
+    about: Body = {"version": seen.version, "source": seen.source, "remarks": list(seen.remarks)}
     return {**body, **{key: value for key, value in about.items() if value}}
 
 
@@ -133,12 +135,14 @@ def baseline_markdown(body: Mapping[str, Tree]) -> str:
     lines = [_line(row) for row in fields.rows("metrics")]
     dashboards = [(row.text("name"), row.text("reference")) for row in fields.rows("dashboards")]
     version, source = fields.maybe_text("version"), fields.maybe_text("source")
+    remarks = fields.texts("remarks") if fields.has("remarks") else ()
     about = f" Version {cell(version)}, from {cell(source)}." if version and source else ""
     return page(
         "Observability baseline",
         f"Captured at {fields.text('captured_at')} over {fields.text('window')}.{about}",
         "\n".join(lines),
         section("Dashboards", table(("Name", "Reference"), dashboards)),
+        section("Remarks", "\n".join(f"- {cell(text)}" for text in remarks)) if remarks else "",
     )
 
 
