@@ -111,9 +111,8 @@ guardrail:
 CHECKS = {
     "tests": ("staging-test-results.json", "test_execution.status", "pass", "word"),
     "security": ("security-compliance-report.json", "security_scan.blocking_findings", "0", "count"),
-    "operations": ("operational-readiness.json", "operations.status", "ready", "word"),
-    "parity": ("staging-parity-report.json", "staging_parity.drift_severity", "low", "word"),
-    "intake": ("intake-validation-report.json", "intake_validation.status", "pass", "word"),
+    "operations": ("operational-readiness.json", "operations.status", "pass", "word"),
+    "parity": ("staging-parity-report.json", "staging_parity.drift_severity", "none", "word"),
 }
 """The activity of a step with its file, the metric of its gate, the value that passes, and the unit."""
 

@@ -236,3 +236,67 @@ def test_two_hundred_megabytes_of_junit_are_refused_by_name(project: Project) ->
     case = '<testcase classname="tests.test_many" name="test_a_case_with_a_name_of_usual_length" time="0.001"/>'
     project.write("scripts/tests.sh", f"(echo '<testsuite name=\"s\">'; yes '{case}' | head -c 209715200; echo '</testsuite>') > \"{XML}\"\n")
     refused(project, "junit.xml", "at most")
+
+
+SETTINGS = [
+    ("no file", None, "config/staging.env", "config/staging.env"),
+    ("an empty file", "", "config/staging.env", "the source is empty"),
+    ("half a JSON file", '{"WORKERS": 4, "NA', "config/staging.json", "config/staging.json"),
+    ("JSON under the name of YAML", "a: [1,\n", "config/staging.yaml", "config/staging.yaml"),
+    ("zero bytes", "\x00\x00\x00", "config/staging.env", "config/staging.env"),
+    ("a page of a proxy", "<html><body>502 Bad Gateway</body></html>", "config/staging.json", "config/staging.json"),
+    ("a list in place of names", "[1, 2]", "config/staging.json", "config/staging.json"),
+    ("settings of another service", "PORT=80\n", "config/staging.env", "PORT"),
+]
+
+
+@pytest.mark.req("PAR-09", "PAR-01")
+@pytest.mark.parametrize(("text", "path", "word"), [row[1:] for row in SETTINGS], ids=[row[0] for row in SETTINGS])
+def test_no_settings_that_are_absent_damaged_or_of_something_else_are_equal_to_production(
+    project: Project, text: str | None, path: str, word: str
+) -> None:
+    one_check(project, "parity")
+    if text is None:
+        (project.root / path).unlink()
+    else:
+        project.write(path, text)
+    project.edit("gonogo.yaml", "settings: [config/staging.env]", f"settings: [{path}]")
+    refused(project, word)
+
+
+def test_equal_settings_pass(project: Project) -> None:
+    assert look(one_check(project, "parity")).passed
+
+
+REACH = '{"escalation": [{"level": 1, "reachable": true}]}'
+DUTIES = [
+    ("nothing", "rm docs/runbook.md", REACH, "docs/runbook.md"),
+    ("a command that left no list", "true", "", "escalation.json"),
+    ("half a list", "true", '{"escalation": [{"lev', "escalation.json"),
+    ("a list of something else", "true", '{"alerts": []}', "escalation"),
+    ("a contact that nobody reached", "true", REACH.replace("true", "false"), "escalation level 1 was not reached"),
+]
+
+
+def with_reach(project: Project, listed: str) -> Project:
+    one_check(project, "operations")
+    project.edit("gonogo.yaml", "operations:\n", "operations:\n  reach: reach\n")
+    project.edit("gonogo.yaml", "commands:\n", "commands:\n  reach: {run: [bash, scripts/reach.sh]}\n")
+    project.write("scripts/reach.sh", f"printf '%s' '{listed}' > \"{OUT}/escalation.json\"\n" if listed else "true\n")
+    return project
+
+
+@pytest.mark.req("OPS-01", "OPS-03")
+@pytest.mark.parametrize(("damage", "listed", "word"), [row[1:] for row in DUTIES], ids=[row[0] for row in DUTIES])
+def test_no_runbook_and_no_contact_that_cannot_be_found_passes(
+    project: Project, damage: str, listed: str, word: str
+) -> None:
+    with_reach(project, listed)
+    if damage != "true":
+        (project.root / damage.split()[1]).unlink()
+    refused(project, word)
+
+
+def test_a_runbook_and_a_contact_that_are_there_pass(project: Project) -> None:
+    seen = look(with_reach(project, REACH))
+    assert seen.passed, seen.said
