@@ -27,6 +27,12 @@ PARTS = {"bomFormat": "CycloneDX", "specVersion": "1.5", "components": [
 NOT_WRITTEN = re.compile(r'^# EDIT-ME: .*\necho "write me.*\nexit 1\n', re.MULTILINE)
 
 
+def marks(root: Path) -> list[str]:
+    """The files in which init left something to write, once for each place."""
+    files = [path for path in sorted(root.rglob("*")) if path.is_file() and ".git" not in path.parts]
+    return [str(path.relative_to(root)) for path in files for line in path.read_bytes().splitlines() if b"EDIT-ME:" in line]
+
+
 class Filled:
     """A project of `gonogo init` whose marks two people have filled in."""
 
@@ -46,12 +52,10 @@ class Filled:
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.keys / name)], check=True)
         shutil.copy(self.keys / "ada.pub", home / ".ssh/id_ed25519.pub")
         self.root.mkdir()
-        told = gonogo("init", "-C", self.root, "--service", "web", HOME=str(home), LOGNAME="ada", USER="ada")
+        second = ("--second", "grace", "--second-key", self.keys / "grace.pub")
+        told = gonogo("init", "-C", self.root, "--service", "web", *second, HOME=str(home), LOGNAME="ada", USER="ada")
         assert told.code == 0
-        line = " ".join((self.keys / "grace.pub").read_text().split()[:2])
-        self.edit("config/release-approvers.yaml", r"id: second  # EDIT-ME.*", "id: grace")
-        self.edit("config/release-approvers.yaml", r"\[\]  # EDIT-ME: the second.*", f"[{line}]")
-        self.edit("config/release-approvers.yaml", r", second\]", ", grace]")
+        self.marks = marks(self.root)
 
     def _project(self) -> None:
         for kind, port in (("staging", 81), ("production", 82)):
@@ -62,7 +66,6 @@ class Filled:
         self.edit("gonogo.yaml", r"run: \[bandit.*", "run: [bash, scripts/scan.sh]")
         self.edit("gonogo.yaml", r"hold: 2m", "hold: 600ms, tick: 100ms, patience: 10s")
         self.edit("gonogo.yaml", r"length: 30m .*", "length: 500ms\n  tick: 100ms")
-        self.edit("gonogo.yaml", r"backup: second", "backup: grace")
         for path in ("gonogo.yaml", "config/staging.env", "config/production.env", "docs/runbook-web.md"):
             self.edit(path, r"EDIT-ME: ", "", least=0)
         for name in ("QUALITY-AUDIT-PACKAGE", "INTEGRATION-EVIDENCE", "UAT-CLOSURE-PACKAGE"):
@@ -121,6 +124,15 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     folder = tmp_path_factory.mktemp("filled")
     with place(folder / "world/staging") as staging, place(folder / "world/production") as production:
         yield Filled(folder / "web", staging, production)
+
+
+def test_a_newcomer_writes_at_most_ten_places_and_the_readme_names_each(filled: Filled) -> None:
+    assert len(filled.marks) == 10
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| `([^`]+)` \|", readme, re.MULTILINE)
+    assert [number for number, _ in rows] == [str(number) for number in range(1, 11)]
+    assert sorted(path for _, path in rows) == sorted(filled.marks)
+    assert "gonogo init --service web --second grace --second-key grace.pub" in readme
 
 
 def test_a_filled_project_has_nothing_left_to_write(filled: Filled) -> None:

@@ -15,7 +15,7 @@ from command_line import Said, files_below, gonogo, same_as, steady
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gonogo.control.checking import MARK
-from gonogo.plan.documented_scripts import SCRIPTS
+from gonogo.plan.documented_scripts import SCRIPTS, STANDARD
 from tests.projects import public_line
 
 SCRIPTED = {"scripts/gate_utils.py", "scripts/script-registry.json", *(script.path for script in SCRIPTS.values())}
@@ -76,7 +76,7 @@ def test_check_names_exactly_the_lines_that_init_left_to_people(new: Path) -> No
     named = {f"{item['primary']['file']}:{item['primary']['line']}" for item in found if item["code"] == "GN1006"}
     assert said.code == 2
     assert named == marked
-    assert len(marked) >= 12
+    assert len(marked) >= 11
 
 
 def test_what_check_says_about_a_new_project_is_what_was_agreed(new: Path) -> None:
@@ -274,3 +274,22 @@ sys.path.insert(0, "scripts")
 sys.argv = [sys.argv[1]]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
+
+
+@pytest.mark.parametrize("arguments", [("--second", "grace"), ("--second", "ada", "--second-key", "KEY"), ("--second", "A B", "--second-key", "KEY")])
+def test_a_second_person_is_another_handle_with_a_key(new: Path, arguments: tuple[str, ...]) -> None:
+    key = new.parent / "grace.pub"
+    key.write_text(f"{public_line(Ed25519PrivateKey.generate())} grace@example\n")
+    said = init(new, *(str(key) if argument == "KEY" else argument for argument in arguments))
+    assert said.code == 64
+    assert files_below(new).get("gonogo.yaml") is None
+
+
+def test_the_page_of_commands_names_every_script_with_its_flags_and_exits() -> None:
+    page = (Path(__file__).parents[2] / "docs/commands.md").read_text()
+    for script in SCRIPTS.values():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{script.path}` |"))
+        assert script.purpose in row
+        assert set(re.findall(r"`--([a-z-]+)`", row)) == {flag.name for flag in script.flags}
+        if dict(script.exits) != dict(STANDARD):
+            assert all(f"{code} {words}" in row for code, words in script.exits.items())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from gonogo.adapters.given_files import given_bytes
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, login, project_option
 from gonogo.cli.taking import taking
@@ -26,6 +27,7 @@ from gonogo.control.beginning import (
 from gonogo.control.sources import LIBRARY
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.evidence.signers import HANDLE
+from gonogo.evidence.sshkeys import PublicKey, public_key
 from gonogo.plan.bindings import NAME
 from gonogo.terms import Json
 
@@ -50,6 +52,8 @@ class InitOptions:
     example: bool
     example_people: bool
     strict: bool
+    second: str
+    second_key: Path | None
     folder: Path
     as_json: bool
 
@@ -62,6 +66,8 @@ class InitOptions:
 @click.option("--example", is_flag=True, help="Only print the annotated example of gonogo.yaml, with every key.")
 @click.option("--example-people", is_flag=True, help="Only print the annotated example of the approvers file.")
 @click.option("--strict", is_flag=True, help="Production asks for the proof of a touch, and admins sign the rules.")
+@click.option("--second", default="", help="Handle of the second person: whoever opens a run cannot approve it.")
+@click.option("--second-key", type=click.Path(path_type=Path), help="Their public key, a .pub file.")
 @project_option
 @json_option
 @taking(InitOptions)
@@ -77,12 +83,25 @@ def init(options: InitOptions) -> int:
     if not HANDLE.fullmatch(person):
         raise BadInput(f"`{person}` is no handle", next_step="start this as a user with a plain name")
     engine = engine_line(root, dry_run=options.dry_run or options.upgrade)
-    about = Beginning(service, person, found_keys(Path.home() / ".ssh"), engine, *settings_of(root), options.strict)
+    keys, second = found_keys(Path.home() / ".ssh"), _second(options, person)
+    about = Beginning(service, person, keys, engine, *settings_of(root), options.strict, second)
     if options.upgrade:
         return _upgrade(root, first_files(about), options)
     done = begin(root, first_files(about), force=options.force, dry_run=options.dry_run)
     _print(done, service, options)
     return 0
+
+
+def _second(options: InitOptions, person: str) -> tuple[str, PublicKey] | None:
+    if not options.second and options.second_key is None:
+        return None
+    if not options.second or options.second_key is None:
+        raise WrongUsage("a second person is a handle and a key", next_step="--second HANDLE --second-key FILE.pub")
+    if not HANDLE.fullmatch(options.second) or options.second == person:
+        raise WrongUsage(
+            f"`{options.second}` is no other person's handle", next_step="name somebody else than yourself"
+        )
+    return options.second, public_key(given_bytes(options.second_key).decode("utf-8", "replace").strip())
 
 
 def _upgrade(root: Path, files: tuple[FirstFile, ...], options: InitOptions) -> int:

@@ -38,7 +38,7 @@ STRICT: Final = """
 # report says so. Admins sign each version of this file: gonogo trust build, then gonogo trust sign --key KEY.
 strict: true
 version: 1
-admins: {people: [@PERSON@, second], threshold: 2}
+admins: {people: [@PERSON@, @BACKUP@], threshold: 2}
 fido: {roots: []}  # EDIT-ME: the SHA-256 of the root certificate of each maker of your security keys, as a list
 """
 
@@ -57,6 +57,7 @@ class Beginning:
     rto: str = DEFAULT_RTO
     protocols: str = DEFAULT_PROTOCOLS
     strict: bool = False
+    second: tuple[str, PublicKey] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def first_files(about: Beginning) -> tuple[FirstFile, ...]:
         "PERSON": about.person,
         "ENGINE": about.engine,
         "RTO": about.rto,
+        **_second(about.second),
         "KEYS": keys or f" []  # {MARK}: your public key, the line in ~/.ssh/id_ed25519.pub (ssh-keygen -t ed25519)",
     }
     plain = {
@@ -140,6 +142,18 @@ def workflow_files(protocols: str) -> tuple[FirstFile, ...]:
     version = metadata.version("gonogo")
     found = github_workflows(version, protocols) | gitlab_files(version, protocols)
     return tuple(FirstFile(path, data) for path, data in found.items())
+
+
+def _second(given: tuple[str, PublicKey] | None) -> dict[str, str]:
+    """The second person as the templates name them: who was said, or marks that ask for them."""
+    if given is not None:
+        handle, key = given
+        return {"SECOND": handle, "BACKUP": handle, "SECONDKEYS": f"\n      - {key.line}"}
+    return {
+        "SECOND": f"second  # {MARK}: the handle of the second person, here and wherever `second` stands",
+        "BACKUP": "second",
+        "SECONDKEYS": f" []  # {MARK}: the second person's public key, the line in their ~/.ssh/id_ed25519.pub",
+    }
 
 
 def _documents(folder: str) -> Iterator[FirstFile]:
