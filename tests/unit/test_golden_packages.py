@@ -34,6 +34,7 @@ def test_a_package_of_an_earlier_version_is_verified_and_anchored(kept: Path) ->
     assert said.out.startswith("VERIFIED: intact, anchored up to entry")
 
 
+@pytest.mark.req("EVS-10", "EVS-12")
 def test_the_stand_alone_verifiers_of_today_verify_it(kept: Path) -> None:
     code, words = answered(sys.executable, "-I", library("verify.py"), str(kept / "p.zip"), "--trust", str(kept / "trust"))
     assert code == 0, words
