@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import compress, repeat
+from operator import and_, eq, is_, methodcaller, not_
 from typing import TypeAlias
 
 from gonogo.measure.figures import total
@@ -100,34 +103,84 @@ class Comparison:
 
 def difference_between(staging: Mapping[str, Leaf], production: Mapping[str, Leaf], rules: ParityRules) -> Comparison:
     """Compare two sides, both read whole; every path of either side is either compared or listed as not comparable."""
+    duties = any(expectation.must_differ for expectation in rules.expected)
+    equal, others = _sorted_out(staging, production, duties=duties)
     severity_at = first_match([rule.path for rule in rules.severities])
     look = _looker(rules)
     accepted_at = first_match([drift.path for drift in rules.accepted])
     differing: list[Difference] = []
     unclear: list[tuple[str, str]] = []
-    counts: dict[tuple[str, Decimal], int] = {}
-    for path in staging.keys() | production.keys():
+    compared = equal
+    for path in others:
         left, right = staging.get(path, ABSENT), production.get(path, ABSENT)
         answer = look(path, left, right)
         if isinstance(answer, str):
             unclear.append((path, answer))
             continue
-        index = severity_at(path)
-        severity, weight = _rating(rules, index)
-        group = (path[1:].split("/", 1)[0], weight)
-        counts[group] = counts.get(group, 0) + 1
+        compared.append(path)
         if answer is not None:
+            severity, weight = _rating(rules, severity_at(path))
             accepted = accepted_at(path)
             acceptance = None if accepted is None else rules.accepted[accepted]
             differing.append(Difference(path, left, right, answer, severity, weight, acceptance))
-    weights = _weights(counts)
+    weights = _weights(_counted(compared, rules, severity_at))
     return Comparison(
-        compared=sum(counts.values()),
+        compared=len(compared),
         compared_weight=total(weights.values()),
         weights=weights,
         differences=tuple(sorted(differing, key=lambda difference: difference.path)),
         not_comparable=tuple(sorted(unclear)),
     )
+
+
+_SIMPLE = frozenset({str, int, bool, type(None)})
+"""Types whose equal values are the same setting; a decimal is not, since 1.10 and 1.1 are two versions."""
+
+
+def _sorted_out(
+    staging: Mapping[str, Leaf], production: Mapping[str, Leaf], *, duties: bool
+) -> tuple[list[str], list[str]]:
+    """The paths at which both sides simply have the same, and all others; with duties even those need a look."""
+    if duties:
+        return [], list(dict.fromkeys((*staging, *production)))
+    left, right = staging.values(), list(map(production.get, staging, repeat(ABSENT)))
+    kinds, other_kinds = list(map(type, left)), list(map(type, right))
+    whole = len(staging) == len(production) and Absent not in set(other_kinds)
+    others = [] if whole else [path for path in production if path not in staging]
+    known = list(map(is_, kinds, other_kinds))
+    if not _SIMPLE.issuperset(kinds):
+        known = list(map(and_, known, map(_SIMPLE.__contains__, kinds)))
+    same = list(map(and_, known, map(eq, left, right)))
+    return list(compress(staging, same)), [*others, *compress(staging, map(not_, same))]
+
+
+def _classes(paths: list[str]) -> Iterator[tuple[str, int]]:
+    """How many paths there are below each first part, for all paths of one part at a time: there are few such parts."""
+    while paths:
+        parts = paths[0].split("/", 2)
+        alone = len(parts) < 3
+        below = [path == paths[0] for path in paths] if alone else _begin(paths, f"/{parts[1]}/")
+        yield parts[1], sum(below)
+        paths = list(compress(paths, map(not_, below)))
+
+
+def _begin(paths: list[str], prefix: str) -> list[bool]:
+    return list(map(methodcaller("startswith", prefix), paths))
+
+
+def _counted(
+    paths: list[str], rules: ParityRules, severity_at: Callable[[str], int | None]
+) -> Mapping[tuple[str, Decimal], int]:
+    """How many compared paths there are of each class and weight."""
+    if all(rule.weight == 1 for rule in rules.severities):
+        return {(group, Decimal(1)): count for group, count in _classes(paths)}
+    weights = {index: rule.weight for index, rule in enumerate(rules.severities)}
+    rated = Counter((path[1 : path.find("/", 1)], severity_at(path)) for path in paths)
+    found: dict[tuple[str, Decimal], int] = {}
+    for (group, index), count in rated.items():
+        weight = Decimal(1) if index is None else weights[index]
+        found[group, weight] = found.get((group, weight), 0) + count
+    return found
 
 
 def _rating(rules: ParityRules, index: int | None) -> tuple[Severity, Decimal]:

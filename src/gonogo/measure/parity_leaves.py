@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -32,6 +32,9 @@ _SECRET_VALUE = re.compile(
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.|\bsk-[\w-]{20}|\bglpat-[\w-]{20}",
     re.ASCII,
 )
+_SUSPECT = re.compile(r"[-:_.\[A]").search
+"""Finds one of the characters that every look of a secret has; most settings have none."""
+
 _NAME_KEYS = ("name", "Name", "key", "Key")
 _SOPS_KEPT = ("age", "azure_kv", "gcp_kms", "hc_vault", "kms", "pgp")
 
@@ -50,46 +53,78 @@ class SourceOptions:
 
 
 def flattened(tree: Settings, name: str, options: SourceOptions) -> Mapping[str, Leaf]:
-    """Leaves of nested settings by JSON pointer; keys that a reader left in quotes lose them (PA-02)."""
+    """Leaves of nested settings by JSON pointer; keys that a reader left in quotes lose them (PA-02).
+
+    Below a name of a secret, or in the class of secrets, every value becomes a fingerprint.
+    """
     leaves: dict[str, Leaf] = {}
-    for path, value in _walk(_without_sops_noise(tree), f"/{_escaped(options.below)}" if options.below else ""):
-        if path in leaves:
-            raise BadInput(f"{path} stands twice", where=name, next_step="keep one of the two settings")
-        leaves[path] = _leaf(path, value, options)
+    put = 0
+    top = f"/{_escaped(options.below)}" if options.below else ""
+    pending: list[tuple[str, bool, Setting]] = [(top, False, _without_sops_noise(tree))]
+    while pending:
+        path, hidden, container = pending.pop()
+        plain = bool(path) and not (hidden or path.startswith("/secrets") or options.secret_paths)
+        paths = _harmless_paths(path, container) if plain and isinstance(container, dict) else None
+        if paths is not None and isinstance(container, dict):
+            leaves.update(zip(paths, container.values(), strict=True))
+            put += len(container)
+            continue
+        for key, value in _members(container):
+            here, named = f"{path}/{_part(key)}", hidden or (bool(path) and _names_secret(key))
+            if value and isinstance(value, Mapping | list | tuple):
+                pending.append((here, named, value))
+            else:
+                leaves[here] = _leaf(here, _empty(value), options, named=named)
+                put += 1
+    if put != len(leaves):
+        raise BadInput("a setting stands twice", where=name, next_step="keep one of the two settings")
     return leaves
+
+
+_HARMLESS = frozenset({int, str, bool, type(None)})
+
+
+def _harmless_paths(path: str, container: dict[str, Setting]) -> tuple[str, ...] | None:
+    """The paths in a mapping of numbers and texts at `path`, none of which has the name or the look of a secret.
+
+    None for every other mapping. A hundred thousand settings are usual, and this is the short way for most of them.
+    """
+    values = container.values()
+    if not _HARMLESS.issuperset(map(type, values)):
+        return None
+    suspect = _SUSPECT("\n".join([value for value in values if type(value) is str]))
+    return None if suspect else _paths(path, tuple(container))
+
+
+@lru_cache(maxsize=1 << 10)
+def _paths(path: str, keys: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Paths of keys below `path`, None where one names a secret; the other side asks for the same ones again."""
+    parts = tuple(map(_open_part, keys))
+    return None if "" in parts else tuple(map(f"{path}/".__add__, parts))
+
+
+@lru_cache(maxsize=1 << 16)
+def _open_part(key: str) -> str:
+    """The part of a pointer for a key; empty where the key names a secret, or is empty itself: both go the long way."""
+    return "" if _names_secret(key) else _part(key)
+
+
+def _members(container: Setting) -> Iterable[tuple[str, Setting]]:
+    if isinstance(container, Mapping):
+        return container.items()
+    assert isinstance(container, list | tuple)
+    return _keyed(container)
+
+
+def _empty(value: Setting) -> RawLeaf:
+    if isinstance(value, Mapping):
+        return Empty.MAPPING
+    return Empty.LIST if isinstance(value, list | tuple) else value  # type: ignore[return-value]
 
 
 def fingerprint_of(value: str, salt: Secret) -> str:
     """Keyed digest of a secret: HMAC-SHA256 in hex. Without the salt nobody can try values against it."""
     return hmac.new(salt.reveal().encode(), value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
-
-
-def is_secret(path: str, value: str, options: SourceOptions) -> bool:
-    """Whether a text is to be treated as a secret: listed, below `/secrets`, or looking like one by name or value."""
-    if path.startswith("/secrets/") or path in options.secret_paths or _SECRET_VALUE.search(value):
-        return True
-    return any(_names_secret(part) for part in path.split("/")[2:])
-
-
-@lru_cache(maxsize=1 << 14)
-def _names_secret(part: str) -> bool:
-    return _SECRET_NAME.search(part.replace("-", "_")) is not None
-
-
-def _walk(tree: Setting, path: str) -> Iterator[tuple[str, RawLeaf]]:
-    pending: list[tuple[str, Setting]] = [(path, tree)]
-    while pending:
-        here, value = pending.pop()
-        if isinstance(value, Mapping):
-            pending.extend((f"{here}/{_escaped(_bare(key))}", below) for key, below in value.items())
-            if not value:
-                yield here, Empty.MAPPING
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            pending.extend((f"{here}/{key}", below) for key, below in _keyed(value))
-            if not value:
-                yield here, Empty.LIST
-        else:
-            yield here, value
 
 
 def _keyed(items: Sequence[Setting]) -> Iterator[tuple[str, Setting]]:
@@ -98,12 +133,13 @@ def _keyed(items: Sequence[Setting]) -> Iterator[tuple[str, Setting]]:
         names = [item.get(key) if isinstance(item, Mapping) else None for item in items]
         known = [name for name in names if isinstance(name, str) and name]
         if len(set(known)) == len(items):
-            yield from zip((_escaped(name) for name in known), items, strict=True)
+            yield from zip(known, items, strict=True)
             return
     yield from ((str(index), item) for index, item in enumerate(items))
 
 
-def _leaf(path: str, value: RawLeaf, options: SourceOptions) -> Leaf:
+def _leaf(path: str, value: RawLeaf, options: SourceOptions, *, named: bool) -> Leaf:
+    """The leaf at `path`; `named` says that a name on the way to it is one of a secret."""
     match value:
         case Secret():
             return Fingerprint(fingerprint_of(f"str:{value.reveal()}", options.salt))
@@ -117,7 +153,7 @@ def _leaf(path: str, value: RawLeaf, options: SourceOptions) -> Leaf:
             return value
         case bool() if not path.startswith("/secrets/"):
             return value
-    if is_secret(path, str(value), options):
+    if named or path.startswith("/secrets/") or path in options.secret_paths or _SECRET_VALUE.search(str(value)):
         return Fingerprint(fingerprint_of(f"{type(value).__name__}:{value}", options.salt))
     return value
 
@@ -139,9 +175,20 @@ def _recipients(entries: Setting) -> Setting:
     return [{k: v for k, v in entry.items() if k in kept} for entry in entries if isinstance(entry, Mapping)]
 
 
-def _bare(key: str) -> str:
-    return key[1:-1] if len(key) > 1 and key.startswith('"') and key.endswith('"') else key
-
-
 def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
+
+
+@lru_cache(maxsize=1 << 16)
+def _names_secret(key: str) -> bool:
+    return _SECRET_NAME.search(_bare(key).replace("-", "_")) is not None
+
+
+@lru_cache(maxsize=1 << 16)
+def _part(key: str) -> str:
+    return _escaped(_bare(key))
+
+
+def _bare(key: str) -> str:
+    """A key without the quotes that a reader left (PA-02)."""
+    return key[1:-1] if len(key) > 1 and key.startswith('"') and key.endswith('"') else key
