@@ -28,6 +28,7 @@ check: setup
 	@$(PYTEST) tests/unit/test_house.py
 
 bench: setup
+	@$(PY) -m uv pip install -q --group bench
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done
 
 docs: setup

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from gonogo.adapters.bounded_command import Asked, Told, run_bounded
+from gonogo.adapters.built_in_checks import BUILT_IN_CHECKS, asked_here
 from gonogo.adapters.http_calls import printable
 from gonogo.adapters.json_command import PASSED_ON
+from gonogo.adapters.metrics_provided import METRIC_READERS
 from gonogo.adapters.plugin_process import request
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import Tree, read_object
@@ -53,6 +55,8 @@ MOST_ANSWER = 1 << 26
 BUILT_IN: Final[Mapping[str, Mapping[str, Callable[..., object]]]] = {
     SCANNERS: SCAN_READERS,
     PARITY: SETTINGS_READERS,
+    CHECKS: BUILT_IN_CHECKS,
+    METRICS: METRIC_READERS,
 }
 """gonogo's own providers by group and name; the same names stand in its `pyproject.toml`."""
 
@@ -100,6 +104,9 @@ class PluginProviders:
 
     def check(self, provider: str, question: CheckQuestion) -> CheckAnswer:
         """What a check answers; where it does not, that is inconclusive, with the reason."""
+        own = BUILT_IN_CHECKS.get(provider)
+        if own:
+            return asked_here(own, question)
         try:
             return self._asked(CHECKS, provider, check_of, question_tree(question))
         except (BadInput, Broken) as error:
@@ -107,7 +114,8 @@ class PluginProviders:
 
     def counters(self, provider: str, question: MetricQuestion) -> Mapping[str, Tree]:
         """What a source of metrics says, unchecked."""
-        return self._asked(METRICS, provider, counters_of, question_tree(question))
+        own = METRIC_READERS.get(provider)
+        return own(question) if own else self._asked(METRICS, provider, counters_of, question_tree(question))
 
     def require(self, group: str, word: str) -> None:
         """BadInput where `word` names no provider that is there; nothing is loaded."""

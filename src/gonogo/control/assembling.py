@@ -20,6 +20,7 @@ from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.json_command import JsonCommand
 from gonogo.adapters.metrics_command import CommandSource
 from gonogo.adapters.metrics_prometheus import Asked, PrometheusSource
+from gonogo.adapters.metrics_provided import ProvidedSource
 from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
 from gonogo.adapters.pipe_asker import PipeAsker
 from gonogo.adapters.plugins import PluginProviders
@@ -37,6 +38,7 @@ from gonogo.adapters.views import Views
 from gonogo.engine.bench import World
 from gonogo.errors import BadInput
 from gonogo.evidence.signers import Ring
+from gonogo.measure.providers import FOREIGN, MetricQuestion
 from gonogo.plan.approvers import read_approvers
 from gonogo.plan.project import Environment, MetricsBinding, Project
 from gonogo.ports import AlertSource, Announcer, CrashPoint, MetricSource, Prober, Target
@@ -201,6 +203,9 @@ def metrics_of(root: Path, environment: Environment) -> MetricSource | None:
         return CommandSource(JsonCommand(_filled(binding.run), root), tuple(environment.slots))
     if binding.kind == "prometheus":
         return prometheus_of(environment)
+    if binding.kind.startswith(FOREIGN):
+        question = MetricQuestion(environment.slots, binding.options)
+        return ProvidedSource(PluginProviders(root), binding.kind, question)
     return ScrapeSource(environment.slots, binding.path, _names(binding))
 
 

@@ -16,6 +16,7 @@ from gonogo.engine.measuring_world import reach
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import read_object
 from gonogo.measure.intake import PARITY_REPORT, StateSeen
+from gonogo.measure.providers import CheckQuestion
 from gonogo.measure.stored_fields import Fields
 from gonogo.plan.activities import STATE_PROBE
 from gonogo.plan.model import Execute, Measure, Plan
@@ -47,6 +48,9 @@ def _holds(bench: Bench, probe: str) -> tuple[bool | None, str]:
     own, why = _seen(bench, probe)
     if own is False:
         return own, why
+    fault = _checked(bench, probe)
+    if fault:
+        return False, fault
     bound = bench.plan.project.probes.get(probe)
     if bound is None:
         return own, why
@@ -69,7 +73,23 @@ def _seen(bench: Bench, probe: str) -> tuple[bool | None, str]:
         case "parity" | "metrics":
             return None, "a later step proves it"
         case _:
-            return (None, "nothing probes it") if probe not in bench.plan.project.probes else (True, "")
+            known = probe in bench.plan.project.probes or probe in bench.plan.project.checks
+            return (True, "") if known else (None, "nothing probes it")
+
+
+def _checked(bench: Bench, probe: str) -> str:
+    """Why the check that a provider brings for a state does not pass; empty where it does, or none is named."""
+    check = bench.plan.project.checks.get(probe)
+    if check is None:
+        return ""
+    environment = bench.environment(bench.plan.environment)
+    release = bench.plan.release
+    question = CheckQuestion(
+        probe, environment.name, environment.url, environment.slots, release.version, release.digest, check.options
+    )
+    answer = bench.world.providers.check(check.provider, question)
+    detail = answer.detail or "it gives no reason"
+    return "" if answer.result == "pass" else f"the check `{check.provider}` says {answer.result}: {detail}"
 
 
 def _scripts(bench: Bench) -> tuple[bool, str]:

@@ -40,6 +40,9 @@ CHECKS = "gonogo.checks"
 METRICS = "gonogo.metrics"
 GROUPS = (CHECKS, METRICS, SCANNERS, PARITY)
 
+BUILT_IN_CHECK_NAMES = ("http", "tcp")
+"""The checks that come with gonogo (`gonogo.adapters.built_in_checks`)."""
+
 FOREIGN = "plugin:"
 """How a project names a provider that is not gonogo's own: `plugin:acme`."""
 

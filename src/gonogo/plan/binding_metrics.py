@@ -20,7 +20,7 @@ def metrics_of(section: Section | None) -> MetricsBinding | None:
     """The source of an environment's counts, None where none is bound."""
     if section is None:
         return None
-    kind = section.choice("kind", KINDS, "scrape")
+    kind = section.provider("kind", KINDS, "scrape")
     found = MetricsBinding(
         kind=kind,
         path=section.text("path", "/metrics", pattern=r"/\S*"),
@@ -39,6 +39,7 @@ def metrics_of(section: Section | None) -> MetricsBinding | None:
         wait=section.seconds("wait", Decimal(30 if kind == "prometheus" else 0)),
         at_least=section.integer("at_least", 1, least=1),
         dashboards=section.mapping("dashboards"),
+        options=section.mapping("options"),
     )
     if found.window < 1 or found.fresh <= 0:
         what = f"`{section.path}.window` and `{section.path}.fresh` must be at least a second"

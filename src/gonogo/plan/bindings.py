@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from gonogo.document.yaml_nodes import read_yaml
 from gonogo.findings import Finding
+from gonogo.measure.providers import BUILT_IN_CHECK_NAMES
 from gonogo.plan.announcing import read_announce
 from gonogo.plan.binding_metrics import alerting_of, metrics_of
 from gonogo.plan.check_binding import read_code_coverage, read_licences, read_scan_binding, read_suite
@@ -27,6 +28,7 @@ from gonogo.plan.project import (
     HealthWindow,
     Objective,
     Project,
+    ProjectCheck,
     RolloutBinding,
     SnapshotBinding,
     TargetBinding,
@@ -103,6 +105,7 @@ def _project(top: Section) -> Project:
         windows=read_windows(top.optional("window")),
         notify=top.texts("notify", ()),
         probes=top.mapping("probes"),
+        checks={name: _check(name, child) for name, child in top.section("checks", required=False).children()},
         announce=read_announce(top.section("announce", required=False)),
         licences=read_licences(top.optional("licences")),
         directories=_directories(top.section("directories", required=False)),
@@ -132,6 +135,13 @@ def _environment(name: str, section: Section) -> Environment:
         settings_by_class=settings_of(section),
         origin=section.origin,
     )
+    section.finish()
+    return found
+
+
+def _check(state: str, section: Section) -> ProjectCheck:
+    provider = section.provider("provider", BUILT_IN_CHECK_NAMES)
+    found = ProjectCheck(state, provider, section.mapping("options"), section.origin)
     section.finish()
     return found
 

@@ -35,7 +35,7 @@ class TargetBinding:
 
 @dataclass(frozen=True, slots=True)
 class MetricsBinding:
-    """Where request counts come from: `scrape` of each slot, a declared `command`, or a `prometheus` that scrapes.
+    """Where request counts come from: `scrape` of each slot, a declared `command`, a `prometheus`, or a provider.
 
     `window`, `fresh` and `wait` are seconds; `saturation` names a gauge between 0 and 1, empty for none.
     """
@@ -55,6 +55,17 @@ class MetricsBinding:
     wait: Decimal
     at_least: int
     dashboards: Mapping[str, str]
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectCheck:
+    """A check of a state by a provider of group `gonogo.checks`, with what it is asked."""
+
+    state: str
+    provider: str
+    options: Mapping[str, str]
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +386,7 @@ class Project:
     notify: tuple[str, ...]
     announce: Announce
     probes: Mapping[str, str]
+    checks: Mapping[str, ProjectCheck]
     licences: Licences | None
     directories: Directories
     compact_packages: bool
