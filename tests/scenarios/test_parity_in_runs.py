@@ -32,6 +32,11 @@ GATE = "intake-confirmation-gate"
 SECRET = "correct-horse-9f2c-battery"
 
 
+def slow(*values: str) -> object:
+    """A case that runs under `make test-full` only."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     with place(tmp_path / "w" / "staging") as staging, place(tmp_path / "w" / "production") as production:
@@ -71,6 +76,7 @@ def test_a_plan_lifts_the_pause_and_the_gate_still_fails(project: Project) -> No
     assert project.executions() == []
 
 
+@pytest.mark.slow
 @pytest.mark.req("PAR-05")
 def test_a_plan_that_is_overdue_lifts_nothing(project: Project) -> None:
     run = drifted(project)
@@ -245,9 +251,9 @@ def test_what_a_command_tells_is_compared_and_no_byte_of_it_is_written(project: 
         (f'echo "TOKEN={SECRET}"; echo "denied {SECRET}" >&2; exit 3\n', "ended with exit status 3; "),
         (f'echo "TOKEN={SECRET}" >&2\n', "printed nothing on stdout; "),
         (f'echo "TOKEN={SECRET}"; echo "}}{{ {SECRET}"\n', "not a NAME=value line"),
-        (f'echo "TOKEN={SECRET}"; kill -9 $$\n', "was ended by signal 9"),
-        (f'printf "TOKEN=%s\\377\\n" "{SECRET}"\n', "not UTF-8"),
-        (f'echo "TOKEN={SECRET}"; echo "TOKEN={SECRET}"\n', "TOKEN stands twice"),
+        slow(f'echo "TOKEN={SECRET}"; kill -9 $$\n', "was ended by signal 9"),
+        slow(f'printf "TOKEN=%s\\377\\n" "{SECRET}"\n', "not UTF-8"),
+        slow(f'echo "TOKEN={SECRET}"; echo "TOKEN={SECRET}"\n', "TOKEN stands twice"),
     ],
 )
 def test_a_command_that_fails_is_never_equal_and_its_words_are_not_quoted(project: Project, script: str, words: str) -> None:
@@ -352,13 +358,13 @@ def test_the_refresh_brings_staging_up_to_date_and_its_record_lists_everything(p
     ("script", "words"),
     [
         ("true\n", "left no refreshed.json"),
-        ('echo "{}" > "$GONOGO_OUT/refreshed.json"\n', "refreshed"),
+        slow('echo "{}" > "$GONOGO_OUT/refreshed.json"\n', "refreshed"),
         ('echo \'{"refreshed": []}\' > "$GONOGO_OUT/refreshed.json"\n', "lists nothing"),
         (
             'echo \'{"refreshed": [{"kind": "stub", "name": "pay", "source": "a", "version": "1", "result": "failure"}]}\' > "$GONOGO_OUT/refreshed.json"\n',
             "did not bring up to date: pay",
         ),
-        ('echo \'{"refreshed": [{"kind": "cloud"}]}\' > "$GONOGO_OUT/refreshed.json"\n', "`cloud` is none of"),
+        slow('echo \'{"refreshed": [{"kind": "cloud"}]}\' > "$GONOGO_OUT/refreshed.json"\n', "`cloud` is none of"),
     ],
 )
 def test_a_refresh_that_does_not_say_what_it_did_is_no_success(project: Project, script: str, words: str) -> None:
@@ -382,3 +388,27 @@ def test_a_refresh_that_would_touch_production_is_refused_before_it_starts(proje
     with pytest.raises(Refused, match="never refreshed in `production`"):
         command_spec(bench, aimed, EffectKey(run, known, 1, 1), 0)
     assert project.executions() == []
+
+
+CHECKS = "checks:\n  credentials: {{provider: {provider}, options: {options}}}\nparity:\n"
+
+
+@pytest.mark.req("PRE-11")
+@pytest.mark.parametrize(
+    ("provider", "options", "words"),
+    [
+        ("tcp", '{host: 127.0.0.1, port: "9"}', "the check `tcp` says fail"),
+        ('"plugin:nobody"', "{}", "no installed package brings the provider `nobody`"),
+        ("http", "{path: /healthz}", None),
+    ],
+)
+def test_a_check_of_a_provider_can_keep_a_run_from_beginning_and_never_helps_it(
+    project: Project, provider: str, options: str, words: str | None
+) -> None:
+    project.edit("gonogo.yaml", "parity:\n", CHECKS.format(provider=provider, options=options))
+    run = project.release(PRE)
+    if words is None:
+        assert project.state(run).outcome == "ready", project.view(run).halt
+    else:
+        assert words in project.view(run).halt
+        assert project.executions() == []

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
-from gonogo.contracts import ParityContract, ScannerContract
+import pytest
+
+from gonogo.adapters.built_in_checks import BUILT_IN_CHECKS
+from gonogo.contracts import CheckContract, MetricsContract, ParityContract, ScannerContract
 from gonogo.measure.parity_forms import SETTINGS_READERS
+from gonogo.measure.providers import BUILT_IN_CHECK_NAMES, CheckQuestion, MetricQuestion
 
 PLANTED = "hunter2-in-a-report"
 
@@ -212,3 +220,70 @@ class TestImages(ParityContract):
 def test_every_built_in_reader_of_settings_has_passed_the_contract() -> None:
     tried = {found.name for found in globals().values() if isinstance(found, type) and issubclass(found, ParityContract) and hasattr(found, "name")}
     assert tried == set(SETTINGS_READERS)
+
+
+PAGE = b"""http_requests_total{code="200"} 12
+http_requests_total{code="500"} 1
+http_request_duration_seconds_bucket{le="0.1"} 10
+http_request_duration_seconds_bucket{le="+Inf"} 13
+"""
+
+
+class _Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path in {"/metrics", "/healthz"} else 404)
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, *_words: object) -> None:
+        """Nothing is printed."""
+
+
+@contextmanager
+def answering() -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def question(url: str, **options: str) -> CheckQuestion:
+    return CheckQuestion("ready", "staging", url, {}, "v2", "0" * 64, options)
+
+
+class WithServer:
+    @pytest.fixture(autouse=True)
+    def served(self) -> Iterator[None]:
+        with answering() as port:
+            self.aim(port)
+            yield
+
+
+class TestHttp(WithServer, CheckContract):
+    name = "http"
+
+    def aim(self, port: int) -> None:
+        self.passing = question(f"http://127.0.0.1:{port}", path="/healthz", holds="requests")
+        self.failing = question(f"http://127.0.0.1:{port}", path="/absent")
+
+
+class TestTcp(WithServer, CheckContract):
+    name = "tcp"
+
+    def aim(self, port: int) -> None:
+        self.passing = question("http://x", host="127.0.0.1", port=str(port))
+        self.failing = question("http://x", host="127.0.0.1", port="9")
+
+
+class TestScrape(WithServer, MetricsContract):
+    name = "scrape"
+
+    def aim(self, port: int) -> None:
+        self.question = MetricQuestion({"blue": f"http://127.0.0.1:{port}"})
+
+
+def test_a_project_may_name_every_built_in_check() -> None:
+    assert tuple(BUILT_IN_CHECKS) == BUILT_IN_CHECK_NAMES
