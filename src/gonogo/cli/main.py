@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "retrieve": ("gonogo.cli.holding", "Get a file back out of the archive, verified first."),
     "witness": ("gonogo.cli.witness", "Keep checkpoints of logs, or hand ours to somebody who does."),
     "audit": ("gonogo.cli.auditing", "List all changes of a period, with evidence and gaps for an auditor."),
+    "manual": ("gonogo.cli.by_hand", "Answer the questions of a step by hand, signed; it is no measurement."),
     "waive": ("gonogo.cli.waiving", "Ask for a waiver of a failed gate, or sign one."),
     "dissent": ("gonogo.cli.waiving", "Put a signed objection on record; it stops nothing."),
     "sign-off": ("gonogo.cli.stating", "Sign a run off: complete, as its owner, downstream, received."),

@@ -57,6 +57,8 @@ def lines_of(seen: RunView, *, verbose: bool, short: bool = False) -> Iterator[L
         yield f"  running for {busy.seconds} s: {busy.title}{counted}", "cyan"
     if verbose:
         yield from _on_file(seen)
+    for text in seen.manual:
+        yield f"  manual record: {text}; signed, not measured", "yellow"
     if seen.halt:
         yield f"  halted: {seen.halt}", "red"
     if seen.waited_s:

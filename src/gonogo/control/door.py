@@ -16,6 +16,7 @@ from gonogo.control.workflow_files import WorkflowFiles
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.accepting import Signed, open_round, record_statement
 from gonogo.engine.bench import World
+from gonogo.engine.by_hand import ask_by_hand, file_by_hand
 from gonogo.engine.driver import Driver, Listener, Stopped
 from gonogo.engine.people import people_now
 from gonogo.engine.permitting import ask_break_glass
@@ -146,6 +147,14 @@ class Door:
         """Whether a complete waiver carries the gate at which a run stands: then driving it on lifts its halt."""
         opened = self.load(run)
         return complete_waiver(opened.plan, opened.state, self.world.clock.now()) is not None
+
+    def ask_by_hand(self, run: RunId, step: str, actor: Actor) -> str:
+        """Open the round of a manual record of a step; gives its name."""
+        return ask_by_hand(self.world, self._open(run).plan, run, step, actor)
+
+    def file_by_hand(self, run: RunId, name: str, attached: dict[str, bytes], actor: Actor) -> None:
+        """Seal the manual log after round `name` was answered."""
+        file_by_hand(self.world, self._open(run).plan, run, name, attached, actor)
 
     def ask_own(self, run: RunId, word: OwnWord, actor: Actor) -> str:
         """Open a round for a statement of one's own (an objection, a sign-off, an acceptance); gives its name."""

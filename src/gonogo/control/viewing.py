@@ -11,6 +11,7 @@ from gonogo.control.opening import Opened
 from gonogo.control.parity_open import OpenParity, open_parity
 from gonogo.control.workflow_files import edited_files
 from gonogo.engine.bench import World
+from gonogo.engine.by_hand import POINT, records
 from gonogo.engine.settling import OUTCOME_UNKNOWN
 from gonogo.engine.writing import views_of
 from gonogo.errors import GonogoError, Tampered
@@ -102,6 +103,7 @@ class RunView:
     guardrails: tuple[str, ...]
     gates: tuple[GateView, ...]
     evidence: tuple[FileView, ...]
+    manual: tuple[str, ...]
     running: tuple[Busy, ...]
     waited_s: int
     rules: tuple[str, ...]
@@ -143,6 +145,7 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         mission=plan.mission,
         guardrails=plan.guardrails,
         gates=tuple(_gates(opened)),
+        manual=tuple(f"{asked.task.rpartition('#')[0]} by {answer.person}" for asked, answer in records(state)),
         evidence=tuple(FileView(item.name, item.digest, item.status, item.stage) for item in state.evidence.values()),
         running=running,
         waited_s=int(waited_in_all(people.values(), now).total_seconds()),
@@ -229,7 +232,11 @@ def _stages(opened: Opened) -> tuple[StageView, ...]:
 
 
 def _is_waiting(opened: Opened, asked: Round) -> bool:
-    return asked.status == "open" and asked.point not in {"resume", "dissent"} and not standing(opened.plan, asked).met
+    return (
+        asked.status == "open"
+        and asked.point not in {"resume", "dissent", POINT}
+        and not standing(opened.plan, asked).met
+    )
 
 
 def _waiting(opened: Opened, asked: Round, awaiting: Awaited | None, now: datetime) -> Waiting:
@@ -299,6 +306,7 @@ def as_json(seen: RunView) -> dict[str, Json]:
         "mission": seen.mission,
         "guardrails": list(seen.guardrails),
         "edited": list(seen.edited),
+        "manual": list(seen.manual),
         "parity": [item.as_json() for item in seen.parity],
         "waited_for_people_s": seen.waited_s,
         "rules": list(seen.rules),

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.signers import Ring
-from gonogo.measure.header import Header, Producer, RawFile, Release, with_header
+from gonogo.measure.header import Header, Mode, Producer, RawFile, Release, with_header
 from gonogo.measure.providers import Providers
 from gonogo.plan.model import Execute, Plan, Stage, Task, stage_of
 from gonogo.plan.project import Environment
@@ -152,7 +152,9 @@ class Bench:
         """Names and digests of current evidence, for `inputs` of a header."""
         return tuple(RawFile(name, self.state.evidence[name].digest) for name in names if name in self.state.evidence)
 
-    def json(self, name: str, body: Mapping[str, Tree], *, inputs: tuple[RawFile, ...] = ()) -> Produced:
+    def json(
+        self, name: str, body: Mapping[str, Tree], *, inputs: tuple[RawFile, ...] = (), mode: Mode = "normal"
+    ) -> Produced:
         """A JSON evidence file with its header (III.1)."""
         release = self.plan.release
         header = Header(
@@ -164,6 +166,7 @@ class Bench:
             generated_at=self.now,
             producer=Producer("engine", str(self.actor), self.plan.role),
             inputs=inputs,
+            mode=mode,
             environment=self.plan.environment,
             protocol_number=self.plan.number or None,
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from gonogo.engine.bench import Bench, Looked, Produced
+from gonogo.engine.by_hand import manual_files
 from gonogo.engine.measuring_alerts import open_incidents
 from gonogo.engine.measuring_baseline import alerts_of, readings
 from gonogo.engine.measuring_rollout import deployment
@@ -210,6 +211,7 @@ def report(bench: Bench) -> Looked:
         files += list(deployment(bench).files)
     text = release_report(bench.plan, bench.state, bench.run, bench.now)
     files.append(bench.text("RUN-REPORT.md", text))
+    files += manual_files(bench)
     return Looked(ok=True, files=tuple(files))
 
 

@@ -97,10 +97,21 @@ SUBFOLDERS: Mapping[str, frozenset[str]] = {
 """Where a document asks for runs, scan reports and sign-offs in folders of their own, beside the others (EVS-07)."""
 
 
+MANUAL_LOG = "manual-validation-log."
+MANUAL_FOLDERS: Mapping[str, tuple[str, ...]] = {
+    "pre-deployment": ("protocol-21",),
+    "production-deployment": ("protocol-11",),
+}
+"""Where the documents look for what people did by hand: further views of the same bytes (MAN-05, C2)."""
+
+
 def view_paths(protocol: str, name: str) -> tuple[str, ...]:
     """Where the views of an evidence file lie below `.artifacts/`: every place that a document names (C2, EVS-06)."""
     places = ("", *(f"{folder}/" for folder, names in SUBFOLDERS.items() if name in names))
-    return tuple(f"{folder}/{place}{name}" for folder in VIEW_FOLDERS.get(protocol, (protocol,)) for place in places)
+    folders = VIEW_FOLDERS.get(protocol, (protocol,))
+    if name.startswith(MANUAL_LOG):
+        folders = (*folders, *MANUAL_FOLDERS.get(protocol, ()))
+    return tuple(f"{folder}/{place}{name}" for folder in folders for place in places)
 
 
 def _placed(protocol: str, names: Mapping[str, Digest]) -> dict[str, Digest]:

@@ -165,7 +165,7 @@ class DecisionRule:
 DEFAULT_RULE: Final = DecisionRule(all_of=(RequiredRole(RELEASE_MANAGER),), not_author=False)
 """One release manager: for sign-off, resume, acceptance and rollback where the file says nothing else."""
 
-WITHOUT_RULE: Final = frozenset({"rollback", "resume", "acceptance", "signoff", "retention", "dissent"})
+WITHOUT_RULE: Final = frozenset({"rollback", "resume", "acceptance", "signoff", "retention", "dissent", "manual"})
 
 
 ATTEST: Final = "attest-"

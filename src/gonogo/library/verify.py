@@ -738,7 +738,7 @@ ANSWERED = {
 ALONE = {"all_of": [{"role": "release_manager"}], "any_of": [], "quorum": 1, "valid_for_s": 259200, "min_age_s": 0}
 ALONE.update(not_author=False, not_requester=True, distinct_people=True, unmapped_authors_block=True, allow_owner=False)
 ALONE.update(cli_at_least=0, min_assurance={})
-WITHOUT_RULE = ("rollback", "resume", "acceptance", "signoff", "retention", "dissent")
+WITHOUT_RULE = ("rollback", "resume", "acceptance", "signoff", "retention", "dissent", "manual")
 
 
 def rule_of(policy: Entry, point: str, kind: str) -> Entry:

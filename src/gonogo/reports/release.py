@@ -26,6 +26,7 @@ def release_report(plan: Plan, state: RunState, run: RunId, now: datetime) -> st
         section("Gates", table(("gate", "verdict", "judgement sha256"), _gates(plan, state)) or "None was judged."),
         section("Decisions", table(("decision", "person", "role", "answer", "at"), _decisions(state))),
         section("Waiting", _waiting(plan, state, now)),
+        section("Manual records", table(("step", "person", "role", "at"), _manual(state)) or "None: all was measured."),
         section("Rollout", _rollout(state)),
         section("Evidence", table(("file", "sha256", "step", "status"), _evidence(state))),
         section("Omissions", _omissions(plan)),
@@ -108,6 +109,14 @@ def _waiting(plan: Plan, state: RunState, now: datetime) -> str:
     total = words_of(waited_in_all(found, now))
     shown = table(("request", "answered by", "asked at", "complete at", "waited"), rows)
     return f"The run waited {total} for people in all.\n\n{shown}"
+
+
+def _manual(state: RunState) -> Iterable[Sequence[str]]:
+    """What people stated by hand; it is never listed as measured (MAN-06)."""
+    for asked in state.rounds.values():
+        if asked.point == "manual":
+            for answer in asked.answers:
+                yield asked.task.rpartition("#")[0], answer.person, answer.role, time_text(answer.at)
 
 
 def _rollout(state: RunState) -> str:

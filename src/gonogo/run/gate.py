@@ -129,6 +129,8 @@ def _usable(
         return Verdict.INCONCLUSIVE, f"{name} has not been sealed in this attempt", None
     if file.status == "claimed":
         return Verdict.INCONCLUSIVE, f"{name} is only a claim; a claim satisfies nothing", None
+    if file.status == "manual":
+        return Verdict.INCONCLUSIVE, f"{name} is a manual record; a measured clause needs a measurement", None
     if digest_of(file.data) != file.digest:
         return Verdict.ERROR, f"{name} is not the file that was sealed", None
     if not file.data.strip():
@@ -139,6 +141,8 @@ def _usable(
         body = read_object(file.data, name=name, limit=16 << 20)
     except BadInput as error:
         return Verdict.ERROR, f"{name} cannot be read: {error.what}", None
+    if body.get("mode") == "manual":
+        return Verdict.INCONCLUSIVE, f"{name} is a manual record; a measured clause needs a measurement", body
     fault = _foreign(body, subject) or "; ".join((*wrong_kinds(name, body), *disagreements(name, body)))
     if fault:
         return Verdict.ERROR, f"{name}: {fault}", body
