@@ -134,6 +134,23 @@ def test_a_waived_gate_lets_the_run_go_on_and_is_called_waived_everywhere(projec
     assert waivers[0]["judgement_sha256"] == state.judgements[GATE].digest
 
 
+@pytest.mark.req("REV-02", "F8")
+def test_the_review_lists_the_accepted_risk_and_who_owes_what_until_when(project: Project, run: RunId) -> None:
+    name = grant(project, run)
+    project.go_until(run, "readiness")
+    asked = next(item for item in project.door().requests(run) if item.point == "readiness")
+    says = {"decision": "go", "reason": "fine", "risks_accepted": [{"id": "R-7", "text": "peak load is not tried", "owner": "rm1"}]}
+    project.sign(run, asked, "rm1", **says)
+    assert project.go_on(run) == Over("ready")
+    body = project.evidence(run, "readiness-approval.json")
+    risks = [(row["id"], row["state"], row["accepted_by"]) for row in body["risks"]]
+    assert risks == [("R-7", "accepted", "rm1"), (name, "accepted", "po1, sre1")]
+    assert body["risks"][1]["mitigation"] == "the port is closed"
+    items = [(row["text"], row["owner"], row["due"], row["state"]) for row in body["action_items"]]
+    assert items == [(f"T-1: put gate {GATE} right", "sec1", "2030-01-01T00:00:00Z", "open")]
+    assert body["readiness_approval"]["status"] == "approved"
+
+
 @pytest.mark.req("WVR-01")
 def test_the_package_of_a_waived_run_verifies_and_shows_the_waiver(project: Project, run: RunId) -> None:
     grant(project, run)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 
 from gonogo.engine.bench import Bench, Looked, Produced
+from gonogo.engine.review_items import action_items, risks
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import time_of
 from gonogo.evidence.sayings import ApprovalSaying
@@ -14,6 +16,8 @@ from gonogo.measure.approvals_record import LaunchSeen, ReviewSeen, SignedDecisi
 from gonogo.run.asking import release_facts, standing
 from gonogo.run.state import Round
 from gonogo.terms import Digest
+
+MOST_HOURS = 48
 
 
 def signed_file(bench: Bench, name: str, body: Mapping[str, Tree]) -> Produced:
@@ -89,6 +93,8 @@ def readiness_approval(bench: Bench) -> Looked:
         required_roles(bench, "readiness"),
         asked.at,
         signed_decisions(bench, asked),
+        risks(bench, asked),
+        action_items(bench, asked),
     )
     body = review_body(seen, bench.now)
     ok = standing(bench.plan, asked).met
@@ -96,7 +102,16 @@ def readiness_approval(bench: Bench) -> Looked:
         ok=ok,
         files=(signed_file(bench, "readiness-approval.json", body),),
         detail="" if ok else "readiness is not approved",
+        warnings=_late(body),
     )
+
+
+def _late(body: Mapping[str, Tree]) -> tuple[str, ...]:
+    """The target for the latency of the review; missing it is told and stops nothing (REV-05, C56)."""
+    about = body.get("readiness_approval")
+    hours = about.get("latency_hours") if isinstance(about, Mapping) else None
+    over = isinstance(hours, int | Decimal) and hours > MOST_HOURS
+    return (f"the review took {hours:.1f} h, the target is {MOST_HOURS} h",) if over else ()
 
 
 def production_approval(bench: Bench) -> Looked:
