@@ -107,9 +107,18 @@ CASES: dict[str, tuple[Damage, tuple[str, ...], int]] = {
     "watched-as-json": (nothing, ("status", "--watch", "--json"), 64),
     "unknown-schema": (nothing, ("schema", "moon"), 2),
     "unknown-shell": (nothing, ("completion", "tcsh"), 64),
+    "unknown-script": (nothing, ("script", "validate_gate_99_intake"), 64),
+    "apply-to-nowhere": (nothing, ("apply", "moon.md"), 2),
+    "handoff-without-a-run": (nothing, ("handoff",), 2),
+    "bundle-missing": (nothing, ("receive", "ROOT/nix.zip"), 2),
+    "report-of-nothing": (nothing, ("ci", "report"), 64),
+    "scripts-outside": (removed("gonogo.yaml"), ("scripts",), 2),
+    "trial-outside": (removed("gonogo.yaml"), ("check-scripts",), 2),
     "no-release-to-run": (removed("releases/v2/release-manifest.json"), RUN, 2),
 }
-IN_PROJECT = frozenset({"plan", "run", "status", "approve"})
+IN_PROJECT = frozenset(
+    {"plan", "run", "status", "approve", "apply", "handoff", "receive", "ci", "scripts", "check-scripts"}
+)
 
 
 def call(root: Path, arguments: tuple[str, ...], *more: str) -> Said:
