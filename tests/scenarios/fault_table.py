@@ -144,7 +144,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("a runbook is 100 days old", OPS, old("docs/runbook.md", 100), SUPPORT, "docs/runbook.md"),
     Fault("a runbook is missing", OPS, no("docs/runbook.md"), SUPPORT, "docs/runbook.md"),
     Fault("nobody is the backup of whoever is on call", FRESH, configured(", backup: rm1}", "}"), SUPPORT, "backup"),
-    Fault("stored evidence is changed on disk", SEAL, nothing, PACKAGE, "", how=stored_evidence_changed),
+    Fault("stored evidence is changed on disk", SEAL, stored_evidence_changed, PACKAGE, "does not hash to its own name any more"),
     Fault("one person signs where two have to", DECIDE, nothing, SIGNATURE, "waiting at `readiness`", how=short_quorum),
     Fault("somebody edits what people read before they sign", DECIDE, nothing, SIGNATURE, "", how=edited_view),
     Fault("the release manager says no", DECIDE, nothing, REVIEW, "", how=withheld("readiness", "rm1")),

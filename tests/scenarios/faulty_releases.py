@@ -572,11 +572,11 @@ def edited_view(trial: Trial) -> str:
     return refused(lambda: trial.project.sign(trial.run, asked, "rm1"))
 
 
-def stored_evidence_changed(trial: Trial) -> str:
+def stored_evidence_changed(trial: Trial) -> None:
     """Somebody changes stored evidence on disk."""
     assert trial.run is not None
     door = trial.project.door()
     path = door.world.vault.path(door.load(trial.run).state.evidence["rehearsal-report.json"].digest)
     path.chmod(0o644)
+    assert b"success" in path.read_bytes()
     path.write_bytes(path.read_bytes().replace(b"success", b"SUCCESS"))
-    return refused(lambda: trial.project.go_on(trial.run))
