@@ -39,8 +39,6 @@ from gonogo.plan.project import CommandBinding, Environment, Project
 from gonogo.ports import CommandSpec
 from gonogo.terms import Digest, Secret, Severity, digest_of
 
-SHOWN_DIGITS = 12
-
 
 @dataclass(frozen=True, slots=True)
 class SidesAsked:

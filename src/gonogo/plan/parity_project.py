@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from gonogo.findings import Origin
@@ -85,4 +85,3 @@ class RuleSet:
     accepted: tuple[AcceptedDrift, ...] = ()
     version: int = 0
     name: str = ""
-    sources: tuple[str, ...] = field(default=())
