@@ -19,6 +19,7 @@ from gonogo.ports import EffectKey, Ended
 from gonogo.run.events import Announced, TaskIntended, recorded
 from gonogo.run.machine import Parked
 from gonogo.terms import Engine, RunId
+from tests.one_step import look, one_check
 from tests.projects import SCRIPTS, Project, small_project
 from tests.worlds_http import place
 
@@ -316,12 +317,10 @@ def bench_of(door: Door, run: RunId, task: str) -> Bench:
 
 def stops_at_the_scans(project: Project, *words: str) -> None:
     """The run halts at the security step with all words, and its gate has not passed."""
-    run = project.begin(PRE)
-    project.go_on(run)
-    said = project.view(run).halt
+    seen = look(one_check(project, "security"))
     for word in words:
-        assert word in said, said
-    assert project.state(run).outcome == ""
+        assert word in seen.said, seen.said
+    assert seen.outcome == ""
 
 
 @pytest.mark.req("SEC-01", "SC-01")
@@ -349,10 +348,10 @@ def test_a_scan_that_owes_something_stops_the_run_and_says_what(
 
 @pytest.mark.req("SC-04")
 def test_a_scanner_that_ends_with_an_error_status_because_it_found_something_is_judged_by_its_report(
-    rich: tuple[Project, RunId], project: Project
+    project: Project,
 ) -> None:
     project.write("scripts/scan.sh", LEAKY_SCAN + "exit 1\n", mode=0o755)
-    run = project.release(PRE)
+    run = look(one_check(project, "security")).run
     assert project.state(run).outcome == "ready", project.view(run).halt
     assert project.evidence(run, "security-compliance-report.json")["security_scan"]["blocking_findings"] == 0
 
@@ -361,7 +360,7 @@ def test_a_scanner_that_ends_with_an_error_status_because_it_found_something_is_
 def test_a_report_that_a_tool_only_prints_is_taken_from_its_output(project: Project) -> None:
     project.edit("gonogo.yaml", "report: bandit.json", "report: stdout")
     project.write("scripts/scan.sh", SCRIPTS["scan.sh"] + 'cat "$GONOGO_OUT/bandit.json"\n', mode=0o755)
-    run = project.release(PRE)
+    run = look(one_check(project, "security")).run
     assert project.state(run).outcome == "ready", project.view(run).halt
     assert project.evidence(run, "security-compliance-report.json")["scans"][0]["scanned"] == 1
 
