@@ -12,9 +12,7 @@ from authenticator import Device, maker
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gonogo.control.cleaning import OVERRIDES
 from gonogo.evidence.passkeys import Spoken, beginning
-from gonogo.evidence.retention import read_override
 from gonogo.evidence.signers import allowed_signers
 from gonogo.evidence.sshsig import signed_data
 from gonogo.terms import RunId
@@ -120,6 +118,29 @@ def test_statements_signed_by_stock_ssh_keygen_are_recorded_like_those_signed_he
     assert verified.code in {0, 3}, verified.out
 
 
+@pytest.mark.req("REV-02", "C34")
+def test_risks_and_action_items_of_a_review_are_what_people_signed(project: Project, keys: dict[str, Path]) -> None:
+    run = project.begin("pre-deployment")
+    project.go_until(run, "readiness")
+    asked = ("approve", run, "readiness", "-C", project.root, "--yes", "--key")
+    said = gonogo(*asked, keys["rm1"], "--risk", "R-1=the cache is cold", "--action", "sre1=2026-12-01=warm the cache")
+    assert said.code == 0, said.err
+    assert gonogo(*asked, keys["po1"], "--risk", "no id").code == 64
+    assert gonogo(*asked, keys["po1"]).code == 0
+    project.go_on(run)
+    body = project.evidence(run, "readiness-approval.json")
+    assert [(item["id"], item["text"], item["state"], item["accepted_by"]) for item in body["risks"]] == [  # type: ignore[union-attr,index,call-overload]
+        ("R-1", "the cache is cold", "accepted", "rm1")
+    ]
+    assert body["action_items"] == [
+        {"text": "warm the cache", "owner": "sre1", "due": "2026-12-01T00:00:00Z", "state": "open"}
+    ]
+    assert body["readiness_approval"]["status"] == "approved"  # type: ignore[index,call-overload]
+    told = (project.root / ".gonogo/announcements.jsonl").read_text()
+    assert "[APPROVAL REQUEST]" in told
+    assert "a typed yes or no is only a comment" in told
+
+
 @pytest.mark.slow
 @pytest.mark.req("FRZ-04", "REV-03")
 def test_an_acknowledgement_and_an_attestation_can_be_signed_elsewhere_too(project: Project, keys: dict[str, Path]) -> None:
@@ -153,27 +174,9 @@ def test_changed_bytes_a_foreign_key_and_missing_words_are_refused(project: Proj
     assert "is not there" in gonogo("hand-in", run, body["round"], file.with_name("none.json"), "-C", project.root).err
     asked = ("prepare", run, "audit_recommendation", "--key", keys["qe1"], "--output", file, "-C", project.root)
     assert "add: --say decision=... --say reason=..." in gonogo(*asked).err
-    assert "it says: conditions, decision, reason, risks_accepted" in gonogo(*asked, "--say", "verdict=go").err
+    assert "it says: action_items, conditions, decision, reason, risks_accepted" in gonogo(*asked, "--say", "verdict=go").err
     assert "asks for nothing at `production`" in gonogo(*asked[:2], "production", *asked[3:]).err
     assert recorded(project, run) == set()
-
-
-@pytest.mark.req("ARC-05", "REV-03")
-def test_files_are_kept_by_a_signed_statement(project: Project, keys: dict[str, Path]) -> None:
-    asked = ("keep", "a" * 64, "--until", "2031-01-01T00:00:00Z", "--reason", "a case in court", "-C", project.root, "--key")
-    said = gonogo(*asked, keys["rm1"])
-    assert said.code == 0, said.err
-    path = next((project.root / OVERRIDES).glob("*.json"))
-    door = project.door()
-    kept = read_override(path.read_bytes(), path.with_name(f"{path.name}.sig").read_bytes(), door.world.ring(), door.world.clock.now())
-    assert (kept.approver, kept.release, kept.reason) == ("rm1", False, "a case in court")
-    assert gonogo(*asked, keys["sre1"]).code == 2, "an sre_lead does not decide about retention"
-    assert gonogo(*asked[:3], "tomorrow", *asked[4:], keys["rm1"]).code == 64
-    stock = path.with_name("stock.json")
-    stock.write_bytes(path.read_bytes())
-    argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", "gonogo/retention/v1", "-f", keys["rm1"], stock]
-    subprocess.run(argv, check=True, capture_output=True)
-    assert gonogo("cleanup", "-C", project.root).code == 0
 
 
 @pytest.mark.req("REV-03", "APR-02")

@@ -81,6 +81,9 @@ class ApproveOptions:
     key: Path
     no_go: bool
     reason: str
+    risks: tuple[str, ...]
+    actions: tuple[str, ...]
+    conditions: tuple[str, ...]
     role: str
     comment: str
     yes: bool
@@ -94,6 +97,11 @@ class ApproveOptions:
 @key_option
 @click.option("--no-go", is_flag=True, help="Decide no-go; one no-go stops the run.")
 @click.option("--reason", default="", help="Why. Needed for a no-go.")
+@click.option("--risk", "risks", multiple=True, metavar="ID=TEXT", help="A risk that you accept, and own.")
+@click.option("--action", "actions", multiple=True, metavar="OWNER=DATE=TEXT", help="What somebody owes until a date.")
+@click.option(
+    "--condition", "conditions", multiple=True, help="A go with a condition counts when signed again without."
+)
 @role_option
 @comment_option
 @yes_option
@@ -109,7 +117,32 @@ def approve(options: ApproveOptions) -> int:
     decision = "no_go" if options.no_go else "go"
     asked = Question(options.folder, options.run, options.point, Kind.APPROVAL, options.yes, options.as_json)
     hand = Hand(options.key, options.role, options.comment)
-    return answer_round(asked, hand, {"decision": decision, "reason": options.reason or "all gates so far have passed"})
+    says: dict[str, Tree] = {"decision": decision, "reason": options.reason or "all gates so far have passed"}
+    return answer_round(asked, hand, says | _besides(options))
+
+
+def _besides(options: ApproveOptions) -> dict[str, Tree]:
+    """Risks, action items and conditions, where there are any (REV-02)."""
+    owner = options.role or "the signer"
+    risks = [_named(text, "risk", ("id", "text")) | {"owner": owner} for text in options.risks]
+    actions = [_named(text, "action", ("owner", "due", "text")) for text in options.actions]
+    for item in actions:
+        item["due"] = f"{item['due']}T00:00:00Z" if len(item["due"]) == len("2026-01-31") else item["due"]
+    found: dict[str, Tree] = {}
+    if risks:
+        found["risks_accepted"] = [*risks]
+    if actions:
+        found["action_items"] = [*actions]
+    if options.conditions:
+        found["conditions"] = [*options.conditions]
+    return found
+
+
+def _named(text: str, option: str, names: tuple[str, ...]) -> dict[str, str]:
+    parts = text.split("=", len(names) - 1)
+    if len(parts) != len(names) or not all(parts):
+        raise WrongUsage(f"`{text}` is no {option}", next_step=f"write --{option} {'='.join(names).upper()}")
+    return dict(zip(names, parts, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,6 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "consent": ("gonogo.cli.stating", "Accept by signature what is weaker than it should be."),
     "prepare": ("gonogo.cli.stating", "Write the bytes of any statement, to be signed elsewhere."),
     "hand-in": ("gonogo.cli.stating", "Record a statement that was signed elsewhere."),
-    "keep": ("gonogo.cli.keeping", "Keep files longer than their time, by signature."),
     "keys": ("gonogo.cli.keys", "Make, list, enrol and revoke the keys of people."),
     "limits": ("gonogo.cli.governing", "Show or export the limits that gates judge with, and who set them."),
     "trust": ("gonogo.cli.trust", "Build and check the files by which others verify."),

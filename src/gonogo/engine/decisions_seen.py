@@ -12,7 +12,14 @@ from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import time_of
 from gonogo.evidence.sayings import ApprovalSaying
 from gonogo.evidence.statements import read_statement
-from gonogo.measure.approvals_record import LaunchSeen, ReviewSeen, SignedDecision, Subject, launch_body, review_body
+from gonogo.measure.approvals_record import (
+    LaunchSeen,
+    ReviewSeen,
+    SignedDecision,
+    Subject,
+    launch_body,
+    review_body,
+)
 from gonogo.run.asking import release_facts, standing
 from gonogo.run.state import Round
 from gonogo.terms import Digest

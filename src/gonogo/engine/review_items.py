@@ -50,6 +50,8 @@ def action_items(bench: Bench, asked: Round) -> tuple[ActionItem, ...]:
         for person, saying in _said(bench, asked)
         for text in saying.conditions
     ]
+    for _, saying in _said(bench, asked):
+        found += [ActionItem(item.text, item.owner, item.due, OPEN) for item in saying.action_items]
     for row in _granted(bench):
         follow = row.get("follow_up")
         about = follow if isinstance(follow, Mapping) else {}

@@ -30,6 +30,15 @@ class Risk:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """Something that somebody owes until a date; it keeps nobody from approving."""
+
+    text: str
+    owner: str
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalSaying:
     """Go or no-go at a decision point. A go with open conditions does not count until they are met."""
 
@@ -37,6 +46,7 @@ class ApprovalSaying:
     reason: str
     conditions: tuple[str, ...]
     risks_accepted: tuple[Risk, ...]
+    action_items: tuple[Owed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +179,7 @@ ASKED: Final[Mapping[Kind, tuple[frozenset[str], frozenset[str]]]] = {
 """Fields of the request: those that have to be there, those that may be."""
 
 ANSWERED: Final[Mapping[Kind, tuple[frozenset[str], frozenset[str]]]] = {
-    Kind.APPROVAL: (names("decision reason"), names("conditions risks_accepted")),
+    Kind.APPROVAL: (names("decision reason"), names("conditions risks_accepted action_items")),
     Kind.WAIVER: (names("decision reason"), frozenset()),
     Kind.FREEZE_ACK: (frozenset(), names("exceptions")),
     Kind.ATTESTATION: (names("answer observed_at reason_no_automation"), names("attachments")),
@@ -236,6 +246,10 @@ def _approval(fields: Fields) -> ApprovalSaying:
         fields.text("reason"),
         fields.texts("conditions"),
         tuple(Risk(risk.text("id"), risk.text("text"), risk.text("owner")) for risk in risks),
+        tuple(
+            Owed(item.text("text"), item.text("owner"), item.moment("due"))
+            for item in fields.parts("action_items", names("text owner due"))
+        ),
     )
 
 

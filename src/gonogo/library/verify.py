@@ -726,7 +726,7 @@ def witnesses(note: bytes, vkeys: list[str]) -> list[str]:
 
 SIGNED = "statement_id request_sha256 signer comment client signed_at"
 ANSWERED = {
-    "approval": "decision reason conditions risks_accepted",
+    "approval": "decision reason conditions risks_accepted action_items",
     "waiver": "decision reason",
     "freeze-ack": "exceptions",
     "attestation": "answer observed_at reason_no_automation attachments",
