@@ -10,7 +10,8 @@ from gonogo.engine.decisions_seen import round_at, signed_file
 from gonogo.engine.handover import Handover, handover
 from gonogo.engine.measuring_readiness import locked
 from gonogo.engine.measuring_world import fingerprint, reach, serving
-from gonogo.engine.runs_seen import command_run, text, when
+from gonogo.engine.runs_seen import command_run, left_behind, text, when
+from gonogo.errors import BadInput
 from gonogo.evidence.canonical import read_object
 from gonogo.evidence.sayings import AttestationSaying
 from gonogo.evidence.statements import read_statement
@@ -21,14 +22,24 @@ from gonogo.measure.confirmations import (
     confirmations_body,
     confirmations_markdown,
 )
-from gonogo.measure.freeze import Acknowledgement, BranchLock, FreezeSeen, freeze_body, freeze_markdown, waiting_for
+from gonogo.measure.freeze import (
+    Acknowledgement,
+    BranchLock,
+    FreezeSeen,
+    QueuedChange,
+    freeze_body,
+    freeze_markdown,
+    waiting_for,
+)
 from gonogo.measure.header import RawFile
+from gonogo.measure.open_lists import read_queued
 from gonogo.measure.rollback import NamedCheck
 from gonogo.measure.staging_check import LogReview, StagingCheckSeen, rerun_reason, staging_check_body
 from gonogo.plan.windows import next_opening, said
 from gonogo.terms import Severity, digest_of
 
 STAGING_AGE = timedelta(hours=24)
+QUEUED_FILE = "queued-changes.json"
 
 
 def confirmations(bench: Bench) -> Looked:
@@ -152,15 +163,37 @@ def freeze(bench: Bench) -> Looked:
         stakeholders=bench.plan.ring.freeze_stakeholders,
         acknowledgements=acknowledged,
         branch_lock=_branch_lock(bench),
+        queued_changes=_queued(bench),
     )
     body = freeze_body(seen)
     missing = waiting_for(body)
+    conflicts = [change.id for change in seen.queued_changes if change.conflicts]
     files = (
         signed_file(bench, "change-freeze-confirmation.json", body),
         bench.text("change-freeze-confirmation.md", freeze_markdown(body)),
     )
     detail = f"the freeze is not acknowledged by {', '.join(missing)}" if missing else ""
-    return Looked(ok=not missing, files=files, detail=detail)
+    if conflicts:
+        detail = (
+            f"queued changes conflict with this release: {', '.join(conflicts)}"
+            "\n  next: take them out of the queue or let them in first, then lift the halt"
+        )
+    return Looked(ok=not missing and not conflicts, files=files, detail=detail)
+
+
+def _queued(bench: Bench) -> tuple[QueuedChange, ...]:
+    """What the bound command says is queued; BadInput where it left nothing that can be read (FRZ-03)."""
+    command = bench.plan.project.freeze.queue
+    if command is None:
+        return ()
+    left = left_behind(bench, command, QUEUED_FILE)
+    if left is None:
+        raise BadInput(
+            f"the command `{command}` left no {QUEUED_FILE}",
+            where=str(bench.plan.project.commands[command].origin),
+            next_step=f"let it write {QUEUED_FILE} into GONOGO_OUT; an empty list says that nothing is queued",
+        )
+    return read_queued(left.data, QUEUED_FILE)
 
 
 def _branch_lock(bench: Bench) -> BranchLock | None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from gonogo.evidence.canonical import read_object
 from gonogo.measure.connectivity import AlertSeen
 from gonogo.measure.figures import severity_of
+from gonogo.measure.freeze import QueuedChange
 from gonogo.measure.post_deployment import IncidentSeen
 from gonogo.measure.stored_fields import Fields
 
@@ -36,6 +37,11 @@ def read_incidents(data: bytes, name: str) -> tuple[IncidentSeen, ...]:
 def read_reached(data: bytes, name: str) -> Mapping[int, bool]:
     """`{"escalation": [{"level", "reachable"}]}` as answers by level; BadInput where it is anything else."""
     return {row.count("level"): row.flag("reachable") for row in _fields(data, name).rows("escalation")}
+
+
+def read_queued(data: bytes, name: str) -> tuple[QueuedChange, ...]:
+    """`{"changes": [{"id", "conflicts"}]}`; BadInput where it is anything else (FRZ-03)."""
+    return tuple(QueuedChange(row.text("id"), row.flag("conflicts")) for row in _fields(data, name).rows("changes"))
 
 
 def _fields(data: bytes, name: str) -> Fields:

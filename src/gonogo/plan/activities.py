@@ -179,6 +179,9 @@ def _freeze(project: Project) -> tuple[Draft, ...]:
         begin = (*begin, Draft("lock", "lock the branch", _run(project, project.freeze.lock, "production", "probe")))
     if project.freeze.probe:
         begin = (*begin, Draft("probe", "prove the lock", _run(project, project.freeze.probe, "production", "probe")))
+    if project.freeze.queue:
+        queue = _run(project, project.freeze.queue, "production", "probe")
+        begin = (*begin, Draft("queue", "ask which changes are queued", queue))
     return (
         *begin,
         Draft("acknowledge", "all stakeholders acknowledge the freeze", Decide("freeze", "freeze-ack")),
@@ -308,10 +311,14 @@ def rollback_drafts(project: Project) -> tuple[Draft, ...]:
     )
 
 
-def closing_drafts(environment: str) -> tuple[Draft, ...]:
-    """The acts at the end of a run, whatever its outcome."""
+def closing_drafts(project: Project, environment: str) -> tuple[Draft, ...]:
+    """The acts at the end of a run, whatever its outcome; a branch that was frozen is opened again (FRZ-02)."""
     package = "handoff" if environment == "staging" else "deployment"
+    opened: tuple[Draft, ...] = ()
+    if environment == "production" and project.freeze.unlock:
+        opened = (Draft("unlock", "open the branch", _run(project, project.freeze.unlock, "production", "probe")),)
     return (
+        *opened,
         Draft("report", "write the report of the run", Measure("report")),
         Draft("seal", "seal the evidence package", Seal(package)),
     )

@@ -303,7 +303,15 @@ def _freeze(section: Section) -> Freeze:
         section.text("branch", "main"),
         section.text("lock", "") or None,
         section.text("probe", "") or None,
+        section.text("unlock", "") or None,
+        section.text("queue", "") or None,
     )
+    if found.lock and not found.unlock:
+        section.notes.warn(
+            WRONG_VALUE,
+            "`freeze.lock` locks the branch and no `freeze.unlock` opens it again at the end of a run",
+            section.origin_of("lock"),
+        )
     section.finish()
     return found
 
@@ -358,6 +366,8 @@ def _used_commands(project: Project) -> Mapping[str, str]:
         "`operations.rota.command`": project.operations.rota,
         "`freeze.lock`": project.freeze.lock,
         "`freeze.probe`": project.freeze.probe,
+        "`freeze.unlock`": project.freeze.unlock,
+        "`freeze.queue`": project.freeze.queue,
     }
     used |= {command: f"`probes.{state}`" for state, command in project.probes.items()}
     used |= {told.command: "`announce.commands`" for told in project.announce.commands}

@@ -220,7 +220,9 @@ class Builder:
             rollback=self._side_stage("rollback", "Roll production back", rollback_drafts(self.project))
             if production
             else None,
-            closing=self._side_stage("closing", "Report and evidence", closing_drafts(self.sidecar.environment)),
+            closing=self._side_stage(
+                "closing", "Report and evidence", closing_drafts(self.project, self.sidecar.environment)
+            ),
             gates=gates,
             decisions=self._decisions(stages),
             ring=self.ring,

@@ -332,12 +332,17 @@ class Licences:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """The change freeze: its length, and the commands that lock the branch and prove it."""
+    """The change freeze: its length, and the commands that lock the branch, prove it, and open it again at the end.
+
+    `queue` is the command that lists the changes that wait (FRZ-03).
+    """
 
     length: Decimal
     branch: str
     lock: str | None
     probe: str | None
+    unlock: str | None
+    queue: str | None
 
 
 @dataclass(frozen=True, slots=True)
