@@ -16,6 +16,9 @@ from gonogo.errors import Refused, Tampered
 from gonogo.evidence.signers import EngineKey
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.verifying import TrustFiles, Verification, verify_package
+from gonogo.reports.messages import messages_for
+from gonogo.reports.reviewing import gates_passed
+from gonogo.run.events import recorded
 from gonogo.run.machine import Over, Parked
 from gonogo.terms import Person, RunId
 from tests.command_line import gonogo
@@ -258,7 +261,7 @@ def messages(released: Released) -> list[str]:
     return said[next(at for at, text in enumerate(said) if "PRODUCTION DEPLOYMENT for" in text) :]
 
 
-@pytest.mark.req("RDY-04", "SCO-04", "RCF-04", "FRZ-01", "PDV-06", "SOK-06", "REP-04", "PRG-01")
+@pytest.mark.req("RDY-04", "SCO-04", "RCF-04", "FRZ-01", "PDV-06", "SOK-06", "REP-04", "PRG-01", "COM-15")
 def test_each_phase_and_round_of_production_is_announced_in_its_order(good: Released) -> None:
     said = messages(good)
     wanted = (
@@ -336,3 +339,42 @@ def test_a_gate_of_production_judges_what_the_document_asks_for(good: Released, 
     assert told.code == 0, told.out + told.err
     passed = [line.strip() for line in told.out.splitlines() if line.strip().startswith("PASS")]
     assert [clause for clause in clauses if not any(clause in line for line in passed)] == []
+
+
+@pytest.mark.req("REV-01", "SCO-01", "APR-01")
+def test_a_review_shows_package_gates_risks_and_what_approvers_decide_about(good: Released, bad: Released) -> None:
+    here = ("-C", good.project.root)
+    told = gonogo("review", good.before, *here, "--json").json()
+    packages, gates, risks, left = told["packages"], told["gates"], told["risks"], told["open items"]
+    assert [line.split()[0] for line in packages] == ["PRE-DEPLOYMENT-PACKAGE.zip", "PROTOCOL-14-EVIDENCE.zip"]
+    assert len(gates) == 4
+    assert all(line.endswith(": pass") for line in gates)
+    assert (risks, left, told["objections"]) == ([], [], [])
+    scope = gonogo("review", good.run, "--scope", *here).out
+    assert "shop v2: releases/v2/app.txt sha256" in scope
+    assert "scripts/rollback_shop.sh" in scope
+    assert "rm1 (freeze)" in scope
+    production = gonogo("review", good.run, "--production", *here).out
+    assert "readiness checklist: deployment-readiness-checklist.json: completion 1" in production
+    assert "staging evidence: staging-validation-results.json: status pass" in production
+    assert "canary in production: 5 %, 50 %, 100 %" in production
+    assert "not stated" not in production
+    assert gonogo("review", good.run, "--scope", "--production", *here).code == 64
+    assert "Production Launch Gate: not judged" in gonogo("review", bad.run, "-C", bad.project.root).out
+
+
+@pytest.mark.req("APR-04")
+def test_people_are_asked_for_production_with_all_gates_passed_only_when_that_is_true(good: Released) -> None:
+    [asked] = [text for text in messages(good) if text.startswith("[APPROVAL REQUEST]") and "Approve production deployment?" in text]
+    assert asked.startswith("[APPROVAL REQUEST] shop v2: All gates so far passed. Approve production deployment?")
+    assert asked.endswith("a typed yes or no is only a comment. (yes/no)")
+    door = good.project.door()
+    opened = door.load(good.run)
+    request = next(recorded(entry) for entry in door.world.journal.entries(good.run) if entry.data.get("point") == "production" and entry.type == "approval.requested")
+    judged = opened.state.judgements
+    name = next(iter(opened.plan.gates))
+    for verdict in ("waived", "inconclusive", "fail", "error"):
+        state = replace(opened.state, judgements={**judged, name: replace(judged[name], verdict=verdict)})
+        assert not gates_passed(opened.plan, state)
+        assert all("gates so far passed" not in message.text for message in messages_for(opened.plan, state, request))
+    assert not gates_passed(opened.plan, replace(opened.state, judgements={})), "nothing judged is nothing passed"

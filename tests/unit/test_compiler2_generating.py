@@ -207,6 +207,17 @@ def test_the_generated_production_protocol_is_accepted() -> None:
     assert accepted(tuple(judged(protocol).values()))
 
 
+@pytest.mark.req("APR-06")
+def test_the_generated_protocol_asks_before_deployment_and_before_the_handoff_to_monitoring() -> None:
+    protocol, _, markdown = production()
+    texts = [prompt.text for prompt in protocol.prompts]
+    assert any("GO/NO-GO" in text and "production" in text for text in texts)
+    assert any("monitoring" in text for text in texts)
+    assert all(text in markdown for text in texts), "both stand in the document that people read"
+    without = replace(protocol, prompts=tuple(prompt for prompt in protocol.prompts if "monitoring" not in prompt.text))
+    assert not judged(without)["prompts"].ok
+
+
 def broken(item: str) -> Protocol:
     """The accepted protocol with one item of the checklist broken."""
     protocol, _, _ = production()

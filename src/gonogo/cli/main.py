@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "parity": ("gonogo.cli.paring", "Compare staging with production as they are now."),
     "run": ("gonogo.cli.running", "Open a run of a protocol for a release, and drive it."),
     "status": ("gonogo.cli.looking", "Show where runs are, whom they wait for, why they halted."),
+    "review": ("gonogo.cli.reviewing", "Show package, gates, risks and open items of a run in one view."),
     "window": ("gonogo.cli.windows", "Show when production may be touched, and whether it may now."),
     "break-glass": ("gonogo.cli.windows", "Ask that a run may begin in production outside its window."),
     "approve": ("gonogo.cli.deciding", "Sign a go or no-go, and record it."),

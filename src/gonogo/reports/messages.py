@@ -13,6 +13,7 @@ from typing import Final
 from gonogo.plan.announcing import marks_phase, rest_of
 from gonogo.plan.model import Plan, Stage, stage_of, task_of
 from gonogo.protocol.slots import filled, slots_in
+from gonogo.reports.reviewing import gates_passed
 from gonogo.reports.trouble import CRITICAL, WARNING, Message, Told, gate_failed, halted, noted, untold
 from gonogo.run import events as happened
 from gonogo.run.events import Recorded
@@ -37,7 +38,7 @@ def messages_for(plan: Plan, state: RunState, entry: Recorded, told: Told = unto
         case happened.TrafficMoved() if event.percent == _half(plan):
             return (_halfway(plan, state, event),)
         case happened.DecisionRequested():
-            return (_asked(plan, event),)
+            return (_asked(plan, state, event),)
         case _:
             return tuple(_course(plan, state, event, told))
 
@@ -169,8 +170,12 @@ def _confirmation(plan: Plan, state: RunState) -> Message:
     return Message(f"[{plan.voice.short} CONFIRMATION REQUIRED]", text, plan.stages[-1].phase)
 
 
-def _asked(plan: Plan, event: happened.DecisionRequested) -> Message:
-    asked = f"{task_of(plan, event.task).title}. A signature decides; a typed yes or no is only a comment. (yes/no)"
+def _asked(plan: Plan, state: RunState, event: happened.DecisionRequested) -> Message:
+    what = f"{task_of(plan, event.task).title}."
+    if event.point == "production":
+        passed = "All gates so far passed. " if gates_passed(plan, state) else ""
+        what = f"{plan.project.name} {plan.release.version}: {passed}Approve production deployment?"
+    asked = f"{what} A signature decides; a typed yes or no is only a comment. (yes/no)"
     rule = plan.decisions.get(event.point)
     return Message(
         "[APPROVAL REQUEST]", asked, stage_of(plan, event.task).phase, to=tuple(sorted(rule.roles)) if rule else ()
