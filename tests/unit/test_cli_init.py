@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 from command_line import Said, files_below, gonogo, same_as, steady
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -293,3 +294,28 @@ def test_the_page_of_commands_names_every_script_with_its_flags_and_exits() -> N
         assert set(re.findall(r"`--([a-z-]+)`", row)) == {flag.name for flag in script.flags}
         if dict(script.exits) != dict(STANDARD):
             assert all(f"{code} {words}" in row for code, words in script.exits.items())
+
+
+AUTOMATION = {
+    "PG1-09": (("validate_gate_10_intake.py", "check_staging_parity.py"), "protocol-14-intake.yml", ("completeness", "drift_severity", "drift_metric"), "14"),
+    "PG2-09": (("run_deployment_rehearsal.py", "validate_gate_10_rehearsal.py"), "protocol-14-rehearsal.yml", ("coverage", "deployment_success"), "14"),
+    "PG3-09": (("test_rollback_procedures.py", "validate_gate_10_security.py"), "protocol-14-security.yml", ("rto", "severity"), "14"),
+    "PG4-09": (("validate_gate_10_readiness.py", "collect_readiness_approvals.py"), "protocol-14-readiness.yml", ("manifest_completeness", "approval_coverage"), "14"),
+    "DG-05": (tuple(f"validate_gate_11_{gate}.py" for gate in ("readiness", "freeze", "launch", "reporting")), "production-deployment.yml", (), "11"),
+}
+
+
+@pytest.mark.req("PG1-09", "PG2-09", "PG3-09", "PG4-09", "DG1-05", "DG2-05", "DG3-05", "DG4-05")
+@pytest.mark.parametrize("gate", AUTOMATION)
+def test_each_gate_has_its_scripts_its_workflow_and_its_governed_limits(new: Path, gate: str) -> None:
+    init(new)
+    scripts, workflow, limits, number = AUTOMATION[gate]
+    for name in scripts:
+        text = (new / "scripts" / name).read_text("utf-8")
+        assert f'engine("{name.removesuffix(".py")}"' in text
+    lines = (new / ".github/workflows" / workflow).read_text("utf-8")
+    if number == "14":
+        assert "branches: [staging]" in lines
+        assert any(f"scripts/{name}" in lines.replace("gate_14", "gate_10") for name in scripts)
+    governed = yaml.safe_load((new / f"config/protocol_gates/{number}.yaml").read_text("utf-8"))
+    assert set(limits) <= set(governed["limits"])
