@@ -11,76 +11,16 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import click
 from click.shell_completion import CompletionItem
 
+from gonogo.cli.listing import COMMANDS, SECTIONS
 from gonogo.cli.saying import error_body, error_text, say_json, tell
 from gonogo.cli.version import version
 from gonogo.errors import Broken, GonogoError, WrongUsage
-
-COMMANDS: Mapping[str, tuple[str, str]] = {
-    "init": ("gonogo.cli.starting", "Write gonogo.yaml and the files around it."),
-    "check": ("gonogo.cli.checking", "Say everything that is missing or wrong, with file and line."),
-    "plan": ("gonogo.cli.planning", "Show every act that would be done, in order; change nothing."),
-    "parity": ("gonogo.cli.paring", "Compare staging with production as they are now."),
-    "run": ("gonogo.cli.running", "Open a run of a protocol for a release, and drive it."),
-    "status": ("gonogo.cli.looking", "Show where runs are, whom they wait for, why they halted."),
-    "review": ("gonogo.cli.reviewing", "Show package, gates, risks and open items of a run in one view."),
-    "window": ("gonogo.cli.windows", "Show when production may be touched, and whether it may now."),
-    "break-glass": ("gonogo.cli.windows", "Ask that a run may begin in production outside its window."),
-    "approve": ("gonogo.cli.deciding", "Sign a go or no-go, and record it."),
-    "acknowledge": ("gonogo.cli.deciding", "Acknowledge a change freeze, and record it."),
-    "attest": ("gonogo.cli.deciding", "State a fact that only a person can state, and record it."),
-    "halt": ("gonogo.cli.stopping", "Stop a run before its next act."),
-    "resume": ("gonogo.cli.stopping", "Drive a run on; lift its halt with a signature."),
-    "abort": ("gonogo.cli.stopping", "End a run; touched production is rolled back first."),
-    "explain": ("gonogo.cli.explaining", "Explain a code of a finding, or a gate of a run."),
-    "gate": ("gonogo.cli.gating", "Judge a gate of a run from its sealed evidence; change nothing."),
-    "evidence": ("gonogo.cli.evidence", "List the evidence of a run, or print a file of it."),
-    "metrics": ("gonogo.cli.metrics", "Show gates and intake over all runs: rates, failures, gaps."),
-    "report": ("gonogo.cli.reporting", "Print the report of a run."),
-    "verify": ("gonogo.cli.verifying", "Verify an evidence package offline, or a run of this project."),
-    "sums": ("gonogo.cli.summing", "List the files of a folder with their SHA-256."),
-    "cleanup": ("gonogo.cli.cleaning", "Show, and with --apply delete, what has outlived its time."),
-    "hold": ("gonogo.cli.holding", "Sign that files are kept longer, let go again, or erased."),
-    "retrieve": ("gonogo.cli.holding", "Get a file back out of the archive, verified first."),
-    "witness": ("gonogo.cli.witness", "Keep checkpoints of logs, or hand ours to somebody who does."),
-    "audit": ("gonogo.cli.auditing", "List all changes of a period, with evidence and gaps for an auditor."),
-    "manual": ("gonogo.cli.by_hand", "Answer the questions of a step by hand, signed; it is no measurement."),
-    "waive": ("gonogo.cli.waiving", "Ask for a waiver of a failed gate, or sign one."),
-    "dissent": ("gonogo.cli.waiving", "Put a signed objection on record; it stops nothing."),
-    "sign-off": ("gonogo.cli.stating", "Sign a run off: complete, as its owner, downstream, received."),
-    "consent": ("gonogo.cli.stating", "Accept by signature what is weaker than it should be."),
-    "prepare": ("gonogo.cli.stating", "Write the bytes of any statement, to be signed elsewhere."),
-    "hand-in": ("gonogo.cli.stating", "Record a statement that was signed elsewhere."),
-    "keys": ("gonogo.cli.keys", "Make, list, enrol and revoke the keys of people."),
-    "limits": ("gonogo.cli.governing", "Show or export the limits that gates judge with, and who set them."),
-    "trust": ("gonogo.cli.trust", "Build and check the files by which others verify."),
-    "lint": ("gonogo.cli.linting", "Say what is wrong in protocol documents; repair what can be repaired."),
-    "fmt": ("gonogo.cli.formatting", "Show or write the canonical layout of a document."),
-    "compile": ("gonogo.cli.locking", "Write the lock of a document, which runs are then held to."),
-    "diff": ("gonogo.cli.comparing", "Show what became stronger or weaker between two revisions."),
-    "prove": ("gonogo.cli.proving", "Prove that no way leads to production round a guard."),
-    "graph": ("gonogo.cli.graphing", "Draw a protocol, or a set and its artifacts."),
-    "generate": ("gonogo.cli.generating", "Turn a filled form into a protocol and its bindings."),
-    "analyze": ("gonogo.cli.layering", "Write the layer map of a document, also against its form."),
-    "accept": ("gonogo.cli.layering", "Judge a document by the acceptance checklist."),
-    "lsp": ("gonogo.cli.editing", "Serve editors over standard input and output."),
-    "script": ("gonogo.cli.scripting", "Carry out a script that a document names; its front end calls this."),
-    "scripts": ("gonogo.cli.registering", "List the scripts as they really are, with drift against the documents."),
-    "handoff": ("gonogo.cli.handing", "Compute the handoff of a run; sign it; go on with the next protocol."),
-    "receive": ("gonogo.cli.handing", "Verify a handed-over package and sign its receipt."),
-    "apply": ("gonogo.cli.applying", "Go on with the next protocol, as `@apply PATH` in a handoff says."),
-    "ci": ("gonogo.cli.pipelines", "Write CI workflows; report the gates of a run to a CI system."),
-    "check-scripts": ("gonogo.cli.trying", "Show at a fake target that a dry run of your scripts changes nothing."),
-    "schema": ("gonogo.cli.showing_schemas", "Print the JSON Schema of a file, or hold a file against it."),
-    "doctor": ("gonogo.cli.examining", "Say what this machine lacks for running protocols here."),
-    "demo": ("gonogo.cli.demonstrating", "Show a whole release, a bad one, and every refusal, on real parts."),
-    "completion": ("gonogo.cli.completing", "Print the shell completion script."),
-}
 
 EXIT_CODES = """\b
 exit codes:
@@ -130,8 +70,9 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Names with one line each, without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Names that begin so, without importing any, and the group's own options."""
