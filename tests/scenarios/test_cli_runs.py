@@ -200,7 +200,7 @@ def test_a_package_sealed_by_an_unlisted_engine_is_refused_with_advice(typed: Ty
 def test_a_run_of_the_project_is_verified_from_its_own_ledger(typed: Typed, ready: str) -> None:
     said = typed.say("verify", ready, "--json")
     assert said.code == 0
-    assert [check["name"] for check in said.json()["checks"]][:4] == ["log", "files", "plan", "views"]
+    assert [check["name"] for check in said.json()["checks"]][:5] == ["log", "files", "plan", "checkpoints", "views"]
 
 
 def test_a_stored_file_that_was_changed_refuses_the_run(typed: Typed, ready: str, tmp_path: Path) -> None:
