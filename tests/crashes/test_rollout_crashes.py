@@ -167,6 +167,7 @@ def test_an_engine_that_dies_alone_at_any_time_at_any_point_of_a_rollout_changes
                 agrees(stage, known)
 
 
+@pytest.mark.slow
 @pytest.mark.req("WFS-10", "ROL-06")
 def test_engines_killed_at_random_moments_change_nothing(launch: Launch) -> None:
     stage = launch.stage
@@ -271,7 +272,7 @@ def struck_at(launch: Launch, environment: str, when: str) -> Struck:
 
 
 @pytest.mark.req("EF-01", "WFS-10")
-@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize("environment", [pytest.param("staging", marks=pytest.mark.slow), "production"])
 def test_a_deploy_that_outlives_its_engine_is_waited_for_and_not_repeated(launch: Launch, environment: str) -> None:
     struck = struck_at(launch, environment, "before")
     struck.begin(engine=False)
@@ -309,7 +310,7 @@ def test_an_outcome_that_another_engine_has_recorded_is_not_recorded_twice(launc
 
 
 @pytest.mark.req("EF-02", "WFS-10")
-@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize("environment", [pytest.param("staging", marks=pytest.mark.slow), "production"])
 @pytest.mark.parametrize("engine", [True, False], ids=["engine-alive", "engine-killed"])
 def test_a_supervisor_killed_alone_leaves_one_effect_which_is_found_by_asking(
     launch: Launch, environment: str, engine: bool
@@ -365,7 +366,7 @@ def test_a_deploy_command_killed_in_staging_halts_and_is_repeated_by_nobody_but_
 
 
 @pytest.mark.req("ROL-06", "ERR-10")
-@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize("environment", [pytest.param("staging", marks=pytest.mark.slow), "production"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_deploy_killed_with_all_that_watched_it_is_found_or_halts_until_a_person_says_what_happened(
     launch: Launch, environment: str, when: str

@@ -108,13 +108,10 @@ def test_an_abort_between_the_approval_and_the_intent_deploys_nothing(launch: La
         INTENT_COMMITTED,
         COMMAND_RUNNING,
         RESULT_RECORDED,
-        MOVE_INTENDED,
         MOVED,
-        f"{MOVED}@2",
         f"{MOVED}@3",
-        JUDGED,
         PACKAGE_BUILT,
-        LEASES_FREED,
+        *(pytest.param(point, marks=pytest.mark.slow) for point in (MOVE_INTENDED, f"{MOVED}@2", JUDGED, LEASES_FREED)),
     ],
 )
 def test_an_abort_after_an_engine_died_at_any_stage_of_production_takes_production_back(
@@ -130,7 +127,9 @@ def test_an_abort_after_an_engine_died_at_any_stage_of_production_takes_producti
 
 
 @pytest.mark.req("ERR-10", "WFS-10")
-@pytest.mark.parametrize("crash", [INTENT_COMMITTED, COMMAND_RUNNING, MOVED, RESULT_RECORDED])
+@pytest.mark.parametrize(
+    "crash", [COMMAND_RUNNING, MOVED, *(pytest.param(point, marks=pytest.mark.slow) for point in (INTENT_COMMITTED, RESULT_RECORDED))]
+)
 def test_an_aborted_rehearsal_ends_and_gives_staging_back_wherever_its_engine_died(launch: Launch, crash: str) -> None:
     stage = launch.at("rehearsing")
     assert stage.drive(launch.rehearsal, crash)
@@ -238,8 +237,12 @@ def test_a_halt_while_the_deploy_command_runs_records_its_outcome_and_repeats_no
     assert project.executions("deploy") == done
 
 
+LATER = [pytest.param(point, marks=pytest.mark.slow) for point in (INTENT_COMMITTED, COMMAND_RUNNING, MOVE_INTENDED, RECORDED)]
+"""Points of the same kind as those that are tried every time."""
+
+
 @pytest.mark.req("ERR-10")
-@pytest.mark.parametrize("crash", [INTENT_COMMITTED, COMMAND_RUNNING, MOVE_INTENDED, MOVED, RECORDED, PACKAGE_BUILT])
+@pytest.mark.parametrize("crash", [MOVED, PACKAGE_BUILT, *LATER])
 def test_a_halt_after_an_engine_died_is_lifted_by_a_signature_and_the_run_ends_released(
     launch: Launch, crash: str
 ) -> None:

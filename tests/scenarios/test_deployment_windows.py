@@ -14,7 +14,7 @@ from gonogo.run.machine import AwaitPeople, Over, Perform, Record, WaitUntil, de
 from gonogo.run.state import RunState
 from gonogo.terms import Person, RunId
 from tests.command_line import gonogo
-from tests.projects import REQUESTER, Project, add_release, small_project
+from tests.projects import REQUESTER, Project, small_project
 from tests.worlds_http import place
 
 HOUR = timedelta(hours=1)
@@ -128,10 +128,14 @@ def test_the_glass_is_broken_by_listed_people_with_a_reason_and_their_statement_
     assert found.exit_code == VERIFIED, found
 
 
-@pytest.mark.req("ROL-01")
-def test_a_step_that_people_promote_is_held_until_they_sign_and_a_no_go_takes_production_back(project: Project) -> None:
+def manual_step(project: Project) -> None:
     project.edit("gonogo.yaml", "rollout: {steps: [5, 50, 100],", "rollout: {steps: [5, 50, 100], promotions: [auto, manual],")
     project.edit("config/release-approvers.yaml", "  resume:", "  promotion: {all_of: [sre_lead]}\n  resume:")
+
+
+@pytest.mark.req("ROL-01")
+def test_a_step_that_people_promote_is_held_until_they_sign(project: Project) -> None:
+    manual_step(project)
     percents = []
 
     def sign_when_asked(state: RunState, entry: Recorded) -> None:
@@ -149,9 +153,11 @@ def test_a_step_that_people_promote_is_held_until_they_sign_and_a_no_go_takes_pr
     assert project.state(run).rounds["promotion-1"].status == "used"
     assert b"beyond 50 % of the traffic" in project.door().world.vault.read(project.state(run).rounds["promotion-1"].request)
 
-    add_release(project.root, "v3")
-    project.release("pre-deployment", "v3")
-    percents.clear()
+@pytest.mark.slow
+@pytest.mark.req("ROL-01")
+def test_a_no_go_at_a_step_that_people_promote_takes_production_back(project: Project) -> None:
+    manual_step(project)
+    percents = []
 
     def refuse_when_asked(state: RunState, entry: Recorded) -> None:
         if isinstance(entry.event, TrafficMoved):
@@ -159,7 +165,7 @@ def test_a_step_that_people_promote_is_held_until_they_sign_and_a_no_go_takes_pr
         if isinstance(entry.event, DecisionRequested) and entry.event.point == "promotion":
             project.sign(run, state.rounds[entry.event.round], "sre1", decision="no_go", reason="the graphs frighten me")
 
-    run = project.begin("production-deployment", "v3")
+    run = project.begin("production-deployment")
     while isinstance(stopped := project.door().drive(run, patient=False, listener=refuse_when_asked), AwaitPeople):
         project.sign_all(run)
     assert isinstance(stopped, Over), project.view(run).halt
