@@ -14,12 +14,12 @@ from gonogo.control.cleaning import expired
 from gonogo.control.door import Door
 from gonogo.engine.checkpointing import signed_checkpoint
 from gonogo.errors import GonogoError, WrongUsage
-from gonogo.evidence.ledger import Entry, time_text
+from gonogo.evidence.ledger import Entry
 from gonogo.evidence.signers import Ring, with_engine
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.tlog_proof import write_proof
 from gonogo.evidence.verifying import VERIFIED, TrustFiles, verify_package
-from gonogo.reports.auditing import Change, Period, csv_of, population, population_gaps
+from gonogo.reports.auditing import Change, Period, cells_of, csv_of, population, population_gaps
 from gonogo.run.site import CLOSED, OPENED, SEALED
 from gonogo.terms import Digest, RunId
 
@@ -80,17 +80,7 @@ def export(door: Door, period: Period, now: datetime) -> Exported:
 def _rows(
     door: Door, site: tuple[Entry, ...], change: Change, gone: Mapping[Digest, int], now: datetime
 ) -> Iterator[dict[str, str]]:
-    fixed = {
-        "number": str(change.number),
-        "run": change.run,
-        "protocol": change.protocol,
-        "version": change.version,
-        "environment": change.environment,
-        "requested_by": change.requested_by,
-        "opened_at": time_text(change.opened_at),
-        "closed_at": change.closed_at,
-        "outcome": change.outcome or "open",
-    }
+    fixed = cells_of(change)
     sealed = [entry.data for entry in site if entry.type == SEALED and entry.data.get("run") == change.run]
     if not sealed:
         yield {**fixed, "package": "", "package_sha256": "", "verdict": "no package was sealed"}

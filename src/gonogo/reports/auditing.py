@@ -233,22 +233,26 @@ _COLUMNS: Final = (
 )
 
 
+def cells_of(change: Change) -> dict[str, str]:
+    """What every table says about a change, by column."""
+    return {
+        "number": str(change.number),
+        "run": change.run,
+        "protocol": change.protocol,
+        "version": change.version,
+        "environment": change.environment,
+        "requested_by": change.requested_by,
+        "opened_at": time_text(change.opened_at),
+        "closed_at": change.closed_at,
+        "outcome": change.outcome or "open",
+    }
+
+
 def rows_of(found: Audited) -> list[dict[str, str]]:
     """One row for each change of the population, and one for each point of those that were drawn."""
     rows = []
     for change in found.population:
-        fixed = {
-            "number": str(change.number),
-            "run": change.run,
-            "protocol": change.protocol,
-            "version": change.version,
-            "environment": change.environment,
-            "requested_by": change.requested_by,
-            "opened_at": time_text(change.opened_at),
-            "closed_at": change.closed_at,
-            "outcome": change.outcome or "open",
-            "sampled": "yes" if change.run in found.points else "no",
-        }
+        fixed = {**cells_of(change), "sampled": "yes" if change.run in found.points else "no"}
         blank = Point("", "", "", "")
         for point in found.points.get(change.run, (blank,)):
             status = "" if point is blank else "gap" if point.gap else "evidence"
