@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gonogo.evidence.verifying import VERIFIED, verify_package
+from gonogo.plan.windows import Period, Windows
 from gonogo.run.events import DecisionRequested, Recorded, TaskFinished, TrafficMoved
 from gonogo.run.machine import AwaitPeople, Over, Perform, Record, WaitUntil, decide
 from gonogo.run.state import RunState
@@ -97,6 +99,9 @@ def test_a_rollout_that_the_end_of_its_window_catches_is_taken_back_where_the_po
     caught = next_records(opened.plan, opened.state, ends)
     assert caught == "window_closed"
     assert next_records(opened.plan, opened.state, datetime.now(UTC)) == ""
+    later = Windows((Period("later", (now + 3 * HOUR).replace(tzinfo=None), HOUR),), (), "roll_back")
+    outside = replace(opened.plan, project=replace(opened.plan.project, windows=later))
+    assert next_records(outside, opened.state, datetime.now(UTC)) == "", "begun by broken glass: no end catches it"
 
 
 @pytest.mark.req("WIN-02")

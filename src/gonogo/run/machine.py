@@ -425,11 +425,14 @@ def _promotion(plan: Plan, state: RunState, task: Task, attempt: int, step: int,
 
 
 def _caught_by_its_end(plan: Plan, known: Rolling | None, now: datetime) -> str:
-    """Why a rollout under way is taken back because its window closed; empty where it is finished (WIN-02)."""
+    """Why a rollout under way is taken back because its window closed; empty where it is finished (WIN-02).
+
+    One that people let begin outside of every window, by breaking the glass, has no end that could catch it.
+    """
     windows = plan.project.windows
     if windows is None or windows.at_end != "roll_back" or known is None or not known.moves:
         return ""
-    why = denied_by(windows, now)
+    why = "" if denied_by(windows, known.began) else denied_by(windows, now)
     return f"the rollout was caught by the end of its window: {why}" if why else ""
 
 
