@@ -69,6 +69,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "lsp": ("gonogo.cli.editing", "Serve editors over standard input and output."),
         "apply": ("gonogo.cli.applying", "Go on with the next protocol, as `@apply PATH` in a handoff says."),
     },
+    "Agents": {
+        "agent": ("gonogo.cli.agents", "Let AI agents in by tokens, list them, take them back."),
+    },
     "Scripts and CI": {
         "script": ("gonogo.cli.scripting", "Carry out a script that a document names; its front end calls this."),
         "scripts": ("gonogo.cli.registering", "List the scripts as they really are, with drift against the documents."),

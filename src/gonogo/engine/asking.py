@@ -31,6 +31,7 @@ from gonogo.evidence.statements import (
 from gonogo.plan.model import Decide
 from gonogo.plan.revisions import read_revisions
 from gonogo.reports.showing import Asking, shown_text
+from gonogo.run.agents import owner_of, tokens_of
 from gonogo.run.events import DecisionRequested, PlanBound, RunHalted, TrustPinned, recorded
 from gonogo.terms import Digest, digest_of
 
@@ -63,6 +64,7 @@ def open_round(
     expires = (now + valid_for).replace(microsecond=0)
     meaning = meaning_of(bench, kind, point, str(asked.get("text", "")))
     authors = _authors(bench)
+    requester = str(bench.actor) if kind in OWN_WISH else _requester(bench)
     shown = shown_text(bench.plan, bench.state, Asking(bench.run, meaning, expires, authors)).encode("utf-8")
     challenge = secrets.token_hex(16)
     vault = bench.world.vault
@@ -76,7 +78,8 @@ def open_round(
         policy=_pinned(entries),
         params_sha256=bench.plan.sources["project"],
         checkpoint=_checkpoint(bench, entries),
-        requested_by=str(bench.actor) if kind in OWN_WISH else _requester(bench),
+        requested_by=requester,
+        requester_owner=_owner(bench, requester),
         meaning=meaning,
         shown_sha256=digest_of(shown),
         requested_at=now.replace(microsecond=0),
@@ -161,6 +164,11 @@ def _authors(bench: Bench) -> tuple[str, ...]:
 
 def _requester(bench: Bench) -> str:
     return bench.state.opened.requested_by if bench.state.opened else str(bench.actor)
+
+
+def _owner(bench: Bench, requester: str) -> str | None:
+    """The person who answers for the agent that asked: by default they cannot approve what it asks for (A16)."""
+    return owner_of(tokens_of(bench.world.journal.site()), requester) if requester.startswith("agent:") else None
 
 
 def meaning_of(bench: Bench, kind: Kind, point: str, stated: str = "") -> str:
