@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,6 +38,8 @@ from gonogo.ports import (
     Transaction,
     Whereabouts,
 )
+from gonogo.run.site import hold_note
+from gonogo.run.standing import Standing, Waiter
 from gonogo.terms import Actor, Digest, RunId, digest_of
 
 MORNING = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -70,9 +72,14 @@ class SimulatedClock:
 class _State:
     ledgers: dict[RunId, list[Entry]] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
+    lines: dict[tuple[str, RunId], Waiter] = field(default_factory=dict)
 
     def copy(self) -> _State:
-        return _State({run: list(entries) for run, entries in self.ledgers.items()}, dict(self.leases))
+        return _State({run: list(entries) for run, entries in self.ledgers.items()}, dict(self.leases), dict(self.lines))
+
+    def line(self, environment: str) -> list[Waiter]:
+        found = [waiter for waiter in self.lines.values() if waiter.environment == environment]
+        return sorted(found, key=lambda waiter: (-waiter.priority, waiter.since, waiter.run))
 
 
 class MemoryJournal:
@@ -80,6 +87,7 @@ class MemoryJournal:
 
     def __init__(self, before_commit: Callable[[], None] = lambda: None) -> None:
         self._state = _State()
+        self._standings: dict[RunId, Standing] = {}
         self._before_commit = before_commit
 
     def open_run(
@@ -126,17 +134,44 @@ class MemoryJournal:
         if self._state is not begun:
             raise Moved(f"somebody else wrote to run {run}", next_step="load the run again")
         self._state = trial
+        for act in transaction.acts:
+            act()
 
     def runs(self) -> tuple[RunId, ...]:
         return tuple(run for run in self._state.ledgers if run != SITE_LOG)
 
     def lease(self, environment: str) -> Lease:
-        return self._state.leases.get(environment, Lease(environment, 0, None, None))
+        lease = self._state.leases.get(environment, Lease(environment, 0, None, None))
+        return replace(lease, beat=self._ledger(lease.run)[-1].ts) if lease.run else lease
 
-    def hold(self, environment: str, reason: str | None) -> Lease:
-        before = self.lease(environment)
-        self._state.leases[environment] = Lease(environment, before.fence, before.run, reason)
+    def leases(self) -> tuple[Lease, ...]:
+        return tuple(self.lease(name) for name in sorted(self._state.leases))
+
+    def hold(self, environment: str, reason: str | None, *, actor: Actor, now: datetime) -> Lease:
+        self.note([Draft(*hold_note(environment, reason))], actor=actor, now=now)
+        before = self._state.leases.get(environment, Lease(environment, 0, None, None))
+        self._state.leases[environment] = replace(before, hold=reason)
         return self.lease(environment)
+
+    def wait(self, waiter: Waiter) -> None:
+        known = self._state.lines.get((waiter.environment, waiter.run))
+        placed = waiter if known is None else replace(known, priority=waiter.priority)
+        self._state.lines[waiter.environment, waiter.run] = placed
+
+    def leave(self, run: RunId) -> None:
+        self._state.lines = {key: waiter for key, waiter in self._state.lines.items() if waiter.run != run}
+
+    def waiting(self, environment: str) -> tuple[Waiter, ...]:
+        return tuple(self._state.line(environment))
+
+    def keep_standing(self, standing: Standing) -> None:
+        known = self._standings.get(standing.run)
+        if known is None or known.seq <= standing.seq:
+            self._standings[standing.run] = standing
+
+    def standings(self) -> tuple[Standing, ...]:
+        heads = {run: len(entries) - 1 for run, entries in self._state.ledgers.items()}
+        return tuple(self._standings[run] for run in self.runs() if run in self._standings and self._standings[run].seq == heads[run])
 
     def _ledger(self, run: RunId) -> list[Entry]:
         if run not in self._state.ledgers:
@@ -151,6 +186,7 @@ class _MemoryTransaction:
         self._actor = actor
         self._now = now
         self.ended = False
+        self.acts: list[Callable[[], None]] = []
 
     def append(self, draft: Draft) -> Entry:
         return self._add(self._run, draft)
@@ -167,21 +203,31 @@ class _MemoryTransaction:
         ledger.append(entry)
         return entry
 
-    def take_lease(self, environment: str) -> int:
+    def take_lease(self, environment: str, reason: str = "", *, past_hold: bool = False) -> int:
         self._demand_open()
         lease = self._state.leases.get(environment, Lease(environment, 0, None, None))
-        if lease.hold is not None:
+        if lease.hold is not None and not past_hold:
             raise Refused(f"the environment {environment} is stopped: {lease.hold}", next_step="lift the stop")
         if lease.run not in (None, self._run):
             raise Busy(f"the run {lease.run} holds the environment {environment}", next_step="wait until it has ended")
-        self._state.leases[environment] = Lease(environment, lease.fence + 1, self._run, None)
-        return lease.fence + 1
+        since = lease.since if lease.run == self._run else self._now
+        taken = replace(lease, fence=lease.fence + 1, run=self._run, owner=str(self._actor), reason=reason, since=since)
+        self._state.leases[environment] = taken
+        self._state.lines.pop((environment, self._run), None)
+        return taken.fence
 
-    def free_lease(self, environment: str) -> None:
+    def free_lease(self, environment: str) -> RunId | None:
         self._demand_open()
+        self._state.lines.pop((environment, self._run), None)
         lease = self._state.leases.get(environment)
-        if lease is not None and lease.run == self._run:
-            self._state.leases[environment] = Lease(environment, lease.fence, None, lease.hold)
+        if lease is None or lease.run != self._run:
+            return None
+        self._state.leases[environment] = Lease(environment, lease.fence, None, lease.hold)
+        return next((waiter.run for waiter in self._state.line(environment)), None)
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        self._demand_open()
+        self.acts.append(act)
 
     def _demand_open(self) -> None:
         if self.ended:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,7 @@ from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import Entry
 from gonogo.measure.baseline import FigureRead
 from gonogo.measure.connectivity import AlertSeen
+from gonogo.run.standing import Standing, Waiter
 from gonogo.terms import Actor, Digest, Json, RunId, Secret, digest_of
 
 
@@ -41,12 +42,21 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who may act on an environment. `run` is None where it is free; `hold` is an emergency stop with its reason."""
+    """Who may act on an environment. `run` is None where it is free; `hold` is an emergency stop with its reason.
+
+    It is held by a run, never by a process, and nothing frees it by time (engine section 5.4). What it tells beside
+    that is for people: `owner` is the actor of its last act, `reason` what for, `since` when this run took it first,
+    `beat` the time of this run's last event; empty where the environment is free.
+    """
 
     environment: str
     fence: int
     run: RunId | None
     hold: str | None
+    owner: str = field(default="", compare=False)
+    reason: str = field(default="", compare=False)
+    since: datetime | None = field(default=None, compare=False)
+    beat: datetime | None = field(default=None, compare=False)
 
 
 class Transaction(Protocol):
@@ -58,11 +68,21 @@ class Transaction(Protocol):
     def note(self, draft: Draft) -> Entry:
         """Add an entry to the log of this site, in this same transaction: both are committed, or neither."""
 
-    def take_lease(self, environment: str) -> int:
-        """Take or keep the environment for this run and raise its fence; Busy names the run that holds it."""
+    def take_lease(self, environment: str, reason: str = "", *, past_hold: bool = False) -> int:
+        """Take or keep the environment for this run and raise its fence; Busy names the run that holds it.
 
-    def free_lease(self, environment: str) -> None:
-        """Give the environment back; no effect where another run holds it."""
+        A run that was in line for it is so no longer. `reason` says for people what it is taken for. Refused where the
+        environment is on hold, but `past_hold` for the way back: a rollback under way is not stopped.
+        """
+
+    def free_lease(self, environment: str) -> RunId | None:
+        """Give the environment back, and its place in line; the run that is first in line now, to be woken.
+
+        No effect on the lease where another run holds it, and then there is nobody to wake.
+        """
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do something when this transaction is committed, and not at all where it is not; it must not raise."""
 
 
 SITE_LOG = RunId("@site")
@@ -77,6 +97,7 @@ class Journal(Protocol):
     """The only store of truth: a hash-chained ledger per run, one for the site, and the leases of environments.
 
     The site's log names every run of this journal, with numbers without gaps: the whole population of changes.
+    Who is told to look at a run again is another port, `engine/wakeups.py`: nothing of it is truth.
     """
 
     def open_run(
@@ -101,6 +122,34 @@ class Journal(Protocol):
 
     def lease(self, environment: str) -> Lease:
         """The lease of an environment, as it is now."""
+
+    def leases(self) -> tuple[Lease, ...]:
+        """The leases of all environments that were ever taken or stopped, by name."""
+
+    def hold(self, environment: str, reason: str | None, *, actor: Actor, now: datetime) -> Lease:
+        """Stop every run before its next effect on `environment` (a reason), or lift that stop (None).
+
+        The site's log says so in the same transaction. A stop survives everything but this call.
+        """
+
+    def wait(self, waiter: Waiter) -> None:
+        """Stand in line for an environment; who stands there already keeps its place and gets the new priority.
+
+        Not part of a transaction: whoever could not take a lease stands in line, then tries once more, so that a lease
+        that was freed in between wakes nobody in vain.
+        """
+
+    def leave(self, run: RunId) -> None:
+        """Leave every line."""
+
+    def waiting(self, environment: str) -> tuple[Waiter, ...]:
+        """Who stands in line for an environment, first first."""
+
+    def keep_standing(self, standing: Standing) -> None:
+        """Remember where a run stands; no effect where something newer is known. Losing it loses nothing."""
+
+    def standings(self) -> tuple[Standing, ...]:
+        """The remembered standings that hold still: of runs that have no event since, oldest run first."""
 
 
 @dataclass(frozen=True, slots=True)

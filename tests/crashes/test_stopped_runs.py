@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
@@ -308,11 +309,11 @@ def test_a_halted_run_keeps_production_until_it_has_ended(launch: Launch) -> Non
 def test_an_environment_that_is_stopped_for_everybody_is_not_touched_and_no_approval_is_lost(launch: Launch) -> None:
     stage = launch.at("approved")
     done = stage.project.executions()
-    stage.project.door().world.journal.hold("production", "the power is cut tonight")
+    stage.project.door().world.journal.hold("production", "the power is cut tonight", actor=Person("rm1"), now=datetime.now(UTC))
     with pytest.raises(Refused, match="the power is cut tonight"):
         stage.project.door().drive(launch.run, patient=False, listener=lambda state, entry: None)
     assert stage.project.executions() == done
-    stage.project.door().world.journal.hold("production", None)
+    stage.project.door().world.journal.hold("production", None, actor=Person("rm1"), now=datetime.now(UTC))
     assert not stage.drive(launch.run)
     assert stage.project.state(launch.run).outcome == "released"
     assert faults(stage, launch.run) == []

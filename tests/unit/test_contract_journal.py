@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.errors import BadInput, Broken, Busy, Refused
 from gonogo.evidence.ledger import ClockWentBack, check_chain
 from gonogo.ports import SITE_LOG, Draft, Lease, Moved, Transaction
+from gonogo.run.standing import Standing, Waiter
 from gonogo.terms import Agent, Engine, Person, RunId
 from worlds import MORNING, MemoryJournal
 
@@ -192,10 +194,11 @@ def test_giving_back_what_another_run_holds_changes_nothing(journal: AnyJournal)
 
 def test_an_emergency_stop_refuses_the_environment_with_its_reason_until_it_is_lifted(journal: AnyJournal) -> None:
     journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
-    assert journal.hold("production", "disk array fails").hold == "disk array fails"
+    assert journal.hold("production", "disk array fails", actor=Person("asha"), now=MORNING).hold == "disk array fails"
     with pytest.raises(Refused, match="disk array fails"), journal.write(RUN, 0, actor=ENGINE, now=MORNING) as writing:
         writing.take_lease("production")
-    journal.hold("production", None)
+    journal.hold("production", None, actor=Person("asha"), now=MORNING)
+    assert [entry.type for entry in journal.site()] == ["environment.stopped", "environment.released"]
     with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as writing:
         assert writing.take_lease("production") == 1
 
@@ -209,3 +212,77 @@ def test_a_transaction_is_of_no_use_after_its_block(journal: AnyJournal) -> None
         with pytest.raises(Broken, match="has ended"):
             act()
     assert len(journal.entries(RUN)) == 1
+
+
+@pytest.mark.req("EXE-05")
+def test_a_lease_says_who_holds_it_what_for_since_when_and_its_last_sign_of_life(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    for minute in (1, 2):
+        later = MORNING + timedelta(minutes=minute)
+        with journal.write(RUN, minute - 1, actor=ENGINE, now=later) as transaction:
+            transaction.take_lease("production", f"step/{minute}")
+            transaction.append(NEXT)
+    (lease,) = journal.leases()
+    assert (lease.owner, lease.reason) == ("engine:eu1", "step/2")
+    assert (lease.since, lease.beat) == (MORNING + timedelta(minutes=1), MORNING + timedelta(minutes=2))
+    with journal.write(RUN, 2, actor=ENGINE, now=MORNING + timedelta(minutes=3)) as transaction:
+        transaction.free_lease("production")
+    freed = journal.lease("production")
+    assert (freed.run, freed.owner, freed.reason, freed.since, freed.beat) == (None, "", "", None, None)
+
+
+@pytest.mark.req("EXE-05")
+def test_the_line_before_an_environment_goes_by_priority_then_by_patience(journal: AnyJournal) -> None:
+    runs = [RunId(f"run-{number}") for number in range(4)]
+    for run in runs:
+        journal.open_run(run, [OPENED], actor=ENGINE, now=MORNING)
+    with journal.write(runs[0], 0, actor=ENGINE, now=MORNING) as transaction:
+        transaction.take_lease("production")
+    for number, priority in ((3, 0), (1, 0), (2, 5)):
+        journal.wait(Waiter("production", runs[number], priority, MORNING + timedelta(seconds=number)))
+    assert [waiter.run for waiter in journal.waiting("production")] == [runs[2], runs[1], runs[3]]
+    journal.wait(Waiter("production", runs[3], 9, MORNING + timedelta(hours=1)))
+    assert journal.waiting("production")[0] == Waiter("production", runs[3], 9, MORNING + timedelta(seconds=3))
+    journal.leave(runs[3])
+    with journal.write(runs[0], 0, actor=ENGINE, now=MORNING) as transaction:
+        assert transaction.free_lease("production") == runs[2]
+    with journal.write(runs[2], 0, actor=ENGINE, now=MORNING) as transaction:
+        transaction.take_lease("production")
+    assert [waiter.run for waiter in journal.waiting("production")] == [runs[1]]
+    assert journal.waiting("staging") == ()
+
+
+def test_the_way_back_takes_a_stopped_environment(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    journal.hold("production", "disk array fails", actor=Person("asha"), now=MORNING)
+    with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
+        assert transaction.take_lease("production", "rollback", past_hold=True) == 1
+    assert journal.lease("production").hold == "disk array fails"
+
+
+def test_what_waits_for_a_commit_happens_after_it_or_never(journal: AnyJournal) -> None:
+    journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    heard: list[int] = []
+    with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
+        transaction.append(NEXT)
+        transaction.after_commit(lambda: heard.append(len(journal.entries(RUN))))
+    with pytest.raises(Broken), journal.write(RUN, 1, actor=ENGINE, now=MORNING) as transaction:
+        transaction.after_commit(lambda: heard.append(-1))
+        raise Broken("the engine dies here")
+    assert heard == [2]
+
+
+def test_a_standing_is_remembered_until_the_run_has_another_event(journal: AnyJournal) -> None:
+    for run in (RUN, OTHER):
+        journal.open_run(run, [OPENED], actor=ENGINE, now=MORNING)
+    stands = Standing(RUN, 0, "pre-deployment", "v2", "staging", "halted", "gonogo resume", MORNING, MORNING)
+    journal.keep_standing(stands)
+    journal.keep_standing(Standing(OTHER, 0, "pre-deployment", "v3", "staging", "open", "", MORNING))
+    assert journal.standings() == (stands, Standing(OTHER, 0, "pre-deployment", "v3", "staging", "open", "", MORNING))
+    with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
+        transaction.append(NEXT)
+    assert [known.run for known in journal.standings()] == [OTHER]
+    newer = replace(stands, seq=1, status="ready")
+    for known in (newer, stands):
+        journal.keep_standing(known)
+    assert journal.standings()[0] == newer

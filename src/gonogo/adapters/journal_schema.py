@@ -16,19 +16,31 @@ from gonogo.adapters.durable import disk_error, make_folder, sync_folder
 from gonogo.adapters.mounts import refuse_remote
 from gonogo.errors import Broken, Busy, GonogoError, Refused
 
-SCHEMA: Final = 1
-"""Version of the tables below; a file with a higher one was written by a newer gonogo."""
+SCHEMA: Final = 2
+"""Version of the tables below; a file with a higher one was written by a newer gonogo, one with a lower is upgraded."""
 
 APPLICATION: Final = 0x676F6E6F
 """`gono`: marks the file, so that a foreign database is never written to."""
 
-_TABLES: Final = (
-    "create table gonogo_head (run text primary key, seq integer not null, hash text not null)",
-    "create table gonogo_event (run text not null, seq integer not null, line blob not null, primary key (run, seq))",
-    "create table gonogo_lease (env text primary key, fence integer not null, run text, hold text)",
-    "create trigger gonogo_event_kept before delete on gonogo_event begin select raise(abort, 'events stay'); end",
-    "create trigger gonogo_event_fixed before update on gonogo_event begin select raise(abort, 'events stay'); end",
+STEPS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        "create table gonogo_head (run text primary key, seq integer not null, hash text not null)",
+        "create table gonogo_event (run text not null, seq integer not null, line blob not null,"
+        " primary key (run, seq))",
+        "create table gonogo_lease (env text primary key, fence integer not null, run text, hold text)",
+        "create trigger gonogo_event_kept before delete on gonogo_event begin select raise(abort, 'events stay'); end",
+        "create trigger gonogo_event_fixed before update on gonogo_event begin select raise(abort, 'events stay'); end",
+    ),
+    (
+        "alter table gonogo_lease add column owner text not null default ''",
+        "alter table gonogo_lease add column reason text not null default ''",
+        "alter table gonogo_lease add column since text",
+        "create table gonogo_wait (env text not null, run text not null, priority integer not null,"
+        " since text not null, primary key (env, run))",
+        "create table gonogo_standing (run text primary key, seq integer not null, line text not null)",
+    ),
 )
+"""What each version of the tables adds to the one before: a new journal takes all steps, an older one what it lacks."""
 
 _REASONS: Final[tuple[tuple[str, type[GonogoError], str, str], ...]] = (
     ("SQLITE_FULL", Broken, "the disk is full; nothing of this change was recorded", "free space, then try again"),
@@ -39,6 +51,10 @@ _REASONS: Final[tuple[tuple[str, type[GonogoError], str, str], ...]] = (
     ("SQLITE_CORRUPT", Broken, "the journal is damaged", "restore it from a backup; compare with an exported log"),
     ("SQLITE_IOERR", Broken, "the disk reports an error", "check the disk before anything else; delete nothing"),
 )
+
+
+class Outdated(Broken):
+    """The tables of the journal are those of an older gonogo; nothing is lost, and nobody changes them unasked."""
 
 
 def explained(error: sqlite3.Error, path: Path) -> GonogoError:
@@ -84,7 +100,7 @@ def create(path: Path, wait: float, before_commit: Callable[[], None]) -> None:
     """
     make_folder(path.parent)
     refuse_remote(path.parent)
-    with _alone(path.parent):
+    with alone(path.parent):
         if not path.exists():
             _make_file(path)
         opened = connect(path, wait)
@@ -96,14 +112,27 @@ def create(path: Path, wait: float, before_commit: Callable[[], None]) -> None:
             opened.close()
 
 
+def take_steps(opened: sqlite3.Connection, version: int) -> None:
+    """Bring tables of `version` (0: none) to those of now, inside a transaction that the caller commits."""
+    for statement in (each for step in STEPS[version:] for each in step):
+        opened.execute(statement)
+    opened.execute(f"pragma application_id = {APPLICATION}")
+    opened.execute(f"pragma user_version = {SCHEMA}")
+
+
 def _make_tables(opened: sqlite3.Connection, before_commit: Callable[[], None]) -> None:
+    with immediate(opened):
+        take_steps(opened, 0)
+        before_commit()
+
+
+@contextmanager
+def immediate(opened: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that has the write lock from its beginning; rolled back by any exception."""
+    # A transaction that reads first is none until it writes: the write lock is taken before anything is looked at.
     opened.execute("begin immediate")
     try:
-        for statement in _TABLES:
-            opened.execute(statement)
-        opened.execute(f"pragma application_id = {APPLICATION}")
-        opened.execute(f"pragma user_version = {SCHEMA}")
-        before_commit()
+        yield
         opened.execute("commit")
     except BaseException:
         if opened.in_transaction:
@@ -123,7 +152,8 @@ def _make_file(path: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
+    """While the block lasts, nobody else makes or changes the tables of a journal in `folder`."""
     # Switching to the write-ahead log answers "locked" at once, without waiting, when two processes do it together.
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -163,6 +193,12 @@ def _check_schema(opened: sqlite3.Connection, path: Path) -> None:
             f"a newer gonogo wrote this journal (tables {version}, this one knows {SCHEMA})",
             where=str(path),
             next_step="install the newer gonogo; an older one cannot go on with it",
+        )
+    if version < SCHEMA:
+        raise Outdated(
+            f"an older gonogo wrote this journal (tables {version}, this one works with {SCHEMA})",
+            where=str(path),
+            next_step="gonogo upgrade --dry-run tries it on a copy; gonogo upgrade does it and keeps a backup",
         )
 
 

@@ -16,17 +16,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from gonogo.adapters import journal_leases as leases
 from gonogo.adapters import journal_schema
 from gonogo.errors import BadInput, Broken, Busy, Refused, Tampered
-from gonogo.evidence.ledger import NOTHING_BEFORE, Entry, next_entry, read_entry
+from gonogo.evidence.ledger import NOTHING_BEFORE, Entry, actor_text, next_entry, read_entry, time_text
 from gonogo.ports import SITE_LOG, CrashPoint, Draft, Lease, Moved, Transaction
+from gonogo.run.site import hold_note
+from gonogo.run.standing import Standing, Waiter
 from gonogo.terms import Actor, Digest, RunId
 
 MOST_IDLE: Final = 4
 """Connections that are kept for the next call; keeping at least one saves a checkpoint at every close."""
 
 _NEW_HEAD: Final = "insert into gonogo_head (run, seq, hash) values (?, -1, ?) on conflict do nothing"
-_NEW_LEASE: Final = "insert into gonogo_lease (env, fence, run, hold) values (?, 0, null, null) on conflict do nothing"
 
 
 def pass_on(_point: str) -> None:
@@ -68,7 +70,7 @@ class SqliteJournal:
     ) -> tuple[Entry, ...]:
         """Begin a ledger with `drafts`. Raises Refused where the run exists already, Broken, Busy."""
         self._create()
-        with self._connection() as opened, _immediate(opened):
+        with self._connection() as opened, journal_schema.immediate(opened):
             if run == SITE_LOG or not opened.execute(_NEW_HEAD, (run, NOTHING_BEFORE)).rowcount:
                 raise Refused(f"the run {run} exists already", next_step=f"go on with it, or see: gonogo status {run}")
             transaction = self._transaction(opened, run, None, (actor, now))
@@ -80,7 +82,7 @@ class SqliteJournal:
     def note(self, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
         """Add entries to the site's log that belong to no run. Raises Broken, Busy, Tampered."""
         self._create()
-        with self._connection() as opened, _immediate(opened):
+        with self._connection() as opened, journal_schema.immediate(opened):
             transaction = self._transaction(opened, SITE_LOG, None, (actor, now))
             return tuple(transaction.note(draft) for draft in drafts)
 
@@ -115,7 +117,7 @@ class SqliteJournal:
         """
         if self._is_missing():
             raise self._no_such(run)
-        with self._connection() as opened, _immediate(opened):
+        with self._connection() as opened, journal_schema.immediate(opened):
             head = _head(opened, run)
             if head is None:
                 raise self._no_such(run)
@@ -126,6 +128,7 @@ class SqliteJournal:
                 yield transaction
             finally:
                 transaction.end()
+        transaction.committed()
 
     def runs(self) -> tuple[RunId, ...]:
         """All runs, oldest first; none where there is no journal yet."""
@@ -139,20 +142,61 @@ class SqliteJournal:
 
     def lease(self, environment: str) -> Lease:
         """The lease of an environment; fence 0 where nobody ever held it."""
-        if self._is_missing():
-            return Lease(environment, 0, None, None)
-        with self._connection() as opened:
-            if journal_schema.is_empty(opened):
-                return Lease(environment, 0, None, None)
-            return _lease(opened, environment)
+        with self._reading() as opened:
+            return Lease(environment, 0, None, None) if opened is None else leases.lease_of(opened, environment)
 
-    def hold(self, environment: str, reason: str | None) -> Lease:
+    def leases(self) -> tuple[Lease, ...]:
+        """The leases of all environments that were ever taken or stopped, by name."""
+        with self._reading() as opened:
+            return () if opened is None else leases.all_leases(opened)
+
+    def hold(self, environment: str, reason: str | None, *, actor: Actor, now: datetime) -> Lease:
         """Stop every run before its next effect on `environment` (a reason), or lift that stop (None)."""
         self._create()
-        with self._connection() as opened, _immediate(opened):
-            opened.execute(_NEW_LEASE, (environment,))
-            opened.execute("update gonogo_lease set hold = ? where env = ?", (reason, environment))
-            return _lease(opened, environment)
+        with self._connection() as opened, journal_schema.immediate(opened):
+            leases.hold(opened, environment, reason)
+            note = Draft(*hold_note(environment, reason))
+            self._transaction(opened, SITE_LOG, None, (actor, now)).note(note)
+            return leases.lease_of(opened, environment)
+
+    def wait(self, waiter: Waiter) -> None:
+        """Stand in line for an environment; the place is kept, the priority is the new one."""
+        self._create()
+        with self._connection() as opened, journal_schema.immediate(opened):
+            leases.wait(opened, waiter)
+
+    def leave(self, run: RunId) -> None:
+        """Leave every line."""
+        with self._reading() as opened:
+            if opened is None or not leases.stands_in_line(opened, run):
+                return
+        with self._connection() as opened, journal_schema.immediate(opened):
+            leases.leave(opened, run)
+
+    def waiting(self, environment: str) -> tuple[Waiter, ...]:
+        """Who stands in line for an environment, first first."""
+        with self._reading() as opened:
+            return () if opened is None else leases.waiting(opened, environment)
+
+    def keep_standing(self, standing: Standing) -> None:
+        """Remember where a run stands; no effect where something newer is known."""
+        self._create()
+        with self._connection() as opened, journal_schema.immediate(opened):
+            leases.keep_standing(opened, standing)
+
+    def standings(self) -> tuple[Standing, ...]:
+        """The remembered standings that hold still, oldest run first."""
+        with self._reading() as opened:
+            return () if opened is None else leases.standings(opened)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """A connection; None where there is no journal yet, or its making was interrupted."""
+        if self._is_missing():
+            yield None
+            return
+        with self._connection() as opened:
+            yield None if journal_schema.is_empty(opened) else opened
 
     def _create(self) -> None:
         try:
@@ -259,6 +303,7 @@ class _SqliteTransaction:
         self._crash = crash
         self._site_end = site_end
         self._ended = False
+        self._acts: list[Callable[[], None]] = []
 
     def end(self) -> None:
         """Refuse everything from now on: outside the block each statement would commit by itself."""
@@ -287,25 +332,29 @@ class _SqliteTransaction:
         self._opened.execute("insert into gonogo_event (run, seq, line) values (?, ?, ?)", (run, entry.seq, entry.line))
         return entry
 
-    def take_lease(self, environment: str) -> int:
+    def take_lease(self, environment: str, reason: str = "", *, past_hold: bool = False) -> int:
         """Take or keep the environment, with a higher fence. Raises Busy (held), Refused (emergency stop)."""
         self._demand_open()
-        self._opened.execute(_NEW_LEASE, (environment,))
-        taken = self._opened.execute(
-            "update gonogo_lease set fence = fence + 1, run = ?"
-            " where env = ? and hold is null and (run is null or run = ?)",
-            (self._run, environment, self._run),
-        )
-        lease = _lease(self._opened, environment)
-        if not taken.rowcount:
-            raise not_free(lease)
+        taker = leases.Taker(self._run, actor_text(self._actor), reason, time_text(self._now), past_hold)
+        if not leases.take(self._opened, environment, taker):
+            raise not_free(leases.lease_of(self._opened, environment))
         self._crash("CP-02")
-        return lease.fence
+        return leases.lease_of(self._opened, environment).fence
 
-    def free_lease(self, environment: str) -> None:
-        """Give the environment back; no effect where another run holds it."""
+    def free_lease(self, environment: str) -> RunId | None:
+        """Give the environment back; who is first in line for it now."""
         self._demand_open()
-        self._opened.execute("update gonogo_lease set run = null where env = ? and run = ?", (environment, self._run))
+        return leases.free(self._opened, environment, self._run)
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do something when this transaction is committed, and not at all where it is not."""
+        self._demand_open()
+        self._acts.append(act)
+
+    def committed(self) -> None:
+        """Do what was to be done after the commit."""
+        for act in self._acts:
+            act()
 
     def _demand_open(self) -> None:
         if self._ended:
@@ -340,26 +389,6 @@ def _head(opened: sqlite3.Connection, run: RunId) -> tuple[int, Digest] | None:
         return None
     row = opened.execute("select seq, hash from gonogo_head where run = ?", (run,)).fetchone()
     return None if row is None else (int(row[0]), Digest(row[1]))
-
-
-def _lease(opened: sqlite3.Connection, environment: str) -> Lease:
-    row = opened.execute("select fence, run, hold from gonogo_lease where env = ?", (environment,)).fetchone()
-    if row is None:
-        return Lease(environment, 0, None, None)
-    return Lease(environment, int(row[0]), None if row[1] is None else RunId(row[1]), row[2])
-
-
-@contextmanager
-def _immediate(opened: sqlite3.Connection) -> Iterator[None]:
-    # A transaction that reads first is none until it writes: the write lock is taken before anything is looked at.
-    opened.execute("begin immediate")
-    try:
-        yield
-        opened.execute("commit")
-    except BaseException:
-        if opened.in_transaction:
-            opened.execute("rollback")
-        raise
 
 
 @contextmanager

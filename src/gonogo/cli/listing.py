@@ -9,6 +9,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "init": ("gonogo.cli.starting", "Write gonogo.yaml and the files around it."),
         "check": ("gonogo.cli.checking", "Say everything that is missing or wrong, with file and line."),
         "doctor": ("gonogo.cli.examining", "Say what this machine lacks for running protocols here."),
+        "upgrade": ("gonogo.cli.upgrading", "Bring the journal of an older gonogo to this one, with a backup."),
         "schema": ("gonogo.cli.showing_schemas", "Print the JSON Schema of a file, or hold a file against it."),
         "completion": ("gonogo.cli.completing", "Print the shell completion script."),
         "demo": ("gonogo.cli.demonstrating", "Show a whole release, a bad one, and every refusal, on real parts."),

@@ -60,6 +60,16 @@ POINTS: Final[tuple[NamedPoint, ...]] = (
     NamedPoint(LEASES_FREED, "engine/writing.py", "the end of the run and free leases stand in an open transaction"),
     NamedPoint(PACKAGE_BUILT, "engine/sealing.py", "a package was built and signed; nothing of it is recorded"),
     NamedPoint("CP-15", "adapters/journal_sqlite.py", "the tables of the journal are made, their transaction is open"),
+    NamedPoint(
+        "CP-19 backup written, tables not changed",
+        "adapters/journal_upgrade.py",
+        "the journal as it was lies beside it; the journal itself is the old one",
+    ),
+    NamedPoint(
+        "CP-22 tables changed, not committed",
+        "adapters/journal_upgrade.py",
+        "the new tables stand in a transaction that is open; every chain was read",
+    ),
     NamedPoint(REQUEST_WRITTEN, "engine/asking.py", "a request and what it names are stored; nobody was asked yet"),
     NamedPoint(STATEMENT_VERIFIED, "engine/accepting.py", "a signed statement was verified and stored, not recorded"),
     NamedPoint(STATEMENT_RECORDED, "engine/accepting.py", "a statement is recorded; the person was not told so"),

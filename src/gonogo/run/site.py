@@ -28,6 +28,18 @@ DRY_RUN_PROVED = "script.proved"
 """A trial at a fake target showed that the dry run of a command, with exactly these scripts, changes nothing."""
 
 
+STOPPED = "environment.stopped"
+RELEASED = "environment.released"
+"""Every run is stopped before its next effect on an environment, and that stop is lifted."""
+
+
+def hold_note(environment: str, reason: str | None) -> tuple[str, dict[str, Json]]:
+    """Type and data of the entry that an environment was stopped (a reason), or its stop lifted (None)."""
+    if reason is None:
+        return RELEASED, {"environment": environment}
+    return STOPPED, {"environment": environment, "reason": reason}
+
+
 def proved_fields(binding: CommandBinding, scripts: Mapping[str, Digest]) -> dict[str, Json]:
     """What stands in the entry that a dry run was shown to change nothing: arguments and scripts, by digest."""
     return {

@@ -1,0 +1,138 @@
+"""Leases of environments, the line before each, and remembered standings, on a connection to the journal (EXE-05).
+
+Each function is one or two statements inside whatever transaction its caller has begun.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Final
+
+from gonogo.evidence.ledger import read_entry, time_of, time_text
+from gonogo.ports import Lease
+from gonogo.run.standing import Standing, Waiter
+from gonogo.terms import RunId
+
+_NEW: Final = "insert into gonogo_lease (env, fence, run, hold) values (?, 0, null, null) on conflict do nothing"
+_COLUMNS: Final = (
+    "select l.env, l.fence, l.run, l.hold, l.owner, l.reason, l.since, e.line from gonogo_lease l"
+    " left join gonogo_head h on h.run = l.run left join gonogo_event e on e.run = h.run and e.seq = h.seq"
+)
+_TAKE: Final = (
+    "update gonogo_lease set fence = fence + 1, owner = :owner, reason = :reason,"
+    " since = case when run = :run then since else :now end, run = :run"
+    " where env = :env and (hold is null or :past_hold) and (run is null or run = :run)"
+)
+_IN_LINE: Final = "select env, run, priority, since from gonogo_wait where env = ? order by priority desc, since, run"
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """Who takes a lease: the run, the actor that acts for it, what for, when, and whether a hold does not count."""
+
+    run: RunId
+    owner: str
+    reason: str
+    now: str
+    past_hold: bool
+
+
+def lease_of(opened: sqlite3.Connection, environment: str) -> Lease:
+    """The lease of an environment; fence 0 where nobody ever held it."""
+    row = opened.execute(f"{_COLUMNS} where l.env = ?", (environment,)).fetchone()
+    return Lease(environment, 0, None, None) if row is None else _lease(row)
+
+
+def all_leases(opened: sqlite3.Connection) -> tuple[Lease, ...]:
+    """All leases, by environment."""
+    return tuple(_lease(row) for row in opened.execute(f"{_COLUMNS} order by l.env"))
+
+
+def _lease(row: tuple[str, int, str | None, str | None, str, str, str | None, bytes | None]) -> Lease:
+    environment, fence, run, hold, owner, reason, since, line = row
+    if run is None:
+        return Lease(environment, int(fence), None, hold)
+    began = None if since is None else time_of(since)
+    beat = None if line is None else read_entry(bytes(line)).ts
+    return Lease(environment, int(fence), RunId(run), hold, owner, reason, began, beat)
+
+
+def take(opened: sqlite3.Connection, environment: str, taker: Taker) -> bool:
+    """Take or keep a lease with a higher fence, and leave its line; whether that could be."""
+    opened.execute(_NEW, (environment,))
+    taken = opened.execute(_TAKE, {**asdict(taker), "env": environment})
+    if taken.rowcount:
+        opened.execute("delete from gonogo_wait where env = ? and run = ?", (environment, taker.run))
+    return bool(taken.rowcount)
+
+
+def free(opened: sqlite3.Connection, environment: str, run: RunId) -> RunId | None:
+    """Give a lease back; who is first in line then. None where another run holds it."""
+    opened.execute("delete from gonogo_wait where env = ? and run = ?", (environment, run))
+    freed = opened.execute(
+        "update gonogo_lease set run = null, owner = '', reason = '', since = null where env = ? and run = ?",
+        (environment, run),
+    )
+    row = opened.execute(_IN_LINE, (environment,)).fetchone() if freed.rowcount else None
+    return None if row is None else RunId(row[1])
+
+
+def hold(opened: sqlite3.Connection, environment: str, reason: str | None) -> None:
+    """Put an environment on hold, or lift that."""
+    opened.execute(_NEW, (environment,))
+    opened.execute("update gonogo_lease set hold = ? where env = ?", (reason, environment))
+
+
+def wait(opened: sqlite3.Connection, waiter: Waiter) -> None:
+    """Stand in line; a place that is there is kept, with the new priority."""
+    opened.execute(
+        "insert into gonogo_wait (env, run, priority, since) values (?, ?, ?, ?)"
+        " on conflict (env, run) do update set priority = excluded.priority",
+        (waiter.environment, waiter.run, waiter.priority, time_text(waiter.since)),
+    )
+
+
+def stands_in_line(opened: sqlite3.Connection, run: RunId) -> bool:
+    """Whether a run stands in any line."""
+    return opened.execute("select 1 from gonogo_wait where run = ?", (run,)).fetchone() is not None
+
+
+def leave(opened: sqlite3.Connection, run: RunId) -> None:
+    """Leave every line."""
+    opened.execute("delete from gonogo_wait where run = ?", (run,))
+
+
+def waiting(opened: sqlite3.Connection, environment: str) -> tuple[Waiter, ...]:
+    """Who stands in line, first first."""
+    rows = opened.execute(_IN_LINE, (environment,))
+    return tuple(Waiter(env, RunId(run), int(priority), time_of(since)) for env, run, priority, since in rows)
+
+
+def keep_standing(opened: sqlite3.Connection, standing: Standing) -> None:
+    """Remember where a run stands, unless something newer is known."""
+    fields = asdict(standing)
+    fields["opened_at"] = time_text(standing.opened_at)
+    fields["due"] = None if standing.due is None else time_text(standing.due)
+    opened.execute(
+        "insert into gonogo_standing (run, seq, line) values (?, ?, ?) on conflict (run) do update"
+        " set seq = excluded.seq, line = excluded.line where excluded.seq >= seq",
+        (standing.run, standing.seq, json.dumps(fields)),
+    )
+
+
+def standings(opened: sqlite3.Connection) -> tuple[Standing, ...]:
+    """What is remembered and holds still: no event has come since."""
+    query = (
+        "select s.line from gonogo_standing s join gonogo_head h on h.run = s.run and h.seq = s.seq order by h.rowid"
+    )
+    return tuple(_standing(row[0]) for row in opened.execute(query))
+
+
+def _standing(line: str) -> Standing:
+    fields = json.loads(line)
+    due: str | None = fields.pop("due")
+    opened_at: datetime = time_of(fields.pop("opened_at"))
+    return Standing(**fields, opened_at=opened_at, due=None if due is None else time_of(due))
