@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from gonogo.adapters.given_files import given_bytes
-from gonogo.cli.deciding import Asked, Hand, comment_option, role_option, sign_and_record, yes_option
+from gonogo.cli.deciding import Asked, Signing, sign_and_record, signing_options
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
-from gonogo.cli.shared_options import actor_of, actor_option, json_option, needed_run_argument, project_option
+from gonogo.cli.shared_options import actor_of, actor_option, needed_run_argument
 from gonogo.cli.taking import taking
 from gonogo.engine.by_hand import attachment_named, form_of, step_named
 from gonogo.errors import Refused, WrongUsage
@@ -23,7 +23,7 @@ from gonogo.terms import Json, digest_of
 
 
 @dataclass(frozen=True, slots=True)
-class ManualOptions:
+class ManualOptions(Signing):
     """What `gonogo manual` takes."""
 
     run: str
@@ -33,12 +33,7 @@ class ManualOptions:
     observed_at: str
     attached: tuple[Path, ...]
     key: Path | None
-    role: str
-    comment: str
-    yes: bool
     who: str
-    folder: Path
-    as_json: bool
 
 
 @click.command()
@@ -55,12 +50,8 @@ class ManualOptions:
     help="A file that shows it; a .csv is read as a war-room log with the columns at, person, command, result.",
 )
 @click.option("--key", type=click.Path(path_type=Path), help="Sign: your private key, or a .pub in your agent.")
-@role_option
-@comment_option
-@yes_option
 @actor_option
-@project_option
-@json_option
+@signing_options
 @taking(ManualOptions)
 def manual(options: ManualOptions) -> int:
     """Show the questions of STEP of RUN; with --key, sign the answers as a manual record. It is no measurement."""
@@ -78,7 +69,7 @@ def manual(options: ManualOptions) -> int:
     tell(f"your answers:\n{says['answer']}")
     if not options.yes and os.isatty(0) and not click.confirm("sign this?", err=True):
         raise Refused("not signed", next_step="nothing was recorded; the request stays open")
-    hand = Hand(options.key, options.role, options.comment)
+    hand = options.hand(options.key)
     person, role, _ = sign_and_record(door, Asked(run, asked, request), hand, says)
     door.file_by_hand(run, name, attached, actor_of(options.who))
     if options.as_json:

@@ -6,7 +6,7 @@ The signature is made by `ssh-keygen` with the person's own key or agent; gonogo
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +51,28 @@ class Hand:
     comment: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """What every command takes that shows a person some bytes and has them signed."""
+
+    role: str
+    comment: str
+    yes: bool
+    folder: Path
+    as_json: bool
+
+    def hand(self, key: Path) -> Hand:
+        """How the person signs, by the key of this file."""
+        return Hand(key, self.role, self.comment)
+
+
+def signing_options(command: Callable[..., int]) -> Callable[..., int]:
+    """The options of `Signing`, in the order in which help shows them."""
+    for option in (json_option, project_option, yes_option, comment_option, role_option):
+        command = option(command)
+    return command
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """An open round of a run, with the request whose bytes go into the statement."""
@@ -73,7 +95,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class ApproveOptions:
+class ApproveOptions(Signing):
     """What `gonogo approve` takes."""
 
     run: str
@@ -84,11 +106,6 @@ class ApproveOptions:
     risks: tuple[str, ...]
     actions: tuple[str, ...]
     conditions: tuple[str, ...]
-    role: str
-    comment: str
-    yes: bool
-    folder: Path
-    as_json: bool
 
 
 @click.command()
@@ -102,11 +119,7 @@ class ApproveOptions:
 @click.option(
     "--condition", "conditions", multiple=True, help="A go with a condition counts when signed again without."
 )
-@role_option
-@comment_option
-@yes_option
-@project_option
-@json_option
+@signing_options
 @taking(ApproveOptions)
 def approve(options: ApproveOptions) -> int:
     """Sign a go (or no-go) at a decision POINT of RUN."""
@@ -116,7 +129,7 @@ def approve(options: ApproveOptions) -> int:
         raise WrongUsage("the glass is broken for a reason", next_step="say why with --reason TEXT")
     decision = "no_go" if options.no_go else "go"
     asked = Question(options.folder, options.run, options.point, Kind.APPROVAL, options.yes, options.as_json)
-    hand = Hand(options.key, options.role, options.comment)
+    hand = options.hand(options.key)
     says: dict[str, Tree] = {"decision": decision, "reason": options.reason or "all gates so far have passed"}
     return answer_round(asked, hand, says | _besides(options))
 
@@ -146,35 +159,26 @@ def _named(text: str, option: str, names: tuple[str, ...]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class AcknowledgeOptions:
+class AcknowledgeOptions(Signing):
     """What `gonogo acknowledge` takes."""
 
     run: str
     key: Path
-    role: str
-    comment: str
-    yes: bool
-    folder: Path
-    as_json: bool
 
 
 @click.command()
 @needed_run_argument
 @key_option
-@role_option
-@comment_option
-@yes_option
-@project_option
-@json_option
+@signing_options
 @taking(AcknowledgeOptions)
 def acknowledge(options: AcknowledgeOptions) -> int:
     """Acknowledge the change freeze of RUN."""
     asked = Question(options.folder, options.run, "freeze", Kind.FREEZE_ACK, options.yes, options.as_json)
-    return answer_round(asked, Hand(options.key, options.role, options.comment), {})
+    return answer_round(asked, options.hand(options.key), {})
 
 
 @dataclass(frozen=True, slots=True)
-class AttestOptions:
+class AttestOptions(Signing):
     """What `gonogo attest` takes."""
 
     run: str
@@ -182,11 +186,6 @@ class AttestOptions:
     key: Path
     answer: str
     why_by_hand: str
-    role: str
-    comment: str
-    yes: bool
-    folder: Path
-    as_json: bool
 
 
 @click.command()
@@ -195,18 +194,14 @@ class AttestOptions:
 @key_option
 @click.option("--answer", type=click.Choice(["yes", "no"]), default="yes", help="What you state.")
 @click.option("--why-by-hand", default="only a person can state this", help="Why no machine measured it.")
-@role_option
-@comment_option
-@yes_option
-@project_option
-@json_option
+@signing_options
 @taking(AttestOptions)
 def attest(options: AttestOptions) -> int:
     """State for RUN a fact that only a person can state, such as the scope of the release."""
     observed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     asked = Question(options.folder, options.run, options.point, Kind.ATTESTATION, options.yes, options.as_json)
     says = {"answer": options.answer, "observed_at": observed, "reason_no_automation": options.why_by_hand}
-    return answer_round(asked, Hand(options.key, options.role, options.comment), says)
+    return answer_round(asked, options.hand(options.key), says)
 
 
 def answer_round(question: Question, hand: Hand, says: Mapping[str, Tree]) -> int:

@@ -19,12 +19,13 @@ from gonogo.adapters.given_files import given_bytes
 from gonogo.cli.deciding import (
     Asked,
     Hand,
+    Signing,
     comment_option,
     key_option,
     role_option,
     sign_and_record,
+    signing_options,
     statement_for,
-    yes_option,
 )
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
@@ -48,7 +49,7 @@ LISTS = ("conditions", "exceptions")
 
 
 @dataclass(frozen=True, slots=True)
-class SignOffOptions:
+class SignOffOptions(Signing):
     """What `gonogo sign-off` takes."""
 
     run: str
@@ -56,12 +57,7 @@ class SignOffOptions:
     key: Path
     reject: bool
     reason: str
-    role: str
-    comment: str
-    yes: bool
     who: str
-    folder: Path
-    as_json: bool
 
 
 @click.command(name="sign-off")
@@ -70,22 +66,18 @@ class SignOffOptions:
 @key_option
 @click.option("--reject", is_flag=True, help="Do not sign off; the reason is kept.")
 @click.option("--reason", required=True, help="Why.")
-@role_option
-@comment_option
-@yes_option
 @actor_option
-@project_option
-@json_option
+@signing_options
 @taking(SignOffOptions)
 def sign_off(options: SignOffOptions) -> int:
     """Sign RUN off: that it is complete, as its owner, as the next owner downstream, or that it was received."""
-    hand = Hand(options.key, options.role, options.comment)
+    hand = options.hand(options.key)
     says = {"decision": "rejected" if options.reject else "approved", "reason": options.reason}
     return _stated(options, OwnWord(Kind.SIGNOFF, options.about), hand, says)
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentOptions:
+class ConsentOptions(Signing):
     """What `gonogo consent` takes."""
 
     run: str
@@ -94,12 +86,7 @@ class ConsentOptions:
     key: Path
     no_go: bool
     reason: str
-    role: str
-    comment: str
-    yes: bool
     who: str
-    folder: Path
-    as_json: bool
 
 
 @click.command()
@@ -109,16 +96,12 @@ class ConsentOptions:
 @key_option
 @click.option("--no-go", is_flag=True, help="Refuse it.")
 @click.option("--reason", required=True, help="Why.")
-@role_option
-@comment_option
-@yes_option
 @actor_option
-@project_option
-@json_option
+@signing_options
 @taking(ConsentOptions)
 def consent(options: ConsentOptions) -> int:
     """Accept by signature what is weaker than it should be: a lock, a finding, a missing separation."""
-    hand = Hand(options.key, options.role, options.comment)
+    hand = options.hand(options.key)
     word = OwnWord(Kind.ACCEPTANCE, options.about, {"weaker": list(options.lines)})
     return _stated(options, word, hand, {"decision": "no_go" if options.no_go else "go", "reason": options.reason})
 

@@ -12,12 +12,13 @@ from gonogo.cli.deciding import (
     Asked,
     Hand,
     Question,
+    Signing,
     answer_round,
     comment_option,
     key_option,
     role_option,
     sign_and_record,
-    yes_option,
+    signing_options,
 )
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
@@ -33,7 +34,7 @@ DUE = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class WaiveOptions:
+class WaiveOptions(Signing):
     """What `gonogo waive` takes."""
 
     run: str
@@ -46,12 +47,7 @@ class WaiveOptions:
     key: Path | None
     no_go: bool
     reason: str
-    role: str
-    comment: str
-    yes: bool
     who: str
-    folder: Path
-    as_json: bool
 
 
 @click.command()
@@ -65,12 +61,8 @@ class WaiveOptions:
 @click.option("--key", type=click.Path(path_type=Path), help="Answer: your private key, or a .pub in your agent.")
 @click.option("--no-go", is_flag=True, help="Answer: refuse the waiver.")
 @click.option("--reason", default="", help="Answer: why.")
-@role_option
-@comment_option
-@yes_option
 @actor_option
-@project_option
-@json_option
+@signing_options
 @taking(WaiveOptions)
 def waive(options: WaiveOptions) -> int:
     """Ask for a waiver of the GATE at which RUN stands (--justification), or answer the request (--key)."""
@@ -106,7 +98,7 @@ def _answer(options: WaiveOptions, key: Path) -> int:
     point = waiver_point(options.gate)
     asked = Question(options.folder, options.run, point, Kind.WAIVER, options.yes, options.as_json)
     says = {"decision": "no_go" if options.no_go else "go", "reason": options.reason}
-    return answer_round(asked, Hand(key, options.role, options.comment), says)
+    return answer_round(asked, options.hand(key), says)
 
 
 @dataclass(frozen=True, slots=True)
