@@ -34,6 +34,7 @@ defaults
     timeout server {timeout}
     option redispatch
     retries 2
+{more}
 frontend fe
     bind {listen}
     default_backend app
@@ -114,13 +115,13 @@ def front_of(world: World) -> Front:
 
 
 @contextmanager
-def site(kind: str, blue: str = "v1", green: str = "v2") -> Iterator[Site]:
-    """Both slots behind a front of `kind`: `proxy`, `caddy` or `haproxy`."""
+def site(kind: str, blue: str = "v1", green: str = "v2", more: str = "") -> Iterator[Site]:
+    """Both slots behind a front of `kind`: `proxy`, `caddy` or `haproxy` (with `more` lines in its defaults)."""
     if kind == "haproxy":
         require_haproxy()
     with folder() as place, slots(place, {"blue": blue, "green": green}) as world, ExitStack() as ending:
         front = front_of(world)
-        process = start_haproxy(front) if kind == "haproxy" else start_front(choose(kind), front, blue)
+        process = start_haproxy(front, more=more) if kind == "haproxy" else start_front(choose(kind), front, blue)
         ending.callback(stop, process)
         target = haproxy_target(front) if kind == "haproxy" else front.target(kind)
         yield Site(world, front, target, process)
@@ -141,7 +142,7 @@ def haproxy_target(front: Front) -> HaproxyTarget:
     return HaproxyTarget(str(front.folder / "h.sock"), "app", slots, patience=0.5)
 
 
-def start_haproxy(front: Front, server_timeout: str = "15s") -> Live:
+def start_haproxy(front: Front, server_timeout: str = "15s", more: str = "") -> Live:
     """Start HAProxy in the foreground with its runtime API on a UNIX socket; ready when requests are answered."""
     socket, file = front.folder / "h.sock", front.folder / "h.cfg"
     socket.unlink(missing_ok=True)
@@ -152,6 +153,7 @@ def start_haproxy(front: Front, server_timeout: str = "15s") -> Live:
             blue=front.slots["blue"],
             green=front.slots["green"],
             timeout=server_timeout,
+            more=more,
         ),
         encoding="ascii",
     )

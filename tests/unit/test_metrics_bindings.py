@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from gonogo.plan.bindings import ProjectReading, read_project
 from gonogo.plan.project import AlertingBinding, MetricsBinding
 
+ROOT = Path(__file__).resolve().parents[2]
 METRICS = "{kind: prometheus, url: 'http://127.0.0.1:9090'"
 ALERTING = "{url: 'http://127.0.0.1:9093', rules: [ShopIsDown]"
 
@@ -78,3 +81,33 @@ def test_a_matcher_that_is_none_is_refused_with_an_example() -> None:
     for wrong in ("environment", 'a="b",c="d"', 'a="b\\"'):
         found = said(reading(METRICS + "}", ALERTING + f", matchers: ['{wrong}']}}"))
         assert any('which is no matcher such as environment="staging"' in text for text in found), wrong
+
+
+@pytest.mark.parametrize(
+    ("metrics", "why"),
+    [
+        ("{kind: haproxy, options: {socket: /run/h.sock}}", "`environments.staging.metrics.options.backend` is missing"),
+        ("{kind: haproxy}", "`environments.staging.metrics.options.socket` is missing"),
+        ("{kind: access_log, options: {file: a.log}}", "`environments.staging.metrics.options.format` is missing"),
+        ("{kind: access_log, options: {format: nginx}}", "`environments.staging.metrics.options.file` is missing"),
+    ],
+)
+def test_statistics_and_logs_have_to_be_named(metrics: str, why: str) -> None:
+    assert any(why in text for text in said(reading(metrics)))
+
+
+@pytest.mark.req("PX-16")
+def test_a_latency_that_nothing_counts_cannot_judge_production() -> None:
+    production = "environments:\n  production:\n    url: http://x\n    metrics: {kind: haproxy, options: {socket: s, backend: app}}\n"
+    window = "health_window: {length: 1m, objectives: [{name: slow, metric: p95, at_most: 1s}]}\n"
+    found = [f"{item.origin}: {item.message}" for item in read_project((production + window).encode(), "gonogo.yaml").findings]
+    assert any(text.startswith("gonogo.yaml:3:") and "the rollout judges latency, but `environments.production` has" in text for text in found)
+    assert any("`slow` limits p95, but production has metrics of kind haproxy, which count no latency" in text for text in found)
+    without = "rollout: {latency: false}\nhealth_window: {length: 1m, objectives: [{name: errors, metric: error_rate, at_most: 1%}]}\n"
+    found = [f"{item.origin}: {item.message}" for item in read_project((production + without).encode(), "gonogo.yaml").findings]
+    assert not any("count no latency" in text for text in found)
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n( +metrics: .*?)```", (ROOT / "docs/rollouts.md").read_text("utf-8"), re.DOTALL))
+def test_the_metrics_of_the_page_about_rollouts_are_read(block: str) -> None:
+    assert said(reading(block.strip().removeprefix("metrics: "))) == []

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -283,6 +284,16 @@ class TestScrape(WithServer, MetricsContract):
 
     def aim(self, port: int) -> None:
         self.question = MetricQuestion({"blue": f"http://127.0.0.1:{port}"})
+
+
+class TestAccessLog(MetricsContract):
+    name = "access_log"
+
+    @pytest.fixture(autouse=True)
+    def written(self, tmp_path: Path) -> None:
+        log = tmp_path / "access.log"
+        log.write_bytes(dump({"upstream": "127.0.0.1:9101", "status": "200", "seconds": "0.01"}) + b"\n")
+        self.question = MetricQuestion({"blue": "http://127.0.0.1:9101"}, {"file": str(log), "format": "nginx"})
 
 
 def test_a_project_may_name_every_built_in_check() -> None:

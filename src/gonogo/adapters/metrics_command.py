@@ -1,7 +1,8 @@
 """Reads counters from a command of the project that prints them as JSON.
 
 `{"slots": {"blue": {"requests": 12, "errors": 0, "buckets": {"0.1": 10, "+Inf": 12}}}, "missing": {"green": "why"}}`,
-all cumulative. A slot that is not mentioned, or whose numbers contradict each other, is missing with a reason.
+all cumulative. A slot that is not mentioned, or whose numbers contradict each other, is missing with a reason. Without
+`buckets` no latency is counted, and a rollout that is to judge latency does not begin.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _slot(slot: str, found: Mapping[str, Tree]) -> CounterSample | tuple[str, st
         return slot, reason if isinstance(reason, str) and reason else "the command says nothing usable about it"
     try:
         requests, errors = _count(given.get("requests"), "requests"), _count(given.get("errors"), "errors")
-        buckets = _buckets(given.get("buckets"))
+        buckets = _buckets(given["buckets"]) if "buckets" in given else ()
     except BadInput as error:
         return slot, error.what
     if errors > requests:

@@ -9,19 +9,17 @@ There is no compare-and-set; two engines are kept apart by the lease alone (PX-1
 from __future__ import annotations
 
 import re
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gonogo.adapters.haproxy_api import ask_haproxy
 from gonogo.adapters.http_calls import printable
 from gonogo.adapters.shares import check_weights, confirm, ordered_changes, percentages, said
 from gonogo.errors import BadInput, Broken
 from gonogo.ports import TrafficSeen
 
-SECONDS = 3.0
 PAUSE = 0.05
-MOST_BYTES = 1 << 20
 RUNNING = 2
 
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
@@ -178,24 +176,4 @@ class HaproxyTarget:
         return TrafficSeen(percentages(raw), f"read from {self._where}; no fence here, the lease holds", readable=True)
 
     def _ask(self, command: str) -> str:
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
-                door.settimeout(SECONDS)
-                door.connect(self.socket_path)
-                door.sendall(f"{command}\n".encode("ascii"))
-                return _read_all(door).decode("utf-8", "replace")
-        except OSError as error:
-            raise Broken(
-                f"HAProxy's socket does not answer `{command}`: {error}",
-                where=self._where,
-                next_step="check that HAProxy runs and that this user may write to its socket (level admin)",
-            ) from error
-
-
-def _read_all(door: socket.socket) -> bytes:
-    parts: list[bytes] = []
-    while block := door.recv(1 << 16):
-        parts.append(block)
-        if sum(map(len, parts)) > MOST_BYTES:
-            raise OSError("the reply does not end")
-    return b"".join(parts)
+        return ask_haproxy(self.socket_path, command, self._where)

@@ -20,7 +20,7 @@ from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.json_command import JsonCommand
 from gonogo.adapters.metrics_command import CommandSource
 from gonogo.adapters.metrics_prometheus import Asked, PrometheusSource
-from gonogo.adapters.metrics_provided import ProvidedSource
+from gonogo.adapters.metrics_provided import ProvidedSource, log_of, statistics_of
 from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
 from gonogo.adapters.pipe_asker import PipeAsker
 from gonogo.adapters.plugins import PluginProviders
@@ -203,8 +203,12 @@ def metrics_of(root: Path, environment: Environment) -> MetricSource | None:
         return CommandSource(JsonCommand(_filled(binding.run), root), tuple(environment.slots))
     if binding.kind == "prometheus":
         return prometheus_of(environment)
+    question = MetricQuestion(environment.slots, binding.options)
+    if binding.kind == "haproxy":
+        return statistics_of(question)
+    if binding.kind == "access_log":
+        return log_of(question, root)
     if binding.kind.startswith(FOREIGN):
-        question = MetricQuestion(environment.slots, binding.options)
         return ProvidedSource(PluginProviders(root), binding.kind, question)
     return ScrapeSource(environment.slots, binding.path, _names(binding))
 

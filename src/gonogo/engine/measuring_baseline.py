@@ -40,7 +40,7 @@ def figures_of(sample: CounterSample) -> dict[str, Measured]:
     """Error rate (a ratio) and latencies (seconds) of one slot, since it was started."""
     found = {"error_rate": rate_of(sample.errors, sample.requests)}
     counts = [count for _, count in sample.buckets]
-    singles = [high - low for low, high in zip((0, *counts[:-1]), counts, strict=True)]
+    singles = [high - low for low, high in zip((0, *counts[:-1]), counts, strict=False)]
     bounds = [float(bound) for bound, _ in sample.buckets[:-1]]
     for name, rank in RANKS:
         found[name] = quantile_of(singles, bounds, rank) if singles else Measured(None, 0, "no latency buckets")

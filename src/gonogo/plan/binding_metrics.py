@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from gonogo.plan.project import AlertingBinding, MetricsBinding
-from gonogo.plan.reading import MISSING_KEY, WRONG_VALUE, Section
+from gonogo.plan.project import AlertingBinding, Environment, HealthWindow, MetricsBinding, RolloutBinding
+from gonogo.plan.reading import MISSING_KEY, WRONG_VALUE, Findings, Section
 
-KINDS = ("scrape", "command", "prometheus")
+KINDS = ("scrape", "command", "prometheus", "haproxy", "access_log")
+NEEDED_OPTIONS = {"haproxy": ("socket", "backend"), "access_log": ("file", "format")}
+WITHOUT_LATENCY = ("haproxy",)
+"""HAProxy's statistics know averages of latency only, from which nothing can be judged (PX-16)."""
+
 SERIES = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r"[a-zA-Z_][a-zA-Z0-9_]*"
 MATCHER = r'[a-zA-Z_][a-zA-Z0-9_]*(=|!=|=~|!~)"[^"\\\n]*"'
@@ -44,8 +48,28 @@ def metrics_of(section: Section | None) -> MetricsBinding | None:
     if found.window < 1 or found.fresh <= 0:
         what = f"`{section.path}.window` and `{section.path}.fresh` must be at least a second"
         section.notes.error(WRONG_VALUE, what, section.origin)
+    for option in NEEDED_OPTIONS.get(kind, ()):
+        if not found.options.get(option):
+            what = f"`{section.path}.options.{option}` is missing; metrics of kind {kind} need it"
+            section.notes.error(MISSING_KEY, what, section.origin)
     section.finish()
     return found
+
+
+def check_latency(environment: Environment, rollout: RolloutBinding, health: HealthWindow, notes: Findings) -> None:
+    """Errors where production is to be judged by a latency that its source of metrics does not count (PX-16)."""
+    kind = environment.metrics.kind if environment.metrics else ""
+    if environment.kind != "production" or kind not in WITHOUT_LATENCY:
+        return
+    counted = f"metrics of kind {kind}, which count no latency"
+    if rollout.latency:
+        what = f"the rollout judges latency, but `environments.{environment.name}` has {counted}"
+        notes.error(
+            WRONG_VALUE, what, environment.origin, "write `latency: false` under `rollout`, or bind other metrics"
+        )
+    for rule in (*rollout.limits, *health.objectives):
+        if rule.metric != "error_rate":
+            notes.error(WRONG_VALUE, f"`{rule.name}` limits {rule.metric}, but production has {counted}", rule.origin)
 
 
 def alerting_of(section: Section | None, metrics: MetricsBinding | None) -> AlertingBinding | None:

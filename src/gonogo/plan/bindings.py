@@ -13,7 +13,7 @@ from gonogo.document.yaml_nodes import read_yaml
 from gonogo.findings import Finding
 from gonogo.measure.providers import BUILT_IN_CHECK_NAMES
 from gonogo.plan.announcing import read_announce
-from gonogo.plan.binding_metrics import alerting_of, metrics_of
+from gonogo.plan.binding_metrics import alerting_of, check_latency, metrics_of
 from gonogo.plan.check_binding import read_code_coverage, read_licences, read_scan_binding, read_suite
 from gonogo.plan.control_lists import LISTS
 from gonogo.plan.operations_binding import read_operations
@@ -341,6 +341,7 @@ def _cross_check(project: Project, notes: Findings) -> None:
                 WRONG_VALUE, f"{what} names the command `{used}`, which `commands` does not bind", project.origin
             )
     for environment in project.environments.values():
+        check_latency(environment, project.rollout, project.health, notes)
         _check_environment(environment, project.rollout, notes)
 
 

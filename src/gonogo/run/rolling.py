@@ -217,6 +217,9 @@ def _judge_plan(plan: Plan, event: MetricsSampled, stable: str) -> JudgePlan | N
     holds = max(1, len(binding.steps) - 1) if binding.strategy == "canary" else 1
     window = max(2, int(holds * binding.hold / binding.tick))
     bounds = tuple(float(bound) for bound in event.bounds)
+    if binding.latency and not bounds:
+        # A source that counts no latency must not turn into a release that is judged by its errors alone.
+        return None
     buckets = _singles(counts[2:])
     errors = EventRule("errors", 1.0, float(binding.error_margin))
     rules: tuple[EventRule | LatencyRule, ...] = (errors,)
@@ -244,6 +247,8 @@ def served(before: MetricsSampled, after: MetricsSampled, slot: str) -> Counts |
 
 
 def _singles(cumulative: Sequence[int]) -> tuple[int, ...]:
+    if not cumulative:
+        return ()
     return tuple(high - low for low, high in zip((0, *cumulative[:-1]), cumulative, strict=True))
 
 
@@ -269,7 +274,9 @@ def next_in_roll(plan: Plan, known: Rolling | None, now: datetime) -> RollAct:
     if known is None or known.judge_plan is None:
         if known is not None and known.silent >= MOST_SILENT_SAMPLES:
             return RollFailed(
-                "no_metrics", "the metric source says nothing about the running version; nothing was moved"
+                "no_metrics",
+                "the metric source says nothing about the running version, or counts no latency while "
+                "`rollout.latency` is true; nothing was moved",
             )
         return HoldUntil(_next_tick(known, binding.tick, now), -1, "reading the metrics of the running version")
     told = _told(known)

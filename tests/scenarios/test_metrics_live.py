@@ -1,0 +1,215 @@
+"""Counters from real HAProxy, nginx and Caddy: their statistics and their access logs, beside what was really served."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from os import kill as send_signal
+from pathlib import Path
+
+import pytest
+from live_world import Site, folder, front_of, site, slots, start_haproxy
+from test_target_nginx_live import CONFIGURATION, NGINX
+
+from gonogo.adapters.http_calls import call
+from gonogo.adapters.metrics_haproxy import HaproxyStatistics
+from gonogo.adapters.metrics_provided import log_of, statistics_of
+from gonogo.adapters.target_caddy import configuration
+from gonogo.contracts import MetricsContract
+from gonogo.demo.fronts import Front, caddy_binary
+from gonogo.demo.processes import kill, launch, log_tail, read_pid, stop, wait_until
+from gonogo.errors import Broken
+from gonogo.measure.providers import MetricQuestion
+from gonogo.ports import CounterSample, MetricSource
+
+EVEN = {"blue": 50, "green": 50}
+ONE_BY_ONE = {"blue": 1, "green": 1}
+"""Caddy sends as many requests in a row to one upstream as its weight says."""
+
+GOOD, BAD = "/?customer=1", "/?customer=999999"
+"""v3 answers 500 to the customers from a certain number on."""
+
+LINE = '{"upstream":"%si:%sp","status":%ST,"ms":%Tr}'
+LOGGED = f"    timeout server 400ms\n    log stdout format raw local0\n    log-format '{LINE}'"
+
+
+def addresses(front: Front) -> dict[str, str]:
+    return {slot: f"http://{at}" for slot, at in front.slots.items()}
+
+
+def by_slot(source: MetricSource) -> dict[str, CounterSample]:
+    sample = source.sample()
+    assert sample.missing == (), sample.missing
+    return {one.slot: one for one in sample.slots}
+
+
+def grown(before: Mapping[str, CounterSample], after: Mapping[str, CounterSample], slot: str) -> tuple[int, int]:
+    return after[slot].requests - before[slot].requests, after[slot].errors - before[slot].errors
+
+
+def statistics(running: Site) -> HaproxyStatistics:
+    options = {"socket": str(running.front.folder / "h.sock"), "backend": "app"}
+    return statistics_of(MetricQuestion(addresses(running.front), options))
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Site]:
+    """HAProxy before a good and a bad version, with its log as JSON; the last test here ends it."""
+    with site("haproxy", green="v3", more=LOGGED) as found:
+        found.target.move(EVEN, 1)
+        yield found
+
+
+@pytest.mark.req("PX-16")
+def test_the_statistics_of_haproxy_count_what_each_version_answered_and_so_does_its_log(running: Site) -> None:
+    options = {"format": "haproxy", "file": str(running.front.folder / "h.log")}
+    log = log_of(MetricQuestion(addresses(running.front), options), Path())
+    source = statistics(running)
+    before = by_slot(source)
+    assert all(slot.buckets == () for slot in before.values()), "HAProxy knows no distribution of latencies"
+    for path in (*[GOOD] * 10, *[BAD] * 10):
+        running.get(path)
+    after = by_slot(source)
+    assert (grown(before, after, "blue")[1], grown(before, after, "green")[1]) == (0, 5)
+    assert sum(grown(before, after, slot)[0] for slot in EVEN) == 20
+    assert wait_until(lambda: sum(slot.requests for slot in log.sample().slots) >= 20, 3.0)
+    logged = by_slot(log)
+    assert (logged["blue"].errors, logged["green"].errors) == (0, 5)
+    assert logged["green"].requests == logged["green"].buckets[-1][1] == after["green"].requests
+
+
+@pytest.mark.req("PX-15")
+def test_a_stopped_version_fails_in_the_statistics_although_it_answered_nothing(running: Site) -> None:
+    source = statistics(running)
+    noted = read_pid(running.world.pid_file("production", "green"))
+    assert noted is not None
+    before = by_slot(source)
+    send_signal(noted.pid, signal.SIGSTOP)
+    answered = [running.get().status for _ in range(2)]
+    send_signal(noted.pid, signal.SIGCONT)
+    assert sorted(answered) == [200, 504]
+    assert grown(before, by_slot(source), "green") == (1, 1)
+    assert grown(before, by_slot(source), "blue") == (1, 0)
+
+
+def test_a_server_that_haproxy_does_not_have_is_missing_by_name(running: Site) -> None:
+    sock = str(running.front.folder / "h.sock")
+    sample = HaproxyStatistics(sock, "app", {"blue": "blue", "green": "127.0.0.1:9"}).sample()
+    assert [slot.slot for slot in sample.slots] == ["blue"]
+    assert sample.missing[0][0] == "green"
+    assert "0 servers of app are 127.0.0.1:9" in sample.missing[0][1]
+
+
+class TestHaproxy(MetricsContract):
+    name = "haproxy"
+
+    @pytest.fixture(autouse=True)
+    def served(self, running: Site) -> None:
+        options = {"socket": str(running.front.folder / "h.sock"), "backend": "app"}
+        self.question = MetricQuestion(addresses(running.front), options)
+
+
+def test_a_restarted_haproxy_counts_from_nothing_and_a_dead_one_counts_nothing(running: Site) -> None:
+    source = statistics(running)
+    assert by_slot(source)["blue"].requests > 5
+    kill(running.process)
+    silent = source.sample()
+    assert silent.slots == ()
+    assert all("does not answer `show stat`" in why for _, why in silent.missing)
+    again = start_haproxy(running.front)
+    try:
+        assert by_slot(source)["blue"].requests < 5
+    finally:
+        stop(again)
+
+
+@pytest.fixture
+def nginx_log(tmp_path: Path) -> Iterator[tuple[Front, Path, Path]]:
+    if NGINX is None:
+        pytest.fail("nginx is not installed: apt-get install -y --no-install-recommends nginx-light")
+    with folder() as place, slots(place, {"blue": "v1", "green": "v3"}) as world:
+        front = front_of(world)
+        servers = "".join(f"server {at} max_fails=0; " for at in front.slots.values())
+        (place / "app.conf").write_text(f"upstream app {{ {servers} }}\n", "ascii")
+        form = """log_format gonogo escape=json
+        '{"upstream":"$upstream_addr","status":"$upstream_status","seconds":"$upstream_response_time"}';"""
+        access = tmp_path / "access.log"
+        text = CONFIGURATION.format(place=place, listen=front.listen).replace("access_log off;", f"{form}\n    access_log {access} gonogo;")
+        (place / "nginx.conf").write_text(text, "ascii")
+        process = launch((str(NGINX), "-p", str(place), "-c", "nginx.conf"), log=place / "nginx.log", env={})
+        try:
+            assert wait_until(lambda: answers(front), 5.0), log_tail(place / "nginx.log")
+            yield front, access, place
+        finally:
+            stop(process)
+
+
+def answers(front: Front) -> bool:
+    try:
+        return call("GET", f"http://{front.listen}/healthz", seconds=1.0).status == 200
+    except Broken:
+        return False
+
+
+def test_the_log_of_nginx_is_followed_over_a_rotation_as_logrotate_does_it(nginx_log: tuple[Front, Path, Path]) -> None:
+    front, access, place = nginx_log
+    source = log_of(MetricQuestion(addresses(front), {"format": "nginx", "file": str(access)}), Path())
+    for _ in range(10):
+        call("GET", f"http://{front.listen}{BAD}")
+    assert wait_until(lambda: not source.sample().missing, 3.0), source.sample().missing
+    before = by_slot(source)
+    assert before["green"].errors >= 1
+    assert before["blue"].errors == 0
+    access.rename(access.with_suffix(".1"))
+    call("GET", f"http://{front.listen}{GOOD}")
+    assert source.sample().slots == (), "between the renaming and the new file nobody knows"
+    noted = int((place / "nginx.pid").read_text())
+    send_signal(noted, signal.SIGUSR1)
+    assert wait_until(access.exists, 3.0)
+    for _ in range(9):
+        call("GET", f"http://{front.listen}{GOOD}")
+    assert wait_until(lambda: sum(grown(before, by_slot(source), slot)[0] for slot in EVEN) == 10, 3.0)
+    source.tail.close()
+
+
+def test_the_log_of_caddy_names_its_upstream_where_it_is_told_to(tmp_path: Path) -> None:
+    binary = caddy_binary()
+    assert binary is not None, "the development dependencies hold Caddy"
+    with folder() as place, slots(place, {"blue": "v1", "green": "v3"}) as world:
+        front = front_of(world)
+        file, access = place / "caddy.json", tmp_path / "access.log"
+        text = json.loads(json.dumps(configuration(str(front.listen), str(front.admin), {s: str(a) for s, a in front.slots.items()}, ONE_BY_ONE)))
+        server = text["apps"]["http"]["servers"]["s"]
+        server["logs"] = {}
+        server["routes"][0]["handle"].insert(
+            0, {"handler": "log_append", "key": "upstream", "value": "{http.reverse_proxy.upstream.hostport}"}
+        )
+        text["logging"]["logs"]["access"] = {
+            "writer": {"output": "file", "filename": str(access)},
+            "encoder": {"format": "json"},
+            "include": ["http.log.access"],
+        }
+        file.write_text(json.dumps(text))
+        env = {"HOME": str(place), "XDG_DATA_HOME": str(place), "XDG_CONFIG_HOME": str(place)}
+        process = launch((str(binary), "run", "--config", str(file)), log=place / "caddy.log", env=env)
+        try:
+            assert wait_until(lambda: answers(front), 10.0), log_tail(place / "caddy.log")
+            for path in (*[GOOD] * 10, *[BAD] * 10):
+                call("GET", f"http://{front.listen}{path}")
+            source = log_of(MetricQuestion(addresses(front), {"format": "caddy", "file": str(access)}), Path())
+            assert wait_until(lambda: not source.sample().missing, 3.0), source.sample().missing
+            after = by_slot(source)
+            assert after["blue"].errors == 0
+            assert after["green"].errors == 5
+        finally:
+            stop(process)
+
+
+def test_a_socket_that_is_something_else_says_nothing(tmp_path: Path) -> None:
+    with folder() as place, socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(place / "s"))
+        sample = HaproxyStatistics(str(place / "s"), "app", {"blue": "blue"}).sample()
+        assert sample.slots == ()
+        assert "does not answer" in sample.missing[0][1]
