@@ -1,4 +1,4 @@
-"""The contract of the journal, on memory and on SQLite."""
+"""The contract of the journal, on memory, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from gonogo.adapters.journal_postgres import PostgresJournal
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.errors import BadInput, Broken, Busy, Refused
 from gonogo.evidence.ledger import ClockWentBack, check_chain
 from gonogo.ports import SITE_LOG, Draft, Lease, Moved, Transaction
 from gonogo.run.standing import Standing, Waiter
 from gonogo.terms import Agent, Engine, Person, RunId
+from postgres_server import emptied_database
 from worlds import MORNING, MemoryJournal
 
 RUN, OTHER = RunId("pre-deployment-v2-1f3a"), RunId("pre-deployment-v3-2b4c")
@@ -22,13 +24,17 @@ ENGINE = Engine("eu1")
 OPENED = Draft("run.opened", {"release": "v2"})
 NEXT = Draft("task.intended", {"task": "a/b#c"})
 
-AnyJournal = MemoryJournal | SqliteJournal
+AnyJournal = MemoryJournal | SqliteJournal | PostgresJournal
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyJournal]:
     if request.param == "memory":
         yield MemoryJournal()
+        return
+    if request.param == "postgres":
+        with emptied_database() as database:
+            yield PostgresJournal(database)
         return
     with SqliteJournal(tmp_path / "state" / "journal.db") as opened:
         yield opened

@@ -1,24 +1,33 @@
-"""The contract of the vault, on memory and on disk."""
+"""The contract of the vault, on memory, on disk and in PostgreSQL."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gonogo.adapters.vault import FolderVault
+from gonogo.adapters.vault_postgres import PostgresVault
 from gonogo.errors import BadInput, Refused, Tampered
 from gonogo.ports import Sealed
 from gonogo.terms import Digest, digest_of
+from postgres_server import emptied_database
 from worlds import MemoryVault
 
-AnyVault = MemoryVault | FolderVault
+AnyVault = MemoryVault | FolderVault | PostgresVault
 
 
-@pytest.fixture(params=["memory", "disk"])
-def vault(request: pytest.FixtureRequest, tmp_path: Path) -> AnyVault:
-    return MemoryVault() if request.param == "memory" else FolderVault(tmp_path / "vault")
+@pytest.fixture(params=["memory", "disk", "postgres"])
+def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyVault]:
+    if request.param == "memory":
+        yield MemoryVault()
+    elif request.param == "disk":
+        yield FolderVault(tmp_path / "vault")
+    else:
+        with emptied_database() as database:
+            yield PostgresVault(database, FolderVault(tmp_path / "vault"))
 
 
 @pytest.fixture

@@ -6,15 +6,40 @@ Each function is one or two statements inside whatever transaction its caller ha
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, Protocol
 
 from gonogo.evidence.ledger import read_entry, time_of, time_text
 from gonogo.ports import Lease
 from gonogo.run.standing import Standing, Waiter
 from gonogo.terms import RunId
+
+
+class Answered(Protocol):
+    """What a statement gives back."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+
+    def fetchone(self) -> Any:  # noqa: ANN401 - a row as the driver gives it
+        """The next row."""
+
+    def fetchall(self) -> Sequence[Any]:
+        """All rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """The rows, one by one."""
+
+
+class Rows(Protocol):
+    """A connection inside a transaction: of `sqlite3`, or one of PostgreSQL that is spoken to in the same way."""
+
+    def execute(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = (), /) -> Answered:
+        """Run one statement, with `?` or `:name` for values."""
+
 
 _NEW: Final = "insert into gonogo_lease (env, fence, run, hold) values (?, 0, null, null) on conflict do nothing"
 _COLUMNS: Final = (
@@ -40,13 +65,13 @@ class Taker:
     past_hold: bool
 
 
-def lease_of(opened: sqlite3.Connection, environment: str) -> Lease:
+def lease_of(opened: Rows, environment: str) -> Lease:
     """The lease of an environment; fence 0 where nobody ever held it."""
     row = opened.execute(f"{_COLUMNS} where l.env = ?", (environment,)).fetchone()
     return Lease(environment, 0, None, None) if row is None else _lease(row)
 
 
-def all_leases(opened: sqlite3.Connection) -> tuple[Lease, ...]:
+def all_leases(opened: Rows) -> tuple[Lease, ...]:
     """All leases, by environment."""
     return tuple(_lease(row) for row in opened.execute(f"{_COLUMNS} order by l.env"))
 
@@ -60,7 +85,7 @@ def _lease(row: tuple[str, int, str | None, str | None, str, str, str | None, by
     return Lease(environment, int(fence), RunId(run), hold, owner, reason, began, beat)
 
 
-def take(opened: sqlite3.Connection, environment: str, taker: Taker) -> bool:
+def take(opened: Rows, environment: str, taker: Taker) -> bool:
     """Take or keep a lease with a higher fence, and leave its line; whether that could be."""
     opened.execute(_NEW, (environment,))
     taken = opened.execute(_TAKE, {**asdict(taker), "env": environment})
@@ -69,7 +94,7 @@ def take(opened: sqlite3.Connection, environment: str, taker: Taker) -> bool:
     return bool(taken.rowcount)
 
 
-def free(opened: sqlite3.Connection, environment: str, run: RunId) -> RunId | None:
+def free(opened: Rows, environment: str, run: RunId) -> RunId | None:
     """Give a lease back; who is first in line then. None where another run holds it."""
     opened.execute("delete from gonogo_wait where env = ? and run = ?", (environment, run))
     freed = opened.execute(
@@ -80,13 +105,13 @@ def free(opened: sqlite3.Connection, environment: str, run: RunId) -> RunId | No
     return None if row is None else RunId(row[1])
 
 
-def hold(opened: sqlite3.Connection, environment: str, reason: str | None) -> None:
+def hold(opened: Rows, environment: str, reason: str | None) -> None:
     """Put an environment on hold, or lift that."""
     opened.execute(_NEW, (environment,))
     opened.execute("update gonogo_lease set hold = ? where env = ?", (reason, environment))
 
 
-def wait(opened: sqlite3.Connection, waiter: Waiter) -> None:
+def wait(opened: Rows, waiter: Waiter) -> None:
     """Stand in line; a place that is there is kept, with the new priority."""
     opened.execute(
         "insert into gonogo_wait (env, run, priority, since) values (?, ?, ?, ?)"
@@ -95,35 +120,35 @@ def wait(opened: sqlite3.Connection, waiter: Waiter) -> None:
     )
 
 
-def stands_in_line(opened: sqlite3.Connection, run: RunId) -> bool:
+def stands_in_line(opened: Rows, run: RunId) -> bool:
     """Whether a run stands in any line."""
     return opened.execute("select 1 from gonogo_wait where run = ?", (run,)).fetchone() is not None
 
 
-def leave(opened: sqlite3.Connection, run: RunId) -> None:
+def leave(opened: Rows, run: RunId) -> None:
     """Leave every line."""
     opened.execute("delete from gonogo_wait where run = ?", (run,))
 
 
-def waiting(opened: sqlite3.Connection, environment: str) -> tuple[Waiter, ...]:
+def waiting(opened: Rows, environment: str) -> tuple[Waiter, ...]:
     """Who stands in line, first first."""
     rows = opened.execute(_IN_LINE, (environment,))
     return tuple(Waiter(env, RunId(run), int(priority), time_of(since)) for env, run, priority, since in rows)
 
 
-def keep_standing(opened: sqlite3.Connection, standing: Standing) -> None:
+def keep_standing(opened: Rows, standing: Standing) -> None:
     """Remember where a run stands, unless something newer is known."""
     fields = asdict(standing)
     fields["opened_at"] = time_text(standing.opened_at)
     fields["due"] = None if standing.due is None else time_text(standing.due)
     opened.execute(
         "insert into gonogo_standing (run, seq, line) values (?, ?, ?) on conflict (run) do update"
-        " set seq = excluded.seq, line = excluded.line where excluded.seq >= seq",
+        " set seq = excluded.seq, line = excluded.line where excluded.seq >= gonogo_standing.seq",
         (standing.run, standing.seq, json.dumps(fields)),
     )
 
 
-def standings(opened: sqlite3.Connection) -> tuple[Standing, ...]:
+def standings(opened: Rows) -> tuple[Standing, ...]:
     """What is remembered and holds still: no event has come since."""
     query = (
         "select s.line from gonogo_standing s join gonogo_head h on h.run = s.run and h.seq = s.seq order by h.rowid"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,21 +18,15 @@ from typing import Final, Self
 
 from gonogo.adapters import journal_leases as leases
 from gonogo.adapters import journal_schema
-from gonogo.errors import BadInput, Broken, Busy, Refused, Tampered
-from gonogo.evidence.ledger import NOTHING_BEFORE, Entry, actor_text, next_entry, read_entry, time_text
-from gonogo.ports import SITE_LOG, CrashPoint, Draft, Lease, Moved, Transaction
+from gonogo.adapters.journal_transaction import JournalTransaction, exists_already, ledger_of, no_such, pass_on, runs_of
+from gonogo.evidence.ledger import Entry
+from gonogo.ports import SITE_LOG, CrashPoint, Draft, Lease, Transaction
 from gonogo.run.site import hold_note
 from gonogo.run.standing import Standing, Waiter
-from gonogo.terms import Actor, Digest, RunId
+from gonogo.terms import Actor, RunId
 
 MOST_IDLE: Final = 4
 """Connections that are kept for the next call; keeping at least one saves a checkpoint at every close."""
-
-_NEW_HEAD: Final = "insert into gonogo_head (run, seq, hash) values (?, -1, ?) on conflict do nothing"
-
-
-def pass_on(_point: str) -> None:
-    """The crash point of real runs: nothing happens."""
 
 
 class SqliteJournal:
@@ -70,10 +64,9 @@ class SqliteJournal:
     ) -> tuple[Entry, ...]:
         """Begin a ledger with `drafts`. Raises Refused where the run exists already, Broken, Busy."""
         self._create()
-        with self._connection() as opened, journal_schema.immediate(opened):
-            if run == SITE_LOG or not opened.execute(_NEW_HEAD, (run, NOTHING_BEFORE)).rowcount:
-                raise Refused(f"the run {run} exists already", next_step=f"go on with it, or see: gonogo status {run}")
-            transaction = self._transaction(opened, run, None, (actor, now))
+        with self._writing(run, (actor, now)) as transaction:
+            if run == SITE_LOG or not transaction.begin_run():
+                raise exists_already(run)
             entries = tuple(transaction.append(draft) for draft in drafts)
             for draft in notes:
                 transaction.note(draft)
@@ -82,32 +75,23 @@ class SqliteJournal:
     def note(self, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
         """Add entries to the site's log that belong to no run. Raises Broken, Busy, Tampered."""
         self._create()
-        with self._connection() as opened, journal_schema.immediate(opened):
-            transaction = self._transaction(opened, SITE_LOG, None, (actor, now))
+        with self._writing(SITE_LOG, (actor, now)) as transaction:
             return tuple(transaction.note(draft) for draft in drafts)
 
     def site(self) -> tuple[Entry, ...]:
         """The site's log, oldest first. Raises Tampered for a broken chain."""
-        if self._is_missing():
-            return ()
-        with self._connection() as opened:
-            if _head(opened, SITE_LOG) is None:
-                return ()
-        return self.entries(SITE_LOG)
+        return self._chain(SITE_LOG, -1) or ()
 
     def entries(self, run: RunId, after: int = -1) -> tuple[Entry, ...]:
         """Events of `run` numbered above `after`. Raises BadInput for an unknown run, Tampered for a broken chain."""
-        if self._is_missing():
-            raise self._no_such(run)
-        with self._connection() as opened, _snapshot(opened):
-            head = _head(opened, run)
-            if head is None:
-                raise self._no_such(run)
-            query = "select line from gonogo_event where run = ? and seq >= ? order by seq"
-            rows = opened.execute(query, (run, max(after, 0))).fetchall()
-        chain = tuple(read_entry(bytes(row[0])) for row in rows)
-        self._check_links(run, head, chain, max(after, 0))
-        return tuple(entry for entry in chain if entry.seq > after)
+        found = self._chain(run, after)
+        if found is None:
+            raise no_such(run, str(self._path))
+        return found
+
+    def _chain(self, run: RunId, after: int) -> tuple[Entry, ...] | None:
+        with self._reading() as opened:
+            return None if opened is None else ledger_of(opened, run, after, str(self._path))
 
     @contextmanager
     def write(self, run: RunId, after: int, *, actor: Actor, now: datetime) -> Iterator[Transaction]:
@@ -115,15 +99,17 @@ class SqliteJournal:
 
         Raises Moved where the head is elsewhere, BadInput for an unknown run, Busy and Broken for the file.
         """
-        if self._is_missing():
-            raise self._no_such(run)
+        with self._reading() as opened:
+            if opened is None:
+                raise no_such(run, str(self._path))
+        with self._writing(run, (actor, now)) as transaction:
+            transaction.stand_at(after)
+            yield transaction
+
+    @contextmanager
+    def _writing(self, run: RunId, author: tuple[Actor, datetime]) -> Iterator[JournalTransaction]:
         with self._connection() as opened, journal_schema.immediate(opened):
-            head = _head(opened, run)
-            if head is None:
-                raise self._no_such(run)
-            if head[0] != after:
-                raise _moved(run, after, head[0])
-            transaction = self._transaction(opened, run, self._last(opened, run, head), (actor, now))
+            transaction = JournalTransaction(opened, run, author, self._crash, str(self._path))
             try:
                 yield transaction
             finally:
@@ -132,13 +118,8 @@ class SqliteJournal:
 
     def runs(self) -> tuple[RunId, ...]:
         """All runs, oldest first; none where there is no journal yet."""
-        if self._is_missing():
-            return ()
-        with self._connection() as opened:
-            if journal_schema.is_empty(opened):
-                return ()
-            query = "select run from gonogo_head where run <> ? order by rowid"
-            return tuple(RunId(row[0]) for row in opened.execute(query, (SITE_LOG,)))
+        with self._reading() as opened:
+            return () if opened is None else runs_of(opened)
 
     def lease(self, environment: str) -> Lease:
         """The lease of an environment; fence 0 where nobody ever held it."""
@@ -153,11 +134,10 @@ class SqliteJournal:
     def hold(self, environment: str, reason: str | None, *, actor: Actor, now: datetime) -> Lease:
         """Stop every run before its next effect on `environment` (a reason), or lift that stop (None)."""
         self._create()
-        with self._connection() as opened, journal_schema.immediate(opened):
-            leases.hold(opened, environment, reason)
-            note = Draft(*hold_note(environment, reason))
-            self._transaction(opened, SITE_LOG, None, (actor, now)).note(note)
-            return leases.lease_of(opened, environment)
+        with self._writing(SITE_LOG, (actor, now)) as transaction:
+            leases.hold(transaction.rows, environment, reason)
+            transaction.note(Draft(*hold_note(environment, reason)))
+            return leases.lease_of(transaction.rows, environment)
 
     def wait(self, waiter: Waiter) -> None:
         """Stand in line for an environment; the place is kept, the priority is the new one."""
@@ -207,9 +187,6 @@ class SqliteJournal:
     def _is_missing(self) -> bool:
         return not self._path.exists()
 
-    def _no_such(self, run: RunId) -> BadInput:
-        return BadInput(f"there is no run {run}", where=str(self._path), next_step="see the runs with: gonogo status")
-
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
@@ -243,159 +220,3 @@ class SqliteJournal:
                 self._idle.append((opened, identity))
                 return
         opened.close()
-
-    def _transaction(
-        self, opened: sqlite3.Connection, run: RunId, last: Entry | None, author: tuple[Actor, datetime]
-    ) -> _SqliteTransaction:
-        return _SqliteTransaction(opened, run, last, author, self._crash, lambda: self._site_end(opened))
-
-    def _site_end(self, opened: sqlite3.Connection) -> Entry | None:
-        """The last entry of the site's log, whose head is made where there is none yet."""
-        opened.execute(_NEW_HEAD, (SITE_LOG, NOTHING_BEFORE))
-        head = _head(opened, SITE_LOG)
-        return None if head is None else self._last(opened, SITE_LOG, head)
-
-    def _last(self, opened: sqlite3.Connection, run: RunId, head: tuple[int, str]) -> Entry | None:
-        if head[0] < 0:
-            return None
-        query = "select line from gonogo_event where run = ? and seq = ?"
-        row = opened.execute(query, (run, head[0])).fetchone()
-        if row is None:
-            raise self._tampered(run, head[0])
-        last = read_entry(bytes(row[0]))
-        self._check_links(run, head, (last,), head[0])
-        return last
-
-    def _check_links(self, run: RunId, head: tuple[int, str], chain: Sequence[Entry], first: int) -> None:
-        expected = NOTHING_BEFORE if first == 0 or not chain else chain[0].prev
-        number = first
-        for entry in chain:
-            if entry.seq != number or entry.prev != expected:
-                raise self._tampered(run, number)
-            number, expected = number + 1, entry.digest
-        if number <= head[0] or (chain and (chain[-1].seq, chain[-1].digest) != head):
-            raise self._tampered(run, number)
-
-    def _tampered(self, run: RunId, number: int) -> Tampered:
-        return Tampered(
-            f"event {number} of run {run} is not what gonogo recorded, or is gone",
-            where=str(self._path),
-            next_step="compare with an exported log or a package of this run; do not go on with it",
-        )
-
-
-class _SqliteTransaction:
-    """What `SqliteJournal.write` hands out; of no use after its block."""
-
-    def __init__(
-        self,
-        opened: sqlite3.Connection,
-        run: RunId,
-        last: Entry | None,
-        author: tuple[Actor, datetime],
-        crash: CrashPoint,
-        site_end: Callable[[], Entry | None],
-    ) -> None:
-        self._opened = opened
-        self._run = run
-        self._last = last
-        self._actor, self._now = author
-        self._crash = crash
-        self._site_end = site_end
-        self._ended = False
-        self._acts: list[Callable[[], None]] = []
-
-    def end(self) -> None:
-        """Refuse everything from now on: outside the block each statement would commit by itself."""
-        self._ended = True
-
-    def append(self, draft: Draft) -> Entry:
-        """Add an event. Raises Moved where the head is elsewhere, BadInput for data that no line can hold."""
-        self._demand_open()
-        self._last = self._add(self._run, self._last, draft)
-        self._crash("CP-09")
-        return self._last
-
-    def note(self, draft: Draft) -> Entry:
-        """Add an entry to the site's log. Raises Tampered where its end is not what was recorded."""
-        self._demand_open()
-        return self._add(SITE_LOG, self._site_end(), draft)
-
-    def _add(self, run: RunId, last: Entry | None, draft: Draft) -> Entry:
-        entry = next_entry(last, ts=self._now, type=draft.type, actor=self._actor, data=draft.data)
-        advanced = self._opened.execute(
-            "update gonogo_head set seq = ?, hash = ? where run = ? and seq = ?",
-            (entry.seq, entry.digest, run, entry.seq - 1),
-        )
-        if not advanced.rowcount:
-            raise _moved(run, entry.seq - 1, None)
-        self._opened.execute("insert into gonogo_event (run, seq, line) values (?, ?, ?)", (run, entry.seq, entry.line))
-        return entry
-
-    def take_lease(self, environment: str, reason: str = "", *, past_hold: bool = False) -> int:
-        """Take or keep the environment, with a higher fence. Raises Busy (held), Refused (emergency stop)."""
-        self._demand_open()
-        taker = leases.Taker(self._run, actor_text(self._actor), reason, time_text(self._now), past_hold)
-        if not leases.take(self._opened, environment, taker):
-            raise not_free(leases.lease_of(self._opened, environment))
-        self._crash("CP-02")
-        return leases.lease_of(self._opened, environment).fence
-
-    def free_lease(self, environment: str) -> RunId | None:
-        """Give the environment back; who is first in line for it now."""
-        self._demand_open()
-        return leases.free(self._opened, environment, self._run)
-
-    def after_commit(self, act: Callable[[], None]) -> None:
-        """Do something when this transaction is committed, and not at all where it is not."""
-        self._demand_open()
-        self._acts.append(act)
-
-    def committed(self) -> None:
-        """Do what was to be done after the commit."""
-        for act in self._acts:
-            act()
-
-    def _demand_open(self) -> None:
-        if self._ended:
-            raise Broken(
-                "this transaction has ended", next_step="report this fault: a write came after its transaction"
-            )
-
-
-def not_free(lease: Lease) -> Busy | Refused:
-    """Why an environment cannot be taken: an emergency stop, or the run that holds it (EXE-05)."""
-    if lease.hold is not None:
-        return Refused(
-            f"the environment {lease.environment} is stopped: {lease.hold}",
-            next_step="lift the stop when its reason is gone; nothing is deployed before",
-        )
-    return Busy(
-        f"the run {lease.run} holds the environment {lease.environment}",
-        next_step=f"wait until it has ended, or see: gonogo status {lease.run}",
-    )
-
-
-def _moved(run: RunId, expected: int, found: int | None) -> Moved:
-    place = "" if found is None else f", it is at event {found}"
-    return Moved(
-        f"somebody else wrote to run {run} after event {expected}{place}",
-        next_step="nothing was changed; load the run again and decide again",
-    )
-
-
-def _head(opened: sqlite3.Connection, run: RunId) -> tuple[int, Digest] | None:
-    if journal_schema.is_empty(opened):
-        return None
-    row = opened.execute("select seq, hash from gonogo_head where run = ?", (run,)).fetchone()
-    return None if row is None else (int(row[0]), Digest(row[1]))
-
-
-@contextmanager
-def _snapshot(opened: sqlite3.Connection) -> Iterator[None]:
-    opened.execute("begin")
-    try:
-        yield
-    finally:
-        if opened.in_transaction:
-            opened.execute("rollback")

@@ -44,7 +44,7 @@ class NamedPoint:
 POINTS: Final[tuple[NamedPoint, ...]] = (
     NamedPoint(BEFORE_INTENT, "engine/performing.py", "nothing is written about the act, and nothing of it was done"),
     NamedPoint(LEASE_TAKEN, "engine/performing.py", "lease, approval, intent stand in a transaction that is open"),
-    NamedPoint("CP-02", "adapters/journal_sqlite.py", "the row of the lease is written, its transaction is open"),
+    NamedPoint("CP-02", "adapters/journal_transaction.py", "the row of the lease is written, its transaction is open"),
     NamedPoint(INTENT_COMMITTED, "engine/performing.py", "the intent is committed; no supervisor, no file of it"),
     NamedPoint(MOVE_INTENDED, "engine/performing.py", "the intent is committed; the proxy was not told yet"),
     NamedPoint(MEASURED, "engine/looking.py", "a measurement was taken; its outcome is not in the ledger"),
@@ -53,7 +53,9 @@ POINTS: Final[tuple[NamedPoint, ...]] = (
     NamedPoint(MOVED, "engine/performing.py", "the proxy was told and read back; the ledger knows the intent only"),
     NamedPoint(RESULT_THERE, "engine/performing.py", "the result lies on disk; the ledger knows the intent only"),
     NamedPoint(RESULT_OPEN, "engine/performing.py", "the outcome stands in a transaction that is open"),
-    NamedPoint("CP-09", "adapters/journal_sqlite.py", "a line and the new head are written, their transaction is open"),
+    NamedPoint(
+        "CP-09", "adapters/journal_transaction.py", "a line and the new head are written, their transaction is open"
+    ),
     NamedPoint(RESULT_RECORDED, "engine/performing.py", "the outcome of a command is committed; nothing follows yet"),
     NamedPoint(RECORDED, "engine/driver.py", "an event that follows from events is committed; nothing follows yet"),
     NamedPoint(NOT_SHOWN, "engine/writing.py", "evidence is recorded; the copies that people read are not written"),

@@ -1,0 +1,133 @@
+"""The journal in PostgreSQL: the same ledgers, digests and leases as in SQLite, for workers on many hosts (WFS-10).
+
+Every change is one transaction that locks the run's head first and moves it by compare-and-set, so of two writers one
+wins and the other gets Moved. Reading makes no tables: where there are none yet, there are no runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from gonogo.adapters import journal_leases as leases
+from gonogo.adapters.journal_transaction import JournalTransaction, exists_already, ledger_of, no_such, pass_on, runs_of
+from gonogo.adapters.postgres import Postgres
+from gonogo.evidence.ledger import Entry
+from gonogo.ports import SITE_LOG, CrashPoint, Draft, Lease, Transaction
+from gonogo.run.site import hold_note
+from gonogo.run.standing import Standing, Waiter
+from gonogo.terms import Actor, RunId
+
+
+class PostgresJournal:
+    """The `Journal` port on a database; usable from several threads, processes and hosts at once.
+
+    `crash` is called at CP-02, CP-09 and CP-15. Each call may raise Broken or Busy for the database.
+    """
+
+    def __init__(self, database: Postgres, *, crash: CrashPoint = pass_on) -> None:
+        self._database = database
+        self._crash = crash
+
+    def open_run(
+        self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime, notes: Sequence[Draft] = ()
+    ) -> tuple[Entry, ...]:
+        """Begin a ledger with `drafts`. Raises Refused where the run exists already."""
+        with self._writing(run, (actor, now)) as transaction:
+            if run == SITE_LOG or not transaction.begin_run():
+                raise exists_already(run)
+            entries = tuple(transaction.append(draft) for draft in drafts)
+            for draft in notes:
+                transaction.note(draft)
+        return entries
+
+    def note(self, drafts: Sequence[Draft], *, actor: Actor, now: datetime) -> tuple[Entry, ...]:
+        """Add entries to the site's log that belong to no run. Raises Tampered."""
+        with self._writing(SITE_LOG, (actor, now)) as transaction:
+            return tuple(transaction.note(draft) for draft in drafts)
+
+    def site(self) -> tuple[Entry, ...]:
+        """The site's log, oldest first. Raises Tampered for a broken chain."""
+        return self._chain(SITE_LOG, -1) or ()
+
+    def entries(self, run: RunId, after: int = -1) -> tuple[Entry, ...]:
+        """Events of `run` numbered above `after`. Raises BadInput for an unknown run, Tampered for a broken chain."""
+        found = self._chain(run, after)
+        if found is None:
+            raise no_such(run, self._database.place)
+        return found
+
+    def _chain(self, run: RunId, after: int) -> tuple[Entry, ...] | None:
+        with self._database.reading() as opened:
+            return None if opened is None else ledger_of(opened, run, after, self._database.place)
+
+    @contextmanager
+    def write(self, run: RunId, after: int, *, actor: Actor, now: datetime) -> Iterator[Transaction]:
+        """A transaction on `run`, whose last event has to be number `after`; rolled back by any exception.
+
+        Raises Moved where the head is elsewhere, BadInput for an unknown run.
+        """
+        with self._writing(run, (actor, now)) as transaction:
+            transaction.stand_at(after)
+            yield transaction
+
+    @contextmanager
+    def _writing(self, run: RunId, author: tuple[Actor, datetime]) -> Iterator[JournalTransaction]:
+        with self._database.writing(lambda: self._crash("CP-15")) as opened:
+            transaction = JournalTransaction(
+                opened, run, author, self._crash, self._database.place, locking=" for update"
+            )
+            try:
+                yield transaction
+            finally:
+                transaction.end()
+        transaction.committed()
+
+    def runs(self) -> tuple[RunId, ...]:
+        """All runs, oldest first; none where there are no tables yet."""
+        with self._database.reading() as opened:
+            return () if opened is None else runs_of(opened)
+
+    def lease(self, environment: str) -> Lease:
+        """The lease of an environment; fence 0 where nobody ever held it."""
+        with self._database.reading() as opened:
+            return Lease(environment, 0, None, None) if opened is None else leases.lease_of(opened, environment)
+
+    def leases(self) -> tuple[Lease, ...]:
+        """The leases of all environments that were ever taken or stopped, by name."""
+        with self._database.reading() as opened:
+            return () if opened is None else leases.all_leases(opened)
+
+    def hold(self, environment: str, reason: str | None, *, actor: Actor, now: datetime) -> Lease:
+        """Stop every run before its next effect on `environment` (a reason), or lift that stop (None)."""
+        with self._writing(SITE_LOG, (actor, now)) as transaction:
+            leases.hold(transaction.rows, environment, reason)
+            transaction.note(Draft(*hold_note(environment, reason)))
+            return leases.lease_of(transaction.rows, environment)
+
+    def wait(self, waiter: Waiter) -> None:
+        """Stand in line for an environment; the place is kept, the priority is the new one."""
+        with self._database.writing() as opened:
+            leases.wait(opened, waiter)
+
+    def leave(self, run: RunId) -> None:
+        """Leave every line."""
+        with self._database.reading() as opened:
+            if opened is not None:
+                leases.leave(opened, run)
+
+    def waiting(self, environment: str) -> tuple[Waiter, ...]:
+        """Who stands in line for an environment, first first."""
+        with self._database.reading() as opened:
+            return () if opened is None else leases.waiting(opened, environment)
+
+    def keep_standing(self, standing: Standing) -> None:
+        """Remember where a run stands; no effect where something newer is known."""
+        with self._database.writing() as opened:
+            leases.keep_standing(opened, standing)
+
+    def standings(self) -> tuple[Standing, ...]:
+        """The remembered standings that hold still, oldest run first."""
+        with self._database.reading() as opened:
+            return () if opened is None else leases.standings(opened)

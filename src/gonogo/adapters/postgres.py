@@ -1,0 +1,247 @@
+"""A PostgreSQL database: the only file that knows SQLAlchemy (extra `postgres`; docs/decisions/0012).
+
+One pool serves journal, vault and queue together (EN-17). Statements are written once for SQLite and PostgreSQL, with
+`?` and `:name` for values; here they become what the driver takes. Errors become sentences that never hold a password.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+
+from gonogo.errors import Broken, Busy, GonogoError, Refused
+from gonogo.ports import Moved
+from gonogo.terms import Secret
+
+Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
+
+POOL: Final = 8
+OVERFLOW: Final = 2
+WAIT: Final = 30
+"""Seconds that a call waits for a connection of the pool, or for a row that another transaction has locked."""
+
+SCHEMA: Final = 1
+"""Version of the tables below; a database with a higher one was written by a newer gonogo."""
+
+_SETTINGS: Final = {
+    "lock_timeout": f"{WAIT}s",
+    # A worker that was stopped in the middle of a transaction keeps its rows locked for so long and no longer.
+    "idle_in_transaction_session_timeout": f"{WAIT}s",
+    "timezone": "UTC",
+}
+_LINE: Final = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_VALUE: Final = re.compile(r"\?|:([a-z_]+)")
+_MAKING: Final = 0x676F6E6F
+"""The advisory lock under which tables are made; `gono`, as the mark in a SQLite journal."""
+
+TABLES: Final = (
+    "create table gonogo_schema (version integer not null)",
+    "create table gonogo_head (run text primary key, seq bigint not null, hash text not null,"
+    " rowid bigint generated always as identity)",
+    "create table gonogo_event (run text not null, seq bigint not null, line bytea not null, primary key (run, seq))",
+    "create table gonogo_lease (env text primary key, fence bigint not null, run text, hold text,"
+    " owner text not null default '', reason text not null default '', since text)",
+    "create table gonogo_wait (env text not null, run text not null, priority integer not null, since text not null,"
+    " primary key (env, run))",
+    "create table gonogo_standing (run text primary key, seq bigint not null, line text not null)",
+    "create sequence gonogo_worker_number as integer",
+    "create table gonogo_worker (number integer primary key, name text not null unique, line text not null)",
+    "create table gonogo_blob (digest text not null, part integer not null, parts integer not null,"
+    " data bytea not null, primary key (digest, part))",
+    "create function gonogo_events_stay() returns trigger language plpgsql as"
+    " 'begin raise exception ''events stay''; end'",
+    "create trigger gonogo_event_kept before update or delete on gonogo_event for each row"
+    " execute function gonogo_events_stay()",
+    "create trigger gonogo_event_whole before truncate on gonogo_event execute function gonogo_events_stay()",
+)
+
+_REASONS: Final[tuple[tuple[str, type[GonogoError], str, str], ...]] = (
+    ("28", Broken, "the database refuses the login", "give the right user and password; see docs/distributed.md"),
+    ("3D", Broken, "there is no such database", "make it: createdb NAME; then start the command again"),
+    ("42501", Broken, "the database user may not do this", "make it the owner of gonogo's tables"),
+    ("53300", Busy, "the database has no connection left", "raise max_connections, or run fewer workers"),
+    ("53100", Broken, "the disk of the database is full; nothing of this was recorded", "free space, then try again"),
+    ("40", Moved, "two writers met in the database; nothing of this was recorded", "load the run and decide again"),
+    ("55P03", Busy, "another process has been writing to the journal for too long", "wait, then try again"),
+    ("25006", Broken, "the database is read-only", "name the primary server, not a standby"),
+    ("08", Broken, "the database cannot be reached", "look whether it runs and answers; nothing is lost"),
+    ("57P", Broken, "the database is being stopped", "start it again; nothing is lost"),
+    ("", Broken, "the database cannot be reached", "look whether it runs and answers; nothing is lost"),
+)
+
+
+@lru_cache(maxsize=256)
+def statement_of(written: str) -> str:
+    """A statement with `?` and `:name` as the driver takes it; it may hold no other colon and no percent sign."""
+    return _VALUE.sub(lambda found: f"%({found[1]})s" if found[1] else "%s", written)
+
+
+class Opened:
+    """A connection inside a transaction, spoken to as to one of SQLite."""
+
+    def __init__(self, raw: sa.Connection) -> None:
+        self.raw: Final = raw
+
+    def execute(self, statement: str, values: Values = (), /) -> sa.CursorResult[*tuple[Any, ...]]:
+        """Run one statement."""
+        told = dict(values) if isinstance(values, Mapping) else tuple(values)
+        return self.raw.exec_driver_sql(statement_of(statement), told)
+
+
+class Line:
+    """A connection that is kept open; every statement is committed by itself. Raises Broken and Busy."""
+
+    def __init__(self, engine: sa.Engine, place: str) -> None:
+        self._engine = engine
+        self._place = place
+        try:
+            self._raw = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        except sa.exc.SQLAlchemyError as error:
+            raise explained(error, place) from error
+
+    def ask(self, statement: str, values: Values = ()) -> Sequence[Sequence[Any]]:
+        """The rows that a statement gives back."""
+        try:
+            return Opened(self._raw).execute(statement, values).fetchall()
+        except sa.exc.SQLAlchemyError as error:
+            raise explained(error, self._place) from error
+
+    def close(self) -> None:
+        """Hang up; the locks are gone with it."""
+        self._raw.invalidate()
+        self._raw.close()
+        self._engine.dispose()
+
+
+class Postgres:
+    """One database with its pool of connections; usable from several threads. `address` may hold a password."""
+
+    def __init__(self, address: Secret) -> None:
+        self.place: Final = place_of(address.reveal())
+        self._settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+        self.pool: Final = self._engine(address, {})
+        self._address = address
+        self._known = False
+
+    def close(self) -> None:
+        """Close the connections that are kept; the database can be used again afterwards."""
+        self.pool.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Opened]:
+        """One transaction: committed at the end of the block, rolled back by any exception."""
+        try:
+            with self.pool.begin() as raw:
+                yield Opened(raw)
+        except sa.exc.SQLAlchemyError as error:
+            raise explained(error, self.place) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Opened | None]:
+        """A transaction for reading; None where the tables were never made. Raises Broken, Refused."""
+        with self.transaction() as opened:
+            yield opened if self._has_tables(opened) else None
+
+    @contextmanager
+    def writing(self, before_commit: Callable[[], None] = lambda: None) -> Iterator[Opened]:
+        """A transaction for writing; makes the tables where they are missing. `before_commit` is the point CP-15."""
+        self.prepare(before_commit)
+        with self.transaction() as opened:
+            yield opened
+
+    def prepare(self, before_commit: Callable[[], None] = lambda: None) -> None:
+        """Make the tables where they are missing, all or none; safe beside others that do the same."""
+        if self._known:
+            return
+        with self.transaction() as opened:
+            opened.execute("select pg_advisory_xact_lock(?)", (_MAKING,))
+            if not self._has_tables(opened):
+                for statement in TABLES:
+                    opened.execute(statement)
+                opened.execute("insert into gonogo_schema (version) values (?)", (SCHEMA,))
+                before_commit()
+        self._known = True
+
+    def line(self) -> Line:
+        """A connection of its own, outside the pool and transactions, for locks that live as long as it does."""
+        quick = {"tcp_keepalives_idle": 2, "tcp_keepalives_interval": 1, "tcp_keepalives_count": 3}
+        return Line(self._engine(self._address, quick), self.place)
+
+    def _engine(self, address: Secret, more: Mapping[str, object]) -> sa.Engine:
+        told = " ".join((self._settings, *(f"-c {name}={value}" for name, value in more.items())))
+        try:
+            url = sa.make_url(address.reveal()).set(drivername="postgresql+psycopg")
+            return sa.create_engine(
+                url,
+                pool_size=1 if more else POOL,
+                max_overflow=0 if more else OVERFLOW,
+                pool_timeout=WAIT,
+                pool_pre_ping=not more,
+                connect_args={**_LINE, "options": told, "application_name": "gonogo", "tcp_user_timeout": 10_000},
+                hide_parameters=True,
+            )
+        except (sa.exc.ArgumentError, ValueError) as error:
+            raise Refused("this is no address of a database", where=self.place, next_step=_FORM) from error
+
+    def _has_tables(self, opened: Opened) -> bool:
+        if self._known:
+            return True
+        if opened.execute("select to_regclass('gonogo_schema')").scalar() is None:
+            return False
+        found = int(str(opened.execute("select max(version) from gonogo_schema").scalar()))
+        if found > SCHEMA:
+            raise Broken(
+                f"a newer gonogo wrote this database (tables {found}, this one knows {SCHEMA})",
+                where=self.place,
+                next_step="install the newer gonogo; an older one cannot go on with it",
+            )
+        self._demand_safe(opened)
+        self._known = True
+        return True
+
+    def _demand_safe(self, opened: Opened) -> None:
+        """What is committed has to survive a power cut (WFS-10)."""
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            if opened.execute("select current_setting(?)", (name,)).scalar() == "off":
+                raise Refused(
+                    f"this server runs with {name} = off: what it confirms can be lost",
+                    where=self.place,
+                    next_step=f"set {name} = on in postgresql.conf and reload; gonogo records nothing before",
+                )
+
+
+_SETUP: Final = "give the right database, user and password; docs/distributed.md says where"
+_FORM: Final = "it looks like postgresql://USER@HOST:5432/DATABASE"
+
+
+def place_of(address: str) -> str:
+    """Where a database is, for people: the address without user and password."""
+    try:
+        parts = urlsplit(address)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "the address of the database"
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+
+
+def explained(error: sa.exc.SQLAlchemyError, place: str) -> GonogoError:
+    """What an error of the database means for people, with the place and the remedy; never with the address itself."""
+    if isinstance(error, sa.exc.TimeoutError):
+        return Busy("all connections to the database are in use", where=place, next_step="wait, then try again")
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else None
+    state = str(getattr(cause, "sqlstate", None) or "")
+    refused = str(cause).partition("FATAL:")[2].partition("\n")[0].strip()
+    if refused and not state:
+        return Broken(f"the database refuses: {refused}", where=place, next_step=_SETUP)
+    known = state[:2] in {"08", "57", ""} or any(state.startswith(prefix) for prefix, *_ in _REASONS if prefix)
+    if not known or (isinstance(error, sa.exc.ProgrammingError) and not state):
+        first = str(cause or type(error).__name__).partition("\n")[0]
+        return Broken(f"the database refuses: {first}", where=place, next_step="look at the server's log")
+    _, kind, what, advice = next(row for row in _REASONS if state.startswith(row[0]))
+    return kind(what, where=place, next_step=advice)

@@ -1,0 +1,164 @@
+"""Who works on this database, and who of them is dead: a row and an advisory lock for each worker (engine section 5.1).
+
+The server frees a lock with the connection that holds it, so a killed worker is known to be dead at once, one that was
+cut off after a few seconds, and one that is only slow never: nobody is robbed on suspicion. Nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from gonogo.adapters.postgres import Line, Postgres
+from gonogo.errors import BadInput, Broken, GonogoError
+
+CLASS: Final = 7001
+"""The first half of the key of each worker's advisory lock; the second is its number, which is never used again."""
+
+_ALIVE: Final = (
+    "select cast(objid as bigint) from pg_locks where locktype = 'advisory' and classid = cast(? as oid)"
+    " and objsubid = 2 and granted and database = (select oid from pg_database where datname = current_database())"
+)
+_OTHERS: Final = "select number, line, pg_try_advisory_lock(?, number) from gonogo_worker where number <> ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker as it says of itself. `name` is new at every start; `place` is the host and folder where it acts.
+
+    `reaches` names the environments that it can act on.
+    """
+
+    name: str
+    host: str
+    place: str
+    pid: int
+    reaches: tuple[str, ...]
+    version: str
+    started: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """A worker on the list; `alive` says that it holds its lock now."""
+
+    number: int
+    worker: Worker
+    alive: bool
+
+
+class PostgresWorkers:
+    """The list of workers of a database."""
+
+    def __init__(self, database: Postgres) -> None:
+        self._database = database
+
+    def seen(self) -> tuple[WorkerSeen, ...]:
+        """All workers that are on the list, oldest first, and whether each is alive."""
+        with self._database.reading() as opened:
+            if opened is None:
+                return ()
+            alive = {row[0] for row in opened.execute(_ALIVE, (CLASS,)).fetchall()}
+            rows = opened.execute("select number, line from gonogo_worker order by number").fetchall()
+        return tuple(_seen(row, row[0] in alive) for row in rows)
+
+    def strike_off(self, name: str) -> WorkerSeen:
+        """Take a worker off the list, alive or not; a living one ends itself when it sees that. Raises BadInput."""
+        seen = self.seen()
+        found = next((one for one in seen if one.worker.name == name), None)
+        if found is None:
+            known = ", ".join(one.worker.name for one in seen) or "none"
+            raise BadInput(f"there is no worker {name}", next_step=f"workers on the list: {known}")
+        with self._database.writing() as opened:
+            opened.execute("delete from gonogo_worker where number = ?", (found.number,))
+        return found
+
+    def join(self, worker: Worker) -> PostgresMembership:
+        """Come on the list; the lock is held before the row is there, so that nobody sees it free."""
+        return PostgresMembership(self._database, worker)
+
+
+class PostgresMembership:
+    """A worker's own place on the list, for as long as it lives; to be used by one thread."""
+
+    def __init__(self, database: Postgres, worker: Worker) -> None:
+        self._database = database
+        database.prepare()
+        self._line: Line | None = database.line()
+        self.number: int = self._line.ask("select nextval('gonogo_worker_number')")[0][0]
+        self._locked(self._line)
+        with database.writing() as opened:
+            opened.execute(
+                "insert into gonogo_worker (number, name, line) values (?, ?, ?)",
+                (self.number, worker.name, json.dumps(asdict(worker))),
+            )
+
+    def leave(self) -> None:
+        """Give up the place, after the work was given up."""
+        with suppress(GonogoError), self._database.writing() as opened:
+            opened.execute("delete from gonogo_worker where number = ?", (self.number,))
+        self._hang_up()
+
+    def stands(self) -> bool:
+        """Whether this worker is still on the list. False: it was taken over or sent away, and has to end itself.
+
+        Raises Broken where the connection is lost: with it went the lock, and `stand_again` has to take it again.
+        """
+        if self._line is None:
+            raise Broken("the worker has lost its connection to the database", where=self._database.place)
+        return self._listed(self._line)
+
+    def stand_again(self) -> bool:
+        """Connect and lock again after the connection was lost, and say whether the place is still there.
+
+        Raises Broken as long as the database cannot be reached.
+        """
+        self._hang_up()
+        line = self._database.line()
+        if not self._locked(line):
+            line.close()
+            return False
+        self._line = line
+        return self._listed(line)
+
+    @contextmanager
+    def dead(self) -> Iterator[tuple[WorkerSeen, ...]]:
+        """The workers that are dead: in the block nobody else takes them over, after it they are off the list.
+
+        An exception leaves them on the list, for whoever looks next. Raises Broken where the connection is lost.
+        """
+        line = self._line
+        if line is None:
+            raise Broken("the worker has lost its connection to the database", where=self._database.place)
+        locked = [_seen(row, alive=False) for row in line.ask(_OTHERS, (CLASS, self.number)) if row[2]]
+        try:
+            # Another may have taken it over between the reading of its row and the taking of its lock.
+            there = {row[0] for row in line.ask("select number from gonogo_worker")} if locked else set()
+            found = tuple(seen for seen in locked if seen.number in there)
+            yield found
+            for seen in found:
+                line.ask("delete from gonogo_worker where number = ? returning number", (seen.number,))
+        finally:
+            for seen in locked:
+                line.ask("select pg_advisory_unlock(?, ?)", (CLASS, seen.number))
+
+    def _locked(self, line: Line) -> bool:
+        return line.ask("select pg_try_advisory_lock(?, ?)", (CLASS, self.number))[0][0] is True
+
+    def _listed(self, line: Line) -> bool:
+        return bool(line.ask("select 1 from gonogo_worker where number = ?", (self.number,)))
+
+    def _hang_up(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            with suppress(GonogoError):
+                line.close()
+
+
+def _seen(row: Sequence[Any], alive: bool) -> WorkerSeen:  # noqa: FBT001 - a field of what is made
+    fields = json.loads(row[1])
+    fields["reaches"] = tuple(fields["reaches"])
+    return WorkerSeen(row[0], Worker(**fields), alive)
