@@ -84,6 +84,11 @@ def _outside_pip(python: str) -> list[str]:
     sys.exit("this Python has neither ensurepip nor pip.\n  next: install python3-venv, python3-pip or uv")
 
 
+def _compile() -> None:
+    """Compile what was changed, as an installation does: every command would else compile all of gonogo again."""
+    _run(str(_python()), "-m", "compileall", "-q", str(ROOT / "src"))
+
+
 def main() -> None:
     """Make or refresh the environment; quick where nothing changed."""
     python = interpreter()
@@ -91,6 +96,7 @@ def main() -> None:
         print(python)
         return
     if STAMP.exists() and STAMP.read_text() == _fingerprint() and _python().exists():
+        _compile()
         return
     install = _make_venv(python)
     print("installing pinned wheels (a minute on a slow line)", flush=True)
@@ -100,6 +106,7 @@ def main() -> None:
     if not _run(*install, *quiet, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)):
         sys.exit("gonogo itself could not be installed into its environment")
     STAMP.write_text(_fingerprint())
+    _compile()
 
 
 if __name__ == "__main__":

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from gonogo.control.feedback import Feedback, entries_of, give
+from gonogo.control.telling import tell_due
 from gonogo.document.reading import read_document
+from gonogo.errors import BadInput
 from gonogo.plan.announcing import Announce, voice_of
 from gonogo.plan.model import Plan
 from gonogo.protocol.model import Protocol
-from gonogo.reports.messages import messages_for
+from gonogo.reports.cadence import due_message
+from gonogo.reports.messages import FEEDBACK, messages_for
 from gonogo.reports.trouble import Message
 from gonogo.run.events import (
     Announced,
@@ -28,9 +33,10 @@ from gonogo.run.events import (
     recorded,
 )
 from gonogo.run.state import RunState
-from gonogo.terms import Digest, Engine, RunId
+from gonogo.terms import Digest, Engine, Person, RunId
 from tests.projects import Project, small_project
-from tests.worlds import MORNING
+from tests.command_line import gonogo
+from tests.worlds import MORNING, SimulatedClock
 from tests.worlds_http import place
 
 PRE = "pre-deployment"
@@ -303,3 +309,79 @@ def test_a_channel_that_is_down_is_tried_recorded_and_stops_nothing(good: Ran) -
     failed = [item.event for item in good.entries if isinstance(item.event, Delivered) and item.event.channel == "mute"]
     assert failed
     assert {(event.outcome, event.attempts) for event in failed} == {("failed", 3)}
+
+
+@pytest.mark.req("COM-14")
+def test_a_sealed_package_is_a_draft_about_which_three_questions_are_asked(good: Ran) -> None:
+    text = dict(good.said())["[RAY FEEDBACK REQUESTED]"]
+    assert text.startswith("draft: PRE-DEPLOYMENT-PACKAGE.zip (sha256 ")
+    assert all(f"{number}. {question}" in text for number, question in enumerate(FEEDBACK, start=1))
+    acme = replace(good.plan, voice=replace(good.plan.voice, short="ACME"))
+    sealed = next(item.event for item in good.entries if item.event.__class__.__name__ == "PackageSealed")
+    assert messages(good, sealed, plan=acme)[0].prefix == "[ACME FEEDBACK REQUESTED]"
+
+
+@pytest.mark.req("COM-14", "LRN-16")
+def test_answers_go_to_the_feedback_log_with_their_author_and_change_no_run(good: Ran) -> None:
+    root, before = good.project.root, len(good.project.door().world.journal.entries(good.run))
+    where = ("--project", root, "--as", "sre1")
+    answers = ("--answer", "yes", "--answer", "the baseline is too short", "--answer", "ten minutes, please")
+    said = gonogo("feedback", good.run, *answers, "--kind", "rework", "--rating", "3", "--role", "monitoring", *where)
+    assert said.code == 0, said.err
+    door = good.project.door()
+    give(door, door.load(good.run), Feedback("qa", "retrospective", "rehearsal", "praise", "short and clear"), Person("qe1"))
+    log = json.loads((root / ".artifacts/protocol-14/feedback-log.json").read_text())
+    first, second = log["entries"]
+    assert first["from"] == {"person": "sre1", "role": "monitoring", "protocol": "production-deployment"}
+    assert (first["kind"], first["rating"]) == ("rework", 3)
+    assert first["text"].splitlines()[1] == f"{FEEDBACK[1]} the baseline is too short"
+    assert (second["about"], second["from"]["person"]) == ("rehearsal", "qe1")
+    assert [dict(entry) for entry in entries_of(door, door.load(good.run))] == log["entries"]
+    assert len(door.world.journal.entries(good.run)) == before
+    listed = gonogo("feedback", good.run, "--project", root, "--json").json()
+    assert listed["questions"] == list(FEEDBACK)
+    assert gonogo("feedback", good.run, "--answer", "only one", *where).code == 64
+    with pytest.raises(BadInput):
+        give(door, door.load(good.run), Feedback("qa", "x", "y", "praise", " "), Person("qe1"))
+
+
+@pytest.mark.req("COM-25")
+def test_an_open_run_is_told_of_once_a_day_and_one_that_is_over_asks_once_for_its_retrospective(good: Ran) -> None:
+    day, opened, closed = timedelta(days=1), good.state.opened_at, good.state.closed_at
+    assert opened and closed
+    running = replace(good.state, closed_at=None, outcome=None)
+    assert due_message(good.plan, running, None, opened + day - timedelta(seconds=1)) is None
+    said = due_message(good.plan, running, None, opened + day)
+    assert said is not None
+    assert said.prefix == f"{BRAND}DAILY STATUS]"
+    assert "acts done, open for 24 h" in said.text or "open for 1 d" in said.text
+    assert due_message(good.plan, running, opened + day, opened + day * 1.9) is None
+    assert due_message(good.plan, running, opened + day, opened + day * 2) is not None
+    assert due_message(good.plan, good.state, opened, closed + day / 2) is None
+    after = due_message(good.plan, good.state, opened, closed + day)
+    assert after is not None
+    assert after.prefix == f"{BRAND}RETROSPECTIVE]"
+    assert due_message(good.plan, good.state, closed + day, closed + 9 * day) is None
+
+
+@pytest.mark.req("COM-25", "COM-01")
+def test_what_the_calendar_asks_for_is_said_when_it_is_due_and_only_once(good: Ran) -> None:
+    def telling(days: float) -> list[tuple[str, tuple[str, ...]]]:
+        door = good.project.door()
+        assert good.state.closed_at
+        clock = SimulatedClock(good.state.closed_at + timedelta(days=days))
+        door.world = replace(door.world, clock=clock)
+        return [(item.prefix, item.failed) for item in tell_due(door, Person("dev1"))]
+
+    good.project.write("gonogo.yaml", f"{(good.project.root / 'gonogo.yaml').read_text()}cadence: {{leadership: [executive_sponsor]}}\n")
+    assert telling(0.5) == []
+    assert [prefix for prefix, _ in telling(2)] == [f"{BRAND}RETROSPECTIVE]"]
+    assert telling(3) == []
+    assert telling(8) == [("[GONOGO | WEEKLY SUMMARY]", ())]
+    assert telling(9) == []
+    lines = [json.loads(line) for line in (good.project.root / "said.jsonl").read_text().splitlines()]
+    (summary,) = [line for line in lines if line["prefix"].endswith("WEEKLY SUMMARY]")]
+    assert summary["to"] == ["executive_sponsor"]
+    assert "1 opened; 1 ready; 0 open; 0 judgements that did not pass" in summary["text"]
+    assert "RETROSPECTIVE" in good.project.door().load(good.run).entries[-2].data["prefix"]  # the delivery follows it
+    assert telling(16)[0][0].endswith("WEEKLY SUMMARY]")

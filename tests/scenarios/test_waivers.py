@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from gonogo.engine.stating import OwnWord
 from gonogo.engine.waiving import Wish, covering
@@ -26,6 +27,7 @@ from gonogo.evidence.verifying import TrustFiles, verify_package
 from gonogo.evidence.verifying_people import gate_course_problems
 from gonogo.reports.messages import messages_for
 from gonogo.run.events import GateJudged, Recorded
+from gonogo.run.choosing import ways_on
 from gonogo.run.gate import SealedFile, Subject, judge
 from gonogo.run.machine import Over, Parked, UseWaiver, decide
 from gonogo.run.state import RunState
@@ -363,3 +365,48 @@ def test_a_waiver_is_asked_for_and_answered_from_the_command_line(project: Proje
     assert gonogo("waive", run, GATE, *here).code == 64
     status = gonogo("status", run, *here).out
     assert f"gonogo waive {run} {GATE} --key" in status
+
+
+@pytest.mark.req("COM-13")
+def test_a_halted_run_asks_for_a_decision_with_options_pros_and_cons_and_the_choice_is_an_event(
+    project: Project, run: RunId, tmp_path: Path
+) -> None:
+    door = project.door()
+    loaded = door.load(run)
+    said = [
+        (str(entry.data["prefix"]), door.world.vault.read(Digest(str(entry.data["text_sha256"]))).decode())
+        for entry in loaded.entries
+        if entry.type == "message.announced"
+    ]
+    asked = dict(said)["[RAY DECISION REQUIRED]"]
+    shown = gonogo("decide", run, "--project", project.root, "--json").json()
+    assert [option["option"] for option in shown["options"]] == ["A", "B", "C", "D"]
+    for option in shown["options"]:
+        assert option["description"] and option["pros"] and option["cons"]
+        assert f"{option['option']}: {option['description']} (for: {option['pros']}; against: {option['cons']})" in asked
+    key = tmp_path / "rm1"
+    form = serialization.PrivateFormat.OpenSSH
+    key.write_bytes(project.keys["rm1"].private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    key.chmod(0o600)
+    Path(f"{key}.pub").write_text(f"{public_line(project.keys['rm1'])}\n")
+    who = ("--key", key, "--yes", "--as", "dev2", "--project", project.root)
+    assert gonogo("decide", run, "E", "--reason", "x", *who).code == 64
+    assert gonogo("decide", run, "B", *who).code == 64
+    done = gonogo("decide", run, "b", "--reason", "the port is closed anyway", *who)
+    assert done.code == 0, done.err
+    assert f"gonogo waive {run} {GATE}" in done.out
+    entries = project.door().load(run).entries
+    event = next(entry for entry in reversed(entries) if entry.type == "approval.recorded")
+    assert (event.data["person"], event.data["round"]) == ("rm1", "resume_way-1")
+    listed = gonogo("decide", run, "--project", project.root, "--json").json()["chosen"]
+    assert [(item["choice"], item["person"], item["reason"]) for item in listed] == [("B", "rm1", "the port is closed anyway")]
+    assert project.state(run).halted is not None, "a choice moves nothing by itself"
+
+
+@pytest.mark.req("COM-13", "C32")
+def test_a_gate_that_nobody_may_waive_offers_no_waiver(project: Project, run: RunId) -> None:
+    loaded = project.door().load(run)
+    without = replace(loaded.plan, ring=replace(loaded.plan.ring, decisions={}))
+    assert [way.letter for way in ways_on(without, loaded.state)] == ["A", "B", "C"]
+    assert not any("waiver" in way.text for way in ways_on(without, loaded.state))
+    assert ways_on(loaded.plan, replace(loaded.state, halted=None)) == ()

@@ -114,10 +114,13 @@ CASES: dict[str, tuple[Damage, tuple[str, ...], int]] = {
     "report-of-nothing": (nothing, ("ci", "report"), 64),
     "scripts-outside": (removed("gonogo.yaml"), ("scripts",), 2),
     "trial-outside": (removed("gonogo.yaml"), ("check-scripts",), 2),
+    "decide-without-a-run": (nothing, ("decide", "x"), 2),
+    "feedback-without-a-run": (nothing, ("feedback", "x", "--text", "fine"), 2),
+    "tell-outside": (removed("gonogo.yaml"), ("tell",), 2),
     "no-release-to-run": (removed("releases/v2/release-manifest.json"), RUN, 2),
 }
 IN_PROJECT = frozenset(
-    {"plan", "run", "status", "approve", "apply", "handoff", "receive", "ci", "scripts", "check-scripts"}
+    {"plan", "run", "status", "approve", "apply", "handoff", "receive", "ci", "scripts", "check-scripts", "decide", "feedback", "tell"}
 )
 
 

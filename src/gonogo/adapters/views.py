@@ -121,7 +121,7 @@ class Views:
                 raise
             finally:
                 os.close(new)
-            os.fsync(parent)
+            # The name is not synced: a view that a power failure took away is written anew from the vault.
         except OSError as error:
             raise disk_error(error, "cannot write the view", self._shown(parts)) from error
 
@@ -167,7 +167,6 @@ class Views:
             if make:
                 with suppress(FileExistsError):
                     os.mkdir(name, 0o755, dir_fd=current)
-                    os.fsync(current)
             inner = os.open(name, _FOLDER, dir_fd=current)
         except FileNotFoundError:
             raise

@@ -29,6 +29,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "gate": ("gonogo.cli.gating", "Judge a gate of a run from its sealed evidence; change nothing."),
         "evidence": ("gonogo.cli.evidence", "List the evidence of a run, or print a file of it."),
         "metrics": ("gonogo.cli.metrics", "Show gates and intake over all runs: rates, failures, gaps."),
+        "tell": ("gonogo.cli.cadence", "Tell people what is due: status each day, summary each week, retrospectives."),
         "report": ("gonogo.cli.reporting", "Print the report of a run."),
     },
     "People": {
@@ -39,6 +40,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "dissent": ("gonogo.cli.waiving", "Put a signed objection on record; it stops nothing."),
         "sign-off": ("gonogo.cli.stating", "Sign a run off: complete, as its owner, downstream, received."),
         "consent": ("gonogo.cli.stating", "Accept by signature what is weaker than it should be."),
+        "decide": ("gonogo.cli.choosing", "Show how a halted run can go on; choose one way by signature."),
+        "feedback": ("gonogo.cli.feedback", "Say what a run's results were like; list what others said."),
         "manual": ("gonogo.cli.by_hand", "Answer the questions of a step by hand, signed; it is no measurement."),
         "prepare": ("gonogo.cli.stating", "Write the bytes of any statement, to be signed elsewhere."),
         "hand-in": ("gonogo.cli.stating", "Record a statement that was signed elsewhere."),

@@ -17,6 +17,7 @@ from gonogo.control.workspaces import Workspace
 from gonogo.engine.accepting import Signed, open_round, record_statement
 from gonogo.engine.bench import World
 from gonogo.engine.by_hand import ask_by_hand, file_by_hand
+from gonogo.engine.choosing import ask_choice
 from gonogo.engine.driver import Driver, Listener, Stopped
 from gonogo.engine.people import people_now
 from gonogo.engine.permitting import ask_break_glass
@@ -155,6 +156,10 @@ class Door:
     def file_by_hand(self, run: RunId, name: str, attached: dict[str, bytes], actor: Actor) -> None:
         """Seal the manual log after round `name` was answered."""
         file_by_hand(self.world, self._open(run).plan, run, name, attached, actor)
+
+    def ask_choice(self, run: RunId, actor: Actor) -> str:
+        """Open the round in which people choose how a halted run goes on; gives its name."""
+        return ask_choice(self.world, self._open(run).plan, run, actor)
 
     def ask_own(self, run: RunId, word: OwnWord, actor: Actor) -> str:
         """Open a round for a statement of one's own (an objection, a sign-off, an acceptance); gives its name."""

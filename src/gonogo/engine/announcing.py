@@ -8,6 +8,7 @@ told twice than never. In the ledger each message stands once, and each outcome 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from gonogo.engine.bench import Bench, World
 from gonogo.engine.crash_points import SAID
@@ -15,6 +16,7 @@ from gonogo.engine.performing import append_latest
 from gonogo.errors import GonogoError
 from gonogo.plan.model import Plan
 from gonogo.ports import Delivery, Notice
+from gonogo.reports.cadence import due_message, is_by_calendar
 from gonogo.reports.messages import messages_for
 from gonogo.reports.trouble import Message
 from gonogo.run.events import Announced, Delivered, Recorded
@@ -34,18 +36,29 @@ class Outbox:
     owed: tuple[Message, ...] = ()
     under_way: dict[tuple[int, str], Notice] = field(default_factory=dict)
     handed: set[tuple[int, str]] = field(default_factory=set)
+    by_calendar: datetime | None = None
+    """When the last message of the calendar was said."""
 
     def hear(self, state: RunState, entry: Recorded) -> None:
         """Take note of one event; `state` is the state after it."""
         match entry.event:
             case Announced() as said:
                 self._tick_off(said)
+                if is_by_calendar(self.plan, said.prefix):
+                    self.by_calendar = entry.at
                 for channel in self.world.post.channels(tuple(said.to)):
                     self.under_way[entry.seq, channel] = self._notice(entry, said)
             case Delivered() as known:
                 self.under_way.pop((known.message, known.channel), None)
             case _:
                 self.owed = (*self.owed, *messages_for(self.plan, state, entry, self._told))
+
+    def fall_due(self, state: RunState, now: datetime) -> bool:
+        """Owe what the calendar asks for now (COM-25); whether there is anything."""
+        found = due_message(self.plan, state, self.by_calendar, now)
+        if found is not None:
+            self.owed = (*self.owed, found)
+        return found is not None
 
     def say(self, bench: Bench) -> None:
         """Say the first message that is owed, and record it."""

@@ -80,6 +80,10 @@ class Driver:
         self._see_off(state)
         return stopped
 
+    def tell(self) -> None:
+        """Say what is owed, the calendar's messages included, and see it off; nothing else of the run goes on."""
+        self._see_off(self._caught_up(RunState(), quiet=True))
+
     def _driven(self, state: RunState) -> tuple[Stopped, RunState]:
         show_missing(self._bench(state))
         contended = 0
@@ -114,7 +118,9 @@ class Driver:
                     self.listener(state, event)
             if self.outbox.owed:
                 self.outbox.say(self._bench(state))
-            elif not (fresh or self.outbox.carry(self._bench(state))):
+            elif fresh or self.outbox.carry(self._bench(state)):
+                continue
+            elif not self.outbox.fall_due(state, self.world.clock.now()):
                 return state
 
     def _see_off(self, state: RunState) -> None:

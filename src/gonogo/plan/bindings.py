@@ -14,6 +14,7 @@ from gonogo.findings import Finding
 from gonogo.measure.providers import BUILT_IN_CHECK_NAMES
 from gonogo.plan.announcing import read_announce
 from gonogo.plan.binding_metrics import alerting_of, check_latency, metrics_of
+from gonogo.plan.cadence import read_cadence
 from gonogo.plan.check_binding import read_code_coverage, read_licences, read_scan_binding, read_suite
 from gonogo.plan.control_lists import LISTS
 from gonogo.plan.operations_binding import read_operations
@@ -107,6 +108,7 @@ def _project(top: Section) -> Project:
         probes=top.mapping("probes"),
         checks={name: _check(name, child) for name, child in top.section("checks", required=False).children()},
         announce=read_announce(top.section("announce", required=False)),
+        cadence=read_cadence(top.section("cadence", required=False)),
         licences=read_licences(top.optional("licences")),
         directories=_directories(top.section("directories", required=False)),
         compact_packages=top.choice("packages", ("reproducible", "compact"), "reproducible") == "compact",

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from gonogo.findings import Origin
 from gonogo.plan.announcing import Announce
+from gonogo.plan.cadence import Cadence
 from gonogo.plan.parity_project import AcceptedDrift, ParityFiles, ParityRule, SettingsSource
 from gonogo.plan.windows import Windows
 
@@ -390,6 +391,7 @@ class Project:
     windows: Windows | None
     notify: tuple[str, ...]
     announce: Announce
+    cadence: Cadence
     probes: Mapping[str, str]
     checks: Mapping[str, ProjectCheck]
     licences: Licences | None

@@ -16,11 +16,14 @@ from gonogo.protocol.slots import filled, slots_in
 from gonogo.reports.reviewing import gates_passed
 from gonogo.reports.trouble import CRITICAL, WARNING, Message, Told, gate_failed, halted, noted, untold
 from gonogo.run import events as happened
+from gonogo.run.choosing import POINT, question, ways_on
 from gonogo.run.events import Recorded
 from gonogo.run.state import RunState
 
 _CLAIM: Final = re.compile(r"\b(?:success\w*|completed?|passed|finished|no errors|done)\b|✓", re.IGNORECASE)
 _ASKED: Final = re.compile(r"\[APPROVAL REQUEST\]|\bREQUIRED\]|\bREQUESTED\]|DECISION\]")
+_DRAFTS: Final = frozenset({"readiness", "deployment"})
+"""Packages that people read before they decide, or go on; the one that only adds the end of a run is not asked about."""
 _GOOD: Final = frozenset({"ready", "released"})
 
 
@@ -37,6 +40,8 @@ def messages_for(plan: Plan, state: RunState, entry: Recorded, told: Told = unto
             return (gate_failed(plan, state, event, told),)
         case happened.TrafficMoved() if event.percent == _half(plan):
             return (_halfway(plan, state, event),)
+        case happened.PackageSealed() if event.package in _DRAFTS:
+            return (_feedback(plan, event),)
         case happened.DecisionRequested():
             return (_asked(plan, state, event),)
         case _:
@@ -48,6 +53,8 @@ def _course(plan: Plan, state: RunState, event: happened.Event, told: Told) -> I
     match event:
         case happened.RunHalted():
             yield halted(plan, event, told)
+            if ways_on(plan, state):
+                yield _decision(plan, state, event)
         case happened.RollbackBegun():
             yield Message("[ROLLBACK]", f"{name} is rolled back ({event.trigger}: {event.cause})", 0)
         case happened.RollbackFinished() if event.verified:
@@ -57,6 +64,14 @@ def _course(plan: Plan, state: RunState, event: happened.Event, told: Told) -> I
             yield _closed(plan, state, event)
         case _:
             return
+
+
+def _decision(plan: Plan, state: RunState, event: happened.RunHalted) -> Message:
+    """Asks which way the run goes on, with what speaks for and against each (COM-13)."""
+    phase = next((stage.phase for stage in plan.stages if stage.id == event.stage), 0)
+    rule = plan.decisions.get(POINT) or plan.ring.rule(POINT)
+    text = f"{question(plan, state)} Only a signature decides: gonogo decide"
+    return Message(f"[{plan.voice.short} DECISION REQUIRED]", text, phase, tuple(sorted(rule.roles)) if rule else ())
 
 
 def _closed(plan: Plan, state: RunState, event: happened.RunClosed) -> Message:
@@ -168,6 +183,22 @@ def _confirmation(plan: Plan, state: RunState) -> Message:
     listed = ", ".join(dict.fromkeys(names)) or "nothing"
     text = f"on file: {listed}. May {plan.next_protocol} begin with this? Only a signature decides."
     return Message(f"[{plan.voice.short} CONFIRMATION REQUIRED]", text, plan.stages[-1].phase)
+
+
+FEEDBACK: Final = (
+    "Is it complete, and is what it says right?",
+    "Is it good enough for what you need it for?",
+    "What should be changed?",
+)
+"""What is asked about every draft (COM-14)."""
+
+
+def _feedback(plan: Plan, event: happened.PackageSealed) -> Message:
+    """Asks everybody who gets a sealed package what it is like; answers go to the feedback log and stop nothing."""
+    questions = " ".join(f"{number}. {text}" for number, text in enumerate(FEEDBACK, start=1))
+    draft = f"draft: {event.name} (sha256 {event.sha256[:16]}…, {event.members} files)."
+    text = f"{draft} {questions} Answer: gonogo feedback"
+    return Message(f"[{plan.voice.short} FEEDBACK REQUESTED]", text, plan.stages[-1].phase)
 
 
 def _asked(plan: Plan, state: RunState, event: happened.DecisionRequested) -> Message:

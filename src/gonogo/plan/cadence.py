@@ -1,0 +1,35 @@
+"""How often people are told, whether or not anything happened: `cadence` of `gonogo.yaml` (COM-25)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gonogo.plan.reading import Section
+
+DAY = Decimal(86400)
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """Seconds between two statuses of an open run, and between two summaries; how long after its end it is reviewed.
+
+    `leadership` are the roles that the summaries are for; empty for everybody.
+    """
+
+    status: Decimal
+    summary: Decimal
+    retrospective: Decimal
+    leadership: tuple[str, ...]
+
+
+def read_cadence(section: Section) -> Cadence:
+    """Read `cadence`; everything in it has a default."""
+    found = Cadence(
+        status=section.seconds("status", DAY),
+        summary=section.seconds("summary", 7 * DAY),
+        retrospective=section.seconds("retrospective", DAY),
+        leadership=section.texts("leadership", ()),
+    )
+    section.finish()
+    return found
