@@ -23,7 +23,7 @@ from gonogo.run.state import RunState
 _CLAIM: Final = re.compile(r"\b(?:success\w*|completed?|passed|finished|no errors|done)\b|✓", re.IGNORECASE)
 _ASKED: Final = re.compile(r"\[APPROVAL REQUEST\]|\bREQUIRED\]|\bREQUESTED\]|DECISION\]")
 _DRAFTS: Final = frozenset({"readiness", "deployment"})
-"""Packages that people read before they decide, or go on; the one that only adds the end of a run is not asked about."""
+"""Packages that people read before they decide or go on; the one that only adds the end of a run is no draft."""
 _GOOD: Final = frozenset({"ready", "released"})
 
 
