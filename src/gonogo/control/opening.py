@@ -6,6 +6,7 @@ import platform
 import secrets
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from importlib import metadata
 
 from gonogo.adapters.commands import SupervisedCommands
 from gonogo.control.policy_files import FOLDER, InForce, admitted
@@ -13,12 +14,13 @@ from gonogo.control.soundness import require_sound
 from gonogo.control.sources import compile_for, gate_limits_source, manifest_path, protocol_sources
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.bench import World
-from gonogo.engine.handover import stored_sources
+from gonogo.engine.bound_plans import bound_plan
 from gonogo.errors import BadInput, Busy, Tampered
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.trusting import POLICY
-from gonogo.plan.compiling import Source, compile_plan
+from gonogo.plan.compiling import Source
 from gonogo.plan.model import Plan
+from gonogo.plan.stored import stored_form
 from gonogo.ports import Draft
 from gonogo.run.events import Event, PlanBound, RunOpened, TrustPinned, data_of, recorded, type_of
 from gonogo.run.site import LIMITS_CHANGED, opening_note
@@ -56,7 +58,9 @@ def open_run(workspace: Workspace, world: World, protocol: str, release: str, ac
         str(actor),
         platform.node(),
     )
-    bound = PlanBound(plan.digest, inputs, names, dict(plan.scripts))
+    kept = stored_form(plan)
+    stored = world.vault.put(kept) if kept is not None else ""
+    bound = PlanBound(plan.digest, inputs, names, dict(plan.scripts), stored, metadata.version("gonogo"))
     policy = digest_of(people.policy) if people.policy else ""
     pinned = TrustPinned(compiled.ring.digest, people.version, policy, list(people.signed_by))
     events: tuple[Event, ...] = (opened, pinned, bound)
@@ -116,9 +120,9 @@ def _store(
 
 
 def load_run(world: World, run: RunId, known: MutableMapping[Digest, Plan]) -> Opened:
-    """A run with the plan that it is bound to, compiled again from the stored inputs; Tampered where that differs.
+    """A run with the plan that it is bound to; Refused where this version cannot follow it, Tampered where it differs.
 
-    `known` holds plans that were already compiled and compared, by digest; a new one is added to it.
+    `known` holds plans that were already read and compared, by digest; a new one is added to it.
     """
     entries = world.journal.entries(run)
     bound = next((found for entry in entries if isinstance(found := recorded(entry).event, PlanBound)), None)
@@ -126,11 +130,6 @@ def load_run(world: World, run: RunId, known: MutableMapping[Digest, Plan]) -> O
         raise Tampered(f"{run} has no plan in its ledger", next_step="open a new run")
     plan = known.get(bound.plan_sha256)
     if plan is None:
-        plan = compile_plan(stored_sources(world, bound)).plan
-        if plan is None or plan.digest != bound.plan_sha256:
-            raise Tampered(
-                f"{run} is bound to plan {bound.plan_sha256[:12]}…, and this version of gonogo compiles another one",
-                next_step="go on with the version that opened the run, or abort it and open a new one",
-            )
+        plan = bound_plan(world, run, bound)
         known[bound.plan_sha256] = plan
     return Opened(run, plan, fold(plan, (recorded(entry) for entry in entries)), entries)

@@ -15,7 +15,7 @@ from gonogo.engine.asking import ask
 from gonogo.engine.bench import Bench, World
 from gonogo.engine.crash_points import RECORDED
 from gonogo.engine.gating import judge_gate
-from gonogo.engine.looking import look
+from gonogo.engine.looking import look, refuse_unknown
 from gonogo.engine.performing import perform
 from gonogo.engine.permitting import permit
 from gonogo.engine.sampling import sample
@@ -75,6 +75,7 @@ class Driver:
 
     def drive(self) -> Stopped:
         """Go on until the run is over, halted, waits for people (unless patient) or for a time far away."""
+        refuse_unknown(self.plan)
         state = self._caught_up(RunState(), quiet=True)
         stopped, state = self._driven(state)
         self._see_off(state)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gonogo.engine.bench import Bench, World
+from gonogo.engine.bench import Bench
+from gonogo.engine.bound_plans import bound_plan
 from gonogo.errors import GonogoError
-from gonogo.plan.compiling import Source, Sources, compile_plan
 from gonogo.plan.model import Plan
 from gonogo.run.events import PlanBound, RunOpened, recorded
 from gonogo.run.state import Evidence, RunState, fold
 from gonogo.terms import RunId
 
-OPTIONAL_INPUTS = ("gate_limits", "policy")
-INPUTS = ("document", "sidecar", "project", "manifest", "approvers")
 PRE_DEPLOYMENT = "pre-deployment"
 
 
@@ -36,25 +34,6 @@ class Handover:
         return None
 
 
-def stored_sources(world: World, bound: PlanBound) -> Sources:
-    """The inputs of a plan as they were stored when the run was opened."""
-    stored = {
-        name: Source(bound.names[name], world.vault.read(bound.inputs[name]))
-        for name in (*INPUTS, *OPTIONAL_INPUTS)
-        if name in INPUTS or name in bound.inputs
-    }
-    return Sources(
-        document=stored["document"],
-        sidecar=stored["sidecar"],
-        project=stored["project"],
-        manifest=stored["manifest"],
-        approvers=stored["approvers"],
-        scripts=bound.scripts,
-        gate_limits=stored.get("gate_limits"),
-        policy=stored.get("policy"),
-    )
-
-
 def handover(bench: Bench) -> Handover | None:
     """The newest pre-deployment run that ended `ready` for exactly this release manifest; None where there is none."""
     for run in reversed(bench.world.journal.runs()):
@@ -75,10 +54,8 @@ def _ready(bench: Bench, run: RunId) -> Handover | None:
     if bound is None:
         return None
     try:
-        plan = compile_plan(stored_sources(bench.world, bound)).plan
+        plan = bound_plan(bench.world, run, bound)
     except GonogoError:
-        return None
-    if plan is None or plan.digest != bound.plan_sha256:
         return None
     state = fold(plan, entries)
     return Handover(run, plan, state) if state.outcome == "ready" else None

@@ -9,8 +9,8 @@ from gonogo.engine.bench import Bench, Looked, Measurement
 from gonogo.engine.crash_points import MEASURED
 from gonogo.engine.measurements import MEASUREMENTS
 from gonogo.engine.writing import append, blob, sealed, show
-from gonogo.errors import BadInput, Broken, GonogoError
-from gonogo.plan.model import Measure
+from gonogo.errors import BadInput, Broken, GonogoError, Refused
+from gonogo.plan.model import Measure, Plan, all_stages
 from gonogo.run.events import TaskFinished
 from gonogo.terms import Json
 
@@ -22,6 +22,17 @@ def measurement_named(what: str) -> tuple[Measurement, str]:
     if found is None:
         raise BadInput(f"`{what}` is no measurement", next_step=f"known are {', '.join(sorted(MEASUREMENTS))}")
     return found, argument
+
+
+def refuse_unknown(plan: Plan) -> None:
+    """Refused where a plan, which an older version may have compiled, measures what this version does not know."""
+    acts = (task.act for stage in all_stages(plan) for task in stage.tasks)
+    unknown = [act.what for act in acts if isinstance(act, Measure) and act.what.partition(":")[0] not in MEASUREMENTS]
+    if unknown:
+        raise Refused(
+            f"the plan of this run measures `{unknown[0]}`, which this version does not know",
+            next_step="go on with the version that opened the run; nothing is lost",
+        )
 
 
 def look(bench: Bench) -> None:

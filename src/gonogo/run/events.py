@@ -45,12 +45,18 @@ class TrustPinned:
 
 @dataclass(frozen=True, slots=True)
 class PlanBound:
-    """The plan that this run follows to its end; `inputs` name the stored bytes it is compiled from."""
+    """The plan that this run follows to its end; `inputs` name the stored bytes it is compiled from.
+
+    `stored_sha256` names the plan itself as it was kept, so that a later version of gonogo, whose compiler may say
+    something else, goes on with this very plan; empty in runs of versions that kept none. `engine` is the version.
+    """
 
     plan_sha256: Digest
     inputs: Mapping[str, Digest]
     names: Mapping[str, str]
     scripts: Mapping[str, Digest]
+    stored_sha256: str = ""
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
