@@ -2,7 +2,8 @@
 
 Each environment has a folder: `slots/<slot>` holds the version that runs there, `weights.json` what the front does,
 `faults.json` the share of failing requests of a version; a file `silent` takes the metrics away. Counters grow with
-time as if clients were asking steadily. `asked` lists every request that was really made.
+time as if clients were asking steadily. `asked` lists every request that was really made. A place of hosts has hosts
+instead of slots, all of which run v1; one with a file in `dead/` does not answer, and gets what its scripts make of it.
 """
 
 from __future__ import annotations
@@ -22,16 +23,21 @@ RATE = 400.0
 class Place:
     """One environment: its files, its counters, its addresses."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, hosts: tuple[str, ...] = ()) -> None:
         self.root = root
+        self.names = hosts or SLOTS
         self.servers: dict[str, ThreadingHTTPServer] = {}
         self.asked: list[str] = []
         self._guard = threading.Lock()
         self._seen = time.monotonic()
-        self._counts = {slot: [0.0, 0.0] for slot in SLOTS}
+        self._counts = {slot: [0.0, 0.0] for slot in self.names}
         (root / "slots").mkdir(parents=True)
-        (root / "slots" / "blue").write_text("v1")
-        (root / "weights.json").write_text(json.dumps({"weights": {"blue": 100, "green": 0}}))
+        (root / "dead").mkdir()
+        for name in hosts or ("blue",):
+            (root / "slots" / name).write_text("v1")
+        even, rest = divmod(100, len(hosts) or 1)
+        weights = {name: even + (number < rest) for number, name in enumerate(hosts)} or {"blue": 100, "green": 0}
+        (root / "weights.json").write_text(json.dumps({"weights": weights}))
         (root / "faults.json").write_text("{}")
 
     def url(self, name: str) -> str:
@@ -43,6 +49,10 @@ class Place:
         path = self.root / "slots" / slot
         return path.read_text().strip() if path.exists() else ""
 
+    def dead(self, name: str) -> bool:
+        """Whether a host does not answer."""
+        return (self.root / "dead" / name).exists()
+
     def weights(self) -> dict[str, int]:
         """What the front does now."""
         found: dict[str, int] = json.loads((self.root / "weights.json").read_text())["weights"]
@@ -51,7 +61,7 @@ class Place:
     def front(self) -> str:
         """The slot that answers at the front: the one with most weight."""
         weights = self.weights()
-        return max(SLOTS, key=lambda slot: weights[slot])
+        return max(self.names, key=lambda slot: (not self.dead(slot), weights[slot]))
 
     def counters(self, slot: str) -> tuple[int, int]:
         """Cumulative requests and errors of a slot, grown by the time that has passed."""
@@ -59,7 +69,7 @@ class Place:
             now = time.monotonic()
             passed, self._seen = now - self._seen, now
             weights, faults = self.weights(), json.loads((self.root / "faults.json").read_text())
-            for name in SLOTS:
+            for name in self.names:
                 requests = RATE * passed * weights[name] / 100
                 self._counts[name][0] += requests
                 self._counts[name][1] += requests * faults.get(self.version(name), 0.0)
@@ -75,6 +85,9 @@ def _handler(place: Place, name: str) -> type[BaseHTTPRequestHandler]:
             place.asked.append(f"{name}{self.path}")
             slot = place.front() if name == "front" else name
             version = place.version(slot)
+            if place.dead(slot):
+                self.close_connection = True
+                return None
             if self.path == "/metrics" and (place.root / "silent").exists():
                 return self._answer(503, "nothing is counted now", version)
             if self.path == "/metrics":
@@ -111,11 +124,11 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def place(root: Path) -> Iterator[Place]:
+def place(root: Path, hosts: tuple[str, ...] = ()) -> Iterator[Place]:
     """An environment that answers on loopback until the block ends."""
-    found = Place(root)
+    found = Place(root, hosts)
     threads = []
-    for name in ("front", *SLOTS):
+    for name in ("front", *found.names):
         server = Server(("127.0.0.1", 0), _handler(found, name))
         found.servers[name] = server
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

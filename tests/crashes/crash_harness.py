@@ -108,7 +108,7 @@ class Stage:
         errors, points = self.root / "error.txt", self.root / "trace.txt"
         errors.unlink(missing_ok=True)
         points.unlink(missing_ok=True)
-        told = {"RECORD": str(self.project.record), CRASH_VARIABLE: crash, **environ}
+        told = {"RECORD": str(self.project.record), CRASH_VARIABLE: crash, **self.project.environ, **environ}
         if trace:
             told[TRACE_VARIABLE] = str(points)
         process = FORKING.Process(target=_engine, args=(self.project.root, told, job, handed, errors))

@@ -24,7 +24,7 @@ from gonogo.run.rollout import (
     Undo,
     aborted,
     answered,
-    batches_of,
+    missing,
     moved,
     next_act,
     preview,
@@ -60,7 +60,7 @@ def test_a_canary_moves_step_by_step_to_all_traffic() -> None:
 
 @pytest.mark.req("ROL-01")
 def test_a_rolling_rollout_replaces_every_instance_once() -> None:
-    strategy = Rolling(batches_of(10, 25), max_unavailable=2, hold_ms=0)
+    strategy = Rolling((2, 2, 2, 2, 2), max_unavailable=2, hold_ms=0)
     progress = Progress()
     replaced: list[int] = []
     while not isinstance(act := next_act(strategy, progress, 0), Finished):
@@ -202,20 +202,11 @@ def test_only_the_present_step_can_be_promoted() -> None:
         lambda: Rolling((), 1),
         lambda: Rolling((0,), 1),
         lambda: Rolling((1, 3), 2),
-        lambda: batches_of(0),
-        lambda: batches_of(5, 0),
     ],
 )
 def test_a_strategy_that_makes_no_sense_does_not_exist(build: Callable[[], object]) -> None:
     with pytest.raises(BadInput):
         build()
-
-
-def test_batches_are_a_quarter_each_and_never_empty() -> None:
-    assert batches_of(8) == (2, 2, 2, 2)
-    assert batches_of(10) == (2, 2, 2, 2, 2)
-    assert batches_of(3) == (1, 1, 1)
-    assert batches_of(9) == (2, 2, 2, 2, 1)
 
 
 @pytest.mark.req("DRY-01")
@@ -232,3 +223,24 @@ def test_the_preview_says_every_step_and_what_leaves_it() -> None:
     rolling = preview(Rolling((2, 2), 2))[0]
     assert rolling == f"step 1 of 2: replace instances 1 to 2 (50 % new), hold 60 s, {NO_ABORT}"
     assert preview(BlueGreen(promotion=Promotion.AUTO))[0].endswith("hold 0 s, goes on with a GO of the judge")
+
+
+@pytest.mark.req("ROL-01")
+@pytest.mark.parametrize(("lost", "begins"), [((), True), ((2,), True), ((0,), False), ((2, 3), True), ((0, 2), False)])
+def test_instances_that_are_lost_count_against_what_may_be_unavailable(lost: tuple[int, ...], begins: bool) -> None:
+    rolling = Rolling((2, 2), max_unavailable=2, hold_ms=0, patience_ms=5_000)
+    first = moved(Progress(), DeployBatch(0, 2, 50, 0), 0)
+    progress = missing(answered(first, said(0, JudgeKind.GO)), frozenset(lost))
+    act = next_act(rolling, progress, 100)
+    assert isinstance(act, DeployBatch) is begins
+    if not begins:
+        assert isinstance(act, Hold)
+        assert "instances would be unavailable" in act.why
+        late = next_act(rolling, progress, 5_000)
+        assert isinstance(late, Undo)
+
+
+def test_a_roll_does_not_begin_where_its_first_batch_would_leave_too_few() -> None:
+    rolling = Rolling((1, 1, 1), max_unavailable=1)
+    act = next_act(rolling, missing(Progress(), frozenset({2})), 0)
+    assert act == Undo("nothing was begun: 2 instances would be unavailable (1 do not answer), 1 may be")

@@ -122,6 +122,10 @@ class Progress:
         match event:
             case happened.TrafficMoved():
                 return (f"    → new version gets {event.percent} % of the traffic", "cyan")
+            case happened.HostsReplaced():
+                return (f"    → {', '.join(event.hosts)} replaced: {event.percent} % of the hosts are new", "cyan")
+            case happened.HostsSeen() if event.lost:
+                return (f"    hosts that do not answer: {', '.join(event.lost)}", "red")
             case happened.RolloutJudged():
                 return (
                     f"    judge: {event.answer.upper()} {self._text(event.detail)}",

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+
 from gonogo.engine.bench import Bench
 from gonogo.engine.writing import blob
+from gonogo.run.shifting import touched_hosts
 from gonogo.terms import Digest
 
 _NEXT = "\n  next:"
+_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+
+
+def _on_hosts(bench: Bench) -> Iterator[str]:
+    """What to run by hand on each host that was touched, the last one first, as the rollback itself would run it."""
+    environment = bench.environment("production")
+    before = str(bench.seen("production").get("stable_version") or "the old version")
+    touched = touched_hosts(bench.plan, bench.state, environment.name)
+    values = {"environment": environment.name, "release": bench.plan.release.version, "previous": before}
+    argv = bench.plan.project.commands["rollback"].run
+    for host in reversed(environment.hosts):
+        if host in touched:
+            filled = [_with_values(part, {**values, "host": host}) for part in argv]
+            yield f"\n    {shlex.join(filled)}, until {environment.slots[host]} answers with {before}"
+
+
+def _with_values(part: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), part)
 
 
 def fault(bench: Bench, text: str) -> Digest | None:
@@ -18,5 +41,7 @@ def _next_step(bench: Bench) -> str:
     if bench.stage.kind != "rollback":
         return f"repair what is named, then lift the halt: gonogo resume {bench.run}"
     before = bench.seen("production")
+    if bench.environment("production").hosts:
+        return f"production is not restored; by hand:{''.join(_on_hosts(bench))}\n  then: gonogo resume {bench.run}"
     hands = f"send all traffic to `{before.get('stable')}` and stop `{before.get('candidate')}`"
     return f"production is not restored; by hand: {hands}, then gonogo resume {bench.run}"

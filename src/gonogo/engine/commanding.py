@@ -15,7 +15,7 @@ from gonogo.errors import BadInput, Refused, Tampered
 from gonogo.evidence.canonical import read_json
 from gonogo.evidence.ledger import time_text
 from gonogo.measure.data_refresh import require_staging
-from gonogo.plan.activities import STATE_PROBE
+from gonogo.plan.drafting import STATE_PROBE
 from gonogo.plan.model import Effect, Execute
 from gonogo.plan.project import CommandBinding, Environment
 from gonogo.ports import CommandSpec, EffectKey, Ended, Sealed
@@ -86,12 +86,13 @@ def question_spec(bench: Bench, binding: CommandBinding, environment: Environmen
 def _values(bench: Bench, act: Execute) -> dict[str, str]:
     environment = bench.plan.project.environments[act.environment]
     seen = bench.seen(environment.kind)
-    candidate = str(seen.get("candidate") or "")
+    candidate = act.host or str(seen.get("candidate") or "")
     return {
         "environment": environment.name,
         "release": bench.plan.release.version,
         "version": bench.plan.release.version,
         "slot": candidate,
+        "host": act.host,
         "previous": str(seen.get("stable_version") or ""),
         "url": environment.slots.get(candidate, environment.url),
         "project": bench.plan.project.name,
@@ -118,6 +119,7 @@ def _environment(bench: Bench, act: Execute, values: Mapping[str, str]) -> dict[
         "GONOGO_RELEASE": values["release"],
         "GONOGO_RELEASE_DIGEST": bench.plan.release.digest,
         "GONOGO_SLOT": values["slot"],
+        "GONOGO_HOST": values["host"],
         "GONOGO_URL": values["url"],
         "GONOGO_FRONT_URL": bench.plan.project.environments[act.environment].url,
         "GONOGO_PREVIOUS_RELEASE": values["previous"],

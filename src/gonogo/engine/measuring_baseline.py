@@ -27,7 +27,7 @@ from gonogo.measure.baseline import (
 from gonogo.measure.connectivity import AlertSeen
 from gonogo.measure.post_deployment import MetricReading
 from gonogo.plan.project import Environment
-from gonogo.ports import CounterSample
+from gonogo.ports import CounterSample, MetricSample
 from gonogo.protocol.threshold import Op
 from gonogo.run.slo import FixedRule, Measured, beside_bounds, quantile_of, rate_of
 from gonogo.terms import Severity
@@ -63,11 +63,11 @@ def read_figures(bench: Bench, environment: Environment, slot: str, version: str
 
 def _figures_now(bench: Bench, environment: Environment, slot: str, version: str) -> tuple[FigureRead, ...]:
     asked = bench.world.figures.get(environment.name)
-    if asked is not None:
+    if asked is not None and not environment.hosts:
         return asked.figures(slot, version)
     source = bench.world.metrics.get(environment.name)
     sample = source.sample() if source else None
-    found = next((item for item in sample.slots if item.slot == slot), None) if sample else None
+    found = counters_of(environment, sample, slot) if sample else None
     if found is None:
         why = dict(sample.missing).get(slot, f"the metric source says nothing of slot `{slot}`") if sample else ""
         return (FigureRead("any metric", "", None, "", why or "no metric source is bound"),)
@@ -83,6 +83,26 @@ def _counted(environment: Environment, found: CounterSample) -> tuple[FigureRead
     full = (figures.saturation(found.saturation),) if found.saturation is not None else ()
     quantiles = tuple(figures.latency(name, measured[name].value, measured[name].reason) for name, _ in RANKS)
     return (figures.error_rate(rate.value, rate.reason), *quantiles, *full)
+
+
+def counters_of(environment: Environment, sample: MetricSample, slot: str) -> CounterSample | None:
+    """The counters of a slot; over hosts, those of all hosts together, which must count latency in the same buckets."""
+    if not environment.hosts:
+        return next((item for item in sample.slots if item.slot == slot), None)
+    if {item.slot for item in sample.slots} != set(environment.hosts):
+        return None
+    bounds = {tuple(bound for bound, _ in item.buckets) for item in sample.slots}
+    if len(bounds) != 1:
+        return None
+    counts = [sum(each) for each in zip(*([count for _, count in item.buckets] for item in sample.slots), strict=True)]
+    full = [item.saturation for item in sample.slots if item.saturation is not None]
+    return CounterSample(
+        slot,
+        sum(item.requests for item in sample.slots),
+        sum(item.errors for item in sample.slots),
+        tuple(zip(bounds.pop(), counts, strict=True)),
+        max(full, default=None),
+    )
 
 
 def baseline(bench: Bench) -> Looked:
@@ -115,7 +135,7 @@ def baseline(bench: Bench) -> Looked:
 def _remarks(bench: Bench, environment: Environment, slot: str) -> tuple[str, ...]:
     """Objectives for production that the histogram cannot tell sharply: their limit is no bucket bound (PM-02)."""
     source = bench.world.metrics.get(environment.name)
-    found = next((item for item in source.sample().slots if item.slot == slot), None) if source else None
+    found = counters_of(environment, source.sample(), slot) if source else None
     bounds = [float(bound) for bound, _ in found.buckets[:-1]] if found else []
     known = {name for name, _ in RANKS}
     rules = [

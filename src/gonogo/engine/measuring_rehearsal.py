@@ -36,7 +36,7 @@ def rehearsal(bench: Bench) -> Looked:
         after = StateAfter(text(verified, "version"), digest_field(text(verified, "fingerprint")))
     first = commands[0].started_at if commands else bench.now
     seen = RehearsalSeen(
-        planned=sum(1 for task in bench.stage.tasks if task.id.endswith("#install")),
+        planned=sum(1 for task in bench.stage.tasks if _deploys(task)),
         commands=commands,
         errors=(),
         log=RawFile(log_file.name, digest_of(log_file.data)),
@@ -51,6 +51,10 @@ def rehearsal(bench: Bench) -> Looked:
     ok = body["deployment_status"] == "success"
     detail = "" if ok else f"the rehearsal ended as {body['deployment_status']}"
     return Looked(ok=ok, files=(log_file, bench.json("rehearsal-report.json", body)), detail=detail)
+
+
+def _deploys(task: Task) -> bool:
+    return isinstance(task.act, Execute) and task.act.purpose == "deploy"
 
 
 def _tolerated(bench: Bench, task: Task, known: TaskState) -> int:
@@ -118,7 +122,8 @@ def _same_as_rehearsed(bench: Bench, again: TaskState | None) -> tuple[NamedChec
 
 
 def _again(bench: Bench, verified: TaskState | None) -> Redeployed | None:
-    install = bench.done("install-again")
+    own = {task.id for task in bench.stage.tasks}
+    install = next((known for task, known in bench.commands_run("redeploy") if task.id in own), None)
     moment = when(verified, "verified_at")
     return Redeployed(install.began, moment) if install is not None and moment is not None else None
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from gonogo.engine.bench import Bench, Looked
 from gonogo.engine.decisions_seen import round_at
 from gonogo.engine.measuring_alerts import open_alerts
-from gonogo.engine.measuring_baseline import figures_of
+from gonogo.engine.measuring_baseline import counters_of, figures_of
 from gonogo.engine.measuring_rollout import deployment, rolling_of
 from gonogo.engine.measuring_tests import execution, short_suites
 from gonogo.engine.measuring_world import reach, serving
@@ -146,7 +146,7 @@ def performance(bench: Bench) -> Looked:
     source = bench.world.metrics.get(environment.name)
     sample = source.sample() if source else None
     slot = str(bench.seen("production").get("candidate") or "")
-    found = next((item for item in sample.slots if item.slot == slot), None) if sample else None
+    found = counters_of(environment, sample, slot) if sample else None
     measured = figures_of(found) if found else {}
     readings = tuple(
         PerformanceReading(

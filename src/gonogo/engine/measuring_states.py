@@ -18,7 +18,7 @@ from gonogo.evidence.canonical import read_object
 from gonogo.measure.intake import PARITY_REPORT, StateSeen
 from gonogo.measure.providers import CheckQuestion
 from gonogo.measure.stored_fields import Fields
-from gonogo.plan.activities import STATE_PROBE
+from gonogo.plan.drafting import STATE_PROBE
 from gonogo.plan.model import Execute, Measure, Plan
 from gonogo.terms import Digest
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gonogo.engine.asking_hosts import answers_of, as_facts, one_version
 from gonogo.engine.bench import Bench, Looked
 from gonogo.errors import Broken, GonogoError
 from gonogo.evidence.canonical import write_json
@@ -45,6 +46,10 @@ def serving(bench: Bench, kind: str) -> Serving:
     if target is None:
         return Serving("", "", {}, prober.front(), None)
     seen = target.traffic()
+    if environment.hosts:
+        if not seen.readable:
+            raise Broken(f"{environment.name}: {seen.detail}", where=environment.url, next_step="look at the proxy")
+        return Serving("", "", seen.weights, prober.front(), None)
     whole = [slot for slot, weight in seen.weights.items() if weight == 100]
     if not seen.readable or len(whole) != 1:
         raise Broken(
@@ -68,6 +73,7 @@ def fingerprint(bench: Bench, kind: str, now: Serving) -> Digest:
                 "digest": now.front.digest,
                 "weights": dict(sorted(now.weights.items())),
                 "settings": settings,
+                **({"hosts": as_facts(answers_of(bench, environment))} if environment.hosts else {}),
             }
         )
     )
@@ -86,6 +92,10 @@ def observe(bench: Bench) -> Looked:
         return Looked(ok=False, detail=f"{bench.task.title}: {now.front.detail}")
     if kind == "staging" and now.front.version == bench.plan.release.version and _proves_a_rollback(bench):
         return Looked(ok=False, detail=f"{bench.task.title}: {_nothing_to_go_back_to(bench, now)}")
+    hosts = answers_of(bench, bench.environment(kind))
+    faults = one_version(hosts)
+    if faults:
+        return Looked(ok=False, detail=f"{bench.task.title}: {faults}")
     facts: dict[str, Json] = {
         "observed": kind,
         "stable": now.stable,
@@ -95,6 +105,7 @@ def observe(bench: Bench) -> Looked:
         "candidate_version": now.idle.version if now.idle else None,
         "fingerprint": fingerprint(bench, kind, now),
         "weights": dict(now.weights),
+        **({"hosts": as_facts(hosts)} if hosts else {}),
     }
     return Looked(ok=True, facts=facts, detail=f"{kind} serves {now.front.version}")
 
@@ -157,6 +168,11 @@ def serves_release(bench: Bench) -> Looked:
     if not ok:
         return Looked(ok=False, detail=f"{bench.task.title}: {wanted} was expected; {detail}")
     now = serving(bench, kind)
+    answers = answers_of(bench, bench.environment(kind))
+    faults = one_version(answers)
+    if faults or any(seen.version != wanted for seen in answers.values()):
+        shown = faults or f"the front answers with {wanted}, and no host does"
+        return Looked(ok=False, detail=f"{bench.task.title}: {shown}")
     facts: dict[str, Json] = {
         "version": wanted,
         "digest": now.front.digest,
@@ -174,7 +190,11 @@ def restored(bench: Bench) -> Looked:
     ok, detail = _steady(bench, kind, wanted)
     now = serving(bench, kind)
     after = fingerprint(bench, kind, now)
-    still = now.idle is not None and now.idle.version == bench.plan.release.version
+    answers = answers_of(bench, bench.environment(kind))
+    others = [seen for seen in answers.values() if seen.version is not None]
+    still = any(seen.version == bench.plan.release.version for seen in (*others, *((now.idle,) if now.idle else ())))
+    if answers:
+        return _hosts_restored(bench, Restored(kind, now, answers, ok, detail, after, still))
     same = after == before.get("fingerprint")
     facts: dict[str, Json] = {
         "version": now.front.version,
@@ -190,11 +210,51 @@ def restored(bench: Bench) -> Looked:
     return Looked(ok=False, facts=facts, detail=f"{bench.task.title}: {fault}; {manual}")
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What hosts say after a rollback: `steady` is whether the front answers with the old version, `after` what is."""
+
+    kind: str
+    now: Serving
+    answers: Mapping[str, SlotSeen]
+    steady: bool
+    detail: str
+    after: Digest
+    still: bool
+
+
+def _hosts_restored(bench: Bench, found: Restored) -> Looked:
+    """Every host answers with the old version, or gets no requests: one that is lost and gets some is not restored."""
+    before = bench.seen(found.kind)
+    known = before.get("hosts")
+    was = known if isinstance(known, Mapping) else {}
+    faults = [] if found.steady else [found.detail]
+    away = []
+    for host, seen in found.answers.items():
+        if seen.version is None and found.now.weights and not found.now.weights.get(host):
+            away.append(host)
+        elif as_facts({host: seen})[host] != was.get(host):
+            faults.append(f"{host} answers {seen.version or 'nothing'}, not {was.get(host)}")
+    facts: dict[str, Json] = {
+        "version": found.now.front.version,
+        "fingerprint": found.after,
+        "verified_at": time_text(bench.world.clock.now()),
+        "same_fingerprint": found.after == before.get("fingerprint"),
+        "candidate_gone": not found.still,
+        "lost_hosts": list(away),
+    }
+    if faults:
+        return Looked(ok=False, facts=facts, detail=f"{bench.task.title}: {'; '.join(faults)}")
+    lost = f"; {', '.join(away)} did not answer and gets no requests: take it back before it does" if away else ""
+    return Looked(ok=True, facts=facts, detail=f"{found.detail}{lost}")
+
+
 def reach(bench: Bench, kind: str) -> tuple[tuple[str, bool, str], ...]:
     """Every slot that should answer, and the front: (name, healthy, detail)."""
     environment = bench.environment(kind)
     prober = bench.world.probers[environment.name]
     seen = [("front", prober.front())]
+    seen += [(host, found) for host, found in answers_of(bench, environment).items()]
     try:
         now = serving(bench, kind)
         if now.stable:

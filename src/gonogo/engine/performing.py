@@ -29,8 +29,8 @@ from gonogo.engine.using import verified_for_use
 from gonogo.engine.writing import append, blob, write
 from gonogo.errors import GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.ledger import Entry
-from gonogo.plan.activities import STATE_PROBE
-from gonogo.plan.model import Decide, Effect, Execute, Roll, Route
+from gonogo.plan.drafting import STATE_PROBE
+from gonogo.plan.model import Decide, Effect, Execute, Roll, Route, Shift
 from gonogo.ports import EffectKey, Ended, Moved, Running, Whereabouts, argv_digest
 from gonogo.run.events import (
     Announced,
@@ -45,6 +45,7 @@ from gonogo.run.events import (
     TrafficMoved,
 )
 from gonogo.run.machine import Perform, slots
+from gonogo.run.shifting import shifted
 from gonogo.run.state import usable_round
 from gonogo.terms import Digest, Json, digest_of
 
@@ -59,9 +60,11 @@ def perform(bench: Bench, act: Perform) -> None:
         case Execute() as command:
             _execute(bench, act, command)
         case Route() as route:
-            _move(bench, act, route.environment)
+            _move(bench, act, route.environment, wanted_weights(bench, act.percent))
+        case Shift() as shift:
+            _move(bench, act, shift.environment, shifted(bench.plan, bench.state, bench.stage, shift))
         case Roll() as roll:
-            _move(bench, act, roll.environment)
+            _move(bench, act, roll.environment, wanted_weights(bench, act.percent))
 
 
 def _execute(bench: Bench, act: Perform, command: Execute) -> None:
@@ -71,16 +74,11 @@ def _execute(bench: Bench, act: Perform, command: Execute) -> None:
     except GonogoError as error:
         _not_begun(bench, act, command, str(error))
         return
-    try:
-        glass = glass_broken(bench)
-        consumed = verified_for_use(bench, bench.world.clock.now()) if bench.task.consumes else ()
-    except Refused as error:
-        _void(bench, str(error))
+    allowed = _allowed(bench)
+    if allowed is None:
         return
-    if glass is None:
-        return  # The window closed this very moment: what is decided next is to wait for the next one.
     environment = command.environment if command.effect is not Effect.NONE else ""
-    fence = _intend(bench, act, environment, argv_digest(spec.argv), (*consumed, *glass))
+    fence = _intend(bench, act, environment, argv_digest(spec.argv), allowed)
     bench.world.crash(INTENT_COMMITTED)
     try:
         bench.world.commands.start(key, replace(spec, fence=fence))
@@ -91,6 +89,19 @@ def _execute(bench: Bench, act: Perform, command: Execute) -> None:
         return
     bench.world.crash(COMMAND_RUNNING)
     finish(bench, key, act.start)
+
+
+def _allowed(bench: Bench) -> tuple[DecisionConsumed, ...] | None:
+    """What is used up to begin this act; None where it may not begin now."""
+    try:
+        glass = glass_broken(bench)
+        consumed = verified_for_use(bench, bench.world.clock.now()) if bench.task.consumes else ()
+    except Refused as error:
+        _void(bench, str(error))
+        return None
+    if glass is None:
+        return None  # The window closed this very moment: what is decided next is to wait for the next one.
+    return (*consumed, *glass)
 
 
 def _not_begun(bench: Bench, act: Perform, command: Execute, detail: str) -> None:
@@ -226,13 +237,15 @@ def wanted_weights(bench: Bench, percent: int) -> dict[str, int]:
     return {candidate: percent, stable: 100 - percent}
 
 
-def _move(bench: Bench, act: Perform, environment: str) -> None:
-    weights = wanted_weights(bench, act.percent)
+def _move(bench: Bench, act: Perform, environment: str, weights: Mapping[str, int]) -> None:
     if not weights:
         fail(bench, act.start, f"{bench.task.title}: nobody knows which slot serves {environment}", "task_failed")
         return
+    allowed = _allowed(bench)
+    if allowed is None:
+        return
     told = digest_of(repr(sorted(weights.items())).encode())
-    fence = _intend(bench, act, environment, told)
+    fence = _intend(bench, act, environment, told, allowed)
     bench.world.crash(MOVE_INTENDED)
     try:
         seen = bench.world.targets[environment].move(weights, fence)
@@ -249,10 +262,10 @@ def _move(bench: Bench, act: Perform, environment: str) -> None:
 
 
 def moved(bench: Bench, start: int, step: int, percent: int, weights: Mapping[str, int]) -> None:
-    """Record a traffic move that was read back."""
+    """Record a traffic move that was read back. A shift over hosts changes nobody's version, and is no step."""
     event = TrafficMoved(bench.task.id, bench.attempt, step, percent, dict(weights))
     if step >= 0:
         append_latest(bench, (event,))
         return
     done = TaskFinished(bench.task.id, bench.attempt, start, "ok", {"weights": dict(weights)}, None)
-    append_latest(bench, (event, done))
+    append_latest(bench, (done,) if isinstance(bench.task.act, Shift) else (event, done))

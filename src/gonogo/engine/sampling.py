@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from gonogo.engine.asking_hosts import answers_of
 from gonogo.engine.bench import Bench
 from gonogo.engine.writing import append
 from gonogo.plan.model import Roll, Watch
 from gonogo.ports import CounterSample, MetricSample
-from gonogo.run.events import MetricsSampled
+from gonogo.run.events import Event, HostsSeen, MetricsSampled
 from gonogo.run.machine import Sample
 
 
@@ -25,7 +26,23 @@ def sample(bench: Bench, act: Sample) -> None:
         bounds=list(bounds),
         missing=sorted(missing),
     )
-    append(bench, [event])
+    append(bench, [event, *_hosts(bench, act)])
+
+
+def _hosts(bench: Bench, act: Sample) -> list[Event]:
+    """What the hosts of a rollout answer, where that is news."""
+    task = bench.task.act
+    assert isinstance(task, Roll | Watch)
+    environment = bench.plan.project.environments[task.environment]
+    if not environment.hosts or isinstance(task, Watch):
+        return []
+    answers = answers_of(bench, environment)
+    versions = {host: seen.version for host, seen in answers.items() if seen.version is not None}
+    lost = sorted(set(answers) - set(versions))
+    known = bench.state.rollings.get(act.task.id)
+    if known is not None and known.versions == versions and sorted(known.lost) == lost:
+        return []
+    return [HostsSeen(act.task.id, act.attempt, versions, lost)]
 
 
 def _alike(found: MetricSample) -> tuple[list[CounterSample], tuple[str, ...], list[str]]:

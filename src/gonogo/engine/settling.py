@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gonogo.engine.bench import Bench
 from gonogo.engine.commanding import outcome_of
 from gonogo.engine.crash_points import PROBED
 from gonogo.engine.performing import append_latest, finish, moved, record, wanted_weights
 from gonogo.engine.writing import append, blob
 from gonogo.errors import GonogoError
-from gonogo.plan.model import Execute, Roll, Route
+from gonogo.plan.model import Execute, Roll, Route, Shift
 from gonogo.ports import EffectKey, Ended, Lost, NeverStarted, Running
 from gonogo.run.events import Event, RunHalted, TaskFinished, TaskSettled
 from gonogo.run.machine import Settle
 from gonogo.run.rolling import step_percent
+from gonogo.run.shifting import shifted
 from gonogo.terms import Json
 
 MOST_TRIES = 3
@@ -27,6 +30,9 @@ def settle(bench: Bench, act: Settle) -> None:
             _settle_command(bench, act, command)
         case Route() as route:
             _settle_move(bench, act, route.environment, route.percent)
+        case Shift() as shift:
+            weights = shifted(bench.plan, bench.state, bench.stage, shift)
+            _settle_weights(bench, act, shift.environment, -1, weights)
         case Roll() as roll:
             _settle_move(bench, act, roll.environment, step_percent(bench.plan, act.known.step))
 
@@ -78,7 +84,7 @@ def _ask_people(bench: Bench, settled: TaskSettled, text: str) -> None:
 def _asked(bench: Bench, command: Execute) -> tuple[str, str]:
     kind = bench.plan.project.environments[command.environment].kind
     seen = bench.seen(kind)
-    candidate = str(seen.get("candidate") or "")
+    candidate = command.host or str(seen.get("candidate") or "")
     prober = bench.world.probers.get(command.environment)
     if prober is None or command.purpose not in {"deploy", "redeploy", "rollback"}:
         return "unknown", "nothing can be asked about this command"
@@ -90,7 +96,8 @@ def _asked(bench: Bench, command: Execute) -> tuple[str, str]:
         return ("applied", f"{shown} answers") if gone else ("not_applied", f"{wanted} still answers")
     if answer.version == wanted and answer.healthy:
         return "applied", f"{wanted} answers and is healthy"
-    before = seen.get("candidate_version") if candidate else seen.get("stable_version")
+    slot = bool(candidate) and not command.host
+    before = seen.get("candidate_version") if slot else seen.get("stable_version")
     if answer.version is not None and answer.version == before:
         return "not_applied", f"{shown} answers, as before"
     return "unknown", f"{shown} answers, {wanted} was expected, {before or 'nothing'} was there before"
@@ -114,7 +121,10 @@ def _enough(bench: Bench, act: Settle, text: str) -> tuple[TaskFinished, ...]:
 
 
 def _settle_move(bench: Bench, act: Settle, environment: str, percent: int) -> None:
-    weights = wanted_weights(bench, percent)
+    _settle_weights(bench, act, environment, percent, wanted_weights(bench, percent))
+
+
+def _settle_weights(bench: Bench, act: Settle, environment: str, percent: int, weights: Mapping[str, int]) -> None:
     try:
         seen = bench.world.targets[environment].traffic()
     except GonogoError as error:

@@ -7,57 +7,20 @@ ever done in their name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
-from gonogo.plan.model import Act, Decide, Effect, Execute, Measure, Roll, Route, Seal, Watch
-from gonogo.plan.project import Environment, Project
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An act before it got its id: a short name, a title for people, and what it consumes."""
-
-    name: str
-    title: str
-    act: Act
-    consumes: str = ""
-
-
-STATE_PROBE = "state"
-"""Purpose of a command that says whether a state holds; that it fails is an answer and stops nothing by itself."""
+from gonogo.plan.drafting import STATE_PROBE, Draft, bound, effect_on, hosts_of, named, routed
+from gonogo.plan.host_activities import host_rollback, host_rollout, hosts_back, hosts_installed
+from gonogo.plan.model import Decide, Measure, Roll, Route, Seal, Watch
+from gonogo.plan.project import Project
 
 
 def state_probes(project: Project, kind: str) -> tuple[Draft, ...]:
     """The probes of a project, before the prerequisites are told as one list (PRE-11, PRE-21, PRE-23)."""
     return tuple(
-        Draft(f"probe-{state}", f"probe the state `{state}`", _run(project, command, kind, STATE_PROBE))
+        Draft(f"probe-{state}", f"probe the state `{state}`", bound(project, command, kind, STATE_PROBE))
         for state, command in project.probes.items()
     )
-
-
-def _environment(project: Project, kind: str) -> Environment | None:
-    for found in project.environments.values():
-        if found.kind == kind:
-            return found
-    return None
-
-
-def _named(project: Project, kind: str) -> str:
-    found = _environment(project, kind)
-    return found.name if found else kind
-
-
-def _routed(project: Project, kind: str) -> bool:
-    found = _environment(project, kind)
-    return found is not None and found.target.kind != "none"
-
-
-def _run(project: Project, command: str, kind: str, purpose: str, extra: tuple[str, ...] = ()) -> Execute:
-    binding = project.commands.get(command)
-    effect = Effect.PRODUCTION if kind == "production" else Effect.STAGING
-    quiet = purpose in {"tests", "scan", "refresh", "dry_run", "probe", "snapshot", STATE_PROBE}
-    repeatable = quiet or bool(binding and binding.repeatable)
-    return Execute(command, _named(project, kind), Effect.NONE if quiet else effect, purpose, repeatable, extra)
 
 
 def _measured(what: str, title: str) -> Callable[[Project], tuple[Draft, ...]]:
@@ -65,19 +28,21 @@ def _measured(what: str, title: str) -> Callable[[Project], tuple[Draft, ...]]:
 
 
 def _deploy(project: Project, kind: str, consumes: str = "") -> tuple[Draft, ...]:
+    observe = Draft("observe", f"read what {kind} serves now", Measure(f"observe:{kind}"))
+    if hosts_of(project, kind):
+        return (observe, *hosts_installed(project, kind, "deploy", "install", "answers"))
     return (
-        Draft("observe", f"read what {kind} serves now", Measure(f"observe:{kind}")),
-        Draft("install", f"run the deploy script in {kind}", _run(project, "deploy", kind, "deploy"), consumes),
+        observe,
+        Draft("install", f"run the deploy script in {kind}", bound(project, "deploy", kind, "deploy"), consumes),
         Draft("answers", "ask the new version directly", Measure(f"candidate:{kind}")),
     )
 
 
 def _switch(project: Project, kind: str, percent: int, name: str) -> tuple[Draft, ...]:
-    if not _routed(project, kind):
+    if not routed(project, kind) or hosts_of(project, kind):
         return ()
-    effect = Effect.PRODUCTION if kind == "production" else Effect.STAGING
     to = "the new version" if percent else "the old version"
-    return (Draft(name, f"send {kind} traffic to {to}", Route(_named(project, kind), percent, effect)),)
+    return (Draft(name, f"send {kind} traffic to {to}", Route(named(project, kind), percent, effect_on(kind))),)
 
 
 def _saved(project: Project, kind: str) -> tuple[Draft, ...]:
@@ -85,7 +50,7 @@ def _saved(project: Project, kind: str) -> tuple[Draft, ...]:
     if project.snapshot is None:
         return ()
     title = f"save the state of {kind}"
-    return (Draft("save", title, _run(project, project.snapshot.take, kind, "snapshot")),)
+    return (Draft("save", title, bound(project, project.snapshot.take, kind, "snapshot")),)
 
 
 def _brought_back(project: Project) -> tuple[Draft, ...]:
@@ -93,7 +58,7 @@ def _brought_back(project: Project) -> tuple[Draft, ...]:
     if project.snapshot is None:
         return ()
     title = "bring the saved state of staging back"
-    return (Draft("restore", title, _run(project, project.snapshot.restore, "staging", "restore")),)
+    return (Draft("restore", title, bound(project, project.snapshot.restore, "staging", "restore")),)
 
 
 def _rehearse(project: Project) -> tuple[Draft, ...]:
@@ -111,7 +76,7 @@ def _rehearse(project: Project) -> tuple[Draft, ...]:
 def _tests(project: Project) -> tuple[Draft, ...]:
     commands = dict.fromkeys(suite.command for suite in project.suites)
     runs = tuple(
-        Draft(f"run-{name}", f"run {name} against staging", _run(project, name, "staging", "tests"))
+        Draft(f"run-{name}", f"run {name} against staging", bound(project, name, "staging", "tests"))
         for name in commands
     )
     return (*runs, Draft("measure", "read the test results", Measure("tests")))
@@ -120,21 +85,36 @@ def _tests(project: Project) -> tuple[Draft, ...]:
 def _rollback_rehearsal(project: Project) -> tuple[Draft, ...]:
     return (
         *_switch(project, "staging", 0, "switch-back"),
-        Draft("roll-back", "run the rollback script in staging", _run(project, "rollback", "staging", "rollback")),
+        *_rolled_back_in_staging(project),
         *_brought_back(project),
         Draft("restored", "check that the old state is back", Measure("restored:staging")),
-        Draft("install-again", "deploy again in staging", _run(project, "deploy", "staging", "redeploy")),
-        Draft("answers-again", "ask the new version directly", Measure("candidate:staging")),
+        *_deployed_again(project),
         *_switch(project, "staging", 100, "switch-again"),
         Draft("verify-again", "ask staging for its version through the front", Measure("serves-release:staging")),
         Draft("report", "compare the recovery time with the RTO", Measure("rollback-proof")),
     )
 
 
+def _rolled_back_in_staging(project: Project) -> tuple[Draft, ...]:
+    if hosts_of(project, "staging"):
+        return hosts_back(project, "staging")
+    back = bound(project, "rollback", "staging", "rollback")
+    return (Draft("roll-back", "run the rollback script in staging", back),)
+
+
+def _deployed_again(project: Project) -> tuple[Draft, ...]:
+    if hosts_of(project, "staging"):
+        return hosts_installed(project, "staging", "redeploy", "install-again", "answers-again")
+    return (
+        Draft("install-again", "deploy again in staging", bound(project, "deploy", "staging", "redeploy")),
+        Draft("answers-again", "ask the new version directly", Measure("candidate:staging")),
+    )
+
+
 def _security(project: Project) -> tuple[Draft, ...]:
     commands = dict.fromkeys(scan.command for scan in project.scans)
     runs = tuple(
-        Draft(f"run-{name}", f"run the scan {name}", _run(project, name, "staging", "scan")) for name in commands
+        Draft(f"run-{name}", f"run the scan {name}", bound(project, name, "staging", "scan")) for name in commands
     )
     return (*runs, Draft("measure", "read the scan reports", Measure("security")))
 
@@ -148,7 +128,7 @@ def _operations(project: Project) -> tuple[Draft, ...]:
 
 def _listed(project: Project, command: str | None, title: str) -> tuple[Draft, ...]:
     """A command that lists or tries something and changes nothing; none where none is bound."""
-    return (Draft(f"list-{command}", title, _run(project, command, "production", "probe")),) if command else ()
+    return (Draft(f"list-{command}", title, bound(project, command, "production", "probe")),) if command else ()
 
 
 def _connectivity(_project: Project) -> tuple[Draft, ...]:
@@ -168,7 +148,7 @@ def _refresh(project: Project) -> tuple[Draft, ...]:
     if project.refresh is None:
         return (Draft("measure", "record that no refresh is bound", Measure("refresh")),)
     return (
-        Draft("run", "refresh staging data and flags", _run(project, project.refresh, "staging", "refresh")),
+        Draft("run", "refresh staging data and flags", bound(project, project.refresh, "staging", "refresh")),
         Draft("measure", "record the refresh", Measure("refresh")),
     )
 
@@ -176,11 +156,11 @@ def _refresh(project: Project) -> tuple[Draft, ...]:
 def _freeze(project: Project) -> tuple[Draft, ...]:
     begin: tuple[Draft, ...] = (Draft("begin", "begin the change freeze", Measure("freeze-begin")),)
     if project.freeze.lock:
-        begin = (*begin, Draft("lock", "lock the branch", _run(project, project.freeze.lock, "production", "probe")))
+        begin = (*begin, Draft("lock", "lock the branch", bound(project, project.freeze.lock, "production", "probe")))
     if project.freeze.probe:
-        begin = (*begin, Draft("probe", "prove the lock", _run(project, project.freeze.probe, "production", "probe")))
+        begin = (*begin, Draft("probe", "prove the lock", bound(project, project.freeze.probe, "production", "probe")))
     if project.freeze.queue:
-        queue = _run(project, project.freeze.queue, "production", "probe")
+        queue = bound(project, project.freeze.queue, "production", "probe")
         begin = (*begin, Draft("queue", "ask which changes are queued", queue))
     return (
         *begin,
@@ -193,27 +173,29 @@ def _dry_run(project: Project) -> tuple[Draft, ...]:
     binding = project.commands.get("deploy")
     if binding is None or binding.dry_run is None:
         return (Draft("measure", "record that the deploy script declares no dry run", Measure("dry-run")),)
-    run = _run(project, "deploy", "production", "dry_run", binding.dry_run)
+    run = bound(project, "deploy", "production", "dry_run", binding.dry_run)
+    hosts = hosts_of(project, "production")
+    each = tuple(
+        Draft(f"run-{host}", f"dry run of the deploy script on {host}", replace(run, host=host)) for host in hosts
+    )
     return (
-        Draft("run", "dry run of the deploy script", run),
+        *(each or (Draft("run", "dry run of the deploy script", run),)),
         Draft("measure", "record the dry run", Measure("dry-run")),
     )
 
 
 def _rollout(project: Project) -> tuple[Draft, ...]:
     snapshot = Draft("snapshot", "take the rollback snapshot", Measure("snapshot"))
-    observe, install, answers = _deploy(project, "production", "production")
-    routed = _routed(project, "production")
-    move = (
-        (Draft("roll", f"{project.rollout.strategy} rollout", Roll(_named(project, "production"))),) if routed else ()
-    )
+    observe, *install = _deploy(project, "production", "production")
+    hosted = bool(hosts_of(project, "production"))
+    moves = hosted or routed(project, "production")
+    roll = Draft("roll", f"{project.rollout.strategy} rollout", Roll(named(project, "production")))
     return (
         observe,
         *_saved(project, "production"),
         snapshot,
-        install,
-        answers,
-        *move,
+        *(host_rollout(project, "production") if hosted else install),
+        *((roll,) if moves else ()),
         Draft("verify", "ask production for its version through the front", Measure("serves-release:production")),
         Draft("report", "write the deployment report", Measure("deployment")),
     )
@@ -237,7 +219,7 @@ def _smoke(measure: str) -> Callable[[Project], tuple[Draft, ...]]:
     def drafts(project: Project) -> tuple[Draft, ...]:
         commands = dict.fromkeys(suite.command for suite in project.smoke)
         runs = tuple(
-            Draft(f"run-{name}", f"run {name} against production", _run(project, name, "production", "tests"))
+            Draft(f"run-{name}", f"run {name} against production", bound(project, name, "production", "tests"))
             for name in commands
         )
         return (*runs, Draft("measure", "read the results and ask every service", Measure(measure)))
@@ -261,7 +243,7 @@ def _package(project: Project) -> tuple[Draft, ...]:
 
 def _health_window(project: Project) -> tuple[Draft, ...]:
     return (
-        Draft("watch", "watch production", Watch(_named(project, "production"))),
+        Draft("watch", "watch production", Watch(named(project, "production"))),
         Draft("measure", "write the health log", Measure("health")),
     )
 
@@ -302,11 +284,14 @@ ACTIVITIES: Mapping[str, Callable[[Project], tuple[Draft, ...]]] = {
 
 def rollback_drafts(project: Project) -> tuple[Draft, ...]:
     """The acts that bring production back, in order; never run but on a recorded trigger (ARB-07)."""
+    if hosts_of(project, "production"):
+        back = host_rollback(project, "production")
+    else:
+        script = bound(project, "rollback", "production", "rollback")
+        switch = _switch(project, "production", 0, "switch-back")
+        back = (*switch, Draft("roll-back", "run the rollback script in production", script))
     return (
-        *_switch(project, "production", 0, "switch-back"),
-        Draft(
-            "roll-back", "run the rollback script in production", _run(project, "rollback", "production", "rollback")
-        ),
+        *back,
         Draft("restored", "check that the old version serves again", Measure("restored:production")),
     )
 
@@ -316,7 +301,7 @@ def closing_drafts(project: Project, environment: str) -> tuple[Draft, ...]:
     package = "handoff" if environment == "staging" else "deployment"
     opened: tuple[Draft, ...] = ()
     if environment == "production" and project.freeze.unlock:
-        opened = (Draft("unlock", "open the branch", _run(project, project.freeze.unlock, "production", "probe")),)
+        opened = (Draft("unlock", "open the branch", bound(project, project.freeze.unlock, "production", "probe")),)
     return (
         *opened,
         Draft("report", "write the report of the run", Measure("report")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import TypeVar
@@ -17,6 +17,7 @@ from gonogo.plan.binding_metrics import alerting_of, check_latency, metrics_of
 from gonogo.plan.cadence import read_cadence
 from gonogo.plan.check_binding import read_code_coverage, read_licences, read_scan_binding, read_suite
 from gonogo.plan.control_lists import LISTS
+from gonogo.plan.hosts import AMOUNT, check_hosts, read_hosts
 from gonogo.plan.operations_binding import read_operations
 from gonogo.plan.parity_binding import accepted_drift, parity_files, parity_rule, settings_of
 from gonogo.plan.project import (
@@ -41,9 +42,11 @@ from gonogo.plan.window_binding import read_windows
 SCHEMA = "gonogo/project/1"
 _MOMENT = "2027-01-31T22:00:00Z"
 NAME = r"[a-z0-9][a-z0-9-]{0,31}"
-PLACEHOLDERS = frozenset({"environment", "release", "version", "slot", "previous", "url", "out", "python", "project"})
+PLACEHOLDERS = frozenset(
+    {"environment", "release", "version", "slot", "previous", "url", "out", "python", "project", "host"}
+)
 TARGETS = ("caddy", "proxy", "haproxy", "nginx", "commands", "none")
-STRATEGIES = ("canary", "blue_green", "direct")
+STRATEGIES = ("canary", "blue_green", "rolling", "direct")
 DEFAULT_CANARY = (5, 25, 50, 100)
 CONTEXT = ".cursor/context-kit"
 PROTOCOLS = ".cursor/ai-driven-workflow"
@@ -122,21 +125,25 @@ def _closed_children(top: Section, key: str) -> tuple[tuple[str, Section], ...]:
 
 def _environment(name: str, section: Section) -> Environment:
     slots = section.section("slots", required=False)
+    hosts = read_hosts(section.optional("hosts"))
     metrics = metrics_of(section.optional("metrics"))
     found = Environment(
         name=name,
         kind=section.choice("kind", ("staging", "production"), name if name in {"staging", "production"} else None),
         url=section.text("url", pattern=r"https?://\S+", kind="an http or https address"),
-        slots={
-            slot: slots.text(slot, pattern=r"https?://\S+", kind="an http or https address") for slot in slots.names()
-        },
+        slots=hosts
+        or {slot: slots.text(slot, pattern=r"https?://\S+", kind="an http or https address") for slot in slots.names()},
         version=_version(section.section("version", required=False)),
         target=_target(section.optional("target")),
         metrics=metrics,
         alerting=alerting_of(section.optional("alerting"), metrics),
         settings_by_class=settings_of(section),
         origin=section.origin,
+        hosts=tuple(hosts),
     )
+    if hosts and slots.names():
+        words = f"environment `{name}` has `slots` and `hosts`; it is one or the other"
+        section.notes.error(WRONG_VALUE, words, section.origin_of("hosts"))
     section.finish()
     return found
 
@@ -231,7 +238,10 @@ def _rollout(section: Section) -> RolloutBinding:
         failures=section.integer("failures", 0),
         errors_in_row=section.integer("errors_in_row", 4),
         least_requests=max(1, section.integer("least_requests", 10)),
+        batch=section.text("batch", "1", pattern=AMOUNT, kind="a number of hosts or a percentage of them"),
+        max_unavailable=section.text("max_unavailable", "", pattern=AMOUNT, kind="a number of hosts or a percentage"),
     )
+    found = replace(found, max_unavailable=found.max_unavailable or found.batch)
     _check_promotions(found, section)
     section.finish()
     return found
@@ -239,6 +249,8 @@ def _rollout(section: Section) -> RolloutBinding:
 
 def _check_promotions(found: RolloutBinding, section: Section) -> None:
     steps = 1 if found.strategy == "blue_green" else len(found.steps) - 1
+    if found.strategy == "rolling":
+        return  # How many there are depends on the hosts: checked with them.
     if found.promotions and (len(found.promotions) != steps or set(found.promotions) - {"auto", "manual"}):
         section.notes.error(
             WRONG_VALUE,
@@ -345,6 +357,7 @@ def _cross_check(project: Project, notes: Findings) -> None:
     for environment in project.environments.values():
         check_latency(environment, project.rollout, project.health, notes)
         _check_environment(environment, project.rollout, notes)
+    check_hosts(project, notes)
 
 
 def _used_commands(project: Project) -> Mapping[str, str]:
@@ -394,14 +407,14 @@ def _check_placeholders(command: CommandBinding, notes: Findings) -> None:
 
 def _check_environment(environment: Environment, rollout: RolloutBinding, notes: Findings) -> None:
     routed = environment.target.kind != "none"
-    if routed and len(environment.slots) != 2:
+    if routed and len(environment.slots) != 2 and not environment.hosts:
         notes.error(
             WRONG_VALUE,
             f"environment `{environment.name}` has a target and so needs exactly two slots",
             environment.origin,
         )
-    if environment.kind == "production" and rollout.strategy in {"canary", "blue_green"}:
-        if not routed:
+    if environment.kind == "production" and rollout.strategy in {"canary", "blue_green", "rolling"}:
+        if not routed and rollout.strategy != "rolling":
             notes.error(
                 WRONG_VALUE,
                 f"`rollout.strategy: {rollout.strategy}` needs a `target` in environment `{environment.name}`",

@@ -15,11 +15,12 @@ from gonogo.errors import BadInput
 from gonogo.evidence.policy import read_policy
 from gonogo.evidence.signers import DEFAULT_RULE, DecisionRule, Ring
 from gonogo.findings import Finding, Level, Origin, forbids
-from gonogo.plan.activities import ACTIVITIES, Draft, closing_drafts, rollback_drafts, state_probes
+from gonogo.plan.activities import ACTIVITIES, closing_drafts, rollback_drafts, state_probes
 from gonogo.plan.announcing import voice_of
 from gonogo.plan.approvers import read_approvers
 from gonogo.plan.bindings import read_project
 from gonogo.plan.digest import plan_digest
+from gonogo.plan.drafting import Draft
 from gonogo.plan.gate_limits import GateLimits, read_gate_limits, tightened
 from gonogo.plan.gates import bind_gate
 from gonogo.plan.graph import Graph, graph_of
@@ -362,7 +363,9 @@ class Builder:
         return self._stage(name, title, name, 0, drafts, self.protocol.origin)
 
     def _stage(self, name: str, title: str, kind: str, phase: int, drafts: tuple[Draft, ...], origin: Origin) -> Stage:
-        tasks = tuple(Task(f"{name}#{draft.name}", draft.title, draft.act, draft.consumes) for draft in drafts)
+        tasks = tuple(
+            Task(f"{name}#{draft.name}", draft.title, draft.act, draft.consumes, draft.batch) for draft in drafts
+        )
         self._check_commands(tasks, origin)
         return Stage(name, title, kind, phase, Obligation.MUST, frozenset(), tasks, (), (), origin)
 

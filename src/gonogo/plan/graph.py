@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gonogo.findings import Origin
-from gonogo.plan.model import Decide, Effect, Execute, Judge, Plan, Roll, Route, Stage, Task, Watch
+from gonogo.plan.model import Decide, Effect, Execute, Judge, Plan, Roll, Route, Shift, Stage, Task, Watch
 from gonogo.terms import Obligation
 
 START, END = "(start)", "(end)"
@@ -190,7 +190,7 @@ def _kind(task: Task) -> StateKind:
             return StateKind.GATE
         case Decide():
             return StateKind.APPROVAL
-        case Roll() | Route():
+        case Roll() | Route() | Shift():
             return StateKind.ROLLOUT
         case Watch():
             return StateKind.SOAK
@@ -200,7 +200,7 @@ def _kind(task: Task) -> StateKind:
 
 def _effect(task: Task) -> Effect:
     match task.act:
-        case Execute(effect=effect) | Route(effect=effect):
+        case Execute(effect=effect) | Route(effect=effect) | Shift(effect=effect):
             return effect
         case Roll():
             return Effect.PRODUCTION

@@ -38,7 +38,10 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Execute:
-    """Run a bound command of the project. `purpose` says what for; `extra` are arguments appended to the binding."""
+    """Run a bound command of the project. `purpose` says what for; `extra` are arguments appended to the binding.
+
+    `host` is the one it is about, where an environment is rolled out host by host.
+    """
 
     command: str
     environment: str
@@ -46,6 +49,7 @@ class Execute:
     purpose: str
     repeatable: bool
     extra: tuple[str, ...] = ()
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,32 @@ class Route:
     effect: Effect
 
 
+class Way(enum.Enum):
+    """Which hosts a shift of traffic leaves out.
+
+    OUT those of a batch, IN none; BACK_OUT those that run the new version (or, where no other is left, those of the
+    batch), BACK_IN those that do not answer.
+    """
+
+    OUT = "out"
+    IN = "in"
+    BACK_OUT = "back out"
+    BACK_IN = "back in"
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Take the hosts of a batch out of an environment's traffic, or let them in again. Absolute, so repeatable."""
+
+    environment: str
+    batch: int
+    way: Way
+    effect: Effect
+
+
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """Move production traffic step by step, judged all the time."""
+    """Move production traffic, or replace production hosts, step by step, judged all the time."""
 
     environment: str
 
@@ -93,17 +120,21 @@ class Seal:
     package: str
 
 
-Act: TypeAlias = Measure | Execute | Route | Roll | Watch | Decide | Judge | Seal
+Act: TypeAlias = Measure | Execute | Route | Shift | Roll | Watch | Decide | Judge | Seal
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One act of a stage. `consumes` names the decision point whose approval this act uses up when it begins."""
+    """One act of a stage. `consumes` names the decision point whose approval this act uses up when it begins.
+
+    A task of a `batch` (from 0) is begun by the rollout of its stage when that batch is due; -1 is no batch.
+    """
 
     id: str
     title: str
     act: Act
     consumes: str = ""
+    batch: int = -1
 
 
 @dataclass(frozen=True, slots=True)

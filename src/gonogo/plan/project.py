@@ -88,6 +88,8 @@ class AlertingBinding:
 class Environment:
     """One environment. `kind` decides what may happen there: `staging` or `production`.
 
+    Where it is rolled out host by host, `hosts` names them in that order, and `slots` has their addresses.
+
     `settings_by_class` are the sources that describe it, by what they hold: configuration, secrets, infrastructure or
     feature_flags (PAR-01).
     """
@@ -102,6 +104,7 @@ class Environment:
     alerting: AlertingBinding | None
     settings_by_class: Mapping[str, tuple[SettingsSource, ...]]
     origin: Origin
+    hosts: tuple[str, ...] = ()
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -203,7 +206,8 @@ class RolloutBinding:
     """How production traffic moves; all times in seconds. `promotions` says of each step but the last who ends it.
 
     `limits` are fixed limits on the new version beside the judge; `failures` beyond them are forgiven in all, and
-    `errors_in_row` measurements without a figure (fewer than `least_requests` give none).
+    `errors_in_row` measurements without a figure (fewer than `least_requests` give none). `batch` and
+    `max_unavailable` are numbers of hosts, or percentages of them.
     """
 
     strategy: str
@@ -221,6 +225,8 @@ class RolloutBinding:
     failures: int
     errors_in_row: int
     least_requests: int
+    batch: str = "1"
+    max_unavailable: str = "1"
 
 
 @dataclass(frozen=True, slots=True)

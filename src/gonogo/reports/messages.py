@@ -42,6 +42,8 @@ def messages_for(plan: Plan, state: RunState, entry: Recorded, told: Told = unto
             return (_halfway(plan, state, event),)
         case happened.PackageSealed() if event.package in _DRAFTS:
             return (_feedback(plan, event),)
+        case happened.HostsReplaced() if _passes_half(state, event):
+            return (_halfway(plan, state, event),)
         case happened.DecisionRequested():
             return (_asked(plan, state, event),)
         case _:
@@ -218,7 +220,14 @@ def _half(plan: Plan) -> int:
     return next((step for step in steps if step >= 50), 100)
 
 
-def _halfway(plan: Plan, state: RunState, event: happened.TrafficMoved) -> Message:
+def _passes_half(state: RunState, event: happened.HostsReplaced) -> bool:
+    """Whether this batch is the first after which at least half of the hosts are new."""
+    known = state.rollings.get(event.task)
+    before = [percent for _, percent in known.moves[:-1]] if known else []
+    return event.percent >= 50 > max(before, default=0)
+
+
+def _halfway(plan: Plan, state: RunState, event: happened.TrafficMoved | happened.HostsReplaced) -> Message:
     known = state.rollings.get(event.task)
     errors = sum(counts.errors for _, _, _, counts in known.ticks if counts) if known else 0
     seen = "No errors observed." if not errors else f"{errors} failed requests observed on the new version."

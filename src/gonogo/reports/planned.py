@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from gonogo.evidence.signers import DecisionRule, RequiredRole
+from gonogo.plan.hosts import batches
 from gonogo.plan.model import (
     BoundClause,
     Decide,
@@ -23,9 +24,11 @@ from gonogo.plan.model import (
     Roll,
     Route,
     Seal,
+    Shift,
     Stage,
     Task,
     Watch,
+    Way,
 )
 from gonogo.protocol.model import HaltEffect
 from gonogo.run.rolling import strategy_of
@@ -166,8 +169,10 @@ def _act(plan: Plan, task: Task) -> PlannedAct:
         case Route(environment, percent, effect):
             detail = f"{percent} % of the requests of {environment} go to the new version's slot"
             return PlannedAct(task.id, task.title, "traffic", effect, details=(detail,))
+        case Shift() as shift:
+            return PlannedAct(task.id, task.title, "traffic", shift.effect, details=tuple(_shift(plan, task, shift)))
         case Roll():
-            details = preview(strategy_of(plan.project.rollout))
+            details = preview(strategy_of(plan.project))
             return PlannedAct(task.id, task.title, "rollout", Effect.PRODUCTION, details=details)
         case Watch():
             return PlannedAct(task.id, task.title, "watch", Effect.NONE, details=tuple(_window(plan)))
@@ -192,6 +197,21 @@ def _command(plan: Plan, task: Task, act: Execute) -> PlannedAct:
     if task.consumes == "production" and plan.project.windows:
         details.append("begins only inside a deployment window (`gonogo window`)")
     return PlannedAct(task.id, task.title, "command", act.effect, (*binding.run, *act.extra), tuple(details))
+
+
+def _shift(plan: Plan, task: Task, shift: Shift) -> Iterator[str]:
+    hosts = ", ".join(batches(plan.project, plan.project.environments[shift.environment].kind)[shift.batch])
+    match shift.way:
+        case Way.OUT:
+            yield f"{hosts}: no requests; the others share them as before"
+        case Way.IN:
+            yield "every host has its share again"
+        case Way.BACK_OUT:
+            yield "only hosts with the old version get requests; where none is left, the others than these"
+        case Way.BACK_IN:
+            yield "every host that answers has its share again"
+    if task.consumes:
+        yield f"uses up the approval `{task.consumes}`"
 
 
 def _window(plan: Plan) -> Iterator[str]:

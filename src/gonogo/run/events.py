@@ -202,6 +202,27 @@ class TrafficMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class HostsReplaced:
+    """Every host of a batch was replaced and answered with the new version; `percent` of all hosts are new now."""
+
+    task: str
+    attempt: int
+    step: int
+    percent: int
+    hosts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class HostsSeen:
+    """What the hosts of a rollout answer now: a version by host; those of which none came are `lost`."""
+
+    task: str
+    attempt: int
+    versions: Mapping[str, str]
+    lost: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsSampled:
     """One reading of cumulative counters: per slot requests, errors and cumulative buckets, and who was missing."""
 
@@ -370,6 +391,8 @@ Event: TypeAlias = (
     | DecisionExpired
     | DecisionConsumed
     | TrafficMoved
+    | HostsReplaced
+    | HostsSeen
     | MetricsSampled
     | RolloutJudged
     | RolloutPromoted
@@ -404,6 +427,8 @@ EVENTS: Mapping[str, type[Event]] = {
     "approval.expired": DecisionExpired,
     "approval.consumed": DecisionConsumed,
     "traffic.moved": TrafficMoved,
+    "hosts.replaced": HostsReplaced,
+    "hosts.seen": HostsSeen,
     "metrics.sampled": MetricsSampled,
     "rollout.judged": RolloutJudged,
     "rollout.promoted": RolloutPromoted,

@@ -11,7 +11,21 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from gonogo.evidence.ledger import time_of
-from gonogo.plan.model import Decide, Execute, Judge, Measure, Plan, Roll, Route, Seal, Stage, Task, Watch, stage_of
+from gonogo.plan.model import (
+    Decide,
+    Execute,
+    Judge,
+    Measure,
+    Plan,
+    Roll,
+    Route,
+    Seal,
+    Shift,
+    Stage,
+    Task,
+    Watch,
+    stage_of,
+)
 from gonogo.plan.windows import denied_by, next_opening
 from gonogo.protocol.model import HaltEffect
 from gonogo.run.asking import who_is_missing
@@ -19,6 +33,7 @@ from gonogo.run.events import (
     DecisionExpired,
     DecisionVoided,
     Event,
+    HostsReplaced,
     RollbackBegun,
     RollbackFinished,
     RunClosed,
@@ -30,12 +45,14 @@ from gonogo.run.rolling import (
     HoldUntil,
     Judged,
     MoveTo,
+    ReplaceBatch,
     RollDone,
     RollFailed,
     Rolling,
     next_in_roll,
     next_in_watch,
 )
+from gonogo.run.shifting import needless
 from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, slots_of, usable_round
 from gonogo.run.waiving import complete_waiver
 
@@ -247,6 +264,8 @@ def _in_stage(plan: Plan, state: RunState, stage: Stage, now: datetime) -> NextA
         known = state.tasks.get(task.id)
         if known is not None and known.outcome == "failed":
             return _failed(plan, state, stage, task, known)
+        if task.batch >= 0:
+            continue  # Begun by the rollout of this stage, when its batch is due.
         if known is None or known.outcome != "ok":
             act = _begin(plan, state, stage, task, now)
             return _ask_all(state, stage, act) if isinstance(act, AwaitPeople) else act
@@ -304,10 +323,13 @@ def _must_roll_back(plan: Plan, state: RunState, stage: Stage) -> bool:
 
 def _begin(plan: Plan, state: RunState, stage: Stage, task: Task, now: datetime) -> NextAct:
     attempt = attempt_of(state, stage)
+    why = needless(plan, state, stage, task)
+    if why:
+        return Record(_finished(task, attempt, "ok", {"needless": why}))
     match task.act:
         case Measure():
             return Look(task, attempt)
-        case Execute() | Route():
+        case Execute() | Route() | Shift():
             closed = _outside_the_window(plan, state, task, attempt, now)
             if closed is not None:
                 return closed
@@ -396,6 +418,9 @@ def _rolling(plan: Plan, state: RunState, task: Task, attempt: int, now: datetim
     match next_in_roll(plan, known, now):
         case MoveTo(step, percent):
             return Perform(task, attempt, state.starts.get(task.id, 0) + 1, percent, step)
+        case ReplaceBatch(step, percent, hosts):
+            due = _due_in_batch(plan, state, task, step, now)
+            return due or Record(HostsReplaced(task.id, attempt, step, percent, hosts))
         case HoldUntil(moment, step, why):
             return _sample_or_wait(task, attempt, known.samples if known else 0, step, moment, now, why)
         case AskStep(moment, step, why):
@@ -407,6 +432,16 @@ def _rolling(plan: Plan, state: RunState, task: Task, attempt: int, now: datetim
             return Record(_finished(task, attempt, "ok", {}))
         case RollFailed(cause, why):
             return Record(_finished(task, attempt, "failed", {"cause": cause}), why)
+
+
+def _due_in_batch(plan: Plan, state: RunState, task: Task, step: int, now: datetime) -> NextAct | None:
+    """The first act of a batch that is not done yet; None where all are."""
+    stage = stage_of(plan, task.id)
+    for part in stage.tasks:
+        known = state.tasks.get(part.id)
+        if part.batch == step and (known is None or known.outcome != "ok"):
+            return _begin(plan, state, stage, part, now)
+    return None
 
 
 def _promotion(plan: Plan, state: RunState, task: Task, attempt: int, step: int, now: datetime) -> NextAct | None:

@@ -14,12 +14,23 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from gonogo.measure.exposition import Series, SeriesKind, VersionCounters
+from gonogo.plan.hosts import amount, batch_sizes, batches
 from gonogo.plan.model import Plan
-from gonogo.plan.project import Objective, RolloutBinding
+from gonogo.plan.project import Objective, Project
 from gonogo.protocol.threshold import Op
 from gonogo.run import fixed_limits, rollout
+from gonogo.run.arms import NEW, OLD, Arms
 from gonogo.run.counters import PodCounters, Reading, Snapshot, tick_between
-from gonogo.run.events import Event, MetricsSampled, Recorded, RolloutJudged, RolloutPromoted, TrafficMoved
+from gonogo.run.events import (
+    Event,
+    HostsReplaced,
+    HostsSeen,
+    MetricsSampled,
+    Recorded,
+    RolloutJudged,
+    RolloutPromoted,
+    TrafficMoved,
+)
 from gonogo.run.judging import JudgeAnswer, JudgeKind, begin, observe, verdict
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule, NoHarm
 from gonogo.run.judging_state import JudgeState
@@ -43,12 +54,14 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Rolling:
-    """What is known of one rollout or health window. `ticks` are the recorded intervals of both slots, for reports."""
+    """What is known of one rollout or health window. `ticks` are the recorded intervals of both arms, for reports.
+
+    `versions` is what each host answered when the hosts were last seen.
+    """
 
     task: str
     attempt: int
-    stable: str
-    candidate: str
+    arms: Arms
     began: datetime
     samples: int = 0
     last: MetricsSampled | None = None
@@ -64,6 +77,8 @@ class Rolling:
     first_bad: datetime | None = None
     moves: tuple[tuple[datetime, int], ...] = ()
     ticks: tuple[tuple[datetime, int, Counts | None, Counts | None], ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,15 @@ class MoveTo:
 
     step: int
     percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceBatch:
+    """Replace `hosts`, as step `step`; `percent` of all hosts are new afterwards."""
+
+    step: int
+    percent: int
+    hosts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,34 +137,39 @@ class RollFailed:
     why: str
 
 
-RollAct: TypeAlias = MoveTo | HoldUntil | AskStep | Judged | RollDone | RollFailed
+RollAct: TypeAlias = MoveTo | ReplaceBatch | HoldUntil | AskStep | Judged | RollDone | RollFailed
 
 
-def strategy_of(binding: RolloutBinding) -> rollout.Strategy:
+def strategy_of(project: Project) -> rollout.Strategy:
     """The strategy that a project binds, as the value that decides."""
+    binding = project.rollout
     hold = _ms(binding.hold)
     patience = _ms(binding.patience)
     promotions = tuple(rollout.Promotion(word) for word in binding.promotions)
     if binding.strategy == "blue_green":
         return rollout.BlueGreen(0, hold, next(iter(promotions), rollout.Promotion.AUTO), patience)
+    if binding.strategy == "rolling":
+        count = sum(len(names) for names in batches(project))
+        most = amount(binding.max_unavailable, count)
+        return rollout.Rolling(batch_sizes(binding, count), most, hold, promotions, patience_ms=patience)
     return rollout.Canary(binding.steps, hold, promotions, patience_ms=patience, early=binding.early)
 
 
 def step_percent(plan: Plan, step: int) -> int:
     """The share that step `step` asks for."""
-    match strategy_of(plan.project.rollout):
+    match strategy_of(plan.project):
         case rollout.Canary(steps=steps):
             return steps[step]
         case _:
             return 0 if step == 0 else 100
 
 
-def rolled(plan: Plan, slots: tuple[str, str], known: Rolling | None, entry: Recorded) -> Rolling:
+def rolled(plan: Plan, arms: Arms, known: Rolling | None, entry: Recorded) -> Rolling:
     """The rollout after one more of its events."""
     event = entry.event
     match event:
         case TrafficMoved():
-            found = known or Rolling(event.task, event.attempt, *slots, entry.at)
+            found = known or Rolling(event.task, event.attempt, arms, entry.at)
             act = rollout.MoveTraffic(event.percent, event.step)
             progress = rollout.moved(found.progress, act, _at(entry.at))
             if event.percent == 0:
@@ -149,8 +178,14 @@ def rolled(plan: Plan, slots: tuple[str, str], known: Rolling | None, entry: Rec
                 progress = rollout.answered(progress, checked)
             return replace(found, progress=progress, used=0, moves=(*found.moves, (entry.at, event.percent)))
         case MetricsSampled():
-            found = known or Rolling(event.task, event.attempt, *slots, entry.at)
+            found = known or Rolling(event.task, event.attempt, arms, entry.at)
             return _with_sample(plan, found, event, entry.at)
+        case HostsReplaced() if known is not None:
+            batch = rollout.DeployBatch(0, len(event.hosts), event.percent, event.step)
+            progress = rollout.moved(known.progress, batch, _at(entry.at))
+            return replace(known, progress=progress, used=0, moves=(*known.moves, (entry.at, event.percent)))
+        case HostsSeen() if known is not None:
+            return _with_hosts(plan, known, event)
         case RolloutJudged() if known is not None:
             return replace(known, told=event.answer)
         case RolloutPromoted() if known is not None:
@@ -160,18 +195,40 @@ def rolled(plan: Plan, slots: tuple[str, str], known: Rolling | None, entry: Rec
             return known
 
 
+def _with_hosts(plan: Plan, known: Rolling, event: HostsSeen) -> Rolling:
+    """A host that was replaced and is lost, or runs what nobody put there, takes the rollout back (ARB-01)."""
+    lost = frozenset(event.lost)
+    progress = rollout.missing(known.progress, known.arms.numbers(lost))
+    _, new = known.arms.between(progress.step, progress.step)
+    wanted = plan.release.version
+    for host in new:
+        if host in lost:
+            progress = rollout.aborted(progress, f"{host} does not answer any more since it runs {wanted}")
+        elif event.versions.get(host) != wanted:
+            found = event.versions.get(host)
+            progress = rollout.aborted(progress, f"{host} was changed: it runs {found}, not {wanted}")
+    before = known.arms.before
+    for host, version in event.versions.items():
+        if host not in new and version != before:
+            progress = rollout.aborted(
+                progress, f"{host} was changed by somebody else: it runs {version}, not {before}"
+            )
+    return replace(known, progress=progress, lost=lost, versions=event.versions)
+
+
 def _with_sample(plan: Plan, known: Rolling, event: MetricsSampled, at: datetime) -> Rolling:
     before, before_at = known.last, known.last_at
     found = replace(known, samples=known.samples + 1, last=event, last_at=at)
     if before is None or before_at is None:
-        judge_plan = _judge_plan(plan, event, known.stable)
+        judge_plan = _judge_plan(plan, event, known.arms)
         silent = 0 if judge_plan else known.silent + 1
         last = event if judge_plan else None
         state = begin(judge_plan) if judge_plan else None
         return replace(
             found, judge_plan=judge_plan, judge=state, silent=silent, last=last, last_at=at if last else None
         )
-    pair = (served(before, event, known.stable), served(before, event, known.candidate))
+    old, new = known.arms.between(before.step, event.step)
+    pair = (served_by(before, event, old), served_by(before, event, new))
     found = replace(found, ticks=(*known.ticks, (at, event.step, *pair)))
     if pair[1] is not None and pair[1].errors and known.first_bad is None:
         found = replace(found, first_bad=at)
@@ -196,10 +253,9 @@ def _with_judge(known: Rolling, before: MetricsSampled, before_at: datetime) -> 
     if known.progress.step < 0 or known.last_at <= before_at:
         return known
     latency = "latency" if len(known.judge_plan.metrics) > 1 else ""
-    reading = Reading(known.candidate, known.stable, "errors", latency)
-    tick = tick_between(
-        reading, _snapshot(before, before_at), _snapshot(after, known.last_at), known.judge.ticks, known.progress.step
-    )
+    steps = (before.step, after.step)
+    earlier, later = (_snapshot(known.arms, *pair, steps) for pair in ((before, before_at), (after, known.last_at)))
+    tick = tick_between(Reading(NEW, OLD, "errors", latency), earlier, later, known.judge.ticks, known.progress.step)
     state = observe(known.judge_plan, known.judge, tick)
     answer = verdict(known.judge_plan, state)
     seen = tick.observations.get("errors")
@@ -208,13 +264,16 @@ def _with_judge(known: Rolling, before: MetricsSampled, before_at: datetime) -> 
     return replace(known, judge=state, answer=answer, used=used, progress=rollout.answered(known.progress, told))
 
 
-def _judge_plan(plan: Plan, event: MetricsSampled, stable: str) -> JudgePlan | None:
+def _judge_plan(plan: Plan, event: MetricsSampled, arms: Arms) -> JudgePlan | None:
     binding = plan.project.rollout
-    counts = event.slots.get(stable)
-    if counts is None:
+    names = arms.hosts or (arms.stable,)
+    known = [event.slots[name] for name in names if name in event.slots]
+    if not known:
         return None
+    counts = [sum(each) for each in zip(*known, strict=True)]
     half = float(binding.alpha) / 2
-    holds = max(1, len(binding.steps) - 1) if binding.strategy == "canary" else 1
+    steps = len(arms.batches) or len(binding.steps)
+    holds = max(1, steps - 1) if binding.strategy in {"canary", "rolling"} else 1
     window = max(2, int(holds * binding.hold / binding.tick))
     bounds = tuple(float(bound) for bound in event.bounds)
     if binding.latency and not bounds:
@@ -246,16 +305,29 @@ def served(before: MetricsSampled, after: MetricsSampled, slot: str) -> Counts |
     return Counts(grown[0], grown[1], _singles(grown[2:]))
 
 
+def served_by(before: MetricsSampled, after: MetricsSampled, names: Sequence[str]) -> Counts | None:
+    """What several slots or hosts served together between two samples; None where none of them was read twice."""
+    found = [counts for name in names if (counts := served(before, after, name)) is not None]
+    if not found:
+        return None
+    buckets = tuple(sum(each) for each in zip(*(counts.buckets for counts in found), strict=True))
+    return Counts(sum(counts.requests for counts in found), sum(counts.errors for counts in found), buckets)
+
+
 def _singles(cumulative: Sequence[int]) -> tuple[int, ...]:
     if not cumulative:
         return ()
     return tuple(high - low for low, high in zip((0, *cumulative[:-1]), cumulative, strict=True))
 
 
-def _snapshot(event: MetricsSampled, at: datetime) -> Snapshot:
+def _snapshot(arms: Arms, event: MetricsSampled, at: datetime, steps: tuple[int, int]) -> Snapshot:
     bounds = tuple(float(bound) for bound in event.bounds)
-    pods = tuple(PodCounters(slot, _counters(slot, counts, bounds)) for slot, counts in event.slots.items())
-    silences = tuple((slot, "no sample") for slot in event.missing)
+    pods = tuple(
+        PodCounters(slot, _counters(arm, counts, bounds))
+        for slot, counts in event.slots.items()
+        if (arm := arms.named(slot, *steps))
+    )
+    silences = tuple((arms.named(slot, *steps), "no sample") for slot in event.missing)
     return Snapshot(_at(at), pods, silences)
 
 
@@ -282,7 +354,7 @@ def next_in_roll(plan: Plan, known: Rolling | None, now: datetime) -> RollAct:
     told = _told(known)
     if told is not None:
         return told
-    match rollout.next_act(strategy_of(binding), known.progress, _at(now)):
+    match rollout.next_act(strategy_of(plan.project), known.progress, _at(now)):
         case rollout.MoveTraffic(percent, step):
             return MoveTo(step, percent)
         case rollout.Hold(_, step, why):
@@ -295,8 +367,8 @@ def next_in_roll(plan: Plan, known: Rolling | None, now: datetime) -> RollAct:
             return RollFailed(
                 "judge_abort" if known.answer and known.answer.kind is JudgeKind.ABORT else "rollout_undone", reason
             )
-        case rollout.DeployBatch():
-            return RollFailed("rollout_undone", "batches need hosts, and this project binds none")
+        case rollout.DeployBatch(_, _, percent, step):
+            return ReplaceBatch(step, percent, known.arms.batches[step])
 
 
 def _told(known: Rolling) -> Judged | None:

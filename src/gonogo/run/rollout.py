@@ -172,6 +172,7 @@ class Progress:
     """What has happened: the last step that took effect (-1: none), when it began, answers and people since.
 
     `abort` is the reason of the first abort; it is never taken back. `undone` says that everything was taken back.
+    `lost` are the numbers of the instances that do not answer.
     """
 
     step: int = -1
@@ -181,6 +182,7 @@ class Progress:
     promoted: frozenset[int] = frozenset()
     abort: str = ""
     undone: bool = False
+    lost: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,8 @@ def next_act(strategy: Strategy, progress: Progress, now_ms: int) -> Act:
         return RolledBack(reason) if progress.undone else Undo(reason)
     stages = _stages(strategy)
     if progress.step < 0:
-        return stages[0].act
+        short = _too_few(strategy, stages[0], progress)
+        return Undo(f"nothing was begun: {short}") if short else stages[0].act
     stage = stages[progress.step]
     held_until = progress.step_began_ms + stage.hold_ms
     answer = _fresh(progress)
@@ -210,7 +213,11 @@ def next_act(strategy: Strategy, progress: Progress, now_ms: int) -> Act:
         return Hold(held_until, progress.step, f"step {progress.step + 1} is held")
     if progress.step == len(stages) - 1:
         return Finished()
-    waiting = _waiting(stage, progress, answer, held_until + strategy.patience_ms)
+    until = held_until + strategy.patience_ms
+    waiting = _waiting(stage, progress, answer, until)
+    short = _too_few(strategy, stages[progress.step + 1], progress)
+    if waiting is None and short:
+        waiting = Hold(until, progress.step, short)
     if waiting is None:
         return stages[progress.step + 1].act
     return Undo(f"{waiting.why}; nothing came in time") if now_ms >= waiting.until_ms else waiting
@@ -250,6 +257,11 @@ def aborted(progress: Progress, reason: str) -> Progress:
     return replace(progress, abort=progress.abort or reason or "aborted without a reason")
 
 
+def missing(progress: Progress, lost: frozenset[int]) -> Progress:
+    """Progress after it was seen which instances do not answer."""
+    return replace(progress, lost=lost)
+
+
 def undone(progress: Progress, reason: str) -> Progress:
     """Progress after everything was taken back and that was verified."""
     return replace(aborted(progress, reason), percent=0, undone=True)
@@ -263,19 +275,23 @@ def preview(strategy: Strategy) -> tuple[str, ...]:
     return (*lines, f"an abort at any time undoes everything; {waiting}")
 
 
-def batches_of(instances: int, percent: int = 25) -> tuple[int, ...]:
-    """Batch sizes for `instances`, each at most `percent` of them and at least one."""
-    if instances < 1 or not 0 < percent <= WHOLE:
-        raise _wrong("batches need at least one instance and a percentage in 1..100")
-    size = max(1, instances * percent // WHOLE)
-    full, rest = divmod(instances, size)
-    return (size,) * full + ((rest,) if rest else ())
-
-
 def _abort_reason(progress: Progress) -> str:
     answer = progress.answer
     said = answer.reason or "the judge aborts" if answer is not None and answer.kind is JudgeKind.ABORT else ""
     return progress.abort or said
+
+
+def _too_few(strategy: Strategy, stage: _Stage, progress: Progress) -> str:
+    """Why a batch must not begin: with the instances that are lost, too many would be unavailable; empty where not."""
+    if not isinstance(strategy, Rolling) or not isinstance(stage.act, DeployBatch):
+        return ""
+    batch = range(stage.act.first, stage.act.first + stage.act.count)
+    away = len(progress.lost.union(batch))
+    if away <= strategy.max_unavailable:
+        return ""
+    return (
+        f"{away} instances would be unavailable ({len(progress.lost)} do not answer), {strategy.max_unavailable} may be"
+    )
 
 
 def _fresh(progress: Progress) -> StepAnswer | None:

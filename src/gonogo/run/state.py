@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from gonogo.plan.hosts import batches
 from gonogo.plan.model import (
     Decide,
     Effect,
@@ -16,6 +17,7 @@ from gonogo.plan.model import (
     Plan,
     Roll,
     Route,
+    Shift,
     Stage,
     Task,
     Watch,
@@ -24,6 +26,7 @@ from gonogo.plan.model import (
     task_of,
 )
 from gonogo.run import events as happened
+from gonogo.run.arms import Arms
 from gonogo.run.events import Recorded
 from gonogo.run.rolling import Rolling, rolled
 from gonogo.terms import Digest, Json
@@ -31,6 +34,16 @@ from gonogo.terms import Digest, Json
 REPEATED_ON_RESUME = frozenset(
     {"task_failed", "gate_failed", "evidence_missing", "no_go", "judge_hold", "approval_void", "rollback_failed"}
 )
+
+ROLLS = (
+    happened.TrafficMoved,
+    happened.HostsReplaced,
+    happened.HostsSeen,
+    happened.MetricsSampled,
+    happened.RolloutJudged,
+    happened.RolloutPromoted,
+)
+"""What happens in a rollout or a health window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +197,12 @@ def advance(plan: Plan, state: RunState, entry: Recorded) -> RunState:
         case happened.TaskIntended() | happened.TaskFinished() | happened.TaskSettled():
             return _with_task(plan, state, entry)
         case (
-            happened.TrafficMoved() | happened.MetricsSampled() | happened.RolloutJudged() | happened.RolloutPromoted()
+            happened.TrafficMoved()
+            | happened.HostsReplaced()
+            | happened.HostsSeen()
+            | happened.MetricsSampled()
+            | happened.RolloutJudged()
+            | happened.RolloutPromoted()
         ):
             return _with_rolling(plan, state, entry)
         case happened.EvidenceSealed() | happened.GateJudged() | happened.PackageSealed():
@@ -253,7 +271,7 @@ def _intended(known: TaskState | None, event: happened.TaskIntended, at: datetim
 
 def _touches_production(task: Task) -> bool:
     match task.act:
-        case Execute(effect=effect) | Route(effect=effect):
+        case Execute(effect=effect) | Route(effect=effect) | Shift(effect=effect):
             return effect is Effect.PRODUCTION
         case Roll():
             return True
@@ -263,15 +281,14 @@ def _touches_production(task: Task) -> bool:
 
 def _with_rolling(plan: Plan, state: RunState, entry: Recorded) -> RunState:
     event = entry.event
-    rolls = happened.TrafficMoved | happened.MetricsSampled | happened.RolloutJudged | happened.RolloutPromoted
-    assert isinstance(event, rolls)
+    assert isinstance(event, ROLLS)
     task = task_of(plan, event.task)
     if not isinstance(task.act, Roll | Watch):
         return state
     known = state.rollings.get(event.task)
     if known is not None and known.attempt != event.attempt:
         known = None
-    found = rolled(plan, slots_of(plan, state, task), known, entry)
+    found = rolled(plan, _arms(plan, state, task), known, entry)
     state = replace(state, rollings={**state.rollings, event.task: found})
     if isinstance(event, happened.TrafficMoved):
         task_state = state.tasks.get(event.task)
@@ -280,9 +297,18 @@ def _with_rolling(plan: Plan, state: RunState, entry: Recorded) -> RunState:
     return state
 
 
+def _arms(plan: Plan, state: RunState, task: Task) -> Arms:
+    assert isinstance(task.act, Roll | Watch)
+    steps = batches(plan.project)
+    if steps:
+        before = str(observed(plan, state, task.act.environment).get("stable_version") or "")
+        return Arms(batches=steps, watched=isinstance(task.act, Watch), before=before)
+    return Arms(*slots_of(plan, state, task))
+
+
 def slots_of(plan: Plan, state: RunState, task: Task) -> tuple[str, str]:
     """(stable, candidate) slot of the environment a task acts on, as observed before anything was changed."""
-    assert isinstance(task.act, Roll | Watch | Route | Execute)
+    assert isinstance(task.act, Roll | Watch | Route | Shift | Execute)
     facts = observed(plan, state, task.act.environment)
     return str(facts.get("stable", "")), str(facts.get("candidate", ""))
 

@@ -1,0 +1,126 @@
+"""Hosts in a project file: what is read, what is refused with its line, and how they fall into batches."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gonogo.plan.bindings import ProjectReading, read_project
+from gonogo.plan.hosts import amount, batch_sizes, batches
+from gonogo.run.arms import Arms
+from gonogo.run.shifting import shares
+
+EXAMPLE = resources.files("gonogo.library").joinpath("gonogo.example.yaml").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs/hosts.md").read_text("utf-8")
+
+
+def hosted(change: dict[str, object] | None = None) -> ProjectReading:
+    """The annotated example with the first block of the page in the place of its slots."""
+    block = yaml.safe_load(PAGE.split("```yaml\n")[1].split("```")[0])
+    whole = yaml.safe_load(EXAMPLE)
+    for name, environment in block["environments"].items():
+        whole["environments"][name].pop("slots", None)
+        whole["environments"][name].pop("target", None)
+        whole["environments"][name] |= environment
+    whole["commands"] |= block["commands"]
+    whole["rollout"] = {**block["rollout"], **(change or {})}
+    return read_project(json.dumps(whole, default=str).encode(), "gonogo.yaml")
+
+
+def errors(reading: ProjectReading) -> list[str]:
+    return [finding.message for finding in reading.findings if finding.level.name == "ERROR"]
+
+
+@pytest.mark.req("ROL-01", "CFG-11")
+def test_the_block_of_the_page_is_a_whole_project_of_hosts() -> None:
+    reading = hosted()
+    assert errors(reading) == []
+    production = reading.project.environments["production"]
+    assert production.hosts == tuple(production.slots) == ("web1", "web2", "web3", "web4")
+    assert batches(reading.project) == (("web1",), ("web2",), ("web3",), ("web4",))
+
+
+@pytest.mark.req("CFG-11")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"batch": 2}, "batches of 2 hosts, and `rollout.max_unavailable` allows 1"),
+        ({"max_unavailable": "100%"}, "nothing would be left to answer"),
+        ({"batch": 0}, "a number of hosts or a percentage"),
+        ({"strategy": "canary"}, "which only `rollout.strategy: rolling` replaces"),
+        ({"promotions": ["auto"]}, "for each batch that is left: 3 here"),
+    ],
+)
+def test_what_does_not_fit_together_is_named(change: dict[str, object], words: str) -> None:
+    assert any(words in message for message in errors(hosted(change)))
+
+
+@pytest.mark.req("CFG-11")
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("    slots:\n", "    hosts: {a: http://127.0.0.1:1}\n    slots:\n", "has `slots` and `hosts`"),
+        ("    slots:\n", "    hosts: {A_b: http://127.0.0.1:1}\n    slots:\n", "is no name of a host"),
+        ('"{environment}"', '"{host}"', "uses {host}, and no environment has `hosts`"),
+    ],
+)
+def test_half_a_project_of_hosts_is_named(old: str, new: str, words: str) -> None:
+    assert old in EXAMPLE
+    reading = read_project(EXAMPLE.replace(old, new, 1).encode(), "gonogo.yaml")
+    assert any(words in message for message in errors(reading)), errors(reading)
+
+
+def test_scripts_that_are_not_told_the_host_are_refused() -> None:
+    whole = json.dumps(yaml.safe_load(EXAMPLE), default=str)
+    slots = json.loads(whole)
+    for environment in slots["environments"].values():
+        environment.pop("slots", None)
+        environment.pop("target", None)
+        environment["hosts"] = {"a": "http://127.0.0.1:1", "b": "http://127.0.0.1:2"}
+    slots["rollout"] = {"strategy": "rolling"}
+    said = errors(read_project(json.dumps(slots).encode(), "gonogo.yaml"))
+    assert [text for text in said if "{host} is missing" in text] == [
+        f"`commands.{name}` is run once for each host and is not told which: {{host}} is missing"
+        for name in ("deploy", "rollback")
+    ]
+
+
+ROLLOUT = hosted().project.rollout
+
+
+@given(st.integers(1, 200), st.one_of(st.integers(1, 250).map(str), st.integers(1, 100).map(lambda n: f"{n}%")))
+def test_batches_cover_every_host_once_and_none_is_larger_than_declared(count: int, batch: str) -> None:
+    sizes = batch_sizes(replace(ROLLOUT, batch=batch), count)
+    assert sum(sizes) == count
+    assert max(sizes) <= amount(batch, count)
+    assert min(sizes) >= 1
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 100), min_size=1).filter(lambda found: sum(found.values())),
+    st.sets(st.sampled_from("abcdefgh")),
+)
+def test_shares_are_whole_percent_of_all_and_who_is_out_gets_none_while_anybody_is_left(
+    base: dict[str, int], out: set[str]
+) -> None:
+    found = shares(base, out)
+    assert sum(found.values()) == 100 or found == base
+    assert set(found) == set(base)
+    if set(base) - out:
+        assert all(found[host] == 0 for host in out & set(base))
+
+
+def test_a_host_that_was_replaced_between_two_readings_counts_on_neither_side() -> None:
+    arms = Arms(batches=(("a",), ("b", "c"), ("d",)))
+    assert arms.between(-1, -1) == (("a", "b", "c", "d"), ())
+    assert arms.between(0, 1) == (("d",), ("a",))
+    assert arms.between(2, 2) == ((), ("a", "b", "c", "d"))
+    assert [arms.named(host, 0, 1) for host in "abcd"] == ["new", "", "", "old"]
+    assert Arms("blue", "green").between(0, 3) == (("blue",), ("green",))
