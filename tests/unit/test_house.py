@@ -26,6 +26,7 @@ FLOORS = (
     ("ports",),
     ("adapters", "engine"),
     ("control", "contracts"),
+    ("mcp",),
     ("demo",),
     ("cli",),
     ("__main__",),

@@ -75,6 +75,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Agents": {
         "agent": ("gonogo.cli.agents", "Let AI agents in by tokens, list them, take them back."),
+        "mcp": ("gonogo.cli.mcp_serving", "Serve AI agents the tools that gates and people hold."),
     },
     "Scripts and CI": {
         "script": ("gonogo.cli.scripting", "Carry out a script that a document names; its front end calls this."),

@@ -11,14 +11,8 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option, run_argument
 from gonogo.cli.taking import taking
-from gonogo.control.door import Door
-from gonogo.control.opening import Opened
+from gonogo.control.run_reports import report_of
 from gonogo.control.viewing import as_json, view
-from gonogo.reports.release import release_report
-from gonogo.terms import Digest
-
-REPORTS = ("RUN-REPORT.md", "DEPLOYMENT-REPORT.md")
-"""Names of sealed reports; the one at the end of the run knows more than the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +23,6 @@ class ReportOptions:
     form: str
     folder: Path
     as_json: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A report; without `digest` it was put together just now and is on no record."""
-
-    name: str
-    text: str
-    digest: Digest | None
 
 
 @click.command()
@@ -65,13 +50,3 @@ def report(options: ReportOptions) -> int:
         tell(f"{found.name}   sha256 {found.digest}")
     say(found.text.rstrip("\n"))
     return 0
-
-
-def report_of(door: Door, opened: Opened) -> Report:
-    """The report of a run: sealed bytes from the store, or made now where there are none."""
-    for name in REPORTS:
-        sealed = opened.state.evidence.get(name)
-        if sealed is not None:
-            return Report(name, door.world.vault.read(sealed.digest).decode("utf-8", "replace"), sealed.digest)
-    text = release_report(opened.plan, opened.state, opened.run, door.world.clock.now())
-    return Report(REPORTS[0], text, None)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.assembling import STATE_FOLDER, Report, assemble, silent
-from gonogo.control.opening import Opened, load_run, open_run
+from gonogo.control.opening import Opened, Told, load_run, open_run, untold
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
 from gonogo.control.viewing import refuse_edited_views
@@ -18,7 +18,7 @@ from gonogo.engine.accepting import Signed, open_round, record_statement
 from gonogo.engine.bench import World
 from gonogo.engine.by_hand import ask_by_hand, file_by_hand
 from gonogo.engine.choosing import ask_choice
-from gonogo.engine.driver import Driver, Listener, Stopped
+from gonogo.engine.driver import Allowed, Driver, Listener, Paused, Stopped, everything
 from gonogo.engine.people import people_now
 from gonogo.engine.permitting import ask_break_glass
 from gonogo.engine.resuming import ask_outcome, ask_resume, lift
@@ -31,7 +31,7 @@ from gonogo.ports import Draft, Moved
 from gonogo.run.events import AbortRequested, Event, Recorded, RunHalted, data_of, type_of
 from gonogo.run.state import Round, RunState
 from gonogo.run.waiving import complete_waiver
-from gonogo.terms import Actor, Digest, Engine, RunId
+from gonogo.terms import Actor, Agent, Digest, Engine, RunId
 
 MOST_MOVES = 20
 """So often a signature is judged again because somebody else wrote to the ledger in the same moment."""
@@ -55,9 +55,9 @@ class Door:
         world = assemble(root, workspace.project, environ, report or silent)
         return cls(workspace, world, report=report or silent)
 
-    def open(self, protocol: str, release: str, actor: Actor) -> Opened:
-        """Begin a run of a protocol for a release."""
-        return open_run(self.workspace, self.world, protocol, release, actor)
+    def open(self, protocol: str, release: str, actor: Actor, told: Told = untold) -> Opened:
+        """Begin a run of a protocol for a release, with what `told` has to say about it in the log of the site."""
+        return open_run(self.workspace, self.world, protocol, release, actor, told)
 
     def runs(self) -> tuple[RunId, ...]:
         """All runs, oldest first."""
@@ -73,6 +73,12 @@ class Door:
 
     def drive(self, run: RunId, *, patient: bool, listener: Listener) -> Stopped:
         """Drive a run until it is over, halted, or waits; Busy where another engine drives it."""
+        stopped = self.drive_while(run, everything, patient=patient, listener=listener)
+        assert not isinstance(stopped, Paused)
+        return stopped
+
+    def drive_while(self, run: RunId, allowed: Allowed, *, patient: bool, listener: Listener) -> Stopped | Paused:
+        """Drive a run as `drive` does, and stop before the first act that is not allowed."""
         locks = RunLocks(self.workspace.root / STATE_FOLDER / "runs", self.world.clock)
         with locks.driving(run):
             opened = self.load(run)
@@ -84,7 +90,7 @@ class Door:
                 listener(state, event)
 
             try:
-                return Driver(world, opened.plan, run, Engine("local"), patient, heard).drive()
+                return Driver(world, opened.plan, run, Engine("local"), patient, heard).drive_while(allowed)
             finally:
                 files.finish()
 
@@ -117,15 +123,16 @@ class Door:
         """Tampered where a view of this run's evidence was edited by hand (C2)."""
         refuse_edited_views(self.world, opened)
 
-    def halt(self, run: RunId, reason: str, actor: Actor) -> None:
-        """Stop a run before its next act; what runs now ends by itself."""
+    def halt(self, run: RunId, reason: str, actor: Actor, told: Sequence[Draft] = ()) -> None:
+        """Stop a run before its next act; what runs now ends by itself. `told` is for the log of the site."""
         detail = self.world.vault.put(reason.encode())
+        cause = "agent" if isinstance(actor, Agent) else "person"
 
         def halted(opened: Opened) -> Event:
             stage = _present(opened)
-            return RunHalted("person", "stop", stage, stage, detail)
+            return RunHalted(cause, "stop", stage, stage, detail)
 
-        self._append(run, actor, halted)
+        self._append(run, actor, halted, told)
 
     def abort(self, run: RunId, reason: str, actor: Actor) -> None:
         """End a run; production that was touched is rolled back first, when the run is driven on."""
@@ -179,7 +186,7 @@ class Door:
             raise Refused(f"{run} is over: {opened.state.outcome}", next_step="open a new run: gonogo run")
         return opened
 
-    def _append(self, run: RunId, actor: Actor, made: Callable[[Opened], Event]) -> None:
+    def _append(self, run: RunId, actor: Actor, made: Callable[[Opened], Event], told: Sequence[Draft] = ()) -> None:
         """Record what a person orders, on the run as it is at that moment: an engine at work does not keep it out."""
         for _ in range(MOST_MOVES):
             opened = self._open(run)
@@ -187,6 +194,8 @@ class Door:
             try:
                 with self.world.journal.write(run, opened.state.seq, actor=actor, now=self.world.clock.now()) as tx:
                     tx.append(Draft(type_of(event), data_of(event)))
+                    for note in told:
+                        tx.note(note)
             except Moved:
                 continue
             return

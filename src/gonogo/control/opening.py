@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 import secrets
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from importlib import metadata
+from typing import TypeAlias
 
 from gonogo.adapters.commands import SupervisedCommands
 from gonogo.control.policy_files import FOLDER, InForce, admitted
@@ -38,7 +39,18 @@ class Opened:
     entries: tuple[Entry, ...]
 
 
-def open_run(workspace: Workspace, world: World, protocol: str, release: str, actor: Actor) -> Opened:
+Told: TypeAlias = Callable[[RunId, Plan], tuple[Draft, ...]]
+"""What a surface has to say about a new run in the log of the site, in the transaction that opens it."""
+
+
+def untold(_run: RunId, _plan: Plan) -> tuple[Draft, ...]:
+    """Nothing."""
+    return ()
+
+
+def open_run(
+    workspace: Workspace, world: World, protocol: str, release: str, actor: Actor, told: Told = untold
+) -> Opened:
     """Begin a run; BadInput where the plan does not compile, Busy where an open run is about the same."""
     compiled = compile_for(workspace, protocol, release)
     require_sound(compiled.findings)
@@ -67,7 +79,7 @@ def open_run(workspace: Workspace, world: World, protocol: str, release: str, ac
     if isinstance(world.commands, SupervisedCommands):
         world.commands.prepare(run)
     drafts = [Draft(type_of(event), data_of(event)) for event in events]
-    notes = [Draft(*opening_note(run, opened, plan.digest)), *_limits_note(world, plan, bound)]
+    notes = [Draft(*opening_note(run, opened, plan.digest)), *_limits_note(world, plan, bound), *told(run, plan)]
     entries = world.journal.open_run(run, drafts, actor=actor, now=world.clock.now(), notes=notes)
     return Opened(run, plan, fold(plan, (recorded(entry) for entry in entries)), entries)
 

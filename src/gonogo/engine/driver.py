@@ -56,6 +56,18 @@ LAST_WAIT = 10.0
 
 Stopped: TypeAlias = Over | Parked | AwaitPeople | WaitUntil
 Listener: TypeAlias = Callable[[RunState, Recorded], None]
+Allowed: TypeAlias = Callable[[RunState, NextAct], bool]
+"""Whether an engine that was asked for a part of a run only goes on with this act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The part that was asked for is done; what comes next was not asked for yet."""
+
+
+def everything(_state: RunState, _act: NextAct) -> bool:
+    """Go on with whatever comes."""
+    return True
 
 
 @dataclass(slots=True)
@@ -75,9 +87,15 @@ class Driver:
 
     def drive(self) -> Stopped:
         """Go on until the run is over, halted, waits for people (unless patient) or for a time far away."""
+        stopped = self.drive_while(everything)
+        assert not isinstance(stopped, Paused)
+        return stopped
+
+    def drive_while(self, allowed: Allowed) -> Stopped | Paused:
+        """Go on as `drive` does, and stop before the first act that is not allowed."""
         refuse_unknown(self.plan)
         state = self._caught_up(RunState(), quiet=True)
-        stopped, state = self._driven(state)
+        stopped, state = self._driven(state, allowed)
         self._see_off(state)
         return stopped
 
@@ -85,7 +103,7 @@ class Driver:
         """Say what is owed, the calendar's messages included, and see it off; nothing else of the run goes on."""
         self._see_off(self._caught_up(RunState(), quiet=True))
 
-    def _driven(self, state: RunState) -> tuple[Stopped, RunState]:
+    def _driven(self, state: RunState, allowed: Allowed) -> tuple[Stopped | Paused, RunState]:
         show_missing(self._bench(state))
         contended = 0
         while True:
@@ -98,6 +116,8 @@ class Driver:
                 self._idle(act)
                 state = self._caught_up(state)
                 continue
+            if not allowed(state, act):
+                return Paused(), state
             try:
                 self._do(state, act)
                 contended = 0

@@ -166,13 +166,18 @@ def admitted(text: str, known: Mapping[str, AgentToken], now: datetime) -> Agent
 
     Whoever holds a wrong token learns nothing about the right one; what was wrong stands in `gonogo agent list`.
     """
-    match = _TOKEN.fullmatch(text)
-    found = known.get(match[1]) if match else None
-    right = found is not None and hmac.compare_digest(found.sha256, digest_of(text.encode()))
-    if found is not None and right and found.standing(now) == "valid":
+    found = holder(text, known)
+    if found is not None and found.standing(now) == "valid":
         return found
     hint = "a variable was not filled in; set GONOGO_AGENT_TOKEN" if text.startswith("$") else "`gonogo agent list`"
     raise Refused("this token opens nothing here", next_step=hint)
+
+
+def holder(text: str, known: Mapping[str, AgentToken]) -> AgentToken | None:
+    """The token that `text` is or was, valid or not; None where nobody ever had it."""
+    match = _TOKEN.fullmatch(text)
+    found = known.get(match[1]) if match else None
+    return found if found is not None and hmac.compare_digest(found.sha256, digest_of(text.encode())) else None
 
 
 def owner_of(known: Mapping[str, AgentToken], actor: str) -> str | None:

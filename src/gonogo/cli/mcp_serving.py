@@ -1,0 +1,104 @@
+"""`gonogo mcp`: serve the tools of the agent door to AI agents, over standard input and output or over HTTP."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gonogo.cli.opened import door_at
+from gonogo.cli.saying import say, say_json, tell
+from gonogo.cli.shared_options import json_option, project_option
+from gonogo.cli.taking import taking
+from gonogo.cli.version import version
+from gonogo.control.agent_door import AgentDoor
+from gonogo.control.operating import TOKEN_VARIABLE
+from gonogo.errors import BadInput, Refused
+from gonogo.reports.agent_tools import TOOLS
+from gonogo.reports.model_json import model_json
+
+ACTIONS = ("serve", "tools")
+
+
+@dataclass(frozen=True, slots=True)
+class McpOptions:
+    """What `gonogo mcp` takes."""
+
+    action: str
+    http: bool
+    host: str
+    port: int
+    folder: Path
+    as_json: bool
+
+
+@click.command()
+@click.argument("action", type=click.Choice(ACTIONS))
+@click.option("--http", is_flag=True, help="serve: over HTTP instead of standard input and output.")
+@click.option("--host", default="127.0.0.1", help="serve: the address to listen at. Default: this machine only.")
+@click.option("--port", default=8765, type=click.IntRange(0, 65535), help="serve: the port; 0 takes a free one.")
+@project_option
+@json_option
+@taking(McpOptions)
+def mcp(options: McpOptions) -> int:
+    """The door for AI agents: `serve` it over the Model Context Protocol, or list its `tools`.
+
+    Over standard input and output the token is GONOGO_AGENT_TOKEN; without one the agent may read only. Over HTTP every
+    request needs a bearer token (`gonogo agent create`). No tool approves, waives, resumes, or runs a command.
+    """
+    if options.action == "tools":
+        return _tools(as_json=options.as_json)
+    if importlib.util.find_spec("mcp") is None:
+        raise BadInput("serving agents needs the extra `mcp`", next_step="pip install 'gonogo[mcp]'")
+    door = AgentDoor.of(door_at(options.folder))
+    try:
+        return _http(door, options) if options.http else _stdio(door)
+    finally:
+        door.close()
+
+
+def _tools(*, as_json: bool) -> int:
+    if as_json:
+        tools = [
+            {"name": tool.name, "scope": tool.scope.value, "changes": tool.changes, "arguments": tool.schema()}
+            for tool in TOOLS.values()
+        ]
+        say_json({"tools": model_json(tools)})
+        return 0
+    for tool in TOOLS.values():
+        say(f"{tool.name:<18}{tool.scope.value:<16}{'changes' if tool.changes else 'reads'}")
+        say(f"    {tool.says}")
+    return 0
+
+
+def _stdio(door: AgentDoor) -> int:
+    stdio = importlib.import_module("gonogo.mcp.stdio")
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    server = stdio.server_for(door, token, version())
+    tell(f"gonogo mcp: {door.admit(token).agent} over standard input and output")
+    stdio.serve(server)
+    return 0
+
+
+def _http(door: AgentDoor, options: McpOptions) -> int:
+    http, uvicorn = importlib.import_module("gonogo.mcp.http"), importlib.import_module("uvicorn")
+    if options.host not in {"127.0.0.1", "::1", "localhost"}:
+        raise Refused(
+            f"{options.host} is not this machine",
+            next_step="listen on loopback, and put a proxy with TLS in front of it",
+        )
+    family = socket.AF_INET6 if options.host == "::1" else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((options.host, options.port))
+        port = listening.getsockname()[1]
+        place = http.loopback(port)
+        tell(f"gonogo mcp: {place.address}; plain HTTP at http://127.0.0.1:{port}/agents/v1/openapi.json")
+        config = uvicorn.Config(http.app_for(door, place, version()), log_level="warning", access_log=False)
+        uvicorn.Server(config).run(sockets=[listening])
+    return 0

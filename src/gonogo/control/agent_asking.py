@@ -1,0 +1,65 @@
+"""A call of an agent, as the tools get it, and how a tool says no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gonogo.control.agent_site import AgentSite
+from gonogo.control.opening import Opened
+from gonogo.errors import BadInput, GonogoError
+from gonogo.reports.agent_answers import Answer
+from gonogo.run.agents import AgentToken
+from gonogo.terms import Json
+
+PAGE = 50
+Row = TypeVar("Row")
+
+
+class Declined(GonogoError):
+    """A tool does not do what it was asked; the answer says why, in the words of the catalogue."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.code)
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One admitted call: who asks by which token, on which site, with arguments that have the form of the tool."""
+
+    site: AgentSite
+    token: AgentToken
+    tool: str
+    given: Mapping[str, Json]
+
+    def text(self, name: str, default: str = "") -> str:
+        """A text argument."""
+        value = self.given.get(name)
+        return value if isinstance(value, str) else default
+
+    def number(self, name: str, default: int) -> int:
+        """A numeric argument."""
+        value = self.given.get(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+    def run(self) -> Opened:
+        """The run that the call is about. One that the token does not reach is not found, as if it were not there."""
+        return self.named(self.text("run_id"))
+
+    def named(self, name: str) -> Opened:
+        """A run by name, as `run` gives it."""
+        try:
+            opened = self.site.run(name)
+        except BadInput as error:
+            raise Declined(Answer("NOT_FOUND")) from error
+        if not self.token.reaches(opened.plan.name, opened.plan.environment):
+            raise Declined(Answer("NOT_FOUND"))
+        return opened
+
+    def page(self, rows: Sequence[Row], size: int = PAGE) -> tuple[Sequence[Row], str | None]:
+        """The rows from the cursor on, and the cursor of what follows them."""
+        begin = int(self.text("cursor", "0"))
+        end = begin + size
+        return rows[begin:end], str(end) if end < len(rows) else None

@@ -1,0 +1,326 @@
+"""The agent door: every call of every agent, on every surface, comes through `AgentDoor.call`; there is no other way.
+
+    1 who      the token is looked up anew: one that was taken back or ran out opens nothing any more
+    2 pace     calls above the limit wait
+    3 tool     what is not in the table does not exist, listed or not
+    4 form     an argument that the tool does not take is refused, never dropped
+    5 scope    what the token does not allow is refused, whatever was listed
+    6 act      the tool; what changes something is done one call at a time
+    7 size     the answer is cut to fit, and says so
+    8 trail    a refused call stands in the log of the site, with agent and tool
+
+The door holds no power of its own: no tool can approve, waive, resume or sign, because `control` has no such verb for
+an agent, and what a gate needs is judged by the engine from sealed evidence only.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from gonogo.control import agent_driving, agent_reading
+from gonogo.control.agent_asking import Call, Declined
+from gonogo.control.agent_resources import Resource, resource_at
+from gonogo.control.agent_site import AgentSite
+from gonogo.control.agent_tokens import token_admitted
+from gonogo.control.door import Door
+from gonogo.errors import BadInput, Busy, GonogoError, Refused
+from gonogo.evidence.canonical import write_json
+from gonogo.ports import Clock, Draft
+from gonogo.reports.agent_answers import Answer, fitted
+from gonogo.reports.agent_tools import TOOLS, Tool, nested_too_deep, tools_for
+from gonogo.reports.untrusted import cleaned
+from gonogo.run.agent_acts import CONNECTED, REFUSED
+from gonogo.run.agents import AgentToken, Scope, holder
+from gonogo.terms import Digest, Json, digest_of
+
+Handler: TypeAlias = Callable[[Call], Answer]
+Progress: TypeAlias = Callable[[int, int, str], None]
+"""Hears how far an operation is: done, of how many, in which state."""
+
+HANDLERS: Mapping[str, Handler] = {
+    "protocol_list": agent_reading.protocol_list,
+    "protocol_show": agent_reading.protocol_show,
+    "protocol_check": agent_reading.protocol_check,
+    "run_list": agent_reading.run_list,
+    "run_start": agent_driving.run_start,
+    "run_status": agent_reading.run_status,
+    "run_events": agent_reading.run_events,
+    "state_explain": agent_reading.state_explain,
+    "step_start": agent_driving.step_start,
+    "operation_get": agent_driving.operation_get,
+    "operation_cancel": agent_driving.operation_cancel,
+    "log_search": agent_reading.log_search,
+    "evidence_list": agent_reading.evidence_list,
+    "evidence_submit": agent_driving.evidence_submit,
+    "approval_request": agent_driving.approval_request,
+    "halt_raise": agent_driving.halt_raise,
+}
+
+INNER_FAULTS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""Faults of our own: they become INTERNAL with a reference, and nothing of their text reaches a model."""
+LOCAL: Final = "local"
+MOST_REFUSALS: Final = 100
+LOOK_EVERY: Final = 0.2
+MINUTE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast one agent may call: so many calls a second after a burst, so many runs an hour."""
+
+    per_second: float = 10.0
+    burst: int = 50
+    runs_per_hour: int = 30
+    operations: int = 4
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """What one agent has used up of its pace, and how many refusals of this minute stand in the log."""
+
+    left: float
+    at: float
+    runs: list[float] = field(default_factory=list)
+    minute: float = 0.0
+    refused: int = 0
+    unsaid: int = 0
+
+
+def local_token(now: datetime) -> AgentToken:
+    """Who calls over standard input without a token: may read, and nothing else."""
+    later = now + timedelta(days=3650)
+    return AgentToken(LOCAL, LOCAL, "", frozenset({Scope.READ}), ("*",), ("*",), Digest(""), now, later)
+
+
+def silent(_done: int, _of: int, _state: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass(slots=True)
+class AgentDoor:
+    """One project, for agents. For several threads, and for several processes side by side."""
+
+    site: AgentSite
+    pace: Pace = field(default_factory=Pace)
+    _used: dict[str, _Allowance] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, door: Door, pace: Pace | None = None) -> AgentDoor:
+        """The agent door of an opened project."""
+        return cls(AgentSite.of(door), pace or Pace())
+
+    def close(self) -> None:
+        """Let go of what this door holds; operations go on."""
+        self.site.operations.close()
+
+    def admit(self, text: str) -> AgentToken:
+        """Who holds this token now; no token is `agent:local`, who reads. Refused where it opens nothing."""
+        if not text:
+            return local_token(self._clock.now())
+        return token_admitted(self.site.door.world, self.site.tokens, text)
+
+    def call_as(self, text: str, name: str, given: Mapping[str, Json] | None, progress: Progress = silent) -> Answer:
+        """One call by whoever holds the token `text`, which is looked up for this very call."""
+        try:
+            token = self.admit(text)
+        except Refused:
+            if (gone := holder(text, self.site.tokens.tokens())) is not None:
+                self._write_down(gone, name, dict(given or {}), Answer("FORBIDDEN"))
+            return Answer("FORBIDDEN")
+        return self.call(token, name, given, progress)
+
+    def tools(self, token: AgentToken) -> tuple[Tool, ...]:
+        """What is listed for a token."""
+        return tools_for(token.scopes)
+
+    def connected(self, token: AgentToken, surface: str) -> None:
+        """Write down that an agent came, by which surface, and which list of tools it was shown."""
+        listed = digest_of(write_json([{tool.name: tool.schema()} for tool in self.tools(token)]))
+        fields: dict[str, Json] = {"surface": surface, "token": token.id, "tools_sha256": listed}
+        self.site.note([Draft(CONNECTED, fields)], token.agent)
+
+    def call(
+        self, token: AgentToken, name: str, given: Mapping[str, Json] | None, progress: Progress = silent
+    ) -> Answer:
+        """One call of one tool. Never raises: what goes wrong is an answer with a code."""
+        arguments = dict(given or {})
+        found = fitted(_caught(lambda: self._answered(token, name, arguments, progress)))
+        if not found.ok:
+            self._write_down(token, name, arguments, found)
+        return found
+
+    def read(self, token: AgentToken, address: str) -> Resource | Answer:
+        """What stands at an address, or why not; written down as a refused call is."""
+        found: list[Resource] = []
+
+        def looked() -> Answer:
+            if not self._may_go_on(token):
+                return Answer("RATE_LIMITED", wait_ms=1000)
+            found.append(resource_at(Call(self.site, token, "resource", {}), address))
+            return Answer()
+
+        answer = _caught(looked)
+        if answer.ok:
+            return found[0]
+        self._write_down(token, "resource", {"address": address}, answer)
+        return answer
+
+    def _answered(self, token: AgentToken, name: str, given: dict[str, Json], progress: Progress) -> Answer:
+        if not self._may_go_on(token):
+            return Answer("RATE_LIMITED", wait_ms=1000)
+        tool = TOOLS.get(name)
+        if tool is None:
+            return Answer("UNKNOWN_TOOL", data={"tools": [item.name for item in self.tools(token)]})
+        faults = list(tool.faults(given))
+        if faults or nested_too_deep(given):
+            wrong: list[Json] = [{"name": one, "fault": fault} for one, fault in faults[:20]]
+            return Answer("BAD_ARGUMENTS", data={"arguments": wrong})
+        if tool.scope not in token.scopes:
+            return Answer("FORBIDDEN", data={"needs": tool.scope.value})
+        call = Call(self.site, token, name, given)
+        if name == "operation_get":
+            return self._watched(call, progress)
+        return self._one_at_a_time(call) if tool.changes else HANDLERS[name](call)
+
+    def _one_at_a_time(self, call: Call) -> Answer:
+        found: list[Answer] = []
+        if call.tool == "run_start" and not self._may_open(call.token):
+            return Answer("RATE_LIMITED", wait_ms=60_000)
+        if call.tool == "step_start" and self._at_work(call) >= self.pace.operations:
+            return Answer("BUSY", wait_ms=1000)
+        self.site.operations.one_at_a_time(lambda: found.append(HANDLERS[call.tool](call)))
+        return found[0]
+
+    def _at_work(self, call: Call) -> int:
+        """How many operations of this agent live; a repeated key asks about one that is counted already."""
+        acts, agent = self.site.acts(), str(call.token.agent)
+        if (agent, call.text("key")) in acts.by_key:
+            return 0
+        recent = [name for name, act in acts.operations.items() if act.agent == agent][-2 * self.pace.operations :]
+        return sum(self.site.operations.lives(name) for name in recent)
+
+    def _watched(self, call: Call, progress: Progress) -> Answer:
+        """Look, and look again until something changed or the time is up; each look reads what is new, and no more."""
+        until = self._clock.monotonic() + call.number("wait_ms", 0) / 1000
+        first: tuple[Json, int | None] | None = None
+        while True:
+            answer = HANDLERS["operation_get"](call)
+            done, of = answer.data["done"], answer.data["of"]
+            progress(len(done) if isinstance(done, list) else 0, of if isinstance(of, int) else 0, answer.state)
+            seen = (answer.data["status"], answer.revision)
+            first = first or seen
+            left = until - self._clock.monotonic()
+            if answer.data["status"] != "working" or left <= 0 or (seen != first and left < LOOK_EVERY):
+                return answer
+            self._clock.sleep(min(LOOK_EVERY, left))
+
+    @property
+    def _clock(self) -> Clock:
+        return self.site.door.world.clock
+
+    def _allowance(self, token: AgentToken, now: float) -> _Allowance:
+        return self._used.setdefault(token.name, _Allowance(float(self.pace.burst), now))
+
+    def _may_go_on(self, token: AgentToken) -> bool:
+        with self._guard:
+            now = self._clock.monotonic()
+            used = self._allowance(token, now)
+            used.left = min(float(self.pace.burst), used.left + (now - used.at) * self.pace.per_second)
+            used.at = now
+            if used.left < 1:
+                return False
+            used.left -= 1
+            return True
+
+    def _may_open(self, token: AgentToken) -> bool:
+        with self._guard:
+            now = self._clock.monotonic()
+            used = self._allowance(token, now)
+            used.runs = [moment for moment in used.runs if now - moment < 60 * MINUTE]
+            if len(used.runs) >= self.pace.runs_per_hour:
+                return False
+            used.runs.append(now)
+            return True
+
+    def _write_down(self, token: AgentToken, name: str, given: Mapping[str, Json], answer: Answer) -> None:
+        """A refused call in the log of the site; above so many a minute only their number: none fills a disk."""
+        with self._guard:
+            now = self._clock.monotonic()
+            used = self._allowance(token, now)
+            unsaid = 0
+            if now - used.minute >= MINUTE:
+                used.minute, used.refused, unsaid, used.unsaid = now, 0, used.unsaid, 0
+            used.refused += 1
+            if used.refused > MOST_REFUSALS:
+                used.unsaid += 1
+                return
+        fields: dict[str, Json] = {
+            "tool": name if name in TOOLS or name == "resource" else "unknown",
+            "code": answer.code,
+            "arguments_sha256": _digest(given),
+            "run": answer.run,
+        }
+        drafts = [Draft(REFUSED, fields)]
+        if unsaid:
+            drafts.insert(0, Draft(REFUSED, {"tool": "several", "code": "RATE_LIMITED", "count": unsaid}))
+        try:
+            self.site.note(drafts, token.agent)
+        except GonogoError as error:
+            sys.stderr.write(f"a refused call of {token.agent} could not be written down: {type(error).__name__}\n")
+
+
+def _caught(act: Callable[[], Answer]) -> Answer:
+    """The answer of `act`; what is raised in it becomes an answer, too, without a word of its text in the open."""
+    try:
+        return act()
+    except Declined as declined:
+        return declined.answer
+    except GonogoError as error:
+        return _in_words(error)
+    except INNER_FAULTS as error:
+        return _broken(error)
+
+
+def _digest(given: Mapping[str, Json]) -> Digest:
+    return digest_of(repr(sorted(given.items(), key=lambda item: str(item[0]))).encode("utf-8", "backslashreplace"))
+
+
+def _in_words(error: GonogoError) -> Answer:
+    """An error of gonogo: a code of the catalogue; its own words quote files and people, and stay untrusted."""
+    match error:
+        case Busy():
+            code = "BUSY"
+        case Refused() | BadInput():
+            code = "NOT_READY"
+        case _:
+            code = "INTERNAL"
+    words: dict[str, Json] = {"untrusted_detail": cleaned(str(error), 400), "source": "gonogo's own message"}
+    return replace(Answer(code, data=words), wait_ms=1000 if code == "BUSY" else 0)
+
+
+def _broken(error: Exception) -> Answer:
+    reference = secrets.token_hex(6)
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
+    sys.stderr.write(f"agent door: {reference}: {type(error).__name__} at {where}\n")
+    return Answer("INTERNAL", data={"reference": reference}, wait_ms=1000)
