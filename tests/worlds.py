@@ -140,6 +140,9 @@ class MemoryJournal:
     def runs(self) -> tuple[RunId, ...]:
         return tuple(run for run in self._state.ledgers if run != SITE_LOG)
 
+    def heads(self) -> dict[RunId, int]:
+        return {run: len(entries) - 1 for run, entries in self._state.ledgers.items()}
+
     def lease(self, environment: str) -> Lease:
         lease = self._state.leases.get(environment, Lease(environment, 0, None, None))
         return replace(lease, beat=self._ledger(lease.run)[-1].ts) if lease.run else lease

@@ -120,6 +120,9 @@ class Journal(Protocol):
     def runs(self) -> tuple[RunId, ...]:
         """All runs, oldest first."""
 
+    def heads(self) -> Mapping[RunId, int]:
+        """The number of the last entry of every log, the site's own (`SITE_LOG`) included: what moved since a look."""
+
     def lease(self, environment: str) -> Lease:
         """The lease of an environment, as it is now."""
 

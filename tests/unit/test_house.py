@@ -28,7 +28,7 @@ FLOORS = (
     ("control", "contracts"),
     ("mcp",),
     ("demo",),
-    ("cli",),
+    ("cli", "web"),
     ("__main__",),
 )
 PURE = ("terms", "errors", "findings", "protocol", "document", "evidence", "measure", "plan", "run", "reports")

@@ -11,7 +11,15 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from gonogo.adapters import journal_leases as leases
-from gonogo.adapters.journal_transaction import JournalTransaction, exists_already, ledger_of, no_such, pass_on, runs_of
+from gonogo.adapters.journal_transaction import (
+    JournalTransaction,
+    exists_already,
+    heads_of,
+    ledger_of,
+    no_such,
+    pass_on,
+    runs_of,
+)
 from gonogo.adapters.postgres import Postgres
 from gonogo.evidence.ledger import Entry
 from gonogo.ports import SITE_LOG, CrashPoint, Draft, Lease, Transaction
@@ -88,6 +96,11 @@ class PostgresJournal:
         """All runs, oldest first; none where there are no tables yet."""
         with self._database.reading() as opened:
             return () if opened is None else runs_of(opened)
+
+    def heads(self) -> dict[RunId, int]:
+        """The number of the last entry of every log; none where there is no journal yet."""
+        with self._database.reading() as opened:
+            return {} if opened is None else heads_of(opened)
 
     def lease(self, environment: str) -> Lease:
         """The lease of an environment; fence 0 where nobody ever held it."""

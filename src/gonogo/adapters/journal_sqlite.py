@@ -18,7 +18,15 @@ from typing import Final, Self
 
 from gonogo.adapters import journal_leases as leases
 from gonogo.adapters import journal_schema
-from gonogo.adapters.journal_transaction import JournalTransaction, exists_already, ledger_of, no_such, pass_on, runs_of
+from gonogo.adapters.journal_transaction import (
+    JournalTransaction,
+    exists_already,
+    heads_of,
+    ledger_of,
+    no_such,
+    pass_on,
+    runs_of,
+)
 from gonogo.evidence.ledger import Entry
 from gonogo.ports import SITE_LOG, CrashPoint, Draft, Lease, Transaction
 from gonogo.run.site import hold_note
@@ -120,6 +128,11 @@ class SqliteJournal:
         """All runs, oldest first; none where there is no journal yet."""
         with self._reading() as opened:
             return () if opened is None else runs_of(opened)
+
+    def heads(self) -> dict[RunId, int]:
+        """The number of the last entry of every log; none where there is no journal yet."""
+        with self._reading() as opened:
+            return {} if opened is None else heads_of(opened)
 
     def lease(self, environment: str) -> Lease:
         """The lease of an environment; fence 0 where nobody ever held it."""

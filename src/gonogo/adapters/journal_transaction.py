@@ -50,6 +50,11 @@ def runs_of(rows: Rows) -> tuple[RunId, ...]:
     return tuple(RunId(row[0]) for row in found)
 
 
+def heads_of(rows: Rows) -> dict[RunId, int]:
+    """The number of the last entry of every log."""
+    return {RunId(row[0]): int(row[1]) for row in rows.execute("select run, seq from gonogo_head")}
+
+
 class JournalTransaction:
     """The `Transaction` port on open rows; of no use after its block.
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import click
 
 from gonogo.adapters.given_files import given_bytes
-from gonogo.cli.deciding import Asked, Signing, sign_and_record, signing_options
+from gonogo.cli.deciding import Signing, sign_and_record, signing_options
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import actor_of, actor_option, needed_run_argument
 from gonogo.cli.taking import taking
+from gonogo.control.answering import Asked
 from gonogo.engine.by_hand import attachment_named, form_of, step_named
 from gonogo.errors import Refused, WrongUsage
 from gonogo.evidence.canonical import Tree

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from gonogo.cli.deciding import Asked, Hand, comment_option, role_option, sign_and_record, yes_option
+from gonogo.cli.deciding import Hand, comment_option, role_option, sign_and_record, yes_option
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, needed_run_argument, project_option
 from gonogo.cli.taking import taking
+from gonogo.control.answering import Asked
 from gonogo.control.door import Door
 from gonogo.engine.choosing import Chosen, chosen
 from gonogo.errors import Refused, WrongUsage

@@ -18,14 +18,14 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, needed_run_argument, project_option
 from gonogo.cli.taking import taking
+from gonogo.control.answering import Asked, Said, signer_of, statement_of
 from gonogo.control.door import Door
 from gonogo.engine.people import people_now
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.signers import Kind, ListedPerson, Ring, namespace
 from gonogo.evidence.sshcerts import SigningKey, signing_key
-from gonogo.evidence.statements import Answer, Signer, statement_bytes, statement_id
-from gonogo.run.asking import rule_of
+from gonogo.evidence.statements import Signer
 from gonogo.run.machine import BREAK_GLASS
 from gonogo.run.state import Round
 from gonogo.terms import Person, RunId
@@ -71,15 +71,6 @@ def signing_options(command: Callable[..., int]) -> Callable[..., int]:
     for option in (json_option, project_option, yes_option, comment_option, role_option):
         command = option(command)
     return command
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An open round of a run, with the request whose bytes go into the statement."""
-
-    run: RunId
-    round: Round
-    request: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +215,10 @@ def answer_round(question: Question, hand: Hand, says: Mapping[str, Tree]) -> in
 
 def statement_for(door: Door, asked: Asked, hand: Hand, says: Mapping[str, Tree], client: str) -> tuple[Signer, bytes]:
     """Who signs a round with this key, and the bytes that they sign."""
-    signer = _signer(door, asked, hand)
-    now = datetime.now(UTC)
-    given = Answer(statement_id(now, os.urandom(10)), now.replace(microsecond=0), client, says, hand.comment)
-    return signer, statement_bytes(asked.request, signer, given)
+    ring = people_now(door.world, door.load(asked.run).plan)
+    person, public = signing_person(ring, hand.key, "this run")
+    signer = signer_of(door, asked, person, public.key, hand.role)
+    return signer, statement_of(asked, signer, Said(says, hand.comment, client))
 
 
 def sign_and_record(door: Door, asked: Asked, hand: Hand, says: Mapping[str, Tree]) -> tuple[str, str, str]:
@@ -253,15 +244,6 @@ def _round(door: Door, run: RunId, question: Question) -> Round:
             next_step=f"open requests: {points}",
         )
     raise WrongUsage(f"{run} asks for more than one {kind.value}", next_step=f"name the point: {points}")
-
-
-def _signer(door: Door, asked: Asked, hand: Hand) -> Signer:
-    plan = door.load(asked.run).plan
-    person, public = signing_person(people_now(door.world, plan), hand.key, "this run")
-    rule = rule_of(plan, asked.round)
-    fitting = sorted(person.roles & rule.roles) if rule.roles else sorted(person.roles)
-    chosen = hand.role or next(iter((*fitting, *sorted(person.roles))), "nobody")
-    return Signer(person.handle, person.name or person.handle, chosen, public.key.fingerprint)
 
 
 def signing_person(ring: Ring, key: Path, where: str) -> tuple[ListedPerson, SigningKey]:

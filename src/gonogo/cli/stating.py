@@ -17,7 +17,6 @@ import click
 from gonogo.adapters.durable import write_file
 from gonogo.adapters.given_files import given_bytes
 from gonogo.cli.deciding import (
-    Asked,
     Hand,
     Signing,
     comment_option,
@@ -31,15 +30,13 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, needed_run_argument, project_option
 from gonogo.cli.taking import taking
+from gonogo.control.answering import Asked, passkey_signature
 from gonogo.control.door import Door
-from gonogo.engine.people import people_now
 from gonogo.engine.stating import OwnWord
 from gonogo.errors import Refused, WrongUsage
 from gonogo.evidence.canonical import Tree
-from gonogo.evidence.passkey_wrapping import read_answer, signature_of
 from gonogo.evidence.sayings import ABOUT, ANSWERED
 from gonogo.evidence.signers import Kind, namespace
-from gonogo.evidence.sshkeys import PublicKey
 from gonogo.evidence.statements import read_statement
 from gonogo.run.state import Round
 from gonogo.terms import Person, RunId
@@ -253,7 +250,7 @@ def hand_in(options: HandInOptions) -> int:
     run = run_named(door, options.run)
     statement = given_bytes(options.statement, limit=1 << 20)
     if options.passkey is not None:
-        signature = _wrapped(door, run, statement, given_bytes(options.passkey, limit=1 << 16))
+        signature = passkey_signature(door, run, statement, given_bytes(options.passkey, limit=1 << 16))
     else:
         path = options.signature or options.statement.with_name(f"{options.statement.name}.sig")
         signature = given_bytes(path, limit=1 << 16)
@@ -267,18 +264,3 @@ def hand_in(options: HandInOptions) -> int:
         say(f"recorded: {found.person} ({found.role}) says {found.decision} {proof}")
         say(f"  next: gonogo resume {run}")
     return 0
-
-
-def _wrapped(door: Door, run: RunId, statement: bytes, answer: bytes) -> bytes:
-    """The SSH signature in a browser's answer, by the passkey that the statement names."""
-    said = read_statement(statement)
-    ring = people_now(door.world, door.load(run).plan)
-    key = _key_of(said.signer.fingerprint, [key.key for person in ring.people for key in person.keys])
-    return signature_of(read_answer(answer), key, statement, said.request.namespace, ring.web)
-
-
-def _key_of(fingerprint: str, keys: list[PublicKey]) -> PublicKey:
-    found = next((key for key in keys if key.fingerprint == fingerprint), None)
-    if found is None:
-        raise Refused(f"{fingerprint} is no listed passkey", next_step="gonogo keys list")
-    return found

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from gonogo.cli.deciding import (
-    Asked,
     Hand,
     Question,
     Signing,
@@ -24,6 +23,7 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, needed_run_argument, project_option
 from gonogo.cli.taking import taking
+from gonogo.control.answering import Asked
 from gonogo.engine.stating import OwnWord
 from gonogo.engine.waiving import Wish
 from gonogo.errors import WrongUsage

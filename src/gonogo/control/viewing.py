@@ -115,7 +115,7 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
     now = world.clock.now()
     act = decide(plan, state, now)
     people = {item.round: item for item in awaited(plan, state)}
-    status, following = _status(opened.run, act)
+    status, following = status_of(opened.run, act)
     running = tuple(_running(world, opened))
     if driven and status == "open":
         status, following = "running", ""
@@ -128,7 +128,7 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         release=plan.release.version,
         environment=plan.environment,
         status=status,
-        stages=_stages(opened),
+        stages=stages_of(opened),
         waiting=tuple(
             _waiting(opened, item, people.get(item.name), now)
             for item in state.rounds.values()
@@ -178,7 +178,8 @@ def _gates(opened: Opened) -> Iterator[GateView]:
         yield GateView(rule.id, rule.name, judged.verdict if judged else "not judged")
 
 
-def _status(run: RunId, act: object) -> tuple[str, str]:
+def status_of(run: RunId, act: object) -> tuple[str, str]:
+    """The state of a run in words, and the command line that goes on; `act` is what `decide` gave."""
     match act:
         case Over(outcome):
             return outcome, ""
@@ -213,7 +214,8 @@ def signing_command(run: RunId, kind: str, point: str) -> str:
             return f"gonogo approve {run} {point} --key YOUR-KEY"
 
 
-def _stages(opened: Opened) -> tuple[StageView, ...]:
+def stages_of(opened: Opened) -> tuple[StageView, ...]:
+    """Every step and gate of a run in order, each as far as it is."""
     plan, state = opened.plan, opened.state
     rolled = (plan.rollback,) if plan.rollback and state.rollback else ()
     found = []

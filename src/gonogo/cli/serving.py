@@ -1,0 +1,54 @@
+"""`gonogo serve`: the dashboard in the browser; needs the extra `web`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gonogo.cli.opened import door_at
+from gonogo.cli.saying import say_json, tell
+from gonogo.cli.shared_options import json_option, project_option
+from gonogo.cli.taking import taking
+from gonogo.errors import BadInput
+
+OFFERED = ("releases", "live", "approvals", "gates", "parity", "rollback", "evidence", "audit", "history")
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What `gonogo serve` takes."""
+
+    host: str
+    port: int
+    folder: Path
+    as_json: bool
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8477, show_default=True, help="0 takes a free one.")
+@project_option
+@json_option
+@taking(ServeOptions)
+def serve(options: ServeOptions) -> int:
+    """Serve the dashboard: releases, the live rollout, approvals with passkeys. Ends with Ctrl-C.
+
+    The first start prints a link for the first administrator, which works once. --json only says what is offered.
+    """
+    if options.as_json:
+        say_json({"server": "gonogo", "pages": list(OFFERED), "installed": installed()})
+        return 0
+    if not installed():
+        raise BadInput("the dashboard is not installed", next_step="pip install 'gonogo[web]'")
+    serving = importlib.import_module("gonogo.web.serving")
+    serving.serve(door_at(options.folder), serving.Address(options.host, options.port), tell)
+    return 0
+
+
+def installed() -> bool:
+    """Whether the extra `web` is there."""
+    return all(importlib.util.find_spec(name) is not None for name in ("starlette", "jinja2", "uvicorn"))

@@ -1,0 +1,289 @@
+"""The rollout as people watch it: traffic, errors and latency of both versions, the judge's evidence with its bounds.
+
+Only what the ledger holds is drawn: counts that each version really served, and the judge folded again from them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from gonogo.plan.model import Plan, Roll, Watch, task_of
+from gonogo.reports.charts import Bound, Chart, Line, line_chart
+from gonogo.run.judging_show import CERTAIN, odds, quantile
+from gonogo.run.rolling import Counts, Rolling, step_percent, window_answer
+from gonogo.run.state import RunState, observed
+from gonogo.run.tracing import Weighed
+
+_Figure: TypeAlias = Callable[[Sequence[Counts], tuple[float, ...]], float | None]
+SMOOTH = 5
+"""Errors and latency are drawn over this many samples together; the judge sees each one."""
+
+MOST_ROWS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One version: its slot, and what it served since the rollout began."""
+
+    version: str
+    slot: str
+    percent: int
+    requests: int
+    errors: int
+
+    @property
+    def rate(self) -> str:
+        """The share of errors in percent; a dash without requests."""
+        return f"{100 * self.errors / self.requests:.2f} %" if self.requests else "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A row of the table beside the charts: percent of traffic and counts of both versions in one interval."""
+
+    at: datetime
+    percent: int
+    new: Counts | None
+    old: Counts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A rollout or health window, drawn. `ends_at` is when the present hold or the window is over, if all goes well."""
+
+    task: str
+    title: str
+    is_window: bool
+    over: bool
+    began: datetime
+    new: Side
+    old: Side
+    steps: tuple[tuple[int, str], ...]
+    answer: str
+    explanation: str
+    figures: tuple[str, ...]
+    harm: str
+    harm_bound: str
+    aborted: str
+    ends_at: datetime | None
+    charts: tuple[tuple[str, str, str], ...]
+    samples: tuple[Sample, ...]
+
+
+def lives(plan: Plan, state: RunState, weighed: Mapping[str, Sequence[Weighed]], now: datetime) -> tuple[Live, ...]:
+    """Every rollout and window of a run, the newest first."""
+    found = [_live(plan, state, known, tuple(weighed.get(task, ())), now) for task, known in state.rollings.items()]
+    return tuple(reversed(found))
+
+
+def _live(plan: Plan, state: RunState, known: Rolling, weighed: tuple[Weighed, ...], now: datetime) -> Live:
+    task = task_of(plan, known.task)
+    window = isinstance(task.act, Watch)
+    told = state.tasks.get(known.task)
+    assert isinstance(task.act, Roll | Watch)
+    facts = observed(plan, state, task.act.environment)
+    percent = 100 if window else _percent(known)
+    old, new = _names(known)
+    answer, explanation = _answer(plan, known, now) if window else _judged(known)
+    return Live(
+        task=known.task,
+        title=task.title,
+        is_window=window,
+        over=bool(told and told.outcome) or bool(state.outcome),
+        began=known.began,
+        new=_side(plan.release.version, new, percent, [tick[3] for tick in known.ticks]),
+        old=_side(str(facts.get("stable_version") or ""), old, 100 - percent, [tick[2] for tick in known.ticks]),
+        steps=() if window else _steps(plan, known),
+        answer=answer,
+        explanation=explanation,
+        figures=known.answer.figures if known.answer and not window else (),
+        harm=odds(known.judge.evidence) if known.judge and not window else "",
+        harm_bound=odds(known.judge_plan.threshold) if known.judge_plan and not window else "",
+        aborted=known.progress.abort,
+        ends_at=_ends_at(plan, known, window=window),
+        charts=tuple(_charts(known, weighed, window=window)),
+        samples=_samples(known),
+    )
+
+
+def _percent(known: Rolling) -> int:
+    """The share on the new version: of the traffic, or of the hosts where these are replaced in batches."""
+    hosts = known.arms.hosts
+    if not hosts:
+        return known.moves[-1][1] if known.moves else 0
+    return round(100 * len(known.arms.between(known.progress.step, known.progress.step)[1]) / len(hosts))
+
+
+def _names(known: Rolling) -> tuple[str, str]:
+    """What serves the old and the new version: slots, or hosts."""
+    old, new = known.arms.between(known.progress.step, known.progress.step)
+    return ", ".join(old), ", ".join(new)
+
+
+def _side(version: str, slot: str, percent: int, served: Sequence[Counts | None]) -> Side:
+    counts = [item for item in served if item is not None]
+    return Side(version, slot, percent, sum(item.requests for item in counts), sum(item.errors for item in counts))
+
+
+def _judged(known: Rolling) -> tuple[str, str]:
+    if known.answer is None:
+        return "", "the judge has not seen an interval yet"
+    return known.answer.kind.value, known.answer.explanation
+
+
+def _answer(plan: Plan, known: Rolling, now: datetime) -> tuple[str, str]:
+    if known.last is None:
+        return "", "waiting for the first sample"
+    found = window_answer(plan, known, now)
+    return found.verdict.word, found.explanation
+
+
+def _steps(plan: Plan, known: Rolling) -> tuple[tuple[int, str], ...]:
+    batches, hosts = known.arms.batches, known.arms.hosts
+    if batches:
+        shares = [round(100 * len(known.arms.between(step, step)[1]) / len(hosts)) for step in range(len(batches))]
+    else:
+        count = len(plan.project.rollout.steps) if plan.project.rollout.strategy == "canary" else 2
+        shares = [step_percent(plan, number) for number in range(count)]
+    words = []
+    for number, share in enumerate(shares):
+        done = number < known.progress.step
+        word = "done" if done else ("here" if number == known.progress.step else "to come")
+        words.append((share, word))
+    return tuple(words)
+
+
+def _ends_at(plan: Plan, known: Rolling, *, window: bool) -> datetime | None:
+    if window:
+        length = float(plan.project.health.length)
+        return datetime.fromtimestamp(known.began.timestamp() + length, tz=known.began.tzinfo)
+    progress = known.progress
+    last = progress.percent >= 100
+    if progress.step < 0 or last or progress.abort:
+        return None
+    moment = progress.step_began_ms / 1000 + float(plan.project.rollout.hold)
+    return datetime.fromtimestamp(moment, tz=known.began.tzinfo)
+
+
+def _samples(known: Rolling) -> tuple[Sample, ...]:
+    rows = []
+    for at, _, old, new in reversed(known.ticks[-MOST_ROWS:]):
+        percent = next((share for moved, share in reversed(known.moves) if moved <= at), 0)
+        rows.append(Sample(at, percent, new, old))
+    return tuple(rows)
+
+
+def _charts(known: Rolling, weighed: tuple[Weighed, ...], *, window: bool) -> Iterator[tuple[str, str, str]]:
+    """Each chart with its heading and a sentence of how to read it."""
+    began = known.began
+    last = known.last_at or began
+    span = max((last - began).total_seconds(), 10.0)
+    if not window:
+        yield (
+            "Traffic on the new version",
+            "What the proxy said after each move.",
+            line_chart(Chart("Traffic on the new version, percent", "%", (_traffic(known, last),), (), 100, 110, span)),
+        )
+    yield (
+        "Errors",
+        f"Share of failed requests, over {SMOOTH} samples together.",
+        line_chart(Chart("Error rate of both versions, percent", "%", _both(known, _errors), (), 1.0, 170, span)),
+    )
+    yield (
+        "Latency, 95th percentile",
+        f"Over {SMOOTH} samples together, in milliseconds.",
+        line_chart(Chart("95th percentile of latency, ms", "", _both(known, _latency), (), 1.0, 170, span)),
+    )
+    if not window and known.judge_plan is not None:
+        yield from _evidence(known, weighed, span)
+
+
+def _evidence(known: Rolling, weighed: tuple[Weighed, ...], span: float) -> Iterator[tuple[str, str, str]]:
+    assert known.judge_plan is not None
+    threshold = known.judge_plan.threshold
+    harm = tuple((_since(known, item.at), item.harm) for item in weighed)
+    yield (
+        "Evidence that the new version is worse",
+        f"Natural logarithm of the odds. At the upper bound ({odds(threshold)}) the judge aborts, whenever it looks.",
+        line_chart(
+            Chart(
+                "Evidence of harm over time with the bound at which the judge aborts",
+                "",
+                (Line("harm", "harm", harm),),
+                (Bound(f"abort at {odds(threshold)}", "abort", threshold),),
+                threshold * 1.1,
+                170,
+                span,
+            )
+        ),
+    )
+    names = sorted({name for item in weighed for name in item.health})
+    lines = tuple(
+        Line(name, look, tuple((_since(known, item.at), item.health[name]) for item in weighed if name in item.health))
+        for name, look in zip(names, ("new", "old"), strict=False)
+    )
+    yield (
+        "Certificate that it is not worse",
+        f"One line for each metric ({', '.join(names) or 'none yet'}). Above the bound a metric is certified for GO.",
+        line_chart(
+            Chart(
+                "Certificates of health over time with the bound above which a metric is certified",
+                "",
+                lines,
+                (Bound(f"GO at {odds(CERTAIN)}", "certain", CERTAIN),),
+                CERTAIN * 1.1,
+                170,
+                span,
+            )
+        ),
+    )
+
+
+def _since(known: Rolling, at: datetime) -> float:
+    return (at - known.began).total_seconds()
+
+
+def _traffic(known: Rolling, last: datetime) -> Line:
+    points = [(max(_since(known, at), 0.0), float(percent)) for at, percent in known.moves]
+    if points:
+        points = [(0.0, 0.0), *points, (_since(known, last), points[-1][1])]
+    return Line("new version", "new", tuple(points), stepped=True)
+
+
+def _both(known: Rolling, figure: _Figure) -> tuple[Line, ...]:
+    old = [(tick[0], tick[2]) for tick in known.ticks]
+    new = [(tick[0], tick[3]) for tick in known.ticks]
+    bounds = tuple(float(bound) for bound in known.last.bounds) if known.last else ()
+    return tuple(
+        Line(name, look, tuple(_smooth(known, side, bounds, figure)))
+        for name, look, side in (("old version", "old", old), ("new version", "new", new))
+    )
+
+
+def _smooth(
+    known: Rolling, side: Sequence[tuple[datetime, Counts | None]], bounds: tuple[float, ...], figure: _Figure
+) -> Iterator[tuple[float, float]]:
+    for number in range(len(side)):
+        near = [item[1] for item in side[max(0, number - SMOOTH + 1) : number + 1] if item[1] is not None]
+        value = figure(near, bounds)
+        if value is not None and side[number][1] is not None:
+            yield _since(known, side[number][0]), value
+
+
+def _errors(near: Sequence[Counts], _bounds: tuple[float, ...]) -> float | None:
+    total = sum(item.requests for item in near)
+    return 100 * sum(item.errors for item in near) / total if total else None
+
+
+def _latency(near: Sequence[Counts], bounds: tuple[float, ...]) -> float | None:
+    if not near or len(bounds) < 2:
+        return None
+    sums = [sum(item.buckets[place] for item in near) for place in range(len(bounds))]
+    found = quantile(sums, bounds, 0.95)
+    if found is None:
+        return None
+    return 1000 * (bounds[-2] if math.isinf(found) else found)

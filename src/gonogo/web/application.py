@@ -1,0 +1,106 @@
+"""The application: every address, and the guard before all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from gonogo.errors import GonogoError
+from gonogo.web import acting, deciding, enrolling, evidence_pages, pages, run_pages, signing_in, watching
+from gonogo.web.guarding import Guard
+from gonogo.web.showing import ASSETS, asset, code_of, error_page, page
+from gonogo.web.site import Site
+from gonogo.web.watching import Watch
+
+Handler = Callable[[Request], Response | Awaitable[Response]]
+FOR_EVER: Final = "private, max-age=31536000, immutable"
+
+
+def assets(request: Request) -> Response:
+    """A stylesheet, script or picture; the mark in its address changes with its bytes."""
+    name = str(request.path_params["name"])
+    if name not in ASSETS:
+        return Response("not here\n", 404)
+    return Response(asset(name), media_type=ASSETS[name], headers={"cache-control": FOR_EVER})
+
+
+def _reading() -> list[Route]:
+    run = "/runs/{run}"
+    found: dict[str, Handler] = {
+        "/": pages.releases_page,
+        "/approvals": pages.approvals_page,
+        "/audit": pages.audit_page,
+        "/history": pages.history_page,
+        "/rollbacks": pages.rollbacks_page,
+        "/you": enrolling.you_page,
+        "/stream": watching.releases_stream,
+        run: run_pages.overview,
+        f"{run}/live": run_pages.live_page,
+        f"{run}/stream": watching.live_stream,
+        f"{run}/parity": run_pages.parity_page,
+        f"{run}/rollback": run_pages.rollback_page,
+        f"{run}/evidence": evidence_pages.evidence_page,
+        f"{run}/evidence/{{sha256}}": evidence_pages.file_page,
+        f"{run}/evidence/{{sha256}}/file": evidence_pages.take_page,
+        f"{run}/trail": evidence_pages.trail_page,
+        f"{run}/gates/{{gate}}": run_pages.gate_page,
+        f"{run}/requests/{{round}}": deciding.request_page,
+        "/sign/{token}": deciding.sign_page,
+        "/sign/{token}/statement.json": deciding.statement_file,
+        "/static/{mark}/{name}": assets,
+        "/sign-in": signing_in.sign_in_page,
+        "/sign-in/{mark}/{name}": assets,
+        "/welcome/{token}": signing_in.welcome_page,
+        "/healthz": signing_in.healthz,
+    }
+    return [Route(path, handler, methods=["GET"]) for path, handler in found.items()]
+
+
+def _writing() -> list[Route]:
+    run = "/runs/{run}"
+    found: dict[str, Handler] = {
+        "/sign-in": signing_in.sign_in,
+        "/sign-out": signing_in.sign_out,
+        "/welcome/{token}": signing_in.welcome,
+        "/you/passkey/begin": enrolling.begin_passkey,
+        "/you/passkey": enrolling.enrol_passkey,
+        "/you/invite": enrolling.invite,
+        "/runs": acting.open_run,
+        f"{run}/abort": acting.abort,
+        f"{run}/halt": acting.halt,
+        f"{run}/drive": acting.drive,
+        f"{run}/ask": deciding.ask,
+        f"{run}/requests/{{round}}": deciding.prepare,
+        "/sign/{token}": deciding.sign,
+    }
+    return [Route(path, handler, methods=["POST"]) for path, handler in found.items()]
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, GonogoError)
+    if "text/html" in request.headers.get("accept", ""):
+        return error_page(request, error)
+    body = {"error": error.what, "where": error.where or None, "next_step": error.next_step or None}
+    return JSONResponse(body, code_of(error))
+
+
+def _missing(request: Request, _error: Exception) -> Response:
+    about = {"what": "there is no such page", "where": "", "next_step": "begin at the list of releases"}
+    return page(request, "error.html", about, 404)
+
+
+def application(site: Site) -> ASGIApp:
+    """The whole server of a site, guard included."""
+    app = Starlette(
+        routes=[*_reading(), *_writing()],
+        exception_handlers={GonogoError: _failed, 404: _missing},
+    )
+    app.state.site = site
+    app.state.watch = Watch(site)
+    return Guard(app, site)

@@ -1,0 +1,171 @@
+"""What stands before every page, stream, asset and call: host, size, rate, origin, who asks. Nothing is open as such.
+
+Order: 1. the name that was asked for is ours (host-header tricks); 2. the body is not too large; 3. the cookie belongs
+to a session whose person and key still count (a removed approver's open session ends here); 4. whoever is not signed in
+gets the sign-in page only; 5. an act comes from a page of ours (`Origin`, `Sec-Fetch-Site`), besides the token that
+each form carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+from urllib.parse import quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gonogo.errors import GonogoError
+from gonogo.web.sessions import COOKIE, Session
+from gonogo.web.site import Site
+
+OPEN: Final = frozenset({"/healthz", "/sign-in", "/favicon.ico"})
+OPEN_BELOW: Final = ("/sign-in/", "/welcome/")
+"""The sign-in page with its own assets, and one-time links; nothing else is answered to strangers."""
+OWN_KEYS: Final = ("/api/", "/metrics", "/hooks/")
+"""Called by programs with a token or a signature of their own; the handlers demand it."""
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+MOST_BODY: Final = 1 << 20
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; "
+    "trusted-types gonogo"
+)
+HEADERS: Final[Mapping[str, str]] = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "cache-control": "no-store",
+}
+
+
+class TooLarge(GonogoError):
+    """A body that is longer than anything this server takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The ASGI application that stands before the other one."""
+
+    app: ASGIApp
+    site: Site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it here."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answer = self._answer(scope)
+        if answer is not None:
+            await answer(scope, receive, _with_headers(send))
+            return
+        try:
+            await self.app(scope, _limited(receive), _with_headers(send))
+        except TooLarge:
+            self.site.trail.refused("too_large", _handle(scope))
+            await _plain(413, "this is larger than anything that is taken here")(scope, receive, _with_headers(send))
+
+    def _answer(self, scope: Scope) -> Response | None:
+        """Why this request goes no further; None where it does. Leaves the session in the scope."""
+        headers, path = Headers(scope=scope), str(scope["path"])
+        if headers.get("host", "").lower() not in self.site.hosts():
+            self.site.trail.refused("host", "")
+            return _plain(421, "this server does not answer to that name")
+        if _declared(headers) > MOST_BODY:
+            self.site.trail.refused("too_large", "")
+            return _plain(413, "this is larger than anything that is taken here")
+        scope["gonogo.session"] = session = self._session(headers)
+        if path.startswith(OWN_KEYS) and (session is None or "authorization" in headers):
+            scope["gonogo.session"] = None
+            return None
+        stranger = session is None and path not in OPEN and not path.startswith(OPEN_BELOW)
+        if stranger:
+            return _to_sign_in(scope, headers)
+        return None if scope["method"] in SAFE else self._foreign(headers, session)
+
+    def _session(self, headers: Headers) -> Session | None:
+        value = cookie(headers, COOKIE)
+        found = self.site.sessions.find(value, self.site.now()) if value else None
+        if found is None:
+            return None
+        now = self.site.door.world.clock.now()
+        if not self.site.people.still_counts(found.person, found.fingerprint, now):
+            self.site.sessions.end(found)
+            self.site.trail.refused("session_of_removed_person", found.person)
+            return None
+        return found
+
+    def _foreign(self, headers: Headers, session: Session | None) -> Response | None:
+        """An act that no page of ours asked for, or one too many."""
+        person = session.person if session else ""
+        origin = headers.get("origin", "")
+        ours = origin in self.site.origins() if origin else headers.get("sec-fetch-site", "") == "same-origin"
+        if not ours:
+            self.site.trail.refused("foreign_origin", person)
+            return _plain(403, "this was not asked for by a page of this server")
+        if not self.site.writes.allows(person or "strangers", self.site.now()):
+            self.site.trail.refused("too_many", person)
+            return _plain(429, "too many acts in a minute; wait a little")
+        return None
+
+
+def cookie(headers: Headers, name: str) -> str:
+    """The value of a cookie; empty where there is none or the header is not one."""
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(name)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def _to_sign_in(scope: Scope, headers: Headers) -> Response:
+    if scope["method"] in SAFE and "text/html" in headers.get("accept", ""):
+        path = str(scope["path"])
+        wanted = f"?next={quote(path)}" if path != "/" else ""
+        return RedirectResponse(f"/sign-in{wanted}", 303)
+    return JSONResponse({"error": "sign in first", "next_step": "open /sign-in"}, 401)
+
+
+def _declared(headers: Headers) -> int:
+    text = headers.get("content-length", "0")
+    return int(text) if text.isascii() and text.isdigit() else MOST_BODY + 1
+
+
+def _handle(scope: Scope) -> str:
+    session = scope.get("gonogo.session")
+    return session.person if isinstance(session, Session) else ""
+
+
+def _plain(code: int, text: str) -> Response:
+    return PlainTextResponse(f"{text}\n", code)
+
+
+def _limited(receive: Receive) -> Receive:
+    taken = 0
+
+    async def receive_some() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MOST_BODY:
+            raise TooLarge("this is larger than anything that is taken here", next_step="send less")
+        return message
+
+    return receive_some
+
+
+def _with_headers(send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return send_with_headers

@@ -1,0 +1,328 @@
+"""What pages show, kept in memory and moved on by new ledger entries only: no page folds all journals anew.
+
+Truth stays in the journal: this is a projection of it, built again at each start. Finished runs are listed from the log
+of the site, which says all that the list shows; open runs are folded once and then entry by entry.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from gonogo.control.door import Door
+from gonogo.control.opening import Opened
+from gonogo.control.viewing import StageView, stages_of, status_of
+from gonogo.errors import GonogoError
+from gonogo.evidence.canonical import Tree, read_object
+from gonogo.evidence.ledger import Entry
+from gonogo.evidence.signers import PRODUCTION, Kind
+from gonogo.ports import SITE_LOG
+from gonogo.run.asking import rule_of, standing
+from gonogo.run.events import recorded
+from gonogo.run.machine import decide
+from gonogo.run.site import CLOSED, OPENED
+from gonogo.run.state import Round
+from gonogo.run.tracing import Traced, Weighed, traced
+from gonogo.terms import Digest, RunId
+
+FRESH_S: Final = 0.25
+"""A look at the journal is not repeated within this time, however many people look."""
+MOST_FINISHED: Final = 64
+"""So many finished runs stay folded; the list of them needs none."""
+MOST_PROOFS: Final = 40
+ROLLBACK_REPORT: Final = "rollback-verification-report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A run in the list. `moved_at` is its last entry; `steps` is the strip of its stages, in order."""
+
+    run: RunId
+    protocol: str
+    release: str
+    environment: str
+    requested_by: str
+    opened_at: datetime
+    status: str
+    outcome: str = ""
+    closed_at: datetime | None = None
+    moved_at: datetime | None = None
+    title: str = ""
+    steps: tuple[StageView, ...] = ()
+    waits: tuple[str, ...] = ()
+    next_step: str = ""
+    able: frozenset[str] = frozenset()
+    """Who could sign now what the run waits for, by handle."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has an outcome."""
+        return bool(self.outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A rollback rehearsal on file: what was taken back to what, how fast, and until when that proves something."""
+
+    run: RunId
+    release: str
+    status: str
+    method: str
+    recovery: str
+    rto: str
+    to_version: str
+    verified_at: str
+    expires_at: str
+    sha256: Digest
+
+
+def proof_of(row: Row, body: Mapping[str, Tree], digest: Digest) -> Proof:
+    """The figures of a rehearsal from its report (F5)."""
+    part = body.get("rollback_verification")
+    said = part if isinstance(part, Mapping) else {}
+    text = {name: str(said.get(name) or "") for name in ("status", "method", "recovery_time", "rto", "to_version")}
+    return Proof(
+        run=row.run,
+        release=row.release,
+        status=text["status"] or "inconclusive",
+        method=text["method"].replace("_", " "),
+        recovery=text["recovery_time"],
+        rto=text["rto"],
+        to_version=text["to_version"],
+        verified_at=str(said.get("verified_at") or ""),
+        expires_at=str(body.get("expires_at") or ""),
+        sha256=digest,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A run that was folded, with the judge's evidence over time."""
+
+    opened: Opened
+    weighed: Mapping[str, tuple[Weighed, ...]]
+
+    @property
+    def seq(self) -> int:
+        """The number of its last entry."""
+        return self.opened.state.seq
+
+
+class Memory:
+    """The projection; usable from several threads."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._guard = threading.RLock()
+        self._looked = -FRESH_S
+        self._heads: dict[RunId, int] = {}
+        self._site: list[Entry] = []
+        self._rows: dict[RunId, Row] = {}
+        self._open: dict[RunId, Known] = {}
+        self._finished: OrderedDict[RunId, Known] = OrderedDict()
+        self._proofs: dict[Digest, Proof] = {}
+        self.version = 0
+
+    def refresh(self) -> None:
+        """Look at the journal, if nobody did a moment ago, and take in what moved."""
+        now = self._door.world.clock.monotonic()
+        if now - self._looked < FRESH_S:
+            return
+        with self._guard:
+            if now - self._looked < FRESH_S:
+                return
+            self._take_in()
+            self._looked = self._door.world.clock.monotonic()
+
+    def rows(self) -> tuple[Row, ...]:
+        """Every run, newest first."""
+        self.refresh()
+        with self._guard:
+            return tuple(reversed(self._rows.values()))
+
+    def open_rows(self) -> tuple[Row, ...]:
+        """The runs that are not over, newest first, with their present state."""
+        self.refresh()
+        with self._guard:
+            found = [self._told(row) for row in self._rows.values() if not row.is_over]
+        return tuple(reversed(found))
+
+    def waiting_for(self, handle: str) -> int:
+        """How many signatures of a person are waited for."""
+        return sum(handle in row.able for row in self.open_rows())
+
+    def site(self) -> tuple[Entry, ...]:
+        """The log of the site, oldest first."""
+        self.refresh()
+        with self._guard:
+            return tuple(self._site)
+
+    def proofs(self) -> tuple[Proof, ...]:
+        """The newest rollback rehearsals among the runs of pre-deployment that are under way or ended lately."""
+        self.refresh()
+        with self._guard:
+            newest = [row for row in reversed(self._rows.values()) if row.environment != PRODUCTION][:MOST_PROOFS]
+        return tuple(proof for row in newest if (proof := self._proof(row)) is not None)
+
+    def _proof(self, row: Row) -> Proof | None:
+        try:
+            sealed = self.known(row.run).opened.state.evidence.get(ROLLBACK_REPORT)
+            if sealed is None:
+                return None
+            known = self._proofs.get(sealed.digest)
+            if known is None:
+                body = read_object(self._door.world.vault.read(sealed.digest), name=ROLLBACK_REPORT)
+                known = self._proofs[sealed.digest] = proof_of(row, body, sealed.digest)
+        except GonogoError:
+            # A run that cannot be read proves nothing; the list of releases names it.
+            return None
+        return known
+
+    def head(self, run: RunId) -> int:
+        """The number of the last entry of a run, as of the last look; -1 where there is no such run."""
+        self.refresh()
+        return self._heads.get(run, -1)
+
+    def known(self, run: RunId) -> Known:
+        """A run, folded up to its present end; BadInput where there is none."""
+        self.refresh()
+        with self._guard:
+            found = self._open.get(run) or self._finished.get(run)
+            if found is None or found.seq < self._heads.get(run, -1) or run not in self._heads:
+                found = self._fold(run, found)
+                self._keep(run, found)
+            return found
+
+    def _take_in(self) -> None:
+        heads = dict(self._door.world.journal.heads())
+        if heads == self._heads:
+            return
+        if heads.get(SITE_LOG, -1) != self._heads.get(SITE_LOG, -1):
+            self._read_site()
+        for run, seq in heads.items():
+            if run != SITE_LOG and seq != self._heads.get(run) and run not in self._rows:
+                self._rows[run] = self._from_its_own_log(run)
+        self._heads = heads
+        self.version += 1
+
+    def _read_site(self) -> None:
+        journal = self._door.world.journal
+        fresh = journal.entries(SITE_LOG, self._site[-1].seq) if self._site else journal.site()
+        self._site += fresh
+        for entry in fresh:
+            run = RunId(str(entry.data.get("run", "")))
+            if entry.type == OPENED:
+                self._rows[run] = _opened_row(run, entry)
+            elif entry.type == CLOSED and run in self._rows:
+                outcome = str(entry.data.get("outcome", ""))
+                self._rows[run] = replace(
+                    self._rows[run],
+                    status=outcome,
+                    outcome=outcome,
+                    closed_at=entry.ts,
+                    moved_at=entry.ts,
+                    waits=(),
+                    next_step="",
+                )
+                self._open.pop(run, None)
+
+    def _from_its_own_log(self, run: RunId) -> Row:
+        """A run that the log of the site does not name; `gonogo audit` says so, too."""
+        try:
+            first = self._door.world.journal.entries(run)[0]
+        except (GonogoError, IndexError):
+            return Row(run, "", "", "", "", self._door.world.clock.now(), "unusable")
+        return _opened_row(run, first)
+
+    def _told(self, row: Row) -> Row:
+        """The row of an open run with its state now: read from its fold, which goes on where entries came in."""
+        try:
+            opened = self.known(row.run).opened
+            found = row_of(opened, row, self._door.world.clock.now())
+        except GonogoError as error:
+            # A run that cannot be read must not hide the others.
+            return replace(row, status=f"unusable: {error.what}", next_step=error.next_step or "")
+        self._rows[row.run] = found
+        return found
+
+    def _fold(self, run: RunId, before: Known | None) -> Known:
+        if before is None:
+            opened = self._door.load(run)
+            trace = traced(opened.plan, (recorded(entry) for entry in opened.entries))
+            return Known(replace(opened, state=trace.state), trace.weighed)
+        fresh = self._door.world.journal.entries(run, before.seq)
+        trace = Traced(before.opened.state, before.weighed)
+        found = traced(before.opened.plan, (recorded(entry) for entry in fresh), trace)
+        opened = replace(before.opened, state=found.state, entries=(*before.opened.entries, *fresh))
+        return Known(opened, found.weighed)
+
+    def _keep(self, run: RunId, found: Known) -> None:
+        if not found.opened.state.outcome:
+            self._open[run] = found
+            return
+        self._open.pop(run, None)
+        self._finished[run] = found
+        self._finished.move_to_end(run)
+        while len(self._finished) > MOST_FINISHED:
+            self._finished.popitem(last=False)
+
+
+def _opened_row(run: RunId, entry: Entry) -> Row:
+    said = {name: str(value) for name, value in entry.data.items()}
+    return Row(
+        run=run,
+        protocol=said.get("protocol", ""),
+        release=said.get("version", ""),
+        environment=said.get("environment", ""),
+        requested_by=said.get("requested_by", ""),
+        opened_at=entry.ts,
+        status="open",
+        moved_at=entry.ts,
+    )
+
+
+def row_of(opened: Opened, row: Row, now: datetime) -> Row:
+    """The row of a run as it is at `now`."""
+    plan, state = opened.plan, opened.state
+    status, following = status_of(opened.run, decide(plan, state, now))
+    rounds = tuple(waiting_rounds(opened))
+    waits = tuple(_missing(opened, asked) for asked in rounds)
+    able = frozenset(handle for asked in rounds for handle in able_people(opened, asked))
+    return replace(
+        row,
+        title=plan.title,
+        status=status,
+        outcome=state.outcome,
+        moved_at=state.at,
+        steps=stages_of(opened),
+        waits=waits,
+        next_step=following,
+        able=able,
+    )
+
+
+def able_people(opened: Opened, asked: Round) -> tuple[str, ...]:
+    """Who has a role that counts in a round and has not signed it yet, by handle."""
+    plan = opened.plan
+    signed = {answer.person for answer in asked.answers}
+    if asked.kind == Kind.FREEZE_ACK.value:
+        return tuple(handle for handle in plan.ring.freeze_stakeholders if handle not in signed)
+    roles = rule_of(plan, asked).roles
+    return tuple(one.handle for one in plan.ring.people if one.roles & roles and one.handle not in signed)
+
+
+def waiting_rounds(opened: Opened) -> Iterator[Round]:
+    """The open rounds that lack a signature without which the run does not go on."""
+    for asked in opened.state.rounds.values():
+        own = asked.point in {"resume", "dissent"} or asked.kind == "signoff"
+        if asked.status == "open" and not own and not standing(opened.plan, asked).met:
+            yield asked
+
+
+def _missing(opened: Opened, asked: Round) -> str:
+    missing = ", ".join(standing(opened.plan, asked).missing)
+    return f"{asked.point.replace('_', ' ')}: {missing}" if missing else asked.point.replace("_", " ")

@@ -1,0 +1,195 @@
+"""The pages of one run: overview with its map and gates, live rollout, parity, rollback, evidence, trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gonogo.control.opening import Opened
+from gonogo.control.viewing import RunView, StageView, stages_of, text_of, view
+from gonogo.errors import BadInput, GonogoError
+from gonogo.evidence.canonical import Tree, read_object
+from gonogo.reports.gate_cards import NOT_JUDGED, GateCard, gate_card
+from gonogo.reports.live import Live, lives
+from gonogo.run.asking import standing
+from gonogo.run.state import Round
+from gonogo.terms import Digest, RunId
+from gonogo.web.memory import Known, able_people
+from gonogo.web.showing import page, rendered
+from gonogo.web.site import Site, site_of
+
+MOST_JUDGEMENT = 16 << 20
+PARITY = "staging-parity-report.json"
+ROLLBACK = "rollback-verification-report.json"
+TABS = (
+    ("", "Overview"),
+    ("/live", "Live"),
+    ("/parity", "Parity"),
+    ("/rollback", "Rollback"),
+    ("/evidence", "Evidence"),
+    ("/trail", "Trail"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A phase of the protocol with its steps and gates; `here` is the one at which the run stands."""
+
+    number: int
+    title: str
+    stages: tuple[StageView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """An open round as it stands: who signed, who is missing, who could."""
+
+    round: Round
+    missing: tuple[str, ...]
+    signed: tuple[tuple[str, str, str], ...]
+    able: tuple[str, ...]
+    met: bool
+    no_go: tuple[str, ...]
+
+
+def run_named(request: Request) -> tuple[Site, Known]:
+    """The run that an address names; BadInput (404) where there is none."""
+    site = site_of(request)
+    run = RunId(str(request.path_params["run"]))
+    if site.memory.head(run) < 0:
+        raise BadInput(f"there is no run {run}", next_step="look at the list of releases")
+    return site, site.memory.known(run)
+
+
+def frame(request: Request, site: Site, known: Known, tab: str) -> dict[str, object]:
+    """What every page of a run shows at its head."""
+    opened = known.opened
+    seen = view(site.door.world, opened, driven=site.drivers.is_driven(opened.run))
+    here = place_of(opened, seen)
+    return {
+        "run": seen,
+        "opened": opened,
+        "tab": tab,
+        "tabs": TABS,
+        "seq": known.seq,
+        "here": here,
+        "drive_error": site.drivers.said(opened.run),
+        "has_live": bool(opened.state.rollings),
+        "canon": str(request.url.path),
+    }
+
+
+def overview(request: Request) -> Response:
+    """Where the run stands."""
+    site, known = run_named(request)
+    opened = known.opened
+    about = {
+        **frame(request, site, known, ""),
+        "phases": phases_of(stages_of(opened)),
+        "gates": [card_of(site, opened, name) for name in opened.plan.gates],
+        "asking": [asking_of(opened, item) for item in opened.state.rounds.values() if item.status == "open"],
+        "halt_text": text_of(site.door.world, opened.state.halted.detail) if opened.state.halted else "",
+        "dissent": [item for item in opened.state.rounds.values() if item.kind == "dissent" and item.answers],
+        "verdicts": {name: judged.verdict for name, judged in opened.state.judgements.items()},
+    }
+    return page(request, "run.html", about)
+
+
+def live_page(request: Request) -> Response:
+    """The rollout under way."""
+    site, known = run_named(request)
+    return page(request, "live.html", {**frame(request, site, known, "/live"), "fragment": live_fragment(site, known)})
+
+
+def live_fragment(site: Site, known: Known) -> str:
+    """What changes on the live page, without its frame: drawn once for everybody who watches."""
+    return rendered("live_part.html", {"lives": lives_of(site, known), "now": site.door.world.clock.now()})
+
+
+def lives_of(site: Site, known: Known) -> tuple[Live, ...]:
+    """Every rollout and window of a run, drawn."""
+    opened = known.opened
+    return lives(opened.plan, opened.state, known.weighed, site.door.world.clock.now())
+
+
+def gate_page(request: Request) -> Response:
+    """One gate."""
+    site, known = run_named(request)
+    name = str(request.path_params["gate"])
+    if name not in known.opened.plan.gates:
+        raise BadInput(f"there is no gate {name} in this run", next_step="look at the page of the run")
+    card = card_of(site, known.opened, name)
+    return page(request, "gate.html", {**frame(request, site, known, ""), "gate": card})
+
+
+def parity_page(request: Request) -> Response:
+    """Staging against production, as this run compared them."""
+    site, known = run_named(request)
+    body, digest = body_of(site, known.opened, PARITY)
+    return page(request, "parity.html", {**frame(request, site, known, "/parity"), "body": body, "digest": digest})
+
+
+def rollback_page(request: Request) -> Response:
+    """The proof that this release can be taken back, and how old it is."""
+    site, known = run_named(request)
+    body, digest = body_of(site, known.opened, ROLLBACK)
+    state = known.opened.state
+    about = {"body": body, "digest": digest, "real": state.rollback}
+    return page(request, "rollback.html", {**frame(request, site, known, "/rollback"), **about})
+
+
+def body_of(site: Site, opened: Opened, name: str) -> tuple[Mapping[str, Tree] | None, str]:
+    """Current evidence of a run as it was sealed, with its digest; None where the run has none."""
+    found = opened.state.evidence.get(name)
+    if found is None:
+        return None, ""
+    return read_object(site.door.world.vault.read(found.digest), name=name, limit=MOST_JUDGEMENT), found.digest
+
+
+def card_of(site: Site, opened: Opened, name: str) -> GateCard:
+    """The card of a gate; a judgement that cannot be read is told as an error, never left out."""
+    rule = opened.plan.gates[name]
+    judged = opened.state.judgements.get(name)
+    if judged is None:
+        return gate_card(rule, NOT_JUDGED, "", None)
+    try:
+        body = read_object(site.door.world.vault.read(Digest(judged.digest)), name=name, limit=MOST_JUDGEMENT)
+    except GonogoError:
+        return gate_card(rule, "error", judged.digest, None)
+    return gate_card(rule, judged.verdict, judged.digest, body)
+
+
+def asking_of(opened: Opened, asked: Round) -> Asking:
+    """How far a round is."""
+    found = standing(opened.plan, asked)
+    signed = tuple((item.person, item.role, item.decision) for item in asked.answers)
+    refused = tuple(item.person for item in asked.answers if item.decision == "no_go")
+    return Asking(asked, found.missing, signed, able_people(opened, asked), found.met, refused)
+
+
+def phases_of(stages: tuple[StageView, ...]) -> tuple[Phase, ...]:
+    """Stages by phase, in order; a phase is called as its steps' ids say."""
+    found = []
+    for number, group in groupby(stages, key=lambda stage: stage.phase):
+        inside = tuple(group)
+        named = next((one.id.partition("/")[0] for one in inside if "/" in one.id and one.kind != "gate"), "")
+        title = named.replace("-", " ").capitalize() if named else inside[0].title
+        found.append(Phase(number, title, inside))
+    return tuple(found)
+
+
+def place_of(opened: Opened, seen: RunView) -> str:
+    """The stage at which a run stands: where it halted, what is running, or the first that is not done."""
+    if seen.outcome:
+        return ""
+    if opened.state.halted is not None:
+        return opened.state.halted.stage
+    for word in ("running", "failed", "open"):
+        found = next((stage.id for stage in seen.stages if stage.state == word), "")
+        if found:
+            return found
+    return ""

@@ -1,0 +1,80 @@
+"""Starting the server: on one address, with a one-time link for the first administrator."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+
+from gonogo.control.door import Door
+from gonogo.errors import Broken
+from gonogo.web.application import application
+from gonogo.web.site import Site
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server listens; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+
+def bound_to(address: Address) -> socket.socket:
+    """The socket of an address; Broken where it cannot be had."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((address.host, address.port))
+        found.listen(256)
+    except OSError as error:
+        found.close()
+        place = f"{address.host}:{address.port}"
+        raise Broken(
+            f"cannot listen: {error.strerror}", where=place, next_step="say another --port, or --port 0 for a free one"
+        ) from error
+    return found
+
+
+def names_of(address: Address, port: int) -> frozenset[str]:
+    """The values of `Host` that lead here by themselves."""
+    names = LOOPBACK - {"::1"} if address.host in LOOPBACK else {address.host}
+    return frozenset(f"{name}:{port}" for name in names)
+
+
+def first_link(site: Site, base: str) -> str:
+    """A link for the first administrator where no passkey was ever enrolled here; empty otherwise."""
+    if site.credentials.all():
+        return ""
+    return f"{base}/welcome/{site.links.put('', site.now())}"
+
+
+def serve(door: Door, address: Address, tell: Callable[[str], None]) -> None:
+    """Serve until the process is asked to end."""
+    with bound_to(address) as listening:
+        port = int(listening.getsockname()[1])
+        site = Site.of(door, names_of(address, port))
+        base = f"http://{'localhost' if address.host in LOOPBACK else address.host}:{port}"
+        tell(f"gonogo serves {site.name} at {base}/")
+        link = first_link(site, base)
+        if link:
+            tell(f"  first administrator, once, within 24 hours: {link}")
+        if base not in site.people.ring().web.origins and address.host in LOOPBACK:
+            line = f'web: {{rp_ids: [localhost], origins: ["{base}"]}}'
+            tell(f"  passkeys: add to {door.workspace.project.approvers}: {line}")
+        settings = uvicorn.Config(
+            application(site),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            timeout_graceful_shutdown=3,
+            h11_max_incomplete_event_size=1 << 16,
+        )
+        uvicorn.Server(settings).run(sockets=[listening])

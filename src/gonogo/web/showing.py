@@ -1,0 +1,221 @@
+"""Turning values into pages: templates that escape everything, forms that are read strictly, errors as pages."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Final
+from urllib.parse import parse_qs
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from gonogo.errors import BadInput, Broken, GonogoError, Refused, Tampered, WrongUsage
+from gonogo.evidence.ledger import time_text
+from gonogo.web.sessions import Session
+from gonogo.web.site import site_of
+
+MOST_FIELDS: Final = 60
+ASSETS: Final = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
+WORDS: Final[Mapping[str, str]] = {
+    "pass": "go",
+    "done": "go",
+    "ready": "go",
+    "released": "go",
+    "ok": "go",
+    "go": "go",
+    "fail": "nogo",
+    "failed": "nogo",
+    "no_go": "nogo",
+    "error": "nogo",
+    "halted": "nogo",
+    "rolled_back": "back",
+    "aborted": "back",
+    "waived": "doubt",
+    "inconclusive": "doubt",
+    "waiting for people": "wait",
+    "running": "live",
+    "open": "rest",
+}
+SIGNS: Final[Mapping[str, str]] = {
+    "go": "✓",
+    "nogo": "✕",
+    "back": "↶",
+    "doubt": "?",
+    "wait": "◷",
+    "live": "▸",
+    "rest": "·",
+}
+
+
+NOTICES: Final[Mapping[str, str]] = {
+    "signed": "Your signature is recorded and verified.",
+    "aborted": "The abort is recorded. Production that was touched is being rolled back.",
+    "halted": "The halt is recorded: nothing new begins. Going on needs a signature.",
+    "driving": "The run goes on.",
+    "driven": "Somebody drives this run already.",
+    "enrolled": "The key is listed. Have the change of the approvers file reviewed and committed.",
+    "signed-in": "You are signed in.",
+    "opened": "The run is open and under way.",
+}
+"""What a page says after an act, by name: no text of an address ever stands on a page."""
+
+
+def look_of(word: str) -> str:
+    """The class of a state or verdict: what it looks like."""
+    if word.startswith("waiting until"):
+        return "wait"
+    return "nogo" if word.startswith("unusable") else WORDS.get(word, "rest")
+
+
+def badge(word: str) -> Markup:
+    """A state as sign and word; never by colour alone."""
+    look = look_of(word)
+    text = word.replace("_", " ") if word else "not begun"
+    form = '<span class="badge {}"><span class="sign" aria-hidden="true">{}</span>{}</span>'
+    return Markup(form).format(look, SIGNS[look], text)  # noqa: S704 - `form` is a constant; format escapes the rest
+
+
+def moment(value: datetime | None) -> Markup:
+    """A moment in UTC; the page's script shows it in the viewer's zone, with UTC on hover."""
+    if value is None:
+        return Markup("")
+    plain = value.astimezone(UTC)
+    form = '<time datetime="{}" title="{} UTC">{} UTC</time>'
+    shown = f"{plain:%Y-%m-%d %H:%M:%S}"
+    return Markup(form).format(time_text(plain), shown, f"{plain:%Y-%m-%d %H:%M}")  # noqa: S704 - as in `badge`
+
+
+def ago(value: datetime | None, now: datetime) -> str:
+    """How long ago, in one unit."""
+    if value is None:
+        return ""
+    return f"{lasting((now - value).total_seconds())} ago"
+
+
+def lasting(seconds: float) -> str:
+    """A time in one unit, or two for hours."""
+    left = max(int(seconds), 0)
+    if left < 120:
+        return f"{left} s"
+    if left < 7200:
+        return f"{left // 60} min"
+    if left < 48 * 3600:
+        return f"{left // 3600} h {left % 3600 // 60} min"
+    return f"{timedelta(seconds=left).days} days"
+
+
+def short(digest: object) -> Markup:
+    """A digest, cut for reading; the whole of it on hover."""
+    text = str(digest or "")
+    form = '<code class="digest" title="sha256 {}">{}</code>'
+    return Markup(form).format(text, text[:12]) if text else Markup("")  # noqa: S704 - as in `badge`
+
+
+def raw_svg(text: str) -> Markup:
+    """A chart of `reports.charts`, which escapes its own texts."""
+    return Markup(text)  # noqa: S704 - made by us
+
+
+def asset(name: str) -> bytes:
+    """A file of this package."""
+    return files("gonogo.web").joinpath("static", name).read_bytes()
+
+
+MARKS: Final = {name: hashlib.sha256(asset(name)).hexdigest()[:12] for name in ASSETS}
+"""The version of each asset, as part of its address: it can be kept for ever."""
+
+
+def environment() -> Environment:
+    """The templates; an unknown name in one is an error, and everything is escaped."""
+    made = Environment(
+        loader=PackageLoader("gonogo.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        {"badge": badge, "moment": moment, "ago": ago, "short": short, "lasting": lasting, "look": look_of}
+    )
+    made.filters["svg"] = raw_svg
+    made.globals["marks"] = MARKS
+    return made
+
+
+TEMPLATES: Final = environment()
+
+
+def rendered(name: str, about: Mapping[str, object]) -> str:
+    """A template filled in, without the frame of the page."""
+    return TEMPLATES.get_template(name).render(about)
+
+
+def page(request: Request, name: str, about: Mapping[str, object] | None = None, code: int = 200) -> HTMLResponse:
+    """A whole page for whoever is signed in."""
+    site = site_of(request)
+    found = request.scope.get("gonogo.session")
+    session = found if isinstance(found, Session) else None
+    frame = {
+        "project": site.name,
+        "me": session.person if session else "",
+        "admin": session is not None and site.people.is_admin(session.person),
+        "csrf": session.csrf if session else "",
+        "path": request.url.path,
+        "now": site.door.world.clock.now(),
+        "notice": NOTICES.get(request.query_params.get("done", ""), ""),
+        "waiting": site.memory.waiting_for(session.person) if session else 0,
+    }
+    return HTMLResponse(rendered(name, {**frame, **(about or {})}), code)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form that one of our pages sent: its token is the session's. Refused for any other."""
+    fields = read_form(await request.body())
+    session = request.scope.get("gonogo.session")
+    if not isinstance(session, Session) or fields.pop("csrf", "") != session.csrf:
+        site_of(request).trail.refused("csrf", session.person if isinstance(session, Session) else "")
+        raise Refused("this form is not of your session", next_step="open the page again and send it from there")
+    return fields
+
+
+def read_form(body: bytes) -> dict[str, str]:
+    """The fields of a form, each once; BadInput for anything else."""
+    try:
+        found = parse_qs(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            max_num_fields=MOST_FIELDS,
+            errors="strict",
+        )
+    except ValueError as error:
+        raise BadInput("this is no form that a page of ours sends", next_step="open the page again") from error
+    if any(len(values) != 1 for values in found.values()):
+        raise BadInput("a field of the form is there twice", next_step="open the page again")
+    return {name: values[0].replace("\r\n", "\n") for name, values in found.items()}
+
+
+def code_of(error: GonogoError) -> int:
+    """The HTTP status of an error."""
+    match error:
+        case BadInput() if error.what.startswith(("there is no", "nobody was asked", "nothing")):
+            return 404
+        case BadInput() | WrongUsage():
+            return 400
+        case Refused():
+            return 409
+        case Tampered() | Broken():
+            return 503
+        case _:
+            return 409
+
+
+def error_page(request: Request, error: GonogoError) -> Response:
+    """What went wrong, where, and what to do next; as a page."""
+    about = {"what": error.what, "where": error.where, "next_step": error.next_step}
+    return page(request, "error.html", about, code_of(error))

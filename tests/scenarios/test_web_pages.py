@@ -1,0 +1,103 @@
+"""The dashboard over HTTP: who is let in, what each page shows, deciding by copy and paste, and what is refused."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gonogo.evidence.signers import namespace
+from gonogo.evidence.sshsig import sign
+from gonogo.terms import RunId
+from tests.projects import Project, small_project
+from tests.worlds_http import place
+from web_world import Client, Served, served, signed_in
+
+RELEASE = "v2"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    root = tmp_path_factory.mktemp("web")
+    with place(root / "staging") as staging, place(root / "production") as production:
+        yield small_project(root / "shop", staging, production)
+
+
+@pytest.fixture(scope="module")
+def run(project: Project) -> RunId:
+    found = project.begin("pre-deployment")
+    project.go_until(found, "readiness")
+    return found
+
+
+@pytest.fixture(scope="module")
+def here(project: Project, run: RunId) -> Iterator[Served]:
+    with served(project) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def client(here: Served) -> Client:
+    return signed_in(here, "rm1")
+
+
+def test_a_stranger_sees_the_health_check_and_the_sign_in_page_and_nothing_else(here: Served, run: RunId) -> None:
+    stranger = Client(here)
+    assert stranger.get("/healthz").text == '{"ok":true}'
+    assert stranger.get("/sign-in").status == 200
+    for path in ("/", "/approvals", "/audit", f"/runs/{run}", f"/runs/{run}/stream", "/stream", "/static/x/app.css", "/nowhere"):
+        assert stranger.get(path, accept="*/*").status == 401, path
+        assert stranger.get(path).location.startswith("/sign-in"), path
+    assert stranger.post(f"/runs/{run}/abort", {"reason": "x"}).status == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "shows"),
+    [
+        ("/", RELEASE),
+        ("/runs/{run}", "Where it stands"),
+        ("/runs/{run}/parity", "Staging against production"),
+        ("/runs/{run}/rollback", "recovery time"),
+        ("/runs/{run}/evidence", "hash chain of"),
+        ("/runs/{run}/trail", "approval.requested"),
+        ("/runs/{run}/live", "No traffic has been moved"),
+        ("/runs/{run}/gates/intake-confirmation-gate", "Who can fix it"),
+        ("/runs/{run}/requests/readiness-1", "What changed since the last signature"),
+        ("/approvals", "Waiting for you"),
+        ("/audit", "web.signed_in"),
+        ("/history", "Finished runs by week"),
+        ("/rollbacks", "Counts until"),
+        ("/you", "Your keys"),
+    ],
+)
+def test_each_page_has_a_stable_address_and_shows_what_it_is_for(client: Client, run: RunId, path: str, shows: str) -> None:
+    page = client.get(path.format(run=run))
+    assert page.status == 200, page.text
+    assert shows in html.unescape(page.text)
+    assert len(page.text) < 150_000, "the first view stays small"
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert not re.search(r"<script(?! src=)|\son[a-z]+=|style=", page.text), "nothing inline, so that the policy can forbid it"
+
+
+@pytest.mark.req("REV-03", "APR-02")
+def test_a_statement_is_shown_byte_for_byte_signed_with_ssh_keygen_elsewhere_and_counts(project: Project, here: Served, run: RunId) -> None:
+    person = signed_in(here, "po1")
+    page = person.get(f"/runs/{run}/requests/readiness-1")
+    key = re.search(r'<option value="(SHA256:[^"]+)">', page.text)
+    assert key, page.text
+    prepared = person.send(f"/runs/{run}/requests/readiness-1", page, decision="go", reason="all measured", comment="", key=html.unescape(key[1]))
+    shown = person.get(prepared.location)
+    statement = person.get(f"{prepared.location}/statement.json").text.encode()
+    assert html.unescape(shown.text).count(statement.decode()) == 1, "the very bytes stand on the page"
+    signature = sign(project.keys["po1"], statement, namespace("approval", "staging")).decode()
+    done = person.send(prepared.location, shown, signature=signature)
+    assert done.location == f"/runs/{run}?done=signed", done.text
+    answers = project.state(run).rounds["readiness-1"].answers
+    assert [(item.person, item.decision) for item in answers] == [("po1", "go")]
+    again = person.send(prepared.location, shown, signature=signature)
+    assert again.status == 409
+    assert "answered already" in again.text
+    assert here.refusals()[-1] == "statement_used_or_old"
