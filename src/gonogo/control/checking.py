@@ -39,6 +39,7 @@ def check_project(workspace: Workspace, release: str | None, environ: Mapping[st
         *workspace.findings,
         *_unfilled(workspace),
         *_protocols(workspace, release),
+        *_hooks(workspace),
         *_scripts(workspace),
         *_files(workspace, release or ""),
         *(_release(workspace, release) if release else ()),
@@ -71,6 +72,16 @@ def _protocols(workspace: Workspace, release: str | None) -> Iterator[Finding]:
             yield from compiled.findings
         except (BadInput, WrongUsage) as error:
             yield _unreadable(error)
+
+
+def _hooks(workspace: Workspace) -> Iterator[Finding]:
+    """Hooks at a protocol that the project does not have: nothing else would ever speak of them."""
+    known = {*workspace.project.protocols, *BUILTIN_PROTOCOLS}
+    for hook in workspace.project.hooks:
+        if hook.protocol not in known:
+            note = f"the protocols here: {', '.join(sorted(known))}"
+            message = f"a hook names no protocol `{hook.protocol}` of this project"
+            yield Finding("GN0702", Level.ERROR, message, hook.origin, notes=(note,))
 
 
 def _unreadable(error: BadInput | WrongUsage) -> Finding:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from gonogo.engine.bench import Bench
 from gonogo.engine.capturing import captured
+from gonogo.engine.handover import PRE_DEPLOYMENT, handover
 from gonogo.engine.saved_states import rehearsal_faults, saved_state
 from gonogo.errors import BadInput, Refused, Tampered
 from gonogo.evidence.canonical import read_json
 from gonogo.evidence.ledger import time_text
 from gonogo.measure.data_refresh import require_staging
 from gonogo.plan.drafting import STATE_PROBE
+from gonogo.plan.hooking import HOOK, place_of
 from gonogo.plan.model import Effect, Execute
 from gonogo.plan.project import CommandBinding, Environment
 from gonogo.ports import CommandSpec, EffectKey, Ended, Sealed
@@ -24,6 +26,7 @@ from gonogo.terms import Json, Secret
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 DRY_RUN = "dry_run"
+READINESS_PACKAGE = "PRE-DEPLOYMENT-PACKAGE.zip"
 _OURS = frozenset({"python", "out"})
 _SAFE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_:/@-]{0,255}\Z")
 
@@ -127,8 +130,18 @@ def _environment(bench: Bench, act: Execute, values: Mapping[str, str]) -> dict[
         "GONOGO_TASK": bench.task.id,
         "GONOGO_ATTEMPT": str(bench.attempt),
         "GONOGO_PURPOSE": act.purpose,
+        **(_context(bench) if act.purpose == HOOK else {}),
         **({"GONOGO_SNAPSHOT": saved_state(bench, act.environment)} if act.purpose == "restore" else {}),
     }
+
+
+def _context(bench: Bench) -> dict[str, str]:
+    """The run that handed over, and the digest of its sealed package; nothing where no protocol did (CMD-59)."""
+    before = handover(bench) if bench.plan.name != PRE_DEPLOYMENT else None
+    package = before.file(READINESS_PACKAGE) if before else None
+    if before is None or package is None:
+        return {}
+    return {"GONOGO_CONTEXT_RUN": before.run, "GONOGO_CONTEXT_SHA256": package.digest}
 
 
 def asked_outside(
@@ -181,6 +194,7 @@ def outcome_of(bench: Bench, key: EffectKey, ended: Ended) -> Outcome:
     """Seal what the command left and say what it amounts to. An exit status of 0 is a condition, never a verdict."""
     left = captured(bench, key, ended)
     broken = (*_broken_files(bench, left.files), *rehearsal_faults(bench, left.stderr, left.files))
+    broken = (*broken, *_unwritten(bench, left.files))
     faults = [text for text in (_ending(bench, ended), ended.note, *left.faults, *broken) if text]
     facts: dict[str, Json] = {
         "exit_code": ended.exit_code,
@@ -193,6 +207,8 @@ def outcome_of(bench: Bench, key: EffectKey, ended: Ended) -> Outcome:
         "stderr_size": ended.stderr.size,
         "out": {file.path: file.digest for file in left.files},
     }
+    if isinstance(bench.task.act, Execute) and bench.task.act.purpose == HOOK:
+        facts["hook"] = place_of(bench.stage.id)
     if ended.stdout.cut or ended.stderr.cut:
         facts["output_cut"] = True
     detail = ""
@@ -227,6 +243,14 @@ def _ending(bench: Bench, ended: Ended) -> str:
     if bench.task.act.purpose in REPORTING:
         return ""
     return f"it ended with exit status {ended.exit_code}" if ended.exit_code else ""
+
+
+def _unwritten(bench: Bench, files: tuple[Sealed, ...]) -> list[str]:
+    """Files that an act has to leave and did not: an exit status of 0 stands for none of them (CMD-60)."""
+    assert isinstance(bench.task.act, Execute)
+    written = {file.path for file in files if file.size}
+    lacking = [name for name in bench.task.act.owes if name not in written]
+    return [f"it did not write {name} into the folder GONOGO_OUT, or wrote nothing into it" for name in lacking]
 
 
 def _broken_files(bench: Bench, files: tuple[Sealed, ...]) -> list[str]:

@@ -30,6 +30,7 @@ from gonogo.engine.writing import append, blob, write
 from gonogo.errors import GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.ledger import Entry
 from gonogo.plan.drafting import STATE_PROBE
+from gonogo.plan.hooking import HOOK
 from gonogo.plan.model import Decide, Effect, Execute, Roll, Route, Shift
 from gonogo.ports import EffectKey, Ended, Moved, Running, Whereabouts, argv_digest
 from gonogo.run.events import (
@@ -178,7 +179,7 @@ def record(bench: Bench, start: int, outcome: Outcome, before: tuple[Event, ...]
 
 
 def _step_evidence(bench: Bench, outcome: Outcome) -> list[Event]:
-    from_step = isinstance(bench.task.act, Execute) and bench.task.act.purpose == "step"
+    from_step = isinstance(bench.task.act, Execute) and bench.task.act.purpose in {"step", HOOK}
     if not (from_step and outcome.ok):
         return []
     return [

@@ -28,6 +28,7 @@ from gonogo.plan.project import (
     Environment,
     Freeze,
     HealthWindow,
+    HookBinding,
     Objective,
     Project,
     ProjectCheck,
@@ -51,6 +52,7 @@ DEFAULT_CANARY = (5, 25, 50, 100)
 CONTEXT = ".cursor/context-kit"
 PROTOCOLS = ".cursor/ai-driven-workflow"
 _FOLDER = r"(?!/)(?!(?:.*/)?\.\.(?:/|\Z))[^\0\n]+"
+_FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _LISTS = ("observe", "traffic", "order", "test", "reload")
 
 Part = TypeVar("Part")
@@ -110,6 +112,7 @@ def _project(top: Section) -> Project:
         notify=top.texts("notify", ()),
         probes=top.mapping("probes"),
         checks={name: _check(name, child) for name, child in top.section("checks", required=False).children()},
+        hooks=tuple(_hook(item) for item in top.sections("hooks")),
         announce=read_announce(top.section("announce", required=False)),
         cadence=read_cadence(top.section("cadence", required=False)),
         licences=read_licences(top.optional("licences")),
@@ -184,6 +187,19 @@ def _command(name: str, section: Section) -> CommandBinding:
         secrets=section.texts("secrets", ()),
         tolerates=section.texts("tolerates", ()),
         origin=section.origin,
+    )
+    section.finish()
+    return found
+
+
+def _hook(section: Section) -> HookBinding:
+    found = HookBinding(
+        section.text("protocol"),
+        section.text("step"),
+        section.text("command"),
+        section.text("writes", pattern=_FILE_NAME, kind="a file name without folders"),
+        section.text("purpose"),
+        section.origin,
     )
     section.finish()
     return found

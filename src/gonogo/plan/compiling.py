@@ -25,6 +25,7 @@ from gonogo.plan.gate_limits import GateLimits, read_gate_limits, tightened
 from gonogo.plan.gates import bind_gate
 from gonogo.plan.graph import Graph, graph_of
 from gonogo.plan.guarding import claims_of
+from gonogo.plan.hooking import with_hooks
 from gonogo.plan.linting import findings_beside_bindings
 from gonogo.plan.model import Decide, Effect, Execute, GateRule, Judge, Measure, Plan, Roll, Stage, Task
 from gonogo.plan.project import Project
@@ -199,8 +200,8 @@ class Builder:
         """The plan; meaningless where `notes` then hold an error."""
         self._check_names()
         gates = self._gates()
-        stages = (self._prerequisites(), *self._workflow(gates))
-        gates = {name: _with_sources(rule, stages) for name, rule in gates.items()}
+        *stages, closing = self._hooked((self._prerequisites(), *self._workflow(gates), self._closing()))
+        gates = {name: _with_sources(rule, tuple(stages)) for name, rule in gates.items()}
         for unknown in sorted(set(self.sidecar.steps) - {stage.id for stage in stages}):
             origin = self.sidecar.steps[unknown].origin
             self.notes.error("GN0702", f"binding names step `{unknown}`, which the document does not have", origin)
@@ -217,15 +218,13 @@ class Builder:
             environment=self.sidecar.environment,
             release=release,
             project=self.project,
-            stages=stages,
+            stages=tuple(stages),
             rollback=self._side_stage("rollback", "Roll production back", rollback_drafts(self.project))
             if production
             else None,
-            closing=self._side_stage(
-                "closing", "Report and evidence", closing_drafts(self.project, self.sidecar.environment)
-            ),
+            closing=closing,
             gates=gates,
-            decisions=self._decisions(stages),
+            decisions=self._decisions(tuple(stages)),
             ring=self.ring,
             scripts=dict(sorted(scripts.items())),
             sources=sources,
@@ -238,6 +237,13 @@ class Builder:
             digest=NOWHERE,
         )
         return replace(plan, digest=plan_digest(plan))
+
+    def _hooked(self, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        return with_hooks(stages, self.project, self.sidecar.name, self.sidecar.environment, self.notes)
+
+    def _closing(self) -> Stage:
+        drafts = closing_drafts(self.project, self.sidecar.environment)
+        return self._side_stage("closing", "Report and evidence", drafts)
 
     def _check_names(self) -> None:
         if self.sidecar.protocol != self.protocol.slug:

@@ -41,6 +41,7 @@ class Execute:
     """Run a bound command of the project. `purpose` says what for; `extra` are arguments appended to the binding.
 
     `host` is the one it is about, where an environment is rolled out host by host.
+    `owes` are files that it has to leave: where one is missing or empty, the act failed.
     """
 
     command: str
@@ -50,6 +51,7 @@ class Execute:
     repeatable: bool
     extra: tuple[str, ...] = ()
     host: str = ""
+    owes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

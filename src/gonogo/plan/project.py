@@ -314,6 +314,18 @@ class Operations:
 
 
 @dataclass(frozen=True, slots=True)
+class HookBinding:
+    """A command that runs at a step of a protocol and has to write `writes`; `purpose` says what for (CMD-60)."""
+
+    protocol: str
+    step: str
+    command: str
+    writes: str
+    purpose: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     """A compliance control and the evidence file that answers it."""
 
@@ -400,6 +412,7 @@ class Project:
     cadence: Cadence
     probes: Mapping[str, str]
     checks: Mapping[str, ProjectCheck]
+    hooks: tuple[HookBinding, ...]
     licences: Licences | None
     directories: Directories
     compact_packages: bool

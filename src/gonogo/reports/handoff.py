@@ -129,7 +129,7 @@ def _open_gates(given: Handing) -> Iterator[str]:
 
 
 def _failed_hooks(given: Handing) -> Iterator[str]:
-    for stage in given.plan.stages:
+    for stage in (*given.plan.stages, given.plan.closing):
         for task in stage.tasks:
             known = given.state.tasks.get(task.id)
             if isinstance(task.act, Execute) and (known is None or known.outcome != "ok"):

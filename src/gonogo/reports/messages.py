@@ -11,10 +11,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from gonogo.plan.announcing import marks_phase, rest_of
-from gonogo.plan.model import Plan, Stage, stage_of, task_of
+from gonogo.plan.hooking import HOOK, place_of
+from gonogo.plan.model import Execute, Plan, Stage, stage_of, task_of
 from gonogo.protocol.slots import filled, slots_in
 from gonogo.reports.reviewing import gates_passed
-from gonogo.reports.trouble import CRITICAL, WARNING, Message, Told, gate_failed, halted, noted, untold
+from gonogo.reports.trouble import (
+    CRITICAL,
+    WARNING,
+    Message,
+    Told,
+    first_line,
+    gate_failed,
+    halted,
+    noted,
+    untold,
+)
 from gonogo.run import events as happened
 from gonogo.run.choosing import POINT, question, ways_on
 from gonogo.run.events import Recorded
@@ -99,6 +110,7 @@ def _after_task(plan: Plan, state: RunState, event: happened.TaskFinished, told:
     found = noted(plan, event, told)
     if found is not None:
         yield found
+    yield from _hook_done(plan, event, told)
     yield from _renewals(plan, event)
     if "drift_paths" in event.facts:
         yield _drift(plan, event)
@@ -116,6 +128,17 @@ def _after_task(plan: Plan, state: RunState, event: happened.TaskFinished, told:
         yield from _begun(plan, following[0], new_phase=following[0].phase != stage.phase)
     elif plan.next_protocol:
         yield _confirmation(plan, state)
+
+
+def _hook_done(plan: Plan, event: happened.TaskFinished, told: Told) -> Iterator[Message]:
+    """`[AUTOMATION] NAME executed: RESULT` of a hook, with its true result (CMD-57, CMD-59)."""
+    act = task_of(plan, event.task).act
+    if isinstance(act, Execute) and act.purpose == HOOK:
+        stage = stage_of(plan, event.task)
+        good = event.outcome == "ok"
+        result = f"success, {', '.join(act.owes)} is sealed" if good else first_line(told(event.detail)) or "failure"
+        text = f"{act.command} executed: {result} (hook {place_of(stage.id)} the work)"
+        yield Message("[AUTOMATION]", text, stage.phase)
 
 
 def _renewals(plan: Plan, event: happened.TaskFinished) -> Iterator[Message]:

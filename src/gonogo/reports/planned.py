@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from gonogo.evidence.signers import DecisionRule, RequiredRole
+from gonogo.plan.hooking import place_of
 from gonogo.plan.hosts import batches
 from gonogo.plan.model import (
     BoundClause,
@@ -190,6 +191,8 @@ def _command(plan: Plan, task: Task, act: Execute) -> PlannedAct:
     binding = plan.project.commands[act.command]
     details = [f"`commands.{act.command}` ({binding.origin}), at most {seconds(binding.timeout)}"]
     details.append("may be repeated" if act.repeatable else "never repeated: after a crash a probe or a person says")
+    if act.owes:
+        details.append(f"hook {place_of(task.id.rpartition('#')[0])} the work; has to write {', '.join(act.owes)}")
     if binding.secrets:
         details.append(f"with the secrets {', '.join(binding.secrets)} in its environment")
     if task.consumes:
