@@ -296,6 +296,24 @@ def test_a_rollout_with_errors_never_says_that_none_were_observed_and_people_hea
     assert said[begun + 1].startswith("[ROLLBACK COMPLETE] the old version serves again, after ")
 
 
+@pytest.mark.req("ERR-02")
+def test_a_failed_deployment_is_evidence_then_taken_back_then_told_then_a_root_cause_to_find(bad: Released) -> None:
+    entries = bad.project.door().load(bad.run).entries
+    vault = bad.project.door().world.vault
+    began = next(entry for entry in entries if entry.type == "rollback.begun")
+    captured = [entry for entry in entries if entry.seq < began.seq and entry.type in {"metrics.sampled", "rollout.judged"}]
+    deployed = next(entry for entry in entries if str(entry.data.get("task", "")).endswith("#install") and entry.type == "task.finished")
+    assert captured, "what the judge saw is on record before anything is taken back"
+    assert b"deployed v2" in vault.read(deployed.data["facts"]["stdout"])
+    back = next(entry for entry in entries if entry.type == "rollback.finished")
+    told = next(entry for entry in entries if entry.data.get("prefix") == "[DEPLOYMENT ERROR]")
+    cause = next(entry for entry in entries if entry.type == "cause.opened")
+    assert captured[-1].seq < began.seq < back.seq < told.seq < cause.seq
+    assert vault.read(told.data["text_sha256"]).startswith(b"Deployment to production failed: ")
+    lines = vault.read(cause.data["detail"]).decode().splitlines()
+    assert [line.partition(":**")[0] for line in lines] == ["**Blocker", "**Root Cause", "**Resolution", "**Prevention"]
+
+
 @pytest.mark.req("ROL-02", "RGD-05")
 def test_every_act_on_production_is_logged_with_times_actor_and_result_and_downtime_is_measured(bad: Released) -> None:
     report = bad.project.evidence(bad.run, "deployment-report.json")

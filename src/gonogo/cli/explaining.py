@@ -17,6 +17,7 @@ from gonogo.control.door import Door
 from gonogo.control.judging_now import judge_now
 from gonogo.control.opening import Opened
 from gonogo.control.order import order_lines, order_reason
+from gonogo.control.proposals import proposal_lines, proposal_of
 from gonogo.control.viewing import view
 from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import read_object, write_json
@@ -71,12 +72,14 @@ def explain(options: ExplainOptions) -> int:
     rules = (gate_named(opened, options.gate),) if options.gate else _troubled(opened)
     if options.as_json:
         gates: list[Json] = [_body(door, opened, rule) for rule in rules]
-        say_json({"run": opened.run, "gates": gates, "order": order_reason(door.world, opened)})
+        proposed = proposal_of(door.world, opened)
+        order = order_reason(door.world, opened)
+        say_json({"run": opened.run, "gates": gates, "order": order, "proposal": _plain(model_json(proposed)) or None})
         return 0
     halt = view(door.world, opened).halt
     if halt and not options.gate:
         say(f"{opened.run} is halted: {halt}", "red")
-        for line in order_lines(door.world, opened):
+        for line in (*order_lines(door.world, opened), *proposal_lines(proposal_of(door.world, opened))):
             say(line)
     for rule in rules:
         for text, verdict in _lines(door, opened, rule):

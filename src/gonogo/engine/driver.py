@@ -14,6 +14,7 @@ from gonogo.engine.announcing import Outbox
 from gonogo.engine.asking import ask
 from gonogo.engine.bench import Bench, World
 from gonogo.engine.crash_points import RECORDED
+from gonogo.engine.diagnosing import propose
 from gonogo.engine.gating import judge_gate
 from gonogo.engine.looking import look, refuse_unknown
 from gonogo.engine.performing import perform
@@ -27,6 +28,7 @@ from gonogo.errors import Broken
 from gonogo.plan.model import Plan, task_of
 from gonogo.ports import Moved
 from gonogo.run.events import Recorded, RolloutJudged, RunClosed, RunHalted, TaskFinished, recorded
+from gonogo.run.events_of_halts import RootCauseOpened
 from gonogo.run.machine import (
     Ask,
     AskPromotion,
@@ -108,6 +110,10 @@ class Driver:
         contended = 0
         while True:
             act = decide(self.plan, state, self.world.clock.now())
+            if isinstance(act, Parked) and act.halted.seq not in state.proposals:
+                propose(self._bench(state), act.halted)
+                state = self._caught_up(state)
+                continue
             if isinstance(act, Over | Parked):
                 return act, state
             if isinstance(act, AwaitPeople | WaitUntil):
@@ -190,7 +196,7 @@ class Driver:
     def _record(self, state: RunState, act: Record) -> None:
         bench = self._bench(state)
         event = act.event
-        if act.detail and isinstance(event, RunHalted | TaskFinished | RolloutJudged):
+        if act.detail and isinstance(event, RunHalted | TaskFinished | RolloutJudged | RootCauseOpened):
             event = replace(event, detail=blob(bench, act.detail))
         if isinstance(event, RunClosed):
             append_close(bench, event)

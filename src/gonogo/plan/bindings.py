@@ -53,6 +53,8 @@ CONTEXT = ".cursor/context-kit"
 PROTOCOLS = ".cursor/ai-driven-workflow"
 _FOLDER = r"(?!/)(?!(?:.*/)?\.\.(?:/|\Z))[^\0\n]+"
 _FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+RECOVERY = ("vpn", "credentials")
+"""What is tried where an environment does not answer (ERR-01)."""
 _LISTS = ("observe", "traffic", "order", "test", "reload")
 
 Part = TypeVar("Part")
@@ -112,6 +114,7 @@ def _project(top: Section) -> Project:
         notify=top.texts("notify", ()),
         probes=top.mapping("probes"),
         checks={name: _check(name, child) for name, child in top.section("checks", required=False).children()},
+        recovery=_recovery(top.section("recovery", required=False)),
         hooks=tuple(_hook(item) for item in top.sections("hooks")),
         announce=read_announce(top.section("announce", required=False)),
         cadence=read_cadence(top.section("cadence", required=False)),
@@ -190,6 +193,12 @@ def _command(name: str, section: Section) -> CommandBinding:
     )
     section.finish()
     return found
+
+
+def _recovery(section: Section) -> dict[str, str]:
+    found = {name: section.text(name, "") for name in RECOVERY}
+    section.finish()
+    return {name: command for name, command in found.items() if command}
 
 
 def _hook(section: Section) -> HookBinding:
@@ -379,6 +388,7 @@ def _cross_check(project: Project, notes: Findings) -> None:
 def _used_commands(project: Project) -> Mapping[str, str]:
     used = {suite.command: f"suite `{suite.name}`" for suite in (*project.suites, *project.smoke)}
     used |= {scan.command: f"scan `{scan.name}`" for scan in project.scans}
+    used |= {command: f"`recovery.{name}`" for name, command in project.recovery.items()}
     if project.code_coverage:
         used[project.code_coverage.command] = "`code_coverage`"
     used |= {

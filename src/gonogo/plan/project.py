@@ -413,6 +413,7 @@ class Project:
     probes: Mapping[str, str]
     checks: Mapping[str, ProjectCheck]
     hooks: tuple[HookBinding, ...]
+    recovery: Mapping[str, str]
     licences: Licences | None
     directories: Directories
     compact_packages: bool

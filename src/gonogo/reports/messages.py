@@ -29,6 +29,7 @@ from gonogo.reports.trouble import (
 from gonogo.run import events as happened
 from gonogo.run.choosing import POINT, question, ways_on
 from gonogo.run.events import Recorded
+from gonogo.run.events_of_halts import RepairProposed
 from gonogo.run.state import RunState
 
 _CLAIM: Final = re.compile(r"\b(?:success\w*|completed?|passed|finished|no errors|done)\b|✓", re.IGNORECASE)
@@ -73,6 +74,10 @@ def _course(plan: Plan, state: RunState, event: happened.Event, told: Told) -> I
         case happened.RollbackFinished() if event.verified:
             text = f"the old version serves again, after {event.recovery_ms / 1000:.1f} s"
             yield Message("[ROLLBACK COMPLETE]", text, 0)
+            yield from _deployment_failed(plan, state, told)
+        case RepairProposed() if event.environment:
+            text = f"Unable to connect to {event.environment}. Check network/credentials."
+            yield Message("[ERROR]", text, 0, severity=CRITICAL)
         case happened.RunClosed():
             yield _closed(plan, state, event)
         case _:
@@ -85,6 +90,15 @@ def _decision(plan: Plan, state: RunState, event: happened.RunHalted) -> Message
     rule = plan.decisions.get(POINT) or plan.ring.rule(POINT)
     text = f"{question(plan, state)} Only a signature decides: gonogo decide"
     return Message(f"[{plan.voice.short} DECISION REQUIRED]", text, phase, tuple(sorted(rule.roles)) if rule else ())
+
+
+def _deployment_failed(plan: Plan, state: RunState, told: Told) -> Iterator[Message]:
+    """Tells the team what failed, once production is back (ERR-02); an abort by people is no failed deployment."""
+    known = state.rollback
+    if known is not None and known.trigger != "abort":
+        why = first_line(told(known.detail)) or known.cause
+        text = f"Deployment to {plan.environment} failed: {why}"
+        yield Message("[DEPLOYMENT ERROR]", text, 0, severity=CRITICAL)
 
 
 def _closed(plan: Plan, state: RunState, event: happened.RunClosed) -> Message:

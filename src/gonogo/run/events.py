@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from gonogo.errors import Tampered
 from gonogo.evidence.ledger import Entry
+from gonogo.run.events_of_halts import RepairProposed, RootCauseOpened
 from gonogo.terms import Actor, Digest, Json
 
 
@@ -401,6 +402,8 @@ Event: TypeAlias = (
     | RollbackBegun
     | RollbackFinished
     | RunHalted
+    | RepairProposed
+    | RootCauseOpened
     | RunResumed
     | AbortRequested
     | RunClosed
@@ -437,6 +440,8 @@ EVENTS: Mapping[str, type[Event]] = {
     "rollback.begun": RollbackBegun,
     "rollback.finished": RollbackFinished,
     "run.halted": RunHalted,
+    "repair.proposed": RepairProposed,
+    "cause.opened": RootCauseOpened,
     "run.resumed": RunResumed,
     "abort.requested": AbortRequested,
     "run.closed": RunClosed,

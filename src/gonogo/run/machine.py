@@ -28,6 +28,7 @@ from gonogo.plan.model import (
 )
 from gonogo.plan.windows import denied_by, next_opening
 from gonogo.protocol.model import HaltEffect
+from gonogo.run.aftermath import root_cause
 from gonogo.run.asking import who_is_missing
 from gonogo.run.events import (
     DecisionExpired,
@@ -279,7 +280,8 @@ def _in_stage(plan: Plan, state: RunState, stage: Stage, now: datetime) -> NextA
         return Record(RunHalted("evidence_missing", "stop", stage.id, stage.id, None), detail)
     if stage.kind == "rollback" and state.rollback is not None and state.rollback.finished is None:
         return Record(RollbackFinished(True, _recovery(state, stage)))
-    return None
+    opened = root_cause(state) if stage.kind == "rollback" else None
+    return Record(*opened) if opened else None
 
 
 def _ask_all(state: RunState, stage: Stage, waiting: AwaitPeople) -> NextAct:

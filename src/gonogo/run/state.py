@@ -28,7 +28,9 @@ from gonogo.plan.model import (
 from gonogo.run import events as happened
 from gonogo.run.arms import Arms
 from gonogo.run.events import Recorded
+from gonogo.run.events_of_halts import RepairProposed, RootCauseOpened
 from gonogo.run.rolling import Rolling, rolled
+from gonogo.run.turns import Judgement, Rollback
 from gonogo.terms import Digest, Json
 
 REPEATED_ON_RESUME = frozenset(
@@ -131,30 +133,6 @@ class Halted:
 
 
 @dataclass(frozen=True, slots=True)
-class Rollback:
-    """Production is being, or was, brought back."""
-
-    trigger: str
-    cause: str
-    began: datetime
-    finished: datetime | None
-    verified: bool
-    recovery_ms: int
-    detail: Digest | None
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """The last judgement of a gate."""
-
-    gate: str
-    verdict: str
-    digest: Digest
-    attempt: int
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class RunState:
     """Everything that `decide` and the reports need to know about a run."""
 
@@ -178,6 +156,8 @@ class RunState:
     rollback: Rollback | None = None
     touched: bool = False
     freeze: bool = False
+    proposals: Mapping[int, Digest] = field(default_factory=dict)
+    root_cause: RootCauseOpened | None = None
     outcome: str = ""
     closed_at: datetime | None = None
 
@@ -419,12 +399,22 @@ def _with_course(plan: Plan, state: RunState, entry: Recorded) -> RunState:
             assert state.rollback is not None
             done = replace(state.rollback, finished=entry.at, verified=event.verified, recovery_ms=event.recovery_ms)
             return replace(state, rollback=done)
+        case happened.RunClosed() as event:
+            return replace(state, outcome=event.outcome, closed_at=entry.at, halted=None)
+        case _:
+            return _with_note(state, entry)
+
+
+def _with_note(state: RunState, entry: Recorded) -> RunState:
+    match entry.event:
+        case RepairProposed() as event:
+            return replace(state, proposals={**state.proposals, event.halt_seq: event.proposal})
+        case RootCauseOpened() as event:
+            return replace(state, root_cause=event)
         case happened.FreezeBegun():
             return replace(state, freeze=True)
         case happened.FreezeEnded():
             return replace(state, freeze=False)
-        case happened.RunClosed() as event:
-            return replace(state, outcome=event.outcome, closed_at=entry.at, halted=None)
         case _:
             return state
 

@@ -16,7 +16,8 @@ from gonogo.evidence.signers import Kind, Ring
 from gonogo.plan.model import GateRule, Judge, Plan, Task, all_stages
 from gonogo.protocol.model import WaiverByRoles, WaiverForbidden
 from gonogo.run.asking import who_is_missing
-from gonogo.run.state import Judgement, Round, RunState
+from gonogo.run.state import Round, RunState
+from gonogo.run.turns import Judgement
 
 POINT: Final = "waiver_"
 WAIVED: Final = "waived"

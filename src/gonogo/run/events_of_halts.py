@@ -1,0 +1,27 @@
+"""What is recorded about a halt and about a deployment that failed, besides that they happened: without effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gonogo.terms import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class RepairProposed:
+    """A diagnosis of the halt at entry `halt_seq`, with repairs; it has no effect. `environment` does not answer."""
+
+    stage: str
+    halt_seq: int
+    kind: str
+    environment: str
+    proposal: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class RootCauseOpened:
+    """After a failed deployment was taken back: why it failed is still to be found (ERR-02, RSN-04)."""
+
+    trigger: str
+    cause: str
+    detail: Digest | None

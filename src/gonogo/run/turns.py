@@ -1,0 +1,32 @@
+"""Turns in the course of a run: a gate that was judged, production that was brought back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gonogo.terms import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The last judgement of a gate."""
+
+    gate: str
+    verdict: str
+    digest: Digest
+    attempt: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """Production is being, or was, brought back."""
+
+    trigger: str
+    cause: str
+    began: datetime
+    finished: datetime | None
+    verified: bool
+    recovery_ms: int
+    detail: Digest | None
