@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gonogo.errors import BadInput, Broken, Busy, Refused, Tampered
+from gonogo.errors import BadInput, Broken, EnvironmentTaken, Refused, Tampered
 from gonogo.evidence.ledger import Entry, next_entry
 from gonogo.ports import (
     SITE_LOG,
@@ -161,8 +161,9 @@ class MemoryJournal:
         placed = waiter if known is None else replace(known, priority=waiter.priority)
         self._state.lines[waiter.environment, waiter.run] = placed
 
-    def leave(self, run: RunId) -> None:
-        self._state.lines = {key: waiter for key, waiter in self._state.lines.items() if waiter.run != run}
+    def leave(self, run: RunId, environment: str = "") -> None:
+        left = {key for key, waiter in self._state.lines.items() if waiter.run == run and environment in ("", key[0])}
+        self._state.lines = {key: waiter for key, waiter in self._state.lines.items() if key not in left}
 
     def waiting(self, environment: str) -> tuple[Waiter, ...]:
         return tuple(self._state.line(environment))
@@ -212,7 +213,8 @@ class _MemoryTransaction:
         if lease.hold is not None and not past_hold:
             raise Refused(f"the environment {environment} is stopped: {lease.hold}", next_step="lift the stop")
         if lease.run not in (None, self._run):
-            raise Busy(f"the run {lease.run} holds the environment {environment}", next_step="wait until it has ended")
+            what = f"the run {lease.run} holds the environment {environment}"
+            raise EnvironmentTaken(what, environment=environment, next_step="wait until it has ended")
         since = lease.since if lease.run == self._run else self._now
         taken = replace(lease, fence=lease.fence + 1, run=self._run, owner=str(self._actor), reason=reason, since=since)
         self._state.leases[environment] = taken

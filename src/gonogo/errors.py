@@ -6,6 +6,7 @@
     ├── Waiting                 exit 3   people or time have to act first
     ├── OutcomeUnknown          exit 3   an act may have happened; a person has to say
     ├── Busy                    exit 1   another engine drives this run or holds this environment
+    │   └── EnvironmentTaken    exit 1   the environment is another run's, or another run's turn
     ├── Broken                  exit 1   disk, database or target do not work
     ├── Tampered                exit 2   stored evidence or the ledger is not what it was
     └── WrongUsage              exit 64  the command line cannot be understood
@@ -59,6 +60,14 @@ class OutcomeUnknown(GonogoError):
 
 class Busy(GonogoError):
     """Another engine drives this run, or another run holds this environment."""
+
+
+class EnvironmentTaken(Busy):
+    """The environment that an act needs is another run's, or another run's turn; nothing was recorded."""
+
+    def __init__(self, what: str, *, environment: str, next_step: str) -> None:
+        super().__init__(what, next_step=next_step)
+        self.environment = environment
 
 
 class Broken(GonogoError):

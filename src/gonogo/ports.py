@@ -142,8 +142,8 @@ class Journal(Protocol):
         that was freed in between wakes nobody in vain.
         """
 
-    def leave(self, run: RunId) -> None:
-        """Leave every line."""
+    def leave(self, run: RunId, environment: str = "") -> None:
+        """Leave the line for an environment; every line where none is named."""
 
     def waiting(self, environment: str) -> tuple[Waiter, ...]:
         """Who stands in line for an environment, first first."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
+from command_line import gonogo
 
+from gonogo.control.leasing import let_go
 from gonogo.engine.crash_points import (
     BEFORE_INTENT,
     COMMAND_RUNNING,
@@ -22,6 +24,7 @@ from gonogo.engine.crash_points import (
 )
 from gonogo.errors import Busy, Refused
 from gonogo.terms import Person, RunId
+from tests.projects import default_says
 from tests.crashes.crash_harness import PRE, PRODUCTION, Running, Stage, ending, faults, stage_at, wait_until
 
 RM = Person("rm1")
@@ -308,12 +311,73 @@ def test_a_halted_run_keeps_production_until_it_has_ended(launch: Launch) -> Non
 @pytest.mark.req("EXE-05")
 def test_an_environment_that_is_stopped_for_everybody_is_not_touched_and_no_approval_is_lost(launch: Launch) -> None:
     stage = launch.at("approved")
-    done = stage.project.executions()
-    stage.project.door().world.journal.hold("production", "the power is cut tonight", actor=Person("rm1"), now=datetime.now(UTC))
-    with pytest.raises(Refused, match="the power is cut tonight"):
+    done, root = stage.project.executions(), stage.project.root
+    assert gonogo("lock", "hold", "production", "--reason", "the power is cut tonight", "--as", "rm1", "--project", root).code == 0
+    with pytest.raises(Refused, match="the power is cut tonight") as refused:
         stage.project.door().drive(launch.run, patient=False, listener=lambda state, entry: None)
+    assert "gonogo lock lift production" in refused.value.next_step
     assert stage.project.executions() == done
-    stage.project.door().world.journal.hold("production", None, actor=Person("rm1"), now=datetime.now(UTC))
+    assert "STOPPED for everybody: the power is cut tonight" in gonogo("lock", "--project", root).out
+    assert gonogo("lock", "lift", "production", "--as", "rm1", "--project", root).code == 0
     assert not stage.drive(launch.run)
     assert stage.project.state(launch.run).outcome == "released"
     assert faults(stage, launch.run) == []
+
+
+@pytest.mark.req("EXE-05")
+def test_a_second_run_stands_in_line_for_its_environment_until_it_is_given_back(launch: Launch) -> None:
+    stage = launch.at("approved")
+    project, journal = stage.project, stage.project.door().world.journal
+    done, last = project.executions(), journal.entries(launch.rehearsal)[-1].seq
+    with journal.write(launch.rehearsal, last, actor=RM, now=datetime.now(UTC)) as change:
+        change.take_lease("production", "a long hand-made repair")
+    said = gonogo("resume", launch.run, "--priority", "3", "--project", project.root, RECORD=str(project.record))
+    assert (said.code, f"stands in line for production: {launch.rehearsal} holds it" in said.out) == (3, True), said
+    assert project.executions() == done
+    assert project.view(launch.run).status == f"waiting for production, which {launch.rehearsal} holds"
+    row = next(row for row in gonogo("lock", "--json", "--project", project.root).json()["environments"] if row["line"])
+    assert (row["environment"], row["run"], row["reason"], row["driven"]) == ("production", launch.rehearsal, "a long hand-made repair", False)
+    assert [(waiter["run"], waiter["priority"]) for waiter in row["line"]] == [(launch.run, 3)]
+    with journal.write(launch.rehearsal, last, actor=RM, now=datetime.now(UTC)) as change:
+        assert change.free_lease("production") == launch.run
+    assert not stage.drive(launch.run)
+    assert project.state(launch.run).outcome == "released"
+    assert journal.waiting("production") == ()
+
+
+@pytest.mark.req("EXE-05")
+def test_an_environment_is_given_back_by_a_signature_which_ends_its_run_and_runs_no_script(launch: Launch) -> None:
+    stage = halted_at(launch, 5)
+    project, done = stage.project, stage.project.executions()
+    refused = gonogo("lock", "release", "production", "--project", project.root)
+    assert (refused.code, "by a signature only" in refused.err) == (2, True)
+    with pytest.raises(Refused, match="nobody has signed"), let_go(project.door(), "production", RM):
+        pass
+    door = project.door()
+    with let_go(door, "production", RM) as (run, name):
+        project.sign(run, door.request(run, name)[0], "rm1", **default_says(door.request(run, name)[0]))
+    assert run == launch.run
+    assert (project.state(run).outcome, project.executions()) == ("aborted", done)
+    assert door.world.journal.lease("production").run is None
+    assert project.chain_problems(run) == ()
+    with pytest.raises(Refused, match="nobody holds production"), let_go(door, "production", RM):
+        pass
+
+
+@pytest.mark.req("EXE-05")
+@pytest.mark.parametrize("alive", [True, False], ids=["driven", "of unknown outcome"])
+def test_what_is_at_work_or_of_unknown_outcome_is_not_pushed_aside(launch: Launch, alive: bool) -> None:
+    stage = launch.at("approved")
+    stage.slow("before", "production")
+    engine = stage.begin("drive", launch.run)
+    stage.slow_reached("before")
+    if not alive:
+        engine.kill()
+        assert engine.ended()
+    with pytest.raises(Busy if alive else Refused) as refused, let_go(stage.project.door(), "production", RM):
+        pass
+    if not alive:
+        assert f"gonogo resume {launch.run}" in refused.value.next_step
+    else:
+        engine.kill()
+        assert engine.ended()

@@ -256,6 +256,9 @@ def test_the_line_before_an_environment_goes_by_priority_then_by_patience(journa
     assert [waiter.run for waiter in journal.waiting("production")] == [runs[2], runs[1], runs[3]]
     journal.wait(Waiter("production", runs[3], 9, MORNING + timedelta(hours=1)))
     assert journal.waiting("production")[0] == Waiter("production", runs[3], 9, MORNING + timedelta(seconds=3))
+    journal.wait(Waiter("staging", runs[3], 0, MORNING))
+    journal.leave(runs[3], "production")
+    assert [waiter.run for waiter in journal.waiting("staging")] == [runs[3]]
     journal.leave(runs[3])
     with journal.write(runs[0], 0, actor=ENGINE, now=MORNING) as transaction:
         assert transaction.free_lease("production") == runs[2]

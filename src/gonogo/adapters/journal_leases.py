@@ -125,9 +125,9 @@ def stands_in_line(opened: Rows, run: RunId) -> bool:
     return opened.execute("select 1 from gonogo_wait where run = ?", (run,)).fetchone() is not None
 
 
-def leave(opened: Rows, run: RunId) -> None:
-    """Leave every line."""
-    opened.execute("delete from gonogo_wait where run = ?", (run,))
+def leave(opened: Rows, run: RunId, environment: str) -> None:
+    """Leave the line for an environment; every line where none is named."""
+    opened.execute("delete from gonogo_wait where run = ? and (env = ? or ? = '')", (run, environment, environment))
 
 
 def waiting(opened: Rows, environment: str) -> tuple[Waiter, ...]:

@@ -124,11 +124,11 @@ class PostgresJournal:
         with self._database.writing() as opened:
             leases.wait(opened, waiter)
 
-    def leave(self, run: RunId) -> None:
-        """Leave every line."""
+    def leave(self, run: RunId, environment: str = "") -> None:
+        """Leave the line for an environment, or every line."""
         with self._database.reading() as opened:
             if opened is not None:
-                leases.leave(opened, run)
+                leases.leave(opened, run, environment)
 
     def waiting(self, environment: str) -> tuple[Waiter, ...]:
         """Who stands in line for an environment, first first."""

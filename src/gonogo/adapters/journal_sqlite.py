@@ -158,13 +158,13 @@ class SqliteJournal:
         with self._connection() as opened, journal_schema.immediate(opened):
             leases.wait(opened, waiter)
 
-    def leave(self, run: RunId) -> None:
-        """Leave every line."""
+    def leave(self, run: RunId, environment: str = "") -> None:
+        """Leave the line for an environment, or every line."""
         with self._reading() as opened:
             if opened is None or not leases.stands_in_line(opened, run):
                 return
         with self._connection() as opened, journal_schema.immediate(opened):
-            leases.leave(opened, run)
+            leases.leave(opened, run, environment)
 
     def waiting(self, environment: str) -> tuple[Waiter, ...]:
         """Who stands in line for an environment, first first."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from gonogo.adapters import journal_leases as leases
 from gonogo.adapters.journal_leases import Rows
-from gonogo.errors import BadInput, Broken, Busy, Refused, Tampered
+from gonogo.errors import BadInput, Broken, EnvironmentTaken, Refused, Tampered
 from gonogo.evidence.ledger import NOTHING_BEFORE, Entry, actor_text, next_entry, read_entry, time_text
 from gonogo.ports import SITE_LOG, CrashPoint, Draft, Lease, Moved
 from gonogo.terms import Actor, Digest, RunId
@@ -212,14 +212,15 @@ def moved(run: RunId, expected: int, found: int | None) -> Moved:
     )
 
 
-def not_free(lease: Lease) -> Busy | Refused:
+def not_free(lease: Lease) -> EnvironmentTaken | Refused:
     """Why an environment cannot be taken: an emergency stop, or the run that holds it (EXE-05)."""
     if lease.hold is not None:
         return Refused(
             f"the environment {lease.environment} is stopped: {lease.hold}",
-            next_step="lift the stop when its reason is gone; nothing is deployed before",
+            next_step=f"when its reason is gone: gonogo lock lift {lease.environment}; nothing is deployed before",
         )
-    return Busy(
+    return EnvironmentTaken(
         f"the run {lease.run} holds the environment {lease.environment}",
+        environment=lease.environment,
         next_step=f"wait until it has ended, or see: gonogo status {lease.run}",
     )

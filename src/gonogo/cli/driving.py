@@ -7,20 +7,20 @@ from gonogo.cli.saying import say, say_json
 from gonogo.control.door import Door
 from gonogo.control.viewing import as_json as view_json
 from gonogo.control.viewing import text_of, view
-from gonogo.engine.driver import Stopped
+from gonogo.engine.driver import AwaitEnvironment, Stopped
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil
 from gonogo.terms import RunId
 
 EXIT: dict[str, int] = {"ready": 0, "released": 0, "rolled_back": 4, "aborted": 2}
 
 
-def drive(door: Door, run: RunId, *, patient: bool, as_json: bool) -> int:
+def drive(door: Door, run: RunId, *, patient: bool, as_json: bool, priority: int = 0) -> int:
     """Drive `run`, print its progress to stderr and its end to stdout."""
     opened = door.load(run)
     progress = Progress(opened.plan, lambda digest: text_of(door.world, digest), quiet=as_json)
     progress.begin(run, opened.state)
     with progress.ticking(opened.state):
-        stopped = door.drive(run, patient=patient, listener=progress.heard)
+        stopped = door.drive(run, patient=patient, listener=progress.heard, priority=priority)
     seen = view(door.world, door.load(run))
     if as_json:
         say_json(view_json(seen))
@@ -49,6 +49,9 @@ def _sentence(run: RunId, stopped: Stopped) -> str:
             return f"NO-GO: {run} is halted"
         case AwaitPeople():
             return f"WAITING: {run} waits for people"
+        case AwaitEnvironment(lease, ahead):
+            first = f"{lease.run} holds it" if lease.run and lease.run != run else f"{ahead[0]} comes first"
+            return f"WAITING: {run} stands in line for {lease.environment}: {first}"
         case WaitUntil(moment, why):
             return f"WAITING: {run} waits until {moment:%Y-%m-%d %H:%M:%S} UTC: {why}"
 

@@ -25,6 +25,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "halt": ("gonogo.cli.stopping", "Stop a run before its next act."),
         "resume": ("gonogo.cli.stopping", "Drive a run on; lift its halt with a signature."),
         "abort": ("gonogo.cli.stopping", "End a run; touched production is rolled back first."),
+        "lock": ("gonogo.cli.leasing", "Show who holds which environment; stop one, or give it back by signature."),
         "parity": ("gonogo.cli.paring", "Compare staging with production as they are now."),
         "explain": ("gonogo.cli.explaining", "Explain a code of a finding, or a gate of a run."),
         "gate": ("gonogo.cli.gating", "Judge a gate of a run from its sealed evidence; change nothing."),

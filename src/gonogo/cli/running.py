@@ -14,6 +14,7 @@ from gonogo.cli.shared_options import (
     actor_of,
     actor_option,
     json_option,
+    priority_option,
     project_option,
     protocol_argument,
     release_option,
@@ -28,6 +29,7 @@ class RunOptions:
     protocol: str
     release: str
     wait: bool
+    priority: int
     dry_run: bool
     who: str
     folder: Path
@@ -38,6 +40,7 @@ class RunOptions:
 @protocol_argument
 @release_option
 @click.option("--wait", is_flag=True, help="Stay while people are awaited, and go on as soon as they have signed.")
+@priority_option
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing; the same as `gonogo plan`.")
 @actor_option
 @project_option
@@ -49,4 +52,4 @@ def run(options: RunOptions) -> int:
         return show_plan(options.folder, options.protocol, options.release, as_json=options.as_json)
     door = door_at(options.folder)
     opened = door.open(options.protocol, options.release, actor_of(options.who))
-    return drive(door, opened.run, patient=options.wait, as_json=options.as_json)
+    return drive(door, opened.run, patient=options.wait, as_json=options.as_json, priority=options.priority)

@@ -49,6 +49,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 actor_option = click.option(
     "--as", "who", default="", help="Who acts: a handle, agent:NAME or pipeline:NAME. Default: you."
 )
+priority_option = click.option(
+    "--priority",
+    type=click.IntRange(-100, 100),
+    default=0,
+    show_default=True,
+    help="Who goes first where several runs want one environment, or a place to work: the higher number.",
+)
 release_option = click.option("--release", required=True, help="The version to release; names the release manifest.")
 protocol_argument = click.argument("protocol", shell_complete=_protocols)
 run_argument = click.argument("run", default="", shell_complete=_runs)

@@ -12,7 +12,7 @@ from gonogo.cli.deciding import Hand, comment_option, role_option, sign_and_reco
 from gonogo.cli.driving import drive
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
-from gonogo.cli.shared_options import actor_of, actor_option, json_option, project_option, run_argument
+from gonogo.cli.shared_options import actor_of, actor_option, json_option, priority_option, project_option, run_argument
 from gonogo.cli.taking import taking
 from gonogo.control.answering import Asked
 from gonogo.control.door import Door
@@ -100,6 +100,7 @@ class ResumeOptions:
     stage: str
     outcome: str | None
     wait: bool
+    priority: int
     role: str
     comment: str
     who: str
@@ -118,7 +119,8 @@ class ResumeOptions:
     type=click.Choice(["applied", "not-applied"]),
     help="What became of an act whose outcome nobody knows: you looked, and state it by your signature.",
 )
-@click.option("--wait", is_flag=True, help="Stay while people are awaited.")
+@click.option("--wait", is_flag=True, help="Stay while people, or an environment, are awaited.")
+@priority_option
 @role_option
 @comment_option
 @actor_option
@@ -134,7 +136,7 @@ def resume(options: ResumeOptions) -> int:
         _lift(door, name, halted, options)
     elif options.key or options.stage or options.outcome:
         raise WrongUsage(f"{name} is not halted", next_step=f"gonogo resume {name}")
-    return drive(door, name, patient=options.wait, as_json=options.as_json)
+    return drive(door, name, patient=options.wait, as_json=options.as_json, priority=options.priority)
 
 
 def _lift(door: Door, name: RunId, halted: Halted, options: ResumeOptions) -> None:

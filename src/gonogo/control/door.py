@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gonogo.adapters.run_lock import RunLocks
+from gonogo.adapters.run_places import RunPlaces
 from gonogo.control.assembling import STATE_FOLDER, Report, assemble, silent
 from gonogo.control.opening import Opened, Told, load_run, open_run, untold
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
+from gonogo.control.turns import Turns, at_once
 from gonogo.control.viewing import refuse_edited_views
 from gonogo.control.workflow_files import WorkflowFiles
 from gonogo.control.workspaces import Workspace
@@ -35,6 +37,14 @@ from gonogo.terms import Actor, Agent, Digest, Engine, RunId
 
 MOST_MOVES = 20
 """So often a signature is judged again because somebody else wrote to the ledger in the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a run is driven: whether to stay while people or an environment are awaited, and its priority."""
+
+    patient: bool = False
+    priority: int = 0
 
 
 @dataclass(slots=True)
@@ -71,27 +81,40 @@ class Door:
         """Whether an engine of this machine drives the run now, as far as that can be seen."""
         return RunLocks(self.workspace.root / STATE_FOLDER / "runs", self.world.clock).is_driven(run)
 
-    def drive(self, run: RunId, *, patient: bool, listener: Listener) -> Stopped:
-        """Drive a run until it is over, halted, or waits; Busy where another engine drives it."""
-        stopped = self.drive_while(run, everything, patient=patient, listener=listener)
+    def drive(self, run: RunId, *, patient: bool, listener: Listener, priority: int = 0) -> Stopped:
+        """Drive a run until it is over, halted, or waits; Busy where another engine drives it.
+
+        It waits until there is a place for it (EXE-02). Where another run holds the environment it stands in line by
+        `priority`, and stays there where it is `patient`.
+        """
+        how = How(patient, priority)
+        stopped = self.drive_while(run, everything, how, listener=listener)
         assert not isinstance(stopped, Paused)
         return stopped
 
-    def drive_while(self, run: RunId, allowed: Allowed, *, patient: bool, listener: Listener) -> Stopped | Paused:
+    def drive_while(self, run: RunId, allowed: Allowed, how: How, *, listener: Listener) -> Stopped | Paused:
         """Drive a run as `drive` does, and stop before the first act that is not allowed."""
-        locks = RunLocks(self.workspace.root / STATE_FOLDER / "runs", self.world.clock)
+        state = self.workspace.root / STATE_FOLDER
+        locks = RunLocks(state / "runs", self.world.clock)
         with locks.driving(run):
             opened = self.load(run)
             world = assemble(self.workspace.root, opened.plan.project, self.world.environ, self.report)
+            places = RunPlaces(state / "places", at_once(self.world.environ))
+            turns = Turns(world.journal, world.clock, run, locks, places, how.priority, self.report)
             files = WorkflowFiles(self.workspace.root, world, opened.plan, run)
 
             def heard(state: RunState, event: Recorded) -> None:
                 files.follow()
                 listener(state, event)
 
+            def driver() -> Driver:
+                engine = Engine("local")
+                return Driver(world, opened.plan, run, engine, how.patient, heard, turns.before, turns.rest)
+
             try:
-                return Driver(world, opened.plan, run, Engine("local"), patient, heard).drive_while(allowed)
+                return turns.drive(lambda: driver().drive_while(allowed), patient=how.patient)
             finally:
+                places.leave()
                 files.finish()
 
     def requests(self, run: RunId) -> tuple[Round, ...]:

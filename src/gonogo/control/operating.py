@@ -18,7 +18,7 @@ from pathlib import Path
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.operations import Operations, serve_orders
 from gonogo.control.assembling import STATE_FOLDER
-from gonogo.control.door import Door
+from gonogo.control.door import Door, How
 from gonogo.engine.driver import Paused, Stopped
 from gonogo.errors import GonogoError
 from gonogo.plan.model import Plan
@@ -47,7 +47,7 @@ def operate(door: Door, run: RunId, stage: str, asked_to_stop: Callable[[], bool
             return False
         return state.touched or not asked_to_stop()
 
-    return door.drive_while(run, allowed, patient=False, listener=lambda _state, _event: None)
+    return door.drive_while(run, allowed, How(), listener=lambda _state, _event: None)
 
 
 def main(arguments: list[str]) -> int:

@@ -117,7 +117,10 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
     people = {item.round: item for item in awaited(plan, state)}
     status, following = status_of(opened.run, act)
     running = tuple(_running(world, opened))
-    if driven and status == "open":
+    stands = _in_line(world, opened) if status in {"open", "running"} else ""
+    if stands:
+        status = stands
+    elif driven and status == "open":
         status, following = "running", ""
         running = running or tuple(_at_work(world, opened, act))
     moves = [rolling.moves[-1][1] for rolling in state.rollings.values() if rolling.moves]
@@ -151,6 +154,15 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         waited_s=int(waited_in_all(people.values(), now).total_seconds()),
         rules=rules_in_force(plan, state.trust),
     )
+
+
+def _in_line(world: World, opened: Opened) -> str:
+    """For which environment a run stands in line, and who holds that; empty where it does not."""
+    for name in opened.plan.project.environments:
+        if any(waiter.run == opened.run for waiter in world.journal.waiting(name)):
+            holder = world.journal.lease(name).run
+            return f"waiting for {name}" + (f", which {holder} holds" if holder else "")
+    return ""
 
 
 def _at_work(world: World, opened: Opened, act: object) -> Iterator[Busy]:

@@ -26,7 +26,7 @@ from gonogo.engine.waiving import use_waiver
 from gonogo.engine.writing import append, append_close, blob, show_missing
 from gonogo.errors import Broken
 from gonogo.plan.model import Plan, task_of
-from gonogo.ports import Moved
+from gonogo.ports import Lease, Moved
 from gonogo.run.events import Recorded, RolloutJudged, RunClosed, RunHalted, TaskFinished, recorded
 from gonogo.run.events_of_halts import RootCauseOpened
 from gonogo.run.machine import (
@@ -56,7 +56,16 @@ MOST_MOVES = 1000
 LAST_WAIT = 10.0
 """So many seconds the end of a drive waits for notices that are still on their way."""
 
-Stopped: TypeAlias = Over | Parked | AwaitPeople | WaitUntil
+
+@dataclass(frozen=True, slots=True)
+class AwaitEnvironment:
+    """The environment that the next act needs is another run's; `ahead` are living runs that stand before this one."""
+
+    lease: Lease
+    ahead: tuple[RunId, ...]
+
+
+Stopped: TypeAlias = Over | Parked | AwaitPeople | WaitUntil | AwaitEnvironment
 Listener: TypeAlias = Callable[[RunState, Recorded], None]
 Allowed: TypeAlias = Callable[[RunState, NextAct], bool]
 """Whether an engine that was asked for a part of a run only goes on with this act."""
@@ -72,9 +81,20 @@ def everything(_state: RunState, _act: NextAct) -> bool:
     return True
 
 
+Before: TypeAlias = Callable[[RunState, NextAct], None]
+
+
+def go_on(_state: RunState, _act: NextAct) -> None:
+    """Nothing keeps a driver from its next act."""
+
+
 @dataclass(slots=True)
 class Driver:
-    """Drives one run. `patient` stays while people are awaited; `listener` hears every event once, for progress."""
+    """Drives one run. `patient` stays while people are awaited; `listener` hears every event once, for progress.
+
+    `before` is asked before each act, and ends the drive by an exception where it must not be done here and now; `rest`
+    is how it sleeps (seconds) while nothing can be done before people or a far moment.
+    """
 
     world: World
     plan: Plan
@@ -82,6 +102,8 @@ class Driver:
     actor: Actor
     patient: bool
     listener: Listener
+    before: Before = go_on
+    rest: Callable[[float], None] | None = None
     outbox: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,6 +146,7 @@ class Driver:
                 continue
             if not allowed(state, act):
                 return Paused(), state
+            self.before(state, act)
             try:
                 self._do(state, act)
                 contended = 0
@@ -162,7 +185,9 @@ class Driver:
         left = timedelta(seconds=MOST_IDLE)
         if isinstance(act, WaitUntil):
             left = min(left, act.moment - self.world.clock.now())
-        self.world.clock.sleep(max(left.total_seconds(), 0.001))
+        long = isinstance(act, AwaitPeople) or act.far
+        sleep = self.rest if self.rest is not None and long else self.world.clock.sleep
+        sleep(max(left.total_seconds(), 0.001))
 
     def _bench(self, state: RunState, task_id: str = "", attempt: int = 1) -> Bench:
         task = task_of(self.plan, task_id) if task_id else self.plan.stages[0].tasks[0]

@@ -122,7 +122,8 @@ def _intend(
     now = bench.world.clock.now()
     before = bench.world.journal.entries(bench.run)
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=now) as tx:
-        fence = tx.take_lease(environment) if environment else 0
+        way_back = bench.state.rollback is not None
+        fence = tx.take_lease(environment, bench.task.id, past_hold=way_back) if environment else 0
         bench.world.crash(LEASE_TAKEN)
         host = platform.node()
         effect = bench.plan.project.environments[environment].kind if environment else "none"

@@ -26,15 +26,16 @@ def append(bench: Bench, events: Sequence[Event]) -> None:
                 tx.note(Draft(*noted))
 
 
-def append_close(bench: Bench, event: RunClosed) -> None:
+def append_close(bench: Bench, event: RunClosed, first: Sequence[Event] = ()) -> None:
     """Append the end of a run and give back every environment that it holds, in one transaction (engine section 5.4).
 
-    Nothing else gives an environment back: a halted run keeps what it holds.
+    Nothing else gives an environment back: a halted run keeps what it holds. `first` are events that lead to the end.
     """
     before, site = bench.world.journal.entries(bench.run), bench.plan.ring.site
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
-        last = tx.append(Draft(type_of(event), data_of(event)))
-        checkpoint = closing_checkpoint(bench.world, site, bench.run, (*before, last))
+        written = [tx.append(Draft(type_of(each), data_of(each))) for each in (*first, event)]
+        last = written[-1]
+        checkpoint = closing_checkpoint(bench.world, site, bench.run, (*before, *written))
         tx.note(Draft(*closing_note(bench.run, event, last, checkpoint)))
         for environment in bench.plan.project.environments:
             tx.free_lease(environment)

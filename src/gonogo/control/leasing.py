@@ -1,0 +1,69 @@
+"""Leases of a project as people see and change them: who holds what, who waits, emergency stops, giving back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from gonogo.adapters.run_lock import RunLocks
+from gonogo.control.assembling import STATE_FOLDER
+from gonogo.control.door import Door
+from gonogo.engine.releasing import ask_release, release
+from gonogo.errors import Refused
+from gonogo.ports import Lease
+from gonogo.run.standing import Waiter
+from gonogo.terms import Actor, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An environment: its lease, whether an engine of this machine drives the run that holds it, and the line."""
+
+    lease: Lease
+    driven: bool
+    line: tuple[Waiter, ...]
+    following: str
+
+
+def held_now(door: Door) -> tuple[Held, ...]:
+    """Every environment of the project, and others that runs took once, by name."""
+    journal = door.world.journal
+    names = sorted({*door.workspace.project.environments, *(lease.environment for lease in journal.leases())})
+    found = []
+    for name in names:
+        lease = journal.lease(name)
+        driven = lease.run is not None and door.is_driven(lease.run)
+        following = "" if lease.run is None or driven else f"gonogo resume {lease.run}, or gonogo abort {lease.run}"
+        found.append(Held(lease, driven, journal.waiting(name), following))
+    return tuple(found)
+
+
+def hold(door: Door, environment: str, reason: str, actor: Actor) -> None:
+    """Stop every run before its next act on an environment; a rollback under way goes on."""
+    door.world.journal.hold(environment, reason, actor=actor, now=door.world.clock.now())
+
+
+def lift_hold(door: Door, environment: str, actor: Actor) -> None:
+    """End an emergency stop; Refused where there is none."""
+    if door.world.journal.lease(environment).hold is None:
+        raise Refused(f"{environment} is not stopped", next_step="see: gonogo lock status")
+    door.world.journal.hold(environment, None, actor=actor, now=door.world.clock.now())
+
+
+@contextmanager
+def let_go(door: Door, environment: str, actor: Actor) -> Iterator[tuple[RunId, str]]:
+    """Give an environment back for the run that holds it; the block has its round signed, after it the run has ended.
+
+    While the block lasts no engine of this machine can begin to drive the run. Refused where nobody holds it, Busy
+    where an engine is at work on it.
+    """
+    run = door.world.journal.lease(environment).run
+    if run is None:
+        raise Refused(f"nobody holds {environment}", next_step="see: gonogo lock status")
+    locks = RunLocks(door.workspace.root / STATE_FOLDER / "runs", door.world.clock)
+    with locks.driving(run):
+        plan = door.load(run).plan
+        name = ask_release(door.world, plan, run, environment, actor)
+        yield run, name
+        release(door.world, plan, run, environment, name, actor)
