@@ -100,11 +100,11 @@ def test_statistics_and_logs_have_to_be_named(metrics: str, why: str) -> None:
 def test_a_latency_that_nothing_counts_cannot_judge_production() -> None:
     production = "environments:\n  production:\n    url: http://x\n    metrics: {kind: haproxy, options: {socket: s, backend: app}}\n"
     window = "health_window: {length: 1m, objectives: [{name: slow, metric: p95, at_most: 1s}]}\n"
-    found = [f"{item.origin}: {item.message}" for item in read_project((production + window).encode(), "gonogo.yaml").findings]
+    found = [f"{item.primary}: {item.message}" for item in read_project((production + window).encode(), "gonogo.yaml").findings]
     assert any(text.startswith("gonogo.yaml:3:") and "the rollout judges latency, but `environments.production` has" in text for text in found)
     assert any("`slow` limits p95, but production has metrics of kind haproxy, which count no latency" in text for text in found)
     without = "rollout: {latency: false}\nhealth_window: {length: 1m, objectives: [{name: errors, metric: error_rate, at_most: 1%}]}\n"
-    found = [f"{item.origin}: {item.message}" for item in read_project((production + without).encode(), "gonogo.yaml").findings]
+    found = [f"{item.primary}: {item.message}" for item in read_project((production + without).encode(), "gonogo.yaml").findings]
     assert not any("count no latency" in text for text in found)
 
 
