@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from gonogo.control.door import Door
+from gonogo.engine.recomputing import recompute
 from gonogo.errors import Refused, Tampered
+from gonogo.evidence.package_reading import open_package
 from gonogo.evidence.signers import EngineKey
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.verifying import TrustFiles, Verification, verify_package
@@ -20,18 +22,28 @@ from gonogo.reports.messages import messages_for
 from gonogo.reports.reviewing import gates_passed
 from gonogo.run.events import recorded
 from gonogo.run.machine import Over, Parked
-from gonogo.terms import Person, RunId
+from gonogo.terms import Person, RunId, digest_of
 from tests.command_line import gonogo
 from tests.projects import REQUESTER, Project, add_release, small_project
 from tests.worlds_http import place
 
+OPENSLO = """apiVersion: openslo/v1
+kind: SLO
+metadata: {name: shop-answers}
+spec:
+  indicator: {metadata: {name: shop-errors}, spec: {ratioMetric: {good: {}, total: {}}}}
+  objectives: [{target: 0.97}]
+"""
 PRE, PRODUCTION, SMALL = "pre-deployment", "production-deployment", "deployment-automation"
 
 
 @contextmanager
 def project_at(root: Path) -> Iterator[Project]:
     with place(root / "world" / "staging") as staging, place(root / "world" / "production") as production:
-        yield small_project(root / "project", staging, production)
+        found = small_project(root / "project", staging, production)
+        found.write("slo/shop.yaml", OPENSLO)
+        found.edit("gonogo.yaml", "  length: 500ms\n", "  length: 500ms\n  openslo: slo/shop.yaml\n  indicators: {shop-errors: error_rate}\n")
+        yield found
 
 
 @pytest.fixture
@@ -312,6 +324,24 @@ def test_a_failed_deployment_is_evidence_then_taken_back_then_told_then_a_root_c
     assert vault.read(told.data["text_sha256"]).startswith(b"Deployment to production failed: ")
     lines = vault.read(cause.data["detail"]).decode().splitlines()
     assert [line.partition(":**")[0] for line in lines] == ["**Blocker", "**Root Cause", "**Resolution", "**Prevention"]
+
+
+@pytest.mark.req("DG4-02", "SOK-02", "SOK-03")
+def test_the_promises_of_an_openslo_file_are_judged_in_rollout_and_health_window(good: Released) -> None:
+    door = good.project.door()
+    loaded = door.load(good.run)
+    (rolling,) = (known for known in loaded.state.rollings.values() if known.moves)
+    assert rolling.judge_plan is not None
+    assert [rule.name for rule in rolling.judge_plan.metrics][-1] == "slo:shop-answers"
+    rows = {row["name"]: row for row in good.project.evidence(good.run, "deployment-health-log.json")["slos"]}
+    kept, burnt = rows["shop-answers"], rows["shop-answers: budget burn over 0.5 s and 0.2 s"]
+    assert (kept["verdict"], kept["unit"], burnt["verdict"], burnt["unit"]) == ("pass", "ratio", "pass", "times")
+    report = (good.project.root / ".artifacts/deployment/DEPLOYMENT-REPORT.md").read_text("utf-8")
+    assert "| shop-answers | 0 of " in report
+    assert loaded.plan.sources["openslo"] == digest_of(OPENSLO.encode())
+    packed = open_package(package(good.project, good.run, "deployment"))
+    assert packed.read("protocol/openslo.yaml") == OPENSLO.encode()
+    assert [check.ok for check in recompute(package(good.project, good.run, "deployment"))] == [True, True, True]
 
 
 @pytest.mark.req("ROL-02", "RGD-05")

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from gonogo.adapters.commands import SupervisedCommands
 from gonogo.control.policy_files import FOLDER, InForce, admitted
 from gonogo.control.soundness import require_sound
-from gonogo.control.sources import compile_for, gate_limits_source, manifest_path, protocol_sources
+from gonogo.control.sources import compile_for, gate_limits_source, manifest_path, openslo_source, protocol_sources
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.bench import World
 from gonogo.engine.bound_plans import bound_plan
@@ -123,6 +123,9 @@ def _store(
     limits = gate_limits_source(workspace, document, sidecar)
     if limits is not None:
         sources["gate_limits"] = limits
+    promised = openslo_source(workspace)
+    if promised is not None:
+        sources["openslo"] = promised
     if people.signed:
         sources["policy"] = Source(f"{FOLDER}/{POLICY}", people.policy)
     for handle, signature in (people.signatures or {}).items():

@@ -160,7 +160,14 @@ def sources_for(workspace: Workspace, pair: tuple[Source, Source], manifest: Sou
         scripts=script_digests(workspace),
         gate_limits=gate_limits_source(workspace, document, sidecar),
         policy=signed_policy(workspace),
+        openslo=openslo_source(workspace),
     )
+
+
+def openslo_source(workspace: Workspace) -> Source | None:
+    """The file of promises that the project names; None where it names none."""
+    path = workspace.project.health.openslo
+    return Source(path, workspace.files.read(path)) if path else None
 
 
 def gate_limits_source(workspace: Workspace, document: Source, sidecar: Source) -> Source | None:

@@ -13,7 +13,7 @@ from gonogo.plan.stored import MOST_BYTES, ForeignPlan, stored_plan
 from gonogo.run.events import PlanBound
 from gonogo.terms import Digest, RunId
 
-OPTIONAL_INPUTS = ("gate_limits", "policy")
+OPTIONAL_INPUTS = ("gate_limits", "policy", "openslo")
 INPUTS = ("document", "sidecar", "project", "manifest", "approvers")
 
 
@@ -33,6 +33,7 @@ def stored_sources(world: World, bound: PlanBound) -> Sources:
         scripts=bound.scripts,
         gate_limits=stored.get("gate_limits"),
         policy=stored.get("policy"),
+        openslo=stored.get("openslo"),
     )
 
 

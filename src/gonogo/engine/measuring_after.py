@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from gonogo.engine.bench import Bench, Looked, Produced
@@ -24,7 +24,7 @@ from gonogo.measure.test_reports import Outcome
 from gonogo.plan.model import Roll, Watch
 from gonogo.reports.release import release_report
 from gonogo.run.events import Announced, Delivered, recorded
-from gonogo.run.rolling import Rolling, window_of, window_samples
+from gonogo.run.rolling import Rolling, window_budgets, window_end, window_of, window_samples
 from gonogo.terms import digest_of
 
 AFTER: Mapping[Outcome, CheckResult] = {"passed": "pass", "failed": "fail", "skipped": "inconclusive"}
@@ -120,22 +120,8 @@ def health(bench: Bench) -> Looked:
     if alerts is None:
         # Alerting has to work for the whole window, not only before it (PRE-23).
         return Looked(ok=False, detail=f"{bench.task.title}: nobody can say which alerts of production fire: {why}")
-    window = window_of(bench.plan, rolling)
-    samples = window_samples(bench.plan, rolling)
-    slots = max(1, window.length_ms // window.interval_ms)
-    objectives = bench.plan.project.health.objectives
-    slos = tuple(
-        SloSeen(
-            rule.name,
-            rule.limit,
-            "≤",
-            "ratio" if rule.metric == "error_rate" else "seconds",
-            tuple(sample.answers[index].value for sample in samples),
-            min(slots, len(samples)) if len(samples) >= slots else slots,
-        )
-        for index, rule in enumerate(objectives)
-    )
-    end = rolling.began + timedelta(milliseconds=window.length_ms)
+    end = window_end(bench.plan, rolling)
+    slos = (*_objectives_seen(bench, rolling), *_budgets_seen(bench, rolling, end))
     points = digest_of(
         repr([(at.isoformat(), stable, candidate) for at, _, stable, candidate in rolling.ticks]).encode()
     )
@@ -146,6 +132,36 @@ def health(bench: Bench) -> Looked:
         bench.text("deployment-health-log.md", health_markdown(body)),
     )
     return Looked(ok=True, files=files)
+
+
+def _objectives_seen(bench: Bench, rolling: Rolling) -> Iterator[SloSeen]:
+    samples = window_samples(bench.plan, rolling)
+    for index, rule in enumerate(bench.plan.project.health.objectives):
+        window = window_of(bench.plan, rolling)
+        slots = max(1, window.length_ms // window.interval_ms)
+        yield SloSeen(
+            rule.name,
+            rule.limit,
+            "≤",
+            "ratio" if rule.metric == "error_rate" else "seconds",
+            tuple(sample.answers[index].value for sample in samples),
+            min(slots, len(samples)) if len(samples) >= slots else slots,
+        )
+
+
+def _budgets_seen(bench: Bench, rolling: Rolling, end: datetime) -> Iterator[SloSeen]:
+    """Each promise over the whole window, and how fast its budget burnt: of both spans the slower one counts."""
+    found = window_budgets(bench.plan, rolling, bench.now)
+    told: set[str] = set()
+    for budget in found:
+        if budget.promise.name not in told:
+            told.add(budget.promise.name)
+            whole = (budget.share,) if bench.now >= end or budget.share is None else ()
+            yield SloSeen(budget.promise.name, budget.promise.allowed, "≤", "ratio", whole, 1)
+        rule = budget.rule
+        spans = f"{rule.long_ms / 1000:g} s and {rule.short_ms / 1000:g} s"
+        name = f"{budget.promise.name}: budget burn over {spans}"
+        yield SloSeen(name, rule.factor, "≤", "times", budget.burns, max(budget.intervals, 1))
 
 
 REPORT_SECTIONS = {

@@ -36,7 +36,7 @@ from gonogo.terms import Digest, RunId, digest_of
 SKEW: Final = timedelta(seconds=10)
 """How far the time of a judgement may lie from that of its entry: acts take time, and clocks are set."""
 
-OPTIONAL: Final = frozenset({"gate_limits"})
+OPTIONAL: Final = frozenset({"gate_limits", "openslo"})
 MOST_FILE: Final = 64 << 20
 _LOOK: Final = "ask for the package again, made by a gonogo that files what a plan is compiled from"
 _COMPARED: Final = ("text", "file", "pointer", "measured", "operator", "limit", "result", "sha256")
@@ -122,6 +122,7 @@ def _compiled(inside: _Inside) -> Plan:
             approvers=ring,
             scripts=inside.bound.scripts,
             gate_limits=sources.get("gate_limits"),
+            openslo=sources.get("openslo"),
         )
     )
     if found.plan is None:

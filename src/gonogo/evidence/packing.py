@@ -114,7 +114,12 @@ class SealSignatures:
 
 def input_paths(slug: str) -> Mapping[str, str]:
     """Where the further inputs of a plan lie below `protocol/`, by their name in `plan.bound`."""
-    return {"sidecar": f"{slug}.gonogo.yaml", "project": "gonogo.yaml", "gate_limits": "gate-limits.yaml"}
+    return {
+        "sidecar": f"{slug}.gonogo.yaml",
+        "project": "gonogo.yaml",
+        "gate_limits": "gate-limits.yaml",
+        "openslo": "openslo.yaml",
+    }
 
 
 def wanted(entries: tuple[Entry, ...]) -> frozenset[Digest]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from gonogo.plan.project import AlertingBinding, Environment, HealthWindow, MetricsBinding, RolloutBinding
+from gonogo.plan.project import AlertingBinding, Environment, HealthWindow, MetricsBinding, Promise, RolloutBinding
 from gonogo.plan.reading import MISSING_KEY, WRONG_VALUE, Findings, Section
 
 KINDS = ("scrape", "command", "prometheus", "haproxy", "access_log")
@@ -70,6 +70,15 @@ def check_latency(environment: Environment, rollout: RolloutBinding, health: Hea
     for rule in (*rollout.limits, *health.objectives):
         if rule.metric != "error_rate":
             notes.error(WRONG_VALUE, f"`{rule.name}` limits {rule.metric}, but production has {counted}", rule.origin)
+
+
+def check_promises(environment: Environment, promises: tuple[Promise, ...], notes: Findings) -> None:
+    """Errors where a promise is about a latency that the metrics of production do not count (PX-16)."""
+    kind = environment.metrics.kind if environment.metrics else ""
+    for promise in promises if environment.kind == "production" and kind in WITHOUT_LATENCY else ():
+        if promise.bound is not None:
+            what = f"`{promise.name}` is about latency, but production has metrics of kind {kind}, which count none"
+            notes.error(WRONG_VALUE, what, promise.origin)
 
 
 def alerting_of(section: Section | None, metrics: MetricsBinding | None) -> AlertingBinding | None:

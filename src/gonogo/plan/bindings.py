@@ -22,6 +22,7 @@ from gonogo.plan.operations_binding import read_operations
 from gonogo.plan.parity_binding import accepted_drift, parity_files, parity_rule, settings_of
 from gonogo.plan.project import (
     ArtifactBinding,
+    BurnBinding,
     CommandBinding,
     Control,
     Directories,
@@ -289,14 +290,40 @@ def _health(section: Section) -> HealthWindow:
         length=section.seconds("length"),
         tick=section.seconds("tick", Decimal(10)),
         extensions=section.integer("extensions", 0),
-        objectives=tuple(_objective(item) for item in section.sections("objectives", required=True)),
+        objectives=tuple(_objective(item) for item in section.sections("objectives")),
+        openslo=_file_or_none(section, "openslo"),
+        indicators=section.mapping("indicators"),
+        burn=tuple(_burn(item) for item in section.sections("burn")),
     )
-    if not found.objectives:
+    if not found.objectives and not found.openslo:
         section.notes.error(
-            WRONG_VALUE, "`health_window.objectives` names no objective; no SLO, no pass", section.origin
+            WRONG_VALUE,
+            "`health_window` names no objective, under `objectives` or in a file `openslo`; no SLO, no pass",
+            section.origin,
         )
     section.finish()
+    return found if found.burn or not found.openslo else replace(found, burn=(_usual_burn(found),))
+
+
+def _file_or_none(section: Section, key: str) -> str:
+    found = section.text(key, "none")
+    return "" if found == "none" else found
+
+
+def _burn(section: Section) -> BurnBinding:
+    factor = section.text("factor", pattern=r"\d{1,6}(\.\d{1,4})?", kind="a number such as 14.4")
+    found = BurnBinding(Decimal(factor or 1), section.seconds("long"), section.seconds("short"))
+    if not found.factor or not 0 < found.short < found.long:
+        what = f"`{section.path}` needs a factor above 0, and a `short` span that is shorter than the `long` one"
+        section.notes.error(WRONG_VALUE, what, section.origin)
+    section.finish()
     return found
+
+
+def _usual_burn(health: HealthWindow) -> BurnBinding:
+    """14.4 times too fast over the whole window and over its last twelfth (Google SRE workbook, table 5-8)."""
+    short = max(health.length / 12, min(2 * health.tick, health.length / 2))
+    return BurnBinding(Decimal("14.4"), health.length, short)
 
 
 def _objective(section: Section) -> Objective:

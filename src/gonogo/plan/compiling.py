@@ -18,6 +18,7 @@ from gonogo.findings import Finding, Level, Origin, forbids
 from gonogo.plan.activities import ACTIVITIES, closing_drafts, rollback_drafts, state_probes
 from gonogo.plan.announcing import voice_of
 from gonogo.plan.approvers import read_approvers
+from gonogo.plan.binding_metrics import check_promises
 from gonogo.plan.bindings import read_project
 from gonogo.plan.digest import plan_digest
 from gonogo.plan.drafting import Draft
@@ -28,6 +29,7 @@ from gonogo.plan.guarding import claims_of
 from gonogo.plan.hooking import with_hooks
 from gonogo.plan.linting import findings_beside_bindings
 from gonogo.plan.model import Decide, Effect, Execute, GateRule, Judge, Measure, Plan, Roll, Stage, Task
+from gonogo.plan.openslo import read_openslo
 from gonogo.plan.project import Project
 from gonogo.plan.proof import Certificate, Claim, prove
 from gonogo.plan.reading import Findings
@@ -56,7 +58,8 @@ class Sources:
 
     `approvers` is the approvers file, or the people as a package's policy names them. `gate_limits` is the file of
     `config/protocol_gates` about this protocol, where the project has one (CFG-01). `policy` is the policy that admins
-    signed, where there is one; whoever gives it has verified their signatures (CFG-02).
+    signed, where there is one; whoever gives it has verified their signatures (CFG-02). `openslo` is the file of
+    further objectives, where the project names one.
     """
 
     document: Source
@@ -67,6 +70,7 @@ class Sources:
     scripts: Mapping[str, Digest]
     gate_limits: Source | None = None
     policy: Source | None = None
+    openslo: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,8 @@ def compile_plan(sources: Sources) -> Compilation:
     if not (reading and reading.protocol and sidecar and project and release and ring):
         return Compilation(None, (*read_notes.found, *notes.found), reading=reading)
     signed = sources.gate_limits is not None and _names(ring, sources.gate_limits)
-    builder = Builder(reading.protocol, sidecar.sidecar, project.project, ring, notes, limits, signed)
+    bound = _with_promises(project.project, sources, notes)
+    builder = Builder(reading.protocol, sidecar.sidecar, bound, ring, notes, limits, signed)
     plan = builder.plan(release, _digests(sources), sources.scripts)
     claims = claims_of(reading.protocol, sidecar.sidecar, plan, notes)
     # What is wrong in the document does not keep its machine from being proved: holes are told with all the rest.
@@ -124,6 +129,24 @@ def _gate_limits(source: Source | None, notes: Findings) -> GateLimits | None:
         return None
     notes.found.extend(read.findings)
     return read.limits
+
+
+def _with_promises(project: Project, sources: Sources, notes: Findings) -> Project:
+    """The project with the promises of its OpenSLO file; a file that is named and absent is an error."""
+    health = project.health
+    if not health.openslo:
+        return project
+    if sources.openslo is None:
+        where = Origin(sources.project.name, 1, 1)
+        notes.error("GN1005", f"`health_window.openslo` names {health.openslo}, which is not at hand", where)
+        return project
+    read = _attempt(notes, sources.openslo, lambda file: read_openslo(file.data, file.name, health.indicators))
+    if read is None:
+        return project
+    notes.found.extend(read.findings)
+    for environment in project.environments.values():
+        check_promises(environment, read.promises, notes)
+    return replace(project, health=replace(health, promises=read.promises))
 
 
 def _proven(plan: Plan, claims: tuple[Claim, ...], notes: Findings) -> Proven:
@@ -181,6 +204,8 @@ def _digests(sources: Sources) -> dict[str, Digest]:
     }
     if sources.gate_limits is not None:
         named["gate_limits"] = sources.gate_limits
+    if sources.openslo is not None:
+        named["openslo"] = sources.openslo
     return {name: digest_of(source.data) for name, source in named.items()}
 
 

@@ -19,7 +19,7 @@ def facts_of(sources: Sources, compiled: Compilation, compiler: str = "") -> Loc
             where=sources.document.name,
             next_step="`gonogo lint` names the errors",
         )
-    bindings = {"project": sources.project, "gate_limits": sources.gate_limits}
+    bindings = {"project": sources.project, "gate_limits": sources.gate_limits, "openslo": sources.openslo}
     return LockFacts(
         slug=reading.protocol.slug,
         number=reading.protocol.number,

@@ -6,7 +6,7 @@ The annotated example `library/gonogo.example.yaml` documents every key and is t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from gonogo.findings import Origin
@@ -202,6 +202,28 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """A promise from an OpenSLO file: at most the share `allowed` of the requests is bad.
+
+    Bad is an error, or, with a `bound` in seconds, whatever took longer.
+    """
+
+    name: str
+    bound: Decimal | None
+    allowed: Decimal
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class BurnBinding:
+    """How many times too fast an error budget may burn, over a long and a short span (seconds) at once."""
+
+    factor: Decimal
+    long: Decimal
+    short: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutBinding:
     """How production traffic moves; all times in seconds. `promotions` says of each step but the last who ends it.
 
@@ -231,12 +253,20 @@ class RolloutBinding:
 
 @dataclass(frozen=True, slots=True)
 class HealthWindow:
-    """How long production is watched after the rollout; times in seconds."""
+    """How long production is watched after the rollout; times in seconds.
+
+    `openslo` is the path of a file with further promises, `indicators` what its SLIs mean here; `promises` are what
+    was read from it, and `burn` how fast their budgets may be spent.
+    """
 
     length: Decimal
     tick: Decimal
     extensions: int
     objectives: tuple[Objective, ...]
+    openslo: str = ""
+    indicators: Mapping[str, str] = field(default_factory=dict)
+    burn: tuple[BurnBinding, ...] = ()
+    promises: tuple[Promise, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

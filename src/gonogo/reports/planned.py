@@ -223,6 +223,12 @@ def _window(plan: Plan) -> Iterator[str]:
     for rule in health.objectives:
         limit = f"{(rule.limit * 100).normalize():f} %" if rule.metric == "error_rate" else seconds(rule.limit)
         yield f"{rule.metric} at most {limit} ({rule.origin})"
+    for promise in health.promises:
+        bad = "errors" if promise.bound is None else f"requests slower than {seconds(promise.bound)}"
+        yield f"{promise.name}: {bad} at most {(promise.allowed * 100).normalize():f} % ({promise.origin})"
+        for burn in health.burn:
+            spans = f"{seconds(burn.long)} and {seconds(burn.short)}"
+            yield f"{promise.name}: its budget at most {burn.factor} times too fast over {spans} at once"
 
 
 def seconds(value: Decimal) -> str:

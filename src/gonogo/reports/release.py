@@ -10,7 +10,7 @@ from gonogo.measure.markdown import page, section, table
 from gonogo.plan.model import Plan, Stage, all_stages
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.awaiting import awaited, waited_in_all, words_of
-from gonogo.run.rolling import Rolling
+from gonogo.run.rolling import Rolling, window_answer, window_budgets
 from gonogo.run.state import RunState
 from gonogo.terms import RunId
 
@@ -28,6 +28,7 @@ def release_report(plan: Plan, state: RunState, run: RunId, now: datetime) -> st
         section("Waiting", _waiting(plan, state, now)),
         section("Manual records", table(("step", "person", "role", "at"), _manual(state)) or "None: all was measured."),
         section("Rollout", _rollout(state)),
+        section("Health window", _health(plan, state, now)),
         section("Evidence", table(("file", "sha256", "step", "status"), _evidence(state))),
         section("Omissions", _omissions(plan)),
     )
@@ -130,6 +131,29 @@ def _rollout(state: RunState) -> str:
         if rolling.answer is not None:
             parts.append(f"The judge: {rolling.answer.kind.value}; {rolling.answer.explanation}.")
     return "\n\n".join(parts) or "No traffic was moved."
+
+
+def _health(plan: Plan, state: RunState, now: datetime) -> str:
+    watched = [known for known in state.rollings.values() if not known.moves and known.last is not None]
+    if not watched:
+        return "Production was not watched."
+    parts = []
+    for known in watched:
+        answer = window_answer(plan, known, now)
+        parts.append(f"{answer.verdict.word}: {answer.explanation}.")
+        rows = [
+            (
+                budget.promise.name,
+                f"{budget.bad} of {budget.total}",
+                f"{float(budget.promise.allowed * 100):.4g} %",
+                f"{float(max(budget.burns)):.4g} of {float(budget.rule.factor):.4g}" if budget.burns else "none",
+                budget.verdict.word,
+            )
+            for budget in window_budgets(plan, known, now)
+        ]
+        if rows:
+            parts.append(table(("error budget", "bad requests", "allowed", "fastest burn, times", "verdict"), rows))
+    return "\n\n".join(parts)
 
 
 def _totals(rolling: Rolling) -> Iterable[Sequence[str]]:

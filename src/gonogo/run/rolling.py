@@ -32,24 +32,18 @@ from gonogo.run.events import (
     TrafficMoved,
 )
 from gonogo.run.judging import JudgeAnswer, JudgeKind, begin, observe, verdict
-from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule, NoHarm
+from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule, MetricRule, NoHarm
 from gonogo.run.judging_state import JudgeState
 from gonogo.run.judging_ticks import Events
+from gonogo.run.promises import Budget, budgets, budgets_verdict, limit_rules, observed
+from gonogo.run.served import Counts, Interval
 from gonogo.run.slo import FixedRule, Measured, Tally, quantile_of, rate_of
 from gonogo.run.slo_window import SloSample, SloWindow, WindowAnswer, judge_window, sampled
+from gonogo.terms import Verdict, worst
 
 MOST_SILENT_SAMPLES = 20
 NO_HARM_REQUESTS = 30
 NOTHING_MOVED = rollout.Progress()
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Requests and errors that a slot served between two moments, and in which latency buckets (not cumulative)."""
-
-    requests: int
-    errors: int
-    buckets: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +70,7 @@ class Rolling:
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     first_bad: datetime | None = None
     moves: tuple[tuple[datetime, int], ...] = ()
-    ticks: tuple[tuple[datetime, int, Counts | None, Counts | None], ...] = ()
+    ticks: tuple[Interval, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
 
@@ -232,7 +226,7 @@ def _with_sample(plan: Plan, known: Rolling, event: MetricsSampled, at: datetime
     found = replace(found, ticks=(*known.ticks, (at, event.step, *pair)))
     if pair[1] is not None and pair[1].errors and known.first_bad is None:
         found = replace(found, first_bad=at)
-    return _with_judge(_with_limits(plan, found, pair[1]), before, before_at)
+    return _with_judge(plan, _with_limits(plan, found, pair[1]), before, before_at)
 
 
 def _with_limits(plan: Plan, known: Rolling, candidate: Counts | None) -> Rolling:
@@ -246,16 +240,18 @@ def _with_limits(plan: Plan, known: Rolling, candidate: Counts | None) -> Rollin
     return replace(known, tallies=tallies, progress=progress)
 
 
-def _with_judge(known: Rolling, before: MetricsSampled, before_at: datetime) -> Rolling:
+def _with_judge(plan: Plan, known: Rolling, before: MetricsSampled, before_at: datetime) -> Rolling:
     after = known.last
     if known.judge_plan is None or known.judge is None or after is None or known.last_at is None:
         return known
     if known.progress.step < 0 or known.last_at <= before_at:
         return known
-    latency = "latency" if len(known.judge_plan.metrics) > 1 else ""
+    latency = "latency" if after.bounds else ""
     steps = (before.step, after.step)
     earlier, later = (_snapshot(known.arms, *pair, steps) for pair in ((before, before_at), (after, known.last_at)))
     tick = tick_between(Reading(NEW, OLD, "errors", latency), earlier, later, known.judge.ticks, known.progress.step)
+    promises = observed(plan.project.health.promises, tick.observations)
+    tick = replace(tick, observations={**tick.observations, **promises})
     state = observe(known.judge_plan, known.judge, tick)
     answer = verdict(known.judge_plan, state)
     seen = tick.observations.get("errors")
@@ -286,13 +282,22 @@ def _judge_plan(plan: Plan, event: MetricsSampled, arms: Arms) -> JudgePlan | No
         latency = LatencyRule("latency", 0.5, bounds[:-1], buckets, float(binding.latency_margin))
         rules = (replace(errors, weight=0.5), latency)
     return JudgePlan(
-        rules,
+        _with_promises(plan, rules),
         window_ticks=window,
         alpha_anytime=half,
         alpha_final=half,
         no_harm=NoHarm(NO_HARM_REQUESTS),
         min_used_percent=50,
     )
+
+
+def _with_promises(plan: Plan, rules: tuple[EventRule | LatencyRule, ...]) -> tuple[MetricRule, ...]:
+    """The rules against the old version, beside absolute limits where the project has an OpenSLO file."""
+    promises = limit_rules(plan.project.health.promises)
+    if not promises:
+        return rules
+    left = 1.0 - math.fsum(rule.weight for rule in promises)
+    return (*(replace(rule, weight=rule.weight * left) for rule in rules), *promises)
 
 
 def served(before: MetricsSampled, after: MetricsSampled, slot: str) -> Counts | None:
@@ -418,6 +423,8 @@ def window_of(plan: Plan, known: Rolling) -> SloWindow:
 
 def window_samples(plan: Plan, known: Rolling) -> tuple[SloSample, ...]:
     """Every interval of the window, judged by the objectives."""
+    if not plan.project.health.objectives:
+        return ()
     window = window_of(plan, known)
     bounds = tuple(float(bound) for bound in known.last.bounds) if known.last else ()
     return tuple(
@@ -427,8 +434,31 @@ def window_samples(plan: Plan, known: Rolling) -> tuple[SloSample, ...]:
 
 
 def window_answer(plan: Plan, known: Rolling, now: datetime) -> WindowAnswer:
-    """What the health window says at `now`."""
-    return judge_window(window_of(plan, known), window_samples(plan, known), _at(now))
+    """What the health window says at `now`: its objectives, and the budgets of its promises."""
+    found = window_budgets(plan, known, now)
+    answer = _objectives_answer(plan, known, now)
+    verdict = worst((answer.verdict, budgets_verdict(found)))
+    return replace(answer, verdict=verdict, explanation="; ".join((answer.explanation, *map(str, found))))
+
+
+def _objectives_answer(plan: Plan, known: Rolling, now: datetime) -> WindowAnswer:
+    if plan.project.health.objectives:
+        return judge_window(window_of(plan, known), window_samples(plan, known), _at(now))
+    to_go = _at(window_end(plan, known)) - _at(now)
+    over = to_go <= 0
+    why = "the window is over" if over else f"{to_go / 1000:g} s to go"
+    return WindowAnswer(Verdict.PASS if over else Verdict.INCONCLUSIVE, over, len(known.ticks), 0, 0, why)
+
+
+def window_end(plan: Plan, known: Rolling) -> datetime:
+    """When the health window ends, without extensions."""
+    return known.began + timedelta(seconds=float(plan.project.health.length))
+
+
+def window_budgets(plan: Plan, known: Rolling, now: datetime) -> tuple[Budget, ...]:
+    """How the error budgets of the promises burnt in the health window until `now`."""
+    bounds = tuple(float(bound) for bound in known.last.bounds[:-1]) if known.last else ()
+    return budgets(plan.project.health, known.began, known.ticks, bounds, now)
 
 
 def _serving(stable: Counts | None, candidate: Counts | None) -> Counts | None:
