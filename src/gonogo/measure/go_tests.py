@@ -6,7 +6,9 @@ test (it does not build) is a failed case of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import read_object
@@ -15,6 +17,9 @@ from gonogo.measure.stored_fields import Fields
 from gonogo.measure.test_reports import CaseResult, Outcome, ReportRead
 
 MOST_BYTES = 1 << 28
+
+_UNBUILT: Final = re.compile(rb"FAIL\t(\S+) \[(?:build|setup) failed\]")
+"""The one line that is no event: what go before 1.24 says of a package that does not build."""
 
 _ENDS: Mapping[str, Outcome] = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 
@@ -26,7 +31,9 @@ def read_go_tests(data: bytes, name: str) -> ReportRead:
     cases: dict[tuple[str, str], CaseResult] = {}
     packages: dict[str, Outcome] = {}
     for number, line in enumerate(data.splitlines(), start=1):
-        if line.strip():
+        if unbuilt := _UNBUILT.fullmatch(line.strip()):
+            packages[unbuilt[1].decode("utf-8", "replace")] = "failed"
+        elif line.strip():
             _take(Fields(read_object(line, name=f"{name}:{number}"), f"{name}:{number}"), cases, packages)
     if not packages:
         raise BadInput("no package ended in this report", where=name, next_step="let the test run finish")

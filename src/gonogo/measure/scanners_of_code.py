@@ -51,10 +51,12 @@ def read_bandit(data: bytes, name: str) -> ScanRead:
 
 
 def read_semgrep(data: bytes, name: str) -> ScanRead:
-    """`semgrep --json`: rule ids lose the folder of the rule file (SC-05); errors are skipped files."""
+    """`semgrep --json`: rule ids lose the folder of the rule file (SC-05); errors and rules not used are no scan."""
     fields = json_object(data, name, "semgrep scan --json", "results", "errors", "paths")
     names = fields.part("paths").texts("scanned")
     failed = tuple(row.maybe_text("path") or row.maybe_text("message") or "error" for row in fields.rows("errors"))
+    unused = tuple(str(rule) for rule in _listed(fields, "skipped_rules"))
+    failed += tuple(f"rule not used: {rule[:200]}" for rule in unused)
     findings = []
     for row in fields.rows("results"):
         rule = row.text("check_id").rsplit(".", 1)[-1]
@@ -70,6 +72,11 @@ def read_semgrep(data: bytes, name: str) -> ScanRead:
         skipped=failed,
         names=names,
     )
+
+
+def _listed(fields: Fields, name: str) -> Sequence[Tree]:
+    value = fields.values.get(name)
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
 def read_zizmor(data: bytes, name: str) -> ScanRead:
