@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from gonogo.evidence.ledger import Entry
 from gonogo.measure.baseline import FigureRead
 from gonogo.measure.connectivity import AlertSeen
 from gonogo.run.standing import Standing, Waiter
-from gonogo.terms import Actor, Digest, Json, RunId, Secret, digest_of
+from gonogo.terms import Actor, Digest, Json, RunId, Secret
 
 
 class Clock(Protocol):
@@ -204,11 +203,6 @@ class CommandSpec:
     secrets: Mapping[str, Secret]
     timeout: float
     fence: int = 0
-
-
-def argv_digest(argv: Sequence[str]) -> Digest:
-    """SHA-256 of the arguments, each followed by a NUL: what an intent says about the command (never its secrets)."""
-    return digest_of(b"".join(os.fsencode(argument) + b"\0" for argument in argv))
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,6 +407,12 @@ class Views(Protocol):
 
     def write(self, views: Mapping[str, Digest]) -> tuple[str, ...]:
         """Make each view hold the bytes of its digest; answers the paths that were written."""
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Put `data`, which no vault holds (a state or status file), at `path`."""
+
+    def read_bytes(self, path: str) -> bytes | None:
+        """What a view says now; None where there is none that can be read."""
 
     def differences(self, views: Mapping[str, Digest]) -> tuple[Difference, ...]:
         """The views that are not what they should be; changes nothing."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NewType, TypeAlias
@@ -24,6 +25,11 @@ Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None
 def digest_of(data: bytes) -> Digest:
     """SHA-256 of `data` in lower-case hex."""
     return Digest(hashlib.sha256(data).hexdigest())
+
+
+def argv_digest(argv: Sequence[str]) -> Digest:
+    """SHA-256 of the arguments, each followed by a NUL: what an intent says about the command (never its secrets)."""
+    return digest_of(b"".join(os.fsencode(argument) + b"\0" for argument in argv))
 
 
 class Obligation(enum.Enum):

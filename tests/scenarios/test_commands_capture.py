@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from gonogo.adapters.commands import Patience, SupervisedCommands, folder_name, text_of
 from gonogo.errors import BadInput
-from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, Running, argv_digest
-from gonogo.terms import RunId, Secret, digest_of
+from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, Running
+from gonogo.terms import RunId, Secret, digest_of, argv_digest
 
 RUN = RunId("production-v2-77aa")
 KEY = EffectKey(RUN, "deploy/execute#run", 1, 1)

@@ -33,6 +33,7 @@ MOST_FILES: Final = 100_000
 MOST_DEPTH: Final = 64
 CHUNK: Final = 1 << 20
 LARGE: Final = 8 << 20
+ENCRYPTED: Final = b"age-encryption.org/v1\n"
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -56,20 +57,48 @@ class Limits:
     files: int = MOST_FILES
 
 
-class FolderVault:
-    """The `Vault` port on a folder of a local file system."""
+class Reads(Protocol):
+    """Gives bytes, at most `size` at once, and none at the end."""
 
-    def __init__(self, root: Path, *, limits: Limits = Limits()) -> None:
+    def read(self, size: int, /) -> bytes:
+        """The next bytes."""
+
+
+class Writes(Protocol):
+    """Takes bytes."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take `data` whole."""
+
+
+class Cipher(Protocol):
+    """Encrypts what is stored; the digest of an object is always that of its plain bytes."""
+
+    def sealed(self, data: bytes) -> bytes:
+        """`data`, encrypted."""
+
+    def seal_stream(self, reader: Reads, writer: Writes) -> None:
+        """Encrypt everything that `reader` gives."""
+
+    def opened(self, data: bytes) -> bytes:
+        """The plain bytes of encrypted `data`."""
+
+
+class FolderVault:
+    """The `Vault` port on a folder of a local file system. With a cipher no object is stored plain (SEC-09)."""
+
+    def __init__(self, root: Path, *, limits: Limits = Limits(), cipher: Cipher | None = None) -> None:
         self._root = root
         self._limits = limits
+        self._cipher = cipher
 
     def put(self, data: bytes) -> Digest:
         """Store bytes durably. Raises Broken (disk), Refused (network file system)."""
         self._prepare()
         incoming = _Incoming(self._root)
         try:
-            incoming.write(data)
-            digest = incoming.keep()
+            incoming.write(data if self._cipher is None else self._cipher.sealed(data))
+            digest = incoming.keep(digest_of(data) if self._cipher is not None else None)
             sync_folder(self.path(digest).parent)
         except OSError as error:
             raise disk_error(error, "cannot store evidence", self._root) from error
@@ -116,6 +145,8 @@ class FolderVault:
             ) from error
         except OSError as error:
             raise disk_error(error, "cannot read evidence", path) from error
+        if digest_of(data) != digest and data.startswith(ENCRYPTED):
+            data = self._plain(path, digest)
         if len(data) > limit:
             raise BadInput(
                 f"evidence {digest} has more than {limit} bytes",
@@ -125,6 +156,15 @@ class FolderVault:
         if digest_of(data) != digest:
             raise tampered(digest, path)
         return data
+
+    def _plain(self, path: Path, digest: Digest) -> bytes:
+        if self._cipher is None:
+            raise BadInput(
+                f"evidence {digest} is stored encrypted",
+                where=str(path),
+                next_step="put `encryption` back into gonogo.yaml, with the key that can read it",
+            )
+        return self._cipher.opened(path.read_bytes())
 
     def delete(self, digest: Digest) -> bool:
         """Take an object out for good, durably; False where it was not there. What names it by digest stays."""
@@ -152,6 +192,8 @@ class FolderVault:
 
     def _copy(self, descriptor: int, secrets: Mapping[str, Secret], budget: _Budget) -> tuple[Digest, int]:
         redactor = Redactor({name: secret.reveal() for name, secret in secrets.items()})
+        if self._cipher is not None:
+            return self._copy_sealed(descriptor, redactor, budget, self._cipher)
         incoming = _Incoming(self._root, aside=os.fstat(descriptor).st_size >= LARGE)
         try:
             while chunk := os.read(descriptor, CHUNK):
@@ -161,6 +203,42 @@ class FolderVault:
             return incoming.keep(), incoming.size
         finally:
             incoming.discard()
+
+    def _copy_sealed(self, descriptor: int, redactor: Redactor, budget: _Budget, cipher: Cipher) -> tuple[Digest, int]:
+        source, incoming = _Source(descriptor, redactor, budget), _Incoming(self._root)
+        try:
+            cipher.seal_stream(source, incoming)
+            digest = Digest(source.hash.hexdigest())
+            return incoming.keep(digest), source.size
+        finally:
+            incoming.discard()
+
+
+class _Source:
+    """A file in pieces, redacted and hashed on the way."""
+
+    def __init__(self, descriptor: int, redactor: Redactor, budget: _Budget) -> None:
+        self._descriptor = descriptor
+        self._redactor = redactor
+        self._budget = budget
+        self._rest = b""
+        self._over = False
+        self.hash = hashlib.sha256()
+        self.size = 0
+
+    def read(self, size: int, /) -> bytes:
+        while not (self._rest or self._over):
+            self._more()
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
+    def _more(self) -> None:
+        chunk = os.read(self._descriptor, CHUNK)
+        self._budget.count_bytes(len(chunk))
+        self._over = not chunk
+        self._rest = self._redactor.feed(chunk) if chunk else self._redactor.finish()
+        self.hash.update(self._rest)
+        self.size += len(self._rest)
 
 
 def tampered(digest: Digest, path: Path) -> Tampered:
@@ -239,13 +317,15 @@ class _Incoming:
         self._kept = False
         self.size = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, /) -> int:
         self._hash.update(data)
         self.size += len(data)
         write_all(self._descriptor, data)
+        return len(data)
 
-    def keep(self) -> Digest:
-        digest = Digest(self._hash.hexdigest())
+    def keep(self, named: Digest | None = None) -> Digest:
+        """Give the object its name: the digest of what was written, or the one of what was encrypted."""
+        digest = named or Digest(self._hash.hexdigest())
         os.fchmod(self._descriptor, 0o444)
         os.fsync(self._descriptor)
         folder = self._root / "objects" / "sha256" / digest[:2]

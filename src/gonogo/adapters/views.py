@@ -17,11 +17,14 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from gonogo.adapters.durable import disk_error, make_folder, write_all
+from gonogo.adapters.vault import Cipher
 from gonogo.errors import BadInput, Refused, Tampered
 from gonogo.ports import Difference, Vault
-from gonogo.terms import Digest
+from gonogo.terms import Digest, digest_of
 
 CHUNK: Final = 1 << 20
+MOST_WHOLE: Final = 1 << 31
+"""So large may a view be that is read whole."""
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -29,9 +32,11 @@ _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 class Views:
     """The views below `root`; every path is relative to it, with `/` between names."""
 
-    def __init__(self, root: Path, vault: Vault) -> None:
+    def __init__(self, root: Path, vault: Vault, cipher: Cipher | None = None) -> None:
+        """With a `cipher` every view is encrypted, and its name ends with `.age` (SEC-09)."""
         self._root = root
         self._vault = vault
+        self._cipher = cipher
 
     def write(self, views: Mapping[str, Digest]) -> tuple[str, ...]:
         """Make each view hold the bytes of its digest; answers the paths that were written (others were right).
@@ -42,7 +47,7 @@ class Views:
         make_folder(self._root, 0o755)
         written = []
         for path, digest in sorted(views.items()):
-            parts = _parts(path)
+            parts = self._place(path)
             if self._difference(parts, digest) is not None:
                 self._write(parts, digest)
                 written.append(path)
@@ -51,16 +56,31 @@ class Views:
     def write_bytes(self, path: str, data: bytes) -> None:
         """Put `data`, which no vault holds (a state or status file), at `path`. Raises as `write` does."""
         make_folder(self._root, 0o755)
-        parts = _parts(path)
+        parts = self._place(path)
         with self._parent(parts, make=True) as parent:
-            self._replace(parent, parts, (data,))
+            self._replace(parent, parts, (data if self._cipher is None else self._cipher.sealed(data),))
+
+    def read_bytes(self, path: str) -> bytes | None:
+        """What a view says; None where it is missing, no regular file, or larger than 2 GiB."""
+        found = self._opened(self._place(path))
+        return None if isinstance(found, str) else self._says(found)
 
     def differences(self, views: Mapping[str, Digest]) -> tuple[Difference, ...]:
         """The views that are not what they should be, in order of paths; changes nothing."""
-        found = ((path, self._difference(_parts(path), digest)) for path, digest in sorted(views.items()))
+        found = ((path, self._difference(self._place(path), digest)) for path, digest in sorted(views.items()))
         return tuple(Difference(path, kind) for path, kind in found if kind is not None)
 
+    def _place(self, path: str) -> tuple[str, ...]:
+        return _parts(path if self._cipher is None else f"{path}.age")
+
     def _difference(self, parts: tuple[str, ...], digest: Digest) -> str | None:
+        found = self._opened(parts)
+        if isinstance(found, str):
+            return found
+        return None if self._digest(found) == digest else "changed"
+
+    def _opened(self, parts: tuple[str, ...]) -> int | str:
+        """A descriptor of the regular file there, which the caller closes; else `missing` or `foreign`."""
         try:
             with self._parent(parts, make=False) as parent:
                 descriptor = os.open(parts[-1], _FILE, dir_fd=parent)
@@ -72,18 +92,49 @@ class Views:
             if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
                 return "foreign"
             raise disk_error(error, "cannot read the view", self._shown(parts)) from error
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+        return "foreign"
+
+    def _digest(self, descriptor: int) -> Digest | None:
+        """The digest of the plain bytes behind a descriptor, which is closed; None where they cannot be decrypted."""
+        if self._cipher is not None:
+            data = self._says(descriptor)
+            return None if data is None else digest_of(data)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return "foreign"
-            return None if _hash(descriptor) == digest else "changed"
+            return Digest(_hash(descriptor))
         except OSError as error:
-            raise disk_error(error, "cannot read the view", self._shown(parts)) from error
+            raise disk_error(error, "cannot read the view", self._root) from error
         finally:
             os.close(descriptor)
 
+    def _says(self, descriptor: int) -> bytes | None:
+        try:
+            with os.fdopen(descriptor, "rb") as file:
+                data = file.read(MOST_WHOLE + 1)
+            if len(data) > MOST_WHOLE:
+                return None
+            return data if self._cipher is None else self._cipher.opened(data)
+        except Refused:
+            # It was changed, or is no encrypted file at all: it says nothing that could be compared.
+            return None
+        except OSError as error:
+            raise disk_error(error, "cannot read the view", self._root) from error
+
     def _write(self, parts: tuple[str, ...], digest: Digest) -> None:
         with self._parent(parts, make=True) as parent:
-            self._replace(parent, parts, self._stored(digest), digest)
+            if self._cipher is None:
+                self._replace(parent, parts, self._stored(digest), digest)
+            else:
+                self._replace(parent, parts, (self._cipher.sealed(self._vault.read(digest, limit=MOST_WHOLE)),))
+                self._take_away(parent, parts[-1].removesuffix(".age"))
+
+    def _take_away(self, parent: int, plain: str) -> None:
+        """Remove the plain view that an encrypted one replaces: the policy may be younger than the folder."""
+        with suppress(FileNotFoundError):
+            if stat.S_ISREG(os.stat(plain, dir_fd=parent, follow_symlinks=False).st_mode):
+                os.unlink(plain, dir_fd=parent)
 
     def _stored(self, digest: Digest) -> Iterator[bytes]:
         """The bytes of `digest` in pieces, so that a view of ten gigabytes needs no memory."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from gonogo.adapters.age_cipher import AgeCipher
 from gonogo.adapters.alerts_alertmanager import AlertmanagerSource
 from gonogo.adapters.announcing import Announcers, LogAnnouncer, StreamAnnouncer
 from gonogo.adapters.clock import SystemClock
@@ -94,7 +95,8 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
 
     environments = project.environments.values()
     clock = SystemClock()
-    vault = FolderVault(state / "vault")
+    cipher = cipher_of(project, environ)
+    vault = FolderVault(state / "vault", cipher=cipher)
     about = {"channel": ", ".join(project.notify) or "stakeholders"}
     return World(
         clock=clock,
@@ -102,7 +104,7 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         vault=vault,
         commands=SupervisedCommands(state / "effects", environ),
         files=files,
-        views=Views(root / VIEWS_FOLDER, vault),
+        views=Views(root / VIEWS_FOLDER, vault, cipher),
         targets={each.name: target for each in environments if (target := target_of(root, each))},
         probers={each.name: prober_of(each) for each in environments},
         metrics={each.name: found for each in environments if (found := metrics_of(root, each))},
@@ -118,6 +120,12 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         providers=PluginProviders(root),
         asker=PipeAsker(environ),
     )
+
+
+def cipher_of(project: Project, environ: Mapping[str, str]) -> AgeCipher | None:
+    """What encrypts the stored files of a project; None where its policy does not ask for it (SEC-09)."""
+    asked = project.encryption
+    return AgeCipher(asked.recipients, environ, str(asked.origin)) if asked is not None else None
 
 
 def _announcer(project: Project, log: Announcer, report: Report) -> Announcer:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from gonogo.adapters.durable import make_folder, read_small, write_file
+from gonogo.adapters.durable import read_small
 from gonogo.adapters.vault import FolderVault
-from gonogo.control.assembling import STATE_FOLDER, VIEWS_FOLDER
+from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
 from gonogo.control.policy_files import in_force
@@ -200,6 +200,4 @@ def _earlier(door: Door) -> list[dict[str, Tree]]:
 
 
 def _write(door: Door, data: bytes) -> None:
-    path = door.workspace.root / VIEWS_FOLDER / "protocol-14" / LOG
-    make_folder(path.parent, 0o755)
-    write_file(path, data, 0o644)
+    door.world.views.write_bytes(f"protocol-14/{LOG}", data)

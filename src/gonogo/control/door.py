@@ -101,7 +101,7 @@ class Door:
             world = assemble(self.workspace.root, opened.plan.project, self.world.environ, self.report)
             places = RunPlaces(state / "places", at_once(self.world.environ))
             turns = Turns(world.journal, world.clock, run, locks, places, how.priority, self.report)
-            files = WorkflowFiles(self.workspace.root, world, opened.plan, run)
+            files = WorkflowFiles(world, opened.plan, run)
 
             def heard(state: RunState, event: Recorded) -> None:
                 files.follow()

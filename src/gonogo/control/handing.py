@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gonogo.control.assembling import VIEWS_FOLDER
 from gonogo.control.door import Door
 from gonogo.control.numbering import installed, numbers_of
 from gonogo.control.opening import Opened
@@ -97,8 +96,8 @@ def _named_evidence(door: Door, opened: Opened) -> tuple[Item, ...]:
     for name in NAMED.get(opened.plan.name, ()):
         digests = {item.name: item.digest for item in opened.state.evidence.values()}
         digests |= {item.name: item.sha256 for item in opened.state.packages.values()}
-        seen = door.world.files.see(f"{VIEWS_FOLDER}/{view_paths(opened.plan.name, name)[-1]}").digest
-        held = name in digests and seen == digests[name]
+        shown = view_paths(opened.plan.name, name)[-1]
+        held = name in digests and not door.world.views.differences({shown: digests[name]})
         found.append(Item(f"{name} verifies", held, "" if held else "it is missing or not the sealed one"))
     return tuple(found)
 

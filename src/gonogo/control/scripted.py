@@ -173,13 +173,19 @@ def beside(path: str, name: str) -> str:
     return str(PurePosixPath(path).parent / name)
 
 
+def _view_digest(asked: Asked, inside: str) -> Digest | None:
+    data = asked.door.world.views.read_bytes(inside)
+    return None if data is None else digest_of(data)
+
+
 def require_sealed(asked: Asked, opened: Opened, path: str, name: str) -> None:
     """BadInput where the file at `path` is not the one that the run sealed under `name` (C2)."""
-    seen = asked.door.world.files.see(path)
+    inside = path.removeprefix(f"{VIEWS_FOLDER}/")
+    seen = _view_digest(asked, inside) if inside != path else asked.door.world.files.see(path).digest
     stored = opened.state.evidence.get(name)
-    if seen.digest is None:
-        raise BadInput(f"{path} {seen.why or 'is not there'}", next_step=f"gonogo resume {opened.run} writes it")
-    if stored is None or stored.digest != seen.digest:
+    if seen is None:
+        raise BadInput(f"{path} is not there", next_step=f"gonogo resume {opened.run} writes it")
+    if stored is None or stored.digest != seen:
         raise BadInput(
             f"{path} is not the {name} that {opened.run} sealed",
             next_step="name the file of this run; evidence that no step filed is not judged",

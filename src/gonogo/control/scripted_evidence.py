@@ -19,7 +19,7 @@ from gonogo.errors import BadInput
 from gonogo.evidence.artifacts import Head, evidence_manifest, traceability
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.filing import filed
-from gonogo.terms import Digest
+from gonogo.terms import Digest, digest_of
 
 MANIFEST: Final = "evidence-manifest.json"
 UPPER: Final = "EVIDENCE-MANIFEST.json"
@@ -67,8 +67,8 @@ def _faults(asked: Asked, opened: Opened) -> Iterator[str]:
     """Views that are gone or edited. What a script measured anew is in the store, and the sealed file comes back."""
     world, expected = asked.door.world, expected_views(opened)
     for item in world.views.differences(expected):
-        seen = world.files.see(f"{VIEWS_FOLDER}/{item.path}").digest
-        if item.kind == "changed" and seen is not None and world.vault.path(seen).exists():
+        seen = world.views.read_bytes(item.path)
+        if item.kind == "changed" and seen is not None and world.vault.path(digest_of(seen)).exists():
             world.views.write({item.path: expected[item.path]})
         else:
             yield f"{VIEWS_FOLDER}/{item}"

@@ -7,7 +7,8 @@ gate is judged again from the raw evidence.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +50,7 @@ def verify_given(path: Path, asked: Asked, now: datetime) -> Verification:
     if trust is not None:
         given = read_anchors(asked.anchors, trust.ring)
         trust = TrustFiles(trust.ring, (*trust.anchors, *given.notes), (*trust.outside, *given.outside))
-    with open_given(path) as file:
+    with _opened(path) as file:
         found = verify_package(file, trust, now, anchor_needed=asked.anchored)
         if found.exit_code == REFUSED:
             return found
@@ -58,6 +59,16 @@ def verify_given(path: Path, asked: Asked, now: datetime) -> Verification:
         if asked.repo is not None and found.exit_code != REFUSED:
             found = _with_authors(found, open_package(file), GitHistory(asked.repo))
     return found
+
+
+def _opened(path: Path) -> BinaryIO:
+    if path.suffix != ".age":
+        return open_given(path)
+    # Only an encrypted package needs the library that decrypts it.
+    decrypted: Callable[[Path, Mapping[str, str]], BinaryIO] = importlib.import_module(
+        "gonogo.adapters.age_cipher"
+    ).open_package
+    return decrypted(path, os.environ)
 
 
 def _judged_again(file: BinaryIO) -> Iterable[Check]:

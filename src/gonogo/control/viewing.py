@@ -23,7 +23,7 @@ from gonogo.run.asking import standing
 from gonogo.run.awaiting import Awaited, awaited, waited_in_all
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
 from gonogo.run.state import Round
-from gonogo.terms import Digest, Json, RunId
+from gonogo.terms import Digest, Json, RunId, digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +288,8 @@ def _edited(world: World, opened: Opened) -> tuple[Difference, ...]:
 
 def _of_another_run(world: World, item: Difference) -> bool:
     """The newest run of a protocol writes its views over those of the one before; stored bytes are no edit (C70)."""
-    seen = world.files.see(f"{VIEWS_FOLDER}/{item.path}").digest
-    return item.kind == "changed" and seen is not None and world.vault.path(seen).exists()
+    seen = world.views.read_bytes(item.path)
+    return item.kind == "changed" and seen is not None and world.vault.path(digest_of(seen)).exists()
 
 
 def refuse_edited_views(world: World, opened: Opened) -> None:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
-from gonogo.adapters.views import Views
-from gonogo.control.assembling import VIEWS_FOLDER
 from gonogo.control.opening import Opened
 from gonogo.engine.bench import World
 from gonogo.errors import BadInput, GonogoError
@@ -43,7 +40,6 @@ def folder_of(plan: Plan) -> str:
 class WorkflowFiles:
     """The workflow files of one run that is driven."""
 
-    root: Path
     world: World
     plan: Plan
     run: RunId
@@ -69,7 +65,7 @@ class WorkflowFiles:
             self._put(name, write_json(body(told)))
 
     def _put(self, name: str, data: bytes) -> None:
-        Views(self.root / VIEWS_FOLDER, self.world.vault).write_bytes(f"{folder_of(self.plan)}/{name}", data)
+        self.world.views.write_bytes(f"{folder_of(self.plan)}/{name}", data)
 
     def _logs(self, told: Told) -> dict[str, list[str]]:
         """The logs by name, at the level of LOG_LEVEL; `error.log` only where there is an error (WFS-07)."""
@@ -118,10 +114,9 @@ def edited_files(world: World, opened: Opened) -> tuple[str, ...]:
 
 
 def _is_edited(world: World, opened: Opened, name: str) -> bool:
-    path = f"{VIEWS_FOLDER}/{folder_of(opened.plan)}/{name}"
-    if world.files.see(path).digest is None:
+    data = world.views.read_bytes(f"{folder_of(opened.plan)}/{name}")
+    if data is None:
         return False
-    data = world.files.read(path)
     try:
         body = read_object(data, name=name, limit=1 << 24)
     except BadInput:

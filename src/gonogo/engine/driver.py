@@ -17,7 +17,7 @@ from gonogo.engine.crash_points import RECORDED
 from gonogo.engine.diagnosing import propose
 from gonogo.engine.gating import judge_gate
 from gonogo.engine.looking import look, refuse_unknown
-from gonogo.engine.performing import perform
+from gonogo.engine.performing import discard_plain, perform
 from gonogo.engine.permitting import permit
 from gonogo.engine.sampling import sample
 from gonogo.engine.sealing import seal_package
@@ -129,6 +129,7 @@ class Driver:
 
     def _driven(self, state: RunState, allowed: Allowed) -> tuple[Stopped | Paused, RunState]:
         show_missing(self._bench(state))
+        discard_plain(self._bench(state))
         contended = 0
         while True:
             act = decide(self.plan, state, self.world.clock.now())

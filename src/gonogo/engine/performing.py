@@ -31,8 +31,8 @@ from gonogo.errors import GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.ledger import Entry
 from gonogo.plan.drafting import STATE_PROBE
 from gonogo.plan.hooking import HOOK
-from gonogo.plan.model import Decide, Effect, Execute, Roll, Route, Shift
-from gonogo.ports import EffectKey, Ended, Moved, Running, Whereabouts, argv_digest
+from gonogo.plan.model import Decide, Effect, Execute, Roll, Route, Shift, task_of
+from gonogo.ports import EffectKey, Ended, Moved, Running, Whereabouts
 from gonogo.run.events import (
     Announced,
     DecisionConsumed,
@@ -48,7 +48,7 @@ from gonogo.run.events import (
 from gonogo.run.machine import Perform, slots
 from gonogo.run.shifting import shifted
 from gonogo.run.state import usable_round
-from gonogo.terms import Digest, Json, digest_of
+from gonogo.terms import Digest, Json, argv_digest, digest_of
 
 POLL = 0.05
 MOST_MOVES = 100
@@ -174,9 +174,19 @@ def record(bench: Bench, start: int, outcome: Outcome, before: tuple[Event, ...]
     done = TaskFinished(bench.task.id, bench.attempt, start, word, outcome.facts, detail)
     append_latest(bench, (*events, done))
     bench.world.crash(RESULT_RECORDED)
-    if isinstance(bench.task.act, Execute) and bench.task.act.purpose == "scan":
-        # Its reports are stored, redacted; what it wrote quotes the secrets that it found (SC-06).
+    if isinstance(bench.task.act, Execute) and (bench.task.act.purpose == "scan" or bench.plan.project.encryption):
+        # Its output is stored: redacted, for a scanner quotes the secrets that it found (SC-06); encrypted, where the
+        # policy asks for it (SEC-09).
         bench.world.commands.discard(EffectKey(bench.run, bench.task.id, bench.attempt, start))
+
+
+def discard_plain(bench: Bench) -> None:
+    """Remove what recorded commands left behind where stored files are encrypted: an engine may have died before."""
+    if bench.plan.project.encryption is None:
+        return
+    for task, known in bench.state.tasks.items():
+        if known.outcome and not known.open and isinstance(task_of(bench.plan, task).act, Execute):
+            bench.world.commands.discard(EffectKey(bench.run, task, known.attempt, known.start))
 
 
 def _step_evidence(bench: Bench, outcome: Outcome) -> list[Event]:

@@ -11,9 +11,8 @@ from gonogo.errors import BadInput
 from gonogo.evidence.ledger import time_of
 from gonogo.measure.command_runs import CommandRun
 from gonogo.plan.model import Execute, Task
-from gonogo.ports import argv_digest
 from gonogo.run.state import TaskState
-from gonogo.terms import Digest
+from gonogo.terms import Digest, argv_digest
 
 
 def when(known: TaskState | None, name: str) -> datetime | None:

@@ -17,6 +17,7 @@ from gonogo.plan.binding_metrics import alerting_of, check_latency, metrics_of
 from gonogo.plan.cadence import read_cadence
 from gonogo.plan.check_binding import read_code_coverage, read_licences, read_scan_binding, read_suite
 from gonogo.plan.control_lists import LISTS
+from gonogo.plan.encryption import read_encryption
 from gonogo.plan.hosts import AMOUNT, check_hosts, read_hosts
 from gonogo.plan.operations_binding import read_operations
 from gonogo.plan.parity_binding import accepted_drift, parity_files, parity_rule, settings_of
@@ -119,6 +120,7 @@ def _project(top: Section) -> Project:
         hooks=tuple(_hook(item) for item in top.sections("hooks")),
         announce=read_announce(top.section("announce", required=False)),
         cadence=read_cadence(top.section("cadence", required=False)),
+        encryption=read_encryption(top.optional("encryption")),
         licences=read_licences(top.optional("licences")),
         directories=_directories(top.section("directories", required=False)),
         compact_packages=top.choice("packages", ("reproducible", "compact"), "reproducible") == "compact",

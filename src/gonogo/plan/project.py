@@ -12,6 +12,7 @@ from decimal import Decimal
 from gonogo.findings import Origin
 from gonogo.plan.announcing import Announce
 from gonogo.plan.cadence import Cadence
+from gonogo.plan.encryption import Encryption
 from gonogo.plan.parity_project import AcceptedDrift, ParityFiles, ParityRule, SettingsSource
 from gonogo.plan.windows import Windows
 
@@ -440,6 +441,7 @@ class Project:
     notify: tuple[str, ...]
     announce: Announce
     cadence: Cadence
+    encryption: Encryption | None
     probes: Mapping[str, str]
     checks: Mapping[str, ProjectCheck]
     hooks: tuple[HookBinding, ...]
