@@ -42,9 +42,8 @@ from gonogo.ports import (
     Output,
     Running,
     Whereabouts,
-    argv_digest,
 )
-from gonogo.terms import Digest, RunId
+from gonogo.terms import Digest, RunId, argv_digest
 
 _IDENTITY: Final = ("run", "task", "attempt", "start", "argv_sha256")
 _DOT: Final = ord(".")
