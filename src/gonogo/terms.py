@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NewType, TypeAlias
@@ -29,7 +28,7 @@ def digest_of(data: bytes) -> Digest:
 
 def argv_digest(argv: Sequence[str]) -> Digest:
     """SHA-256 of the arguments, each followed by a NUL: what an intent says about the command (never its secrets)."""
-    return digest_of(b"".join(os.fsencode(argument) + b"\0" for argument in argv))
+    return digest_of(b"".join(argument.encode("utf-8", "surrogateescape") + b"\0" for argument in argv))
 
 
 class Obligation(enum.Enum):
