@@ -43,10 +43,13 @@ class Served:
 
 
 @contextmanager
-def served(project: Project, port: int = 0) -> Iterator[Served]:
-    """Serve a project on loopback as long as the block lasts."""
-    with bound_to(Address("127.0.0.1", port)) as listening:
+def served(project: Project, *, passkeys: bool = False) -> Iterator[Served]:
+    """Serve a project on loopback as long as the block lasts; with `passkeys` its approvers file names the address."""
+    with bound_to(Address("127.0.0.1", 0)) as listening:
         port = int(listening.getsockname()[1])
+        if passkeys:
+            line = f'web: {{rp_ids: [localhost], origins: ["http://localhost:{port}"]}}\n'
+            project.edit("config/release-approvers.yaml", "freeze_stakeholders:", f"{line}freeze_stakeholders:")
         site = Site.of(project.door(), names_of(Address("127.0.0.1", port), port))
         server = uvicorn.Server(uvicorn.Config(application(site), log_level="error", access_log=False, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -18,8 +18,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gonogo.errors import GonogoError
 from gonogo.web.sessions import COOKIE, Session
+from gonogo.web.showing import TooLarge
 from gonogo.web.site import Site
 
 OPEN: Final = frozenset({"/healthz", "/sign-in", "/favicon.ico"})
@@ -45,10 +45,6 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 
-class TooLarge(GonogoError):
-    """A body that is longer than anything this server takes."""
-
-
 @dataclass(frozen=True, slots=True)
 class Guard:
     """The ASGI application that stands before the other one."""
@@ -65,11 +61,22 @@ class Guard:
         if answer is not None:
             await answer(scope, receive, _with_headers(send))
             return
-        try:
-            await self.app(scope, _limited(receive), _with_headers(send))
-        except TooLarge:
-            self.site.trail.refused("too_large", _handle(scope))
-            await _plain(413, "this is larger than anything that is taken here")(scope, receive, _with_headers(send))
+        await self.app(scope, self._limited(scope, receive), _with_headers(send))
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        """What is received, up to a limit, also where nobody said beforehand how much it is."""
+        taken = 0
+
+        async def receive_some() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MOST_BODY:
+                self.site.trail.refused("too_large", _handle(scope))
+                raise TooLarge("this is larger than anything that is taken here", next_step="send less")
+            return message
+
+        return receive_some
 
     def _answer(self, scope: Scope) -> Response | None:
         """Why this request goes no further; None where it does. Leaves the session in the scope."""
@@ -144,20 +151,6 @@ def _handle(scope: Scope) -> str:
 
 def _plain(code: int, text: str) -> Response:
     return PlainTextResponse(f"{text}\n", code)
-
-
-def _limited(receive: Receive) -> Receive:
-    taken = 0
-
-    async def receive_some() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > MOST_BODY:
-            raise TooLarge("this is larger than anything that is taken here", next_step="send less")
-        return message
-
-    return receive_some
 
 
 def _with_headers(send: Send) -> Send:

@@ -132,6 +132,11 @@ class Rate:
         self._seen: dict[str, list[float]] = {}
         self._guard = threading.Lock()
 
+    def is_full(self, name: str, now: float) -> bool:
+        """Whether one more would be too many; counts nothing."""
+        with self._guard:
+            return sum(now - at < self._within for at in self._seen.get(name, ())) >= self._most
+
     def allows(self, name: str, now: float) -> bool:
         """Count an attempt; False where it is one too many."""
         with self._guard:

@@ -65,6 +65,10 @@ NOTICES: Final[Mapping[str, str]] = {
 """What a page says after an act, by name: no text of an address ever stands on a page."""
 
 
+class TooLarge(Refused):
+    """A body that is longer than anything this server takes."""
+
+
 def look_of(word: str) -> str:
     """The class of a state or verdict: what it looks like."""
     if word.startswith("waiting until"):
@@ -205,6 +209,8 @@ def code_of(error: GonogoError) -> int:
     match error:
         case BadInput() if error.what.startswith(("there is no", "nobody was asked", "nothing")):
             return 404
+        case TooLarge():
+            return 413
         case BadInput() | WrongUsage():
             return 400
         case Refused():

@@ -58,13 +58,14 @@ async def sign_in(request: Request) -> Response:
     """Open a session for whoever proved a listed key; 403 with the reason otherwise."""
     site = site_of(request)
     address = request.client.host if request.client else ""
-    if not site.attempts.allows(address, site.now()):
+    if site.attempts.is_full(address, site.now()):
         site.trail.refused("too_many_sign_ins", "")
         return page(request, "refused.html", {"what": "too many attempts; wait a minute"}, 429)
     fields = read_form(await request.body())
     try:
         person, signed, how = _proved(site, fields)
     except GonogoError as error:
+        site.attempts.allows(address, site.now())
         site.trail.refused("sign_in", "")
         about = {"what": error.what, "next_step": error.next_step}
         return page(request, "refused.html", about, 403)

@@ -39,11 +39,13 @@
   // A page that only notes that something moved: it is loaded again when nobody is writing in it.
   function watch(place) {
     const source = new EventSource(place.dataset.watch);
-    let told = 0;
+    let told = 0, leaving = false;
+    // A page that is loaded again while it sends a form would take the form back.
+    document.addEventListener("submit", () => { leaving = true; source.close(); });
     source.addEventListener("part", () => {
       told += 1;
       const busy = document.querySelector("details.act[open]") || /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName || "");
-      if (told > 1 && !busy) location.reload();
+      if (told > 1 && !busy && !leaving) location.reload();
     });
     window.addEventListener("pagehide", () => source.close());
   }

@@ -1,0 +1,184 @@
+"""Attacks on the dashboard over HTTP: each is refused, moves nothing, and stands in the audit trail."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+import pytest
+from urllib3.exceptions import HTTPError
+
+from gonogo.evidence.signers import namespace
+from gonogo.evidence.sshsig import sign
+from gonogo.terms import RunId
+from tests.projects import Project, small_project
+from tests.worlds_http import place
+from web_world import Client, Served, served, signed_in
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    root = tmp_path_factory.mktemp("attacked")
+    with place(root / "staging") as staging, place(root / "production") as production:
+        with served(small_project(root / "shop", staging, production)) as site:
+            yield site
+
+
+@pytest.fixture(scope="module")
+def run(here: Served) -> RunId:
+    found = here.project.begin("pre-deployment")
+    here.project.go_until(found, "readiness")
+    return found
+
+
+def is_untouched(project: Project, run: RunId) -> bool:
+    state = project.state(run)
+    return not state.aborting and state.halted is None and not state.rounds["readiness-1"].answers
+
+
+@pytest.mark.req("t68_web")
+def test_a_forged_form_of_another_page_moves_nothing(here: Served, run: RunId) -> None:
+    victim = signed_in(here, "rm1")
+    token = victim.get(f"/runs/{run}").fields["csrf"]
+    path = f"/runs/{run}/abort"
+    refused = [
+        victim.post(path, {"csrf": token, "reason": "x"}, origin="https://evil.example"),
+        victim.post(path, {"csrf": token, "reason": "x"}, origin="null"),
+        victim.post(path, {"csrf": token, "reason": "x"}, origin=""),
+        victim.post(path, {"csrf": token, "reason": "x"}, origin=here.base.replace("localhost", "localhost.evil.example")),
+    ]
+    assert [page.status for page in refused] == [403] * 4
+    assert here.refusals()[-4:] == ["foreign_origin"] * 4
+    for stolen in ("", "x", signed_in(here, "sre1").get(f"/runs/{run}").fields["csrf"]):
+        assert victim.post(path, {"csrf": stolen, "reason": "x"}).status == 409
+        assert here.refusals()[-1] == "csrf"
+    assert is_untouched(here.project, run)
+
+
+@pytest.mark.req("t68_web")
+def test_a_cookie_that_somebody_planted_is_worth_nothing_after_signing_in(here: Served) -> None:
+    attacker = signed_in(here, "sre1")
+    planted = attacker.cookies["gonogo_session"]
+    victim = Client(here, cookies={"gonogo_session": planted})
+    assert victim.sign_in("rm1").status == 303
+    assert victim.cookies["gonogo_session"] != planted
+    attacker.cookies["gonogo_session"] = planted
+    assert attacker.get("/").location == "/sign-in", "the planted session ended when somebody else signed in over it"
+    forged = Client(here, cookies={"gonogo_session": "A" * 43})
+    assert forged.get("/").location == "/sign-in"
+
+
+@pytest.mark.parametrize("wanted", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/%0d%0aset-cookie:x", "/ok\r\nx: y"])
+def test_nobody_is_sent_to_another_site_after_signing_in(here: Served, wanted: str) -> None:
+    client = Client(here)
+    page = client.get("/sign-in")
+    message = html.unescape(re.search(r"echo '(.*?)' \|", html.unescape(page.text))[1])  # type: ignore[index]
+    signature = sign(here.project.keys["rm1"], f"{message}\n".encode(), "gonogo/sign-in/v1").decode()
+    assert client.post("/sign-in", {**page.fields, "next": wanted, "signature": signature}).location == "/"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost", "localhost:1", "localhost:{port}.evil.example", "127.0.0.1:{port}@evil.example", ""])
+def test_a_name_that_is_not_ours_is_not_answered(here: Served, host: str) -> None:
+    client = signed_in(here, "rm1")
+    page = client.get("/", host=host.format(port=here.port), **{"x-forwarded-host": f"localhost:{here.port}"})
+    assert page.status in {400, 421}
+    assert "gonogo" not in page.headers.get("location", "")
+    if page.status == 421:
+        assert "host" in here.refusals()
+
+
+@pytest.mark.req("t54_evidence_path")
+@pytest.mark.parametrize("name", ["..%2f..%2fgonogo.yaml", "%2e%2e", "0" * 64, "../" * 3 + "journal.db", "A" * 64, "x" * 5000])
+def test_evidence_is_named_by_a_digest_that_the_log_of_the_run_names(here: Served, run: RunId, name: str) -> None:
+    client = signed_in(here, "rm1")
+    for path in (f"/runs/{run}/evidence/{name}", f"/runs/{run}/evidence/{name}/file"):
+        page = client.get(path)
+        assert page.status in {404, 409}, page.text
+        assert "schema: gonogo" not in page.text
+
+
+def test_evidence_of_one_run_is_not_taken_through_another_and_is_never_rendered(here: Served, run: RunId) -> None:
+    client = signed_in(here, "rm1")
+    state = here.project.state(run)
+    digest = next(iter(state.evidence.values())).digest
+    taken = client.get(f"/runs/{run}/evidence/{digest}/file")
+    assert taken.status == 200
+    assert taken.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in taken.headers["content-security-policy"]
+    assert client.get(f"/runs/no-such-run/evidence/{digest}").status == 404
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_what_is_too_large_is_not_read(here: Served, run: RunId, declared: bool) -> None:
+    client = signed_in(here, "rm1")
+    body = b"csrf=x&reason=" + b"a" * (2 << 20)
+    headers = {} if declared else {"transfer-encoding": "chunked"}
+    try:
+        answer = client.post(f"/runs/{run}/halt", body, **headers).status
+    except HTTPError:
+        answer = 413  # The server hung up while it was still being sent.
+    assert answer == 413
+    assert here.refusals()[-1] == "too_large"
+    assert is_untouched(here.project, run)
+
+
+def prepared(client: Client, run: RunId, name: str = "readiness-1") -> str:
+    page = client.get(f"/runs/{run}/requests/{name}")
+    key = re.search(r'<option value="(SHA256:[^"]+)">', page.text)
+    assert key, page.text
+    return client.send(f"/runs/{run}/requests/{name}", page, decision="go", reason="x", comment="", key=html.unescape(key[1])).location
+
+
+@pytest.mark.req("t12_replay_release", "t13_replay_attempt")
+def test_a_signature_is_for_one_statement_of_one_release_by_one_person_in_one_session(here: Served, run: RunId) -> None:
+    client, other = signed_in(here, "po1"), signed_in(here, "qe1")
+    one, two = prepared(client, run), prepared(client, run)
+    statement = client.get(f"{one}/statement.json").text.encode()
+    signature = sign(here.project.keys["po1"], statement, namespace("approval", "staging")).decode()
+    assert client.send(two, client.get(two), signature=signature).status == 409, "a signature of another statement"
+    assert here.refusals()[-1] == "signature"
+    assert other.get(one).status == 409, "another person's statement"
+    assert here.refusals()[-1] == "statement_of_another"
+    for wrong in ("approval", "dissent"):
+        three = prepared(client, run)
+        mine = client.get(f"{three}/statement.json").text.encode()
+        space = namespace(wrong, "production")
+        assert client.send(three, client.get(three), signature=sign(here.project.keys["po1"], mine, space).decode()).status == 409
+    assert client.get("/sign/AAAA").status == 409
+    assert is_untouched(here.project, run)
+
+
+def test_a_challenge_opens_one_session_and_one_session_only(here: Served) -> None:
+    client = Client(here)
+    page = client.get("/sign-in")
+    message = re.search(r"echo '(.*?)' \|", html.unescape(page.text))[1]  # type: ignore[index]
+    signature = sign(here.project.keys["rm1"], f"{message}\n".encode(), "gonogo/sign-in/v1").decode()
+    assert client.send("/sign-in", page, signature=signature).status == 303
+    again = Client(here).post("/sign-in", {**page.fields, "signature": signature})
+    assert again.status == 403
+    assert here.refusals()[-1] == "sign_in"
+
+
+@pytest.mark.req("APR-03", "t30_backdated")
+def test_a_removed_approvers_open_session_ends_at_the_next_request(here: Served, run: RunId) -> None:
+    client = signed_in(here, "sec1")
+    ready = client.get("/").fields["csrf"]
+    file = here.project.root / "config/release-approvers.yaml"
+    before = file.read_text()
+    try:
+        here.project.edit("config/release-approvers.yaml", "  - id: sec1\n", "  - id: sec9\n")
+        assert client.post(f"/runs/{run}/abort", {"csrf": ready, "reason": "x"}).status == 401
+        assert here.refusals()[-1] == "session_of_removed_person"
+    finally:
+        file.write_text(before)
+    assert client.get("/").location == "/sign-in", "a session that ended does not come back"
+    assert is_untouched(here.project, run)
+
+
+def test_many_attempts_to_sign_in_are_slowed_down_and_do_not_fill_the_log(here: Served) -> None:
+    client = Client(here)
+    page = client.get("/sign-in")
+    codes = [client.send("/sign-in", page, signature="x").status for _ in range(40)]
+    assert 429 in codes
+    assert here.refusals().count("sign_in") + here.refusals().count("too_many_sign_ins") <= 70
