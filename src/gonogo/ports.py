@@ -15,7 +15,7 @@ from gonogo.evidence.ledger import Entry
 from gonogo.measure.baseline import FigureRead
 from gonogo.measure.connectivity import AlertSeen
 from gonogo.run.standing import Standing, Waiter
-from gonogo.terms import Actor, Digest, Json, RunId, Secret
+from gonogo.terms import Actor, Digest, Json, Occasion, RunId, Secret
 
 
 class Clock(Protocol):
@@ -433,6 +433,8 @@ class Notice:
     to: tuple[str, ...]
     prefix: str
     text: str
+    occasion: Occasion = Occasion.PROGRESS
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,8 +458,8 @@ class Announcer(Protocol):
 class Post(Protocol):
     """Carries notices to people who are elsewhere. It never makes anybody wait, and every outcome is told (COM-24)."""
 
-    def channels(self, to: tuple[str, ...]) -> tuple[str, ...]:
-        """The channels by which a notice for these recipients goes."""
+    def channels(self, to: tuple[str, ...], occasion: Occasion) -> tuple[str, ...]:
+        """The channels by which a notice for these recipients goes on this occasion."""
 
     def hand(self, channel: str, notice: Notice) -> None:
         """Begin to carry a notice; returns at once."""

@@ -81,6 +81,30 @@ class Severity(enum.IntEnum):
         return self.name.lower()
 
 
+class Occasion(enum.Enum):
+    """On what occasion people are told something; a channel chooses among them (PRG-01, COM-23)."""
+
+    STARTED = "started"
+    PROGRESS = "progress"
+    HALF = "half"
+    ASKED = "asked"
+    EXPIRING = "expiring"
+    GATE_FAILED = "gate_failed"
+    HALTED = "halted"
+    ROLLBACK = "rollback"
+    ROLLED_BACK = "rolled_back"
+    COMPLETED = "completed"
+    ENDED = "ended"
+    NOTED = "noted"
+    CALENDAR = "calendar"
+
+
+LOUD: tuple[Occasion, ...] = tuple(
+    one for one in Occasion if one not in {Occasion.PROGRESS, Occasion.NOTED, Occasion.CALENDAR}
+)
+"""What people elsewhere are told unless they choose otherwise: what begins, ends, fails or waits for somebody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A listed person, by handle (`[a-z0-9][a-z0-9._-]{1,31}`), never by e-mail address."""

@@ -16,9 +16,10 @@ from gonogo.control.telling import tell_due
 from gonogo.document.reading import read_document
 from gonogo.errors import BadInput
 from gonogo.plan.announcing import Announce, voice_of
+from gonogo.evidence.ledger import time_text
 from gonogo.plan.model import Plan
 from gonogo.protocol.model import Protocol
-from gonogo.reports.cadence import due_message
+from gonogo.reports.cadence import due_message, expiring
 from gonogo.reports.messages import FEEDBACK, messages_for
 from gonogo.reports.trouble import Message
 from gonogo.run.events import (
@@ -33,7 +34,7 @@ from gonogo.run.events import (
     recorded,
 )
 from gonogo.run.state import RunState
-from gonogo.terms import Digest, Engine, Person, RunId
+from gonogo.terms import Digest, Engine, Occasion, Person, RunId
 from tests.projects import Project, small_project
 from tests.command_line import gonogo
 from tests.worlds import MORNING, SimulatedClock
@@ -385,3 +386,26 @@ def test_what_the_calendar_asks_for_is_said_when_it_is_due_and_only_once(good: R
     assert "1 opened; 1 ready; 0 open; 0 judgements that did not pass" in summary["text"]
     assert "RETROSPECTIVE" in good.project.door().load(good.run).entries[-2].data["prefix"]  # the delivery follows it
     assert telling(16)[0][0].endswith("WEEKLY SUMMARY]")
+
+
+@pytest.mark.req("COM-01")
+def test_a_request_is_warned_about_once_when_a_quarter_of_its_time_is_left_and_never_after_its_use(good: Ran) -> None:
+    (known, *_) = good.state.rounds.values()
+    asked = replace(known, status="open", answers=(), at=known.at, expires_at=time_text(known.at + timedelta(hours=8)))
+    state = replace(good.state, closed_at=None, rounds={asked.name: asked})
+    assert expiring(good.plan, state, asked.at + timedelta(hours=5.9)) == ()
+    (warning,) = expiring(good.plan, state, asked.at + timedelta(hours=6))
+    assert (warning.prefix, warning.occasion) == ("[APPROVAL EXPIRING]", Occasion.EXPIRING)
+    assert f"`{asked.point}` expires at {asked.expires_at}; still to sign:" in warning.text
+    assert expiring(good.plan, state, asked.at + timedelta(hours=7)) == (warning,), "the same words, so it is said once"
+    assert expiring(good.plan, state, asked.at + timedelta(hours=8)) == ()
+    assert expiring(good.plan, replace(state, rounds={known.name: known}), asked.at + timedelta(hours=7)) == ()
+
+
+@pytest.mark.req("PRG-01", "COM-01")
+def test_every_message_is_recorded_with_its_occasion(good: Ran) -> None:
+    said = {item.event.prefix: item.event.occasion for item in good.entries if isinstance(item.event, Announced)}
+    assert said[f"{BRAND}RUN START]"] == "started"
+    assert said["[APPROVAL REQUEST]"] == "asked"
+    assert said[f"{BRAND}PHASE 1 START]"] == "progress"
+    assert said[next(prefix for prefix in said if "PROTOCOL COMPLETE" in prefix or "PROTOCOL ENDED" in prefix)] in {"completed", "ended"}

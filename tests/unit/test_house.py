@@ -37,7 +37,7 @@ FIELD_TERMS = {"ServiceInScope", "ServiceDeployed", "ServicesSeen", "ServiceProb
 """A *service* is what is released (F24): these classes are about one, none of them is one."""
 CARRIED = {"library/verify.py"}
 """Files that are shipped inside packages and stand alone; their own tests hold them."""
-MOST_BROAD_EXCEPTS = 3
+MOST_BROAD_EXCEPTS = 4
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,8 @@ def notice_fields(notice: Notice) -> dict[str, Json]:
         "phase": notice.phase,
         "severity": notice.severity or None,
         "to": list(notice.to),
+        "occasion": notice.occasion.value,
+        "environment": notice.environment,
         "prefix": cleaned(notice.prefix),
         "text": cleaned(notice.text),
     }

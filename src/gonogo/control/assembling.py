@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from gonogo.adapters.age_cipher import AgeCipher
 from gonogo.adapters.alerts_alertmanager import AlertmanagerSource
 from gonogo.adapters.announcing import Announcers, LogAnnouncer, StreamAnnouncer
+from gonogo.adapters.channels import channels_of
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.commands import SupervisedCommands
 from gonogo.adapters.engine_keys import engine_key
@@ -25,7 +26,7 @@ from gonogo.adapters.metrics_provided import ProvidedSource, log_of, statistics_
 from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
 from gonogo.adapters.pipe_asker import PipeAsker
 from gonogo.adapters.plugins import PluginProviders
-from gonogo.adapters.posting import Channel, CommandPost
+from gonogo.adapters.posting import ChannelPost
 from gonogo.adapters.probe_http import HttpProber
 from gonogo.adapters.project_files import ProjectFiles
 from gonogo.adapters.prometheus_api import PrometheusApi
@@ -43,7 +44,6 @@ from gonogo.measure.providers import FOREIGN, MetricQuestion
 from gonogo.plan.approvers import read_approvers
 from gonogo.plan.project import Environment, MetricsBinding, Project
 from gonogo.ports import AlertSource, Announcer, CrashPoint, MetricSource, Prober, Target
-from gonogo.terms import Secret
 
 STATE_FOLDER = ".gonogo"
 VIEWS_FOLDER = ".artifacts"
@@ -109,7 +109,7 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         probers={each.name: prober_of(each) for each in environments},
         metrics={each.name: found for each in environments if (found := metrics_of(root, each))},
         announcer=_announcer(project, LogAnnouncer(state / "announcements.jsonl", clock, about, report), report),
-        post=CommandPost(_channels(project, environ), root, environ, clock),
+        post=ChannelPost(tuple(channels_of(project, root, environ, clock)), clock),
         figures={each.name: asked for each in environments if (asked := prometheus_of(each))},
         alerts={each.name: alerts for each in environments if (alerts := alerts_of(each))},
         key=engine_key(environ, state / "keys" / "engine"),
@@ -133,17 +133,6 @@ def _announcer(project: Project, log: Announcer, report: Report) -> Announcer:
     if not project.announce.terminal:
         return log
     return Announcers((log, StreamAnnouncer(sys.stderr, report)), report)
-
-
-def _channels(project: Project, environ: Mapping[str, str]) -> tuple[Channel, ...]:
-    found = []
-    for told in project.announce.commands:
-        binding = project.commands[told.command]
-        argv = tuple(part.replace("{project}", project.name) for part in _filled(binding.run))
-        secrets = {name: Secret(environ[name]) for name in binding.secrets if environ.get(name)}
-        lacking = tuple(name for name in binding.secrets if name not in secrets)
-        found.append(Channel(told.command, argv, told.roles, float(binding.timeout), secrets, lacking))
-    return tuple(found)
 
 
 def _filled(argv: tuple[str, ...]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from gonogo.ports import Notice
 from gonogo.reports.workflow import log_lines
 from gonogo.run.events import Recorded, type_of
 from gonogo.run.state import RunState
-from gonogo.terms import Digest, RunId
+from gonogo.terms import Digest, Occasion, RunId
 
 SUPERVISOR: Final = ("release_manager",)
 RERUNS: Final = 3
@@ -200,6 +200,8 @@ def _escalated(asked: Asked, run: RunId, why: str) -> tuple[str, ...]:
         to=SUPERVISOR,
         prefix=f"[PROTOCOL {asked.script.number} ERROR]",
         text=f"{run} needs a person: {why}",
+        occasion=Occasion.HALTED,
+        environment=opened.plan.environment,
     )
     asked.door.world.announcer.say(notice)
     return (f"escalated to {', '.join(levels) or 'nobody: `operations.escalation` is empty'}; it waits for a person",)

@@ -17,7 +17,7 @@ from gonogo.plan.announcing import DEFAULT_BRAND
 from gonogo.ports import Draft, Notice
 from gonogo.reports.cadence import SUMMARY, RunInBrief, is_by_calendar, summary_due, summary_text
 from gonogo.run.events import Announced, GateJudged, recorded
-from gonogo.terms import Actor, Engine, RunId
+from gonogo.terms import Actor, Engine, Occasion, RunId
 
 TOLD: Final = "summary.told"
 """The site's log says that a summary was told, so that the next one knows from when on to tell."""
@@ -93,13 +93,14 @@ def _notice(door: Door, actor: Actor, now: datetime, said: tuple[str, str, tuple
         to=to,
         prefix=prefix,
         text=text,
+        occasion=Occasion.CALENDAR,
     )
 
 
 def _carried(door: Door, notice: Notice) -> tuple[str, ...]:
     """Carry a notice over its channels; the names of those on which it did not arrive in time."""
     post = door.world.post
-    waiting = set(post.channels(notice.to))
+    waiting = set(post.channels(notice.to, notice.occasion))
     for channel in waiting:
         post.hand(channel, notice)
     until, failed = door.world.clock.monotonic() + PATIENCE, set[str]()

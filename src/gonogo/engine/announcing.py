@@ -16,12 +16,12 @@ from gonogo.engine.performing import append_latest
 from gonogo.errors import GonogoError
 from gonogo.plan.model import Plan
 from gonogo.ports import Delivery, Notice
-from gonogo.reports.cadence import due_message, is_by_calendar
+from gonogo.reports.cadence import due_message, expiring, is_by_calendar
 from gonogo.reports.messages import messages_for
 from gonogo.reports.trouble import Message
 from gonogo.run.events import Announced, Delivered, Recorded
 from gonogo.run.state import RunState
-from gonogo.terms import Digest, RunId, digest_of
+from gonogo.terms import Digest, Occasion, RunId, digest_of
 
 EVERYBODY = ("stakeholders",)
 
@@ -38,15 +38,18 @@ class Outbox:
     handed: set[tuple[int, str]] = field(default_factory=set)
     by_calendar: datetime | None = None
     """When the last message of the calendar was said."""
+    said: set[Digest] = field(default_factory=set)
+    """What was said already, so that a warning that still holds is not repeated."""
 
     def hear(self, state: RunState, entry: Recorded) -> None:
         """Take note of one event; `state` is the state after it."""
         match entry.event:
             case Announced() as said:
                 self._tick_off(said)
+                self.said.add(said.text_sha256)
                 if is_by_calendar(self.plan, said.prefix):
                     self.by_calendar = entry.at
-                for channel in self.world.post.channels(tuple(said.to)):
+                for channel in self.world.post.channels(tuple(said.to), occasion_of(said)):
                     self.under_way[entry.seq, channel] = self._notice(entry, said)
             case Delivered() as known:
                 self.under_way.pop((known.message, known.channel), None)
@@ -54,17 +57,18 @@ class Outbox:
                 self.owed = (*self.owed, *messages_for(self.plan, state, entry, self._told))
 
     def fall_due(self, state: RunState, now: datetime) -> bool:
-        """Owe what the calendar asks for now (COM-25); whether there is anything."""
-        found = due_message(self.plan, state, self.by_calendar, now)
-        if found is not None:
-            self.owed = (*self.owed, found)
-        return found is not None
+        """Owe what the calendar asks for now (COM-25), and a warning of what is about to expire; whether any is due."""
+        found = [message for message in expiring(self.plan, state, now) if _digest(message) not in self.said]
+        due = due_message(self.plan, state, self.by_calendar, now)
+        self.owed = (*self.owed, *found, *((due,) if due else ()))
+        return bool(found or due)
 
     def say(self, bench: Bench) -> None:
         """Say the first message that is owed, and record it."""
         message = self.owed[0]
         to = message.to or self.plan.project.notify or EVERYBODY
-        said = Announced(message.prefix, _digest(message), message.phase, to, message.severity)
+        occasion = message.occasion.value
+        said = Announced(message.prefix, _digest(message), message.phase, to, message.severity, occasion)
         self.world.announcer.say(self._notice(Recorded(-1, bench.now, bench.actor, said), said, message.text))
         self.world.crash(SAID)
         self.world.vault.put(_data(message))
@@ -104,6 +108,8 @@ class Outbox:
             to=tuple(said.to),
             prefix=said.prefix,
             text=self._told(said.text_sha256) if text is None else text,
+            occasion=occasion_of(said),
+            environment=self.plan.environment,
         )
 
     def _told(self, digest: Digest | None) -> str:
@@ -114,6 +120,12 @@ class Outbox:
         except GonogoError:
             # A text that is gone keeps nobody from hearing that something happened.
             return ""
+
+
+def occasion_of(said: Announced) -> Occasion:
+    """On what occasion a recorded message was said; one of a version that did not record it counts as progress."""
+    known = {occasion.value: occasion for occasion in Occasion}
+    return known.get(said.occasion, Occasion.PROGRESS)
 
 
 def _data(message: Message) -> bytes:

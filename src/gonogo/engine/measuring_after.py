@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+from gonogo.engine.announcing import occasion_of
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.by_hand import manual_files
 from gonogo.engine.measuring_alerts import open_incidents
@@ -92,7 +93,7 @@ def _messages(bench: Bench) -> tuple[MessageSent, ...]:
             continue
         text = bench.world.vault.read(event.text_sha256).decode("utf-8", "replace")
         to = tuple(event.to) or bench.plan.project.notify or ("stakeholders",)
-        for channel in ("announcements", *bench.world.post.channels(to)):
+        for channel in ("announcements", *bench.world.post.channels(to, occasion_of(event))):
             outcome = known.get((entry.seq, channel))
             told = channel == "announcements" or (outcome is not None and outcome.outcome == "delivered")
             attempts = outcome.attempts if outcome else int(told)

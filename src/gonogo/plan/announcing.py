@@ -7,12 +7,15 @@ the moments at which they are said are the engine's (COM-28).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gonogo.plan.reading import Section
+from gonogo.plan.channels import ChannelBinding, read_channel, read_occasions
+from gonogo.plan.reading import WRONG_VALUE, Section
 from gonogo.protocol.model import Message, Protocol, all_steps
+from gonogo.terms import Occasion
 
 DEFAULT_BRAND: Final = "GONOGO"
 FAMILIES: Final = ("document", "brand", "protocol")
@@ -28,10 +31,11 @@ _OF_OTHERS: Final = frozenset({"DEPLOYMENT", "VALIDATION"})
 
 @dataclass(frozen=True, slots=True)
 class ToldBy:
-    """A command that gets every message whose recipients are among `roles`; without roles it gets all of them."""
+    """A command that gets every message for `roles` on these occasions; without either it gets all of them."""
 
     command: str
     roles: tuple[str, ...]
+    occasions: tuple[Occasion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Announce:
     family: str
     terminal: bool
     commands: tuple[ToldBy, ...]
+    channels: tuple[ChannelBinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +106,18 @@ def read_announce(section: Section) -> Announce:
         family=section.choice("family", FAMILIES, "document"),
         terminal=section.flag("terminal", default=False),
         commands=tuple(_told_by(item) for item in section.sections("commands")),
+        channels=tuple(read_channel(item) for item in section.sections("channels")),
     )
+    names = Counter([told.command for told in found.commands] + [channel.name for channel in found.channels])
+    for name in sorted(name for name, count in names.items() if count > 1):
+        what = f"`announce` has two channels of the name `{name}`"
+        section.notes.error(WRONG_VALUE, what, section.origin_of("channels"))
     section.finish()
     return found
 
 
 def _told_by(section: Section) -> ToldBy:
-    found = ToldBy(section.text("command"), section.texts("roles", ()))
+    found = ToldBy(section.text("command"), section.texts("roles", ()), read_occasions(section, ()))
     section.finish()
     return found
 

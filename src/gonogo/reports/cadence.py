@@ -13,17 +13,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from gonogo.evidence.ledger import time_text
+from gonogo.evidence.ledger import time_of, time_text
 from gonogo.plan.model import Plan
-from gonogo.reports.trouble import Message
+from gonogo.reports.trouble import WARNING, Message
 from gonogo.run.asking import who_is_missing
 from gonogo.run.awaiting import words_of
-from gonogo.run.state import RunState
-from gonogo.terms import RunId
+from gonogo.run.state import Round, RunState
+from gonogo.terms import Occasion, RunId
 
 STATUS: Final = "DAILY STATUS"
 SUMMARY: Final = "WEEKLY SUMMARY"
 RETROSPECTIVE: Final = "RETROSPECTIVE"
+_LEAST: Final = timedelta(minutes=15)
 
 
 def due_message(plan: Plan, state: RunState, last: datetime | None, now: datetime) -> Message | None:
@@ -35,10 +36,33 @@ def due_message(plan: Plan, state: RunState, last: datetime | None, now: datetim
         told = last is not None and last >= state.closed_at
         if told or now - state.closed_at < _length(cadence.retrospective):
             return None
-        return Message(plan.voice.course(RETROSPECTIVE), _retrospective(plan, state), 0)
+        return Message(plan.voice.course(RETROSPECTIVE), _retrospective(plan, state), 0, occasion=Occasion.CALENDAR)
     if now - (last or state.opened_at) < _length(cadence.status):
         return None
-    return Message(plan.voice.course(STATUS), _status(plan, state, now), 0)
+    return Message(plan.voice.course(STATUS), _status(plan, state, now), 0, occasion=Occasion.CALENDAR)
+
+
+def expiring(plan: Plan, state: RunState, now: datetime) -> tuple[Message, ...]:
+    """A warning for each request whose time is nearly over, unused: the same words however often one looks (I27)."""
+    return tuple(
+        _expiring(plan, item)
+        for item in state.rounds.values()
+        if item.status == "open" and state.closed_at is None and _nearly_over(item, now)
+    )
+
+
+def _nearly_over(item: Round, now: datetime) -> bool:
+    ends = time_of(item.expires_at)
+    return ends - max((ends - item.at) / 4, _LEAST) <= now < ends
+
+
+def _expiring(plan: Plan, item: Round) -> Message:
+    missing = who_is_missing(plan, item)
+    lacks = f"still to sign: {', '.join(missing)}" if missing else "signed, and not used yet"
+    text = f"{plan.project.name} {plan.release.version}: `{item.point}` expires at {item.expires_at}; {lacks}"
+    rule = plan.decisions.get(item.point)
+    to = tuple(sorted(rule.roles)) if rule else ()
+    return Message("[APPROVAL EXPIRING]", text, 0, to, WARNING, Occasion.EXPIRING)
 
 
 def is_by_calendar(plan: Plan, prefix: str) -> bool:

@@ -31,6 +31,7 @@ from gonogo.run.choosing import POINT, question, ways_on
 from gonogo.run.events import Recorded
 from gonogo.run.events_of_halts import RepairProposed
 from gonogo.run.state import RunState
+from gonogo.terms import Occasion
 
 _CLAIM: Final = re.compile(r"\b(?:success\w*|completed?|passed|finished|no errors|done)\b|✓", re.IGNORECASE)
 _ASKED: Final = re.compile(r"\[APPROVAL REQUEST\]|\bREQUIRED\]|\bREQUESTED\]|DECISION\]")
@@ -45,7 +46,7 @@ def messages_for(plan: Plan, state: RunState, entry: Recorded, told: Told = unto
     match event:
         case happened.RunOpened():
             text = f"{plan.role}: {plan.title} for {plan.project.name} {event.version}"
-            return (Message(plan.voice.course("RUN START"), text, 0),)
+            return (Message(plan.voice.course("RUN START"), text, 0, occasion=Occasion.STARTED),)
         case happened.TaskFinished():
             return tuple(_after_task(plan, state, event, told))
         case happened.GateJudged() if event.verdict not in {"pass", "waived"}:
@@ -70,14 +71,16 @@ def _course(plan: Plan, state: RunState, event: happened.Event, told: Told) -> I
             if ways_on(plan, state):
                 yield _decision(plan, state, event)
         case happened.RollbackBegun():
-            yield Message("[ROLLBACK]", f"{name} is rolled back ({event.trigger}: {event.cause})", 0)
+            yield Message(
+                "[ROLLBACK]", f"{name} is rolled back ({event.trigger}: {event.cause})", 0, occasion=Occasion.ROLLBACK
+            )
         case happened.RollbackFinished() if event.verified:
             text = f"the old version serves again, after {event.recovery_ms / 1000:.1f} s"
-            yield Message("[ROLLBACK COMPLETE]", text, 0)
+            yield Message("[ROLLBACK COMPLETE]", text, 0, occasion=Occasion.ROLLED_BACK)
             yield from _deployment_failed(plan, state, told)
         case RepairProposed() if event.environment:
             text = f"Unable to connect to {event.environment}. Check network/credentials."
-            yield Message("[ERROR]", text, 0, severity=CRITICAL)
+            yield Message("[ERROR]", text, 0, severity=CRITICAL, occasion=Occasion.NOTED)
         case happened.RunClosed():
             yield _closed(plan, state, event)
         case _:
@@ -89,7 +92,8 @@ def _decision(plan: Plan, state: RunState, event: happened.RunHalted) -> Message
     phase = next((stage.phase for stage in plan.stages if stage.id == event.stage), 0)
     rule = plan.decisions.get(POINT) or plan.ring.rule(POINT)
     text = f"{question(plan, state)} Only a signature decides: gonogo decide"
-    return Message(f"[{plan.voice.short} DECISION REQUIRED]", text, phase, tuple(sorted(rule.roles)) if rule else ())
+    to = tuple(sorted(rule.roles)) if rule else ()
+    return Message(f"[{plan.voice.short} DECISION REQUIRED]", text, phase, to, occasion=Occasion.ASKED)
 
 
 def _deployment_failed(plan: Plan, state: RunState, told: Told) -> Iterator[Message]:
@@ -98,7 +102,7 @@ def _deployment_failed(plan: Plan, state: RunState, told: Told) -> Iterator[Mess
     if known is not None and known.trigger != "abort":
         why = first_line(told(known.detail)) or known.cause
         text = f"Deployment to {plan.environment} failed: {why}"
-        yield Message("[DEPLOYMENT ERROR]", text, 0, severity=CRITICAL)
+        yield Message("[DEPLOYMENT ERROR]", text, 0, severity=CRITICAL, occasion=Occasion.HALTED)
 
 
 def _closed(plan: Plan, state: RunState, event: happened.RunClosed) -> Message:
@@ -106,9 +110,10 @@ def _closed(plan: Plan, state: RunState, event: happened.RunClosed) -> Message:
     gaps = handoff_gaps(plan, state)
     if event.outcome not in _GOOD or gaps:
         why = f"; lacking: {', '.join(gaps)}" if event.outcome in _GOOD else ""
-        return Message(plan.voice.course("PROTOCOL ENDED"), f"{plan.name} ended: {event.outcome}{why}", 0)
+        text = f"{plan.name} ended: {event.outcome}{why}"
+        return Message(plan.voice.course("PROTOCOL ENDED"), text, 0, occasion=Occasion.ENDED)
     text = f"Ready for {plan.next_protocol}" if plan.next_protocol else f"{plan.name} ended: {event.outcome}"
-    return Message(plan.voice.course("PROTOCOL COMPLETE"), text, 0)
+    return Message(plan.voice.course("PROTOCOL COMPLETE"), text, 0, occasion=Occasion.COMPLETED)
 
 
 def handoff_gaps(plan: Plan, state: RunState) -> tuple[str, ...]:
@@ -162,7 +167,8 @@ def _renewals(plan: Plan, event: happened.TaskFinished) -> Iterator[Message]:
     for row in rows if isinstance(rows, Sequence) and not isinstance(rows, str) else ():
         if isinstance(row, Mapping):
             text = f"{name} waits for {row.get('item')}; please supply or renew it by {row.get('due')}"
-            yield Message("[RENEWAL REQUEST]", text, stage_of(plan, event.task).phase, to=(str(row.get("owner")),))
+            owner, phase = str(row.get("owner")), stage_of(plan, event.task).phase
+            yield Message("[RENEWAL REQUEST]", text, phase, to=(owner,), occasion=Occasion.ASKED)
 
 
 def _drift(plan: Plan, event: happened.TaskFinished) -> Message:
@@ -178,7 +184,7 @@ def _drift(plan: Plan, event: happened.TaskFinished) -> Message:
     )
     stage = stage_of(plan, event.task)
     severity = CRITICAL if worst in {"high", "critical", "not known"} else WARNING
-    return Message("[DRIFT] [REMEDIATION REQUEST]", text, stage.phase, (owner,), severity)
+    return Message("[DRIFT] [REMEDIATION REQUEST]", text, stage.phase, (owner,), severity, Occasion.ASKED)
 
 
 def _begun(plan: Plan, stage: Stage, *, new_phase: bool) -> Iterator[Message]:
@@ -221,7 +227,7 @@ def _confirmation(plan: Plan, state: RunState) -> Message:
     names = [name for name, _ in plan.outputs if name in state.evidence or name in sealed]
     listed = ", ".join(dict.fromkeys(names)) or "nothing"
     text = f"on file: {listed}. May {plan.next_protocol} begin with this? Only a signature decides."
-    return Message(f"[{plan.voice.short} CONFIRMATION REQUIRED]", text, plan.stages[-1].phase)
+    return Message(f"[{plan.voice.short} CONFIRMATION REQUIRED]", text, plan.stages[-1].phase, occasion=Occasion.ASKED)
 
 
 FEEDBACK: Final = (
@@ -237,7 +243,7 @@ def _feedback(plan: Plan, event: happened.PackageSealed) -> Message:
     questions = " ".join(f"{number}. {text}" for number, text in enumerate(FEEDBACK, start=1))
     draft = f"draft: {event.name} (sha256 {event.sha256[:16]}…, {event.members} files)."
     text = f"{draft} {questions} Answer: gonogo feedback"
-    return Message(f"[{plan.voice.short} FEEDBACK REQUESTED]", text, plan.stages[-1].phase)
+    return Message(f"[{plan.voice.short} FEEDBACK REQUESTED]", text, plan.stages[-1].phase, occasion=Occasion.NOTED)
 
 
 def _asked(plan: Plan, state: RunState, event: happened.DecisionRequested) -> Message:
@@ -247,9 +253,8 @@ def _asked(plan: Plan, state: RunState, event: happened.DecisionRequested) -> Me
         what = f"{plan.project.name} {plan.release.version}: {passed}Approve production deployment?"
     asked = f"{what} A signature decides; a typed yes or no is only a comment. (yes/no)"
     rule = plan.decisions.get(event.point)
-    return Message(
-        "[APPROVAL REQUEST]", asked, stage_of(plan, event.task).phase, to=tuple(sorted(rule.roles)) if rule else ()
-    )
+    to = tuple(sorted(rule.roles)) if rule else ()
+    return Message("[APPROVAL REQUEST]", asked, stage_of(plan, event.task).phase, to, occasion=Occasion.ASKED)
 
 
 def _half(plan: Plan) -> int:
@@ -270,4 +275,4 @@ def _halfway(plan: Plan, state: RunState, event: happened.TrafficMoved | happene
     seen = "No errors observed." if not errors else f"{errors} failed requests observed on the new version."
     hold = plan.project.rollout.hold
     text = f"Production deployment {event.percent}% complete. {seen} Next update in {hold} s."
-    return Message(f"[{plan.voice.short} ANNOUNCEMENT]", text, stage_of(plan, event.task).phase)
+    return Message(f"[{plan.voice.short} ANNOUNCEMENT]", text, stage_of(plan, event.task).phase, occasion=Occasion.HALF)

@@ -17,7 +17,7 @@ from gonogo.plan.model import Execute, GateRule, Plan, stage_of, task_of
 from gonogo.run import events as happened
 from gonogo.run.state import RunState
 from gonogo.run.waiving import why_not
-from gonogo.terms import Digest
+from gonogo.terms import Digest, Occasion
 
 Told: TypeAlias = Callable[[Digest | None], str]
 """Reads the text that an event names by digest; empty where it cannot be read."""
@@ -40,6 +40,7 @@ class Message:
     phase: int
     to: tuple[str, ...] = ()
     severity: str = ""
+    occasion: Occasion = Occasion.PROGRESS
 
 
 def untold(_digest: Digest | None) -> str:
@@ -72,7 +73,7 @@ def halted(plan: Plan, event: happened.RunHalted, told: Told) -> Message:
         said = f"{event.cause} at {step}: {why}. Resolution: {resolution}"
     else:
         said = f'"Failed at {step}. Reason: {why}. Awaiting instructions."'
-    return Message(plan.voice.error, said, phase, severity=CRITICAL)
+    return Message(plan.voice.error, said, phase, severity=CRITICAL, occasion=Occasion.HALTED)
 
 
 def gate_failed(plan: Plan, state: RunState, event: happened.GateJudged, told: Told) -> Message:
@@ -87,7 +88,7 @@ def gate_failed(plan: Plan, state: RunState, event: happened.GateJudged, told: T
     )
     phase = stage_of(plan, f"gate/{event.gate}#judge").phase
     prefix = f"[{plan.voice.short} GATE FAILED: {rule.name}] [{CRITICAL}]"
-    return Message(prefix, text, phase, to=rule.notify, severity=CRITICAL)
+    return Message(prefix, text, phase, to=rule.notify, severity=CRITICAL, occasion=Occasion.GATE_FAILED)
 
 
 def _ways(plan: Plan, state: RunState, rule: GateRule) -> str:
@@ -120,14 +121,15 @@ def noted(plan: Plan, event: happened.TaskFinished, told: Told) -> Message | Non
         text = f"context: {_on_one_line(told(event.detail))}; resolution: supply or repair it, then run the step again"
         prefix = f"[{plan.voice.short} VALIDATION ERROR: {title}] [{WARNING}]"
         said = f"{text}; impact: may affect quality, review advised"
-        return Message(prefix, said, phase, severity=WARNING)
+        return Message(prefix, said, phase, severity=WARNING, occasion=Occasion.NOTED)
     act, size = task_of(plan, event.task).act, event.facts.get("stderr_size")
     if isinstance(act, Execute) and isinstance(size, int) and size > 0:
         text = (
             f"context: it ended with 0 and wrote {size} bytes to its error output; resolution: read the sealed output"
         )
         said = f"{text} when there is time; impact: none, the result was judged by what was measured"
-        return Message(f"[{plan.voice.short} SCRIPT ERROR: {act.command}] [{INFO}]", said, phase, severity=INFO)
+        prefix = f"[{plan.voice.short} SCRIPT ERROR: {act.command}] [{INFO}]"
+        return Message(prefix, said, phase, severity=INFO, occasion=Occasion.NOTED)
     return None
 
 

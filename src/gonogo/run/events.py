@@ -335,6 +335,7 @@ class Announced:
     phase: int
     to: Sequence[str] = ()
     severity: str = ""
+    occasion: str = ""
 
 
 @dataclass(frozen=True, slots=True)
