@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -366,25 +367,29 @@ def test_an_open_run_is_told_of_once_a_day_and_one_that_is_over_asks_once_for_it
 
 
 @pytest.mark.req("COM-25", "COM-01")
-def test_what_the_calendar_asks_for_is_said_when_it_is_due_and_only_once(good: Ran) -> None:
+def test_what_the_calendar_asks_for_is_said_when_it_is_due_and_only_once(good: Ran, tmp_path: Path) -> None:
+    # A copy: what it writes into the log of the site bears times to come, before which nothing else may be written.
+    project = replace(good.project, root=tmp_path / "project")
+    shutil.copytree(good.project.root, project.root)
+
     def telling(days: float) -> list[tuple[str, tuple[str, ...]]]:
-        door = good.project.door()
+        door = project.door()
         assert good.state.closed_at
         clock = SimulatedClock(good.state.closed_at + timedelta(days=days))
         door.world = replace(door.world, clock=clock)
         return [(item.prefix, item.failed) for item in tell_due(door, Person("dev1"))]
 
-    good.project.write("gonogo.yaml", f"{(good.project.root / 'gonogo.yaml').read_text()}cadence: {{leadership: [executive_sponsor]}}\n")
+    project.write("gonogo.yaml", f"{(project.root / 'gonogo.yaml').read_text()}cadence: {{leadership: [executive_sponsor]}}\n")
     assert telling(0.5) == []
     assert [prefix for prefix, _ in telling(2)] == [f"{BRAND}RETROSPECTIVE]"]
     assert telling(3) == []
     assert telling(8) == [("[GONOGO | WEEKLY SUMMARY]", ())]
     assert telling(9) == []
-    lines = [json.loads(line) for line in (good.project.root / "said.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (project.root / "said.jsonl").read_text().splitlines()]
     (summary,) = [line for line in lines if line["prefix"].endswith("WEEKLY SUMMARY]")]
     assert summary["to"] == ["executive_sponsor"]
     assert "1 opened; 1 ready; 0 open; 0 judgements that did not pass" in summary["text"]
-    assert "RETROSPECTIVE" in good.project.door().load(good.run).entries[-2].data["prefix"]  # the delivery follows it
+    assert "RETROSPECTIVE" in project.door().load(good.run).entries[-2].data["prefix"]  # the delivery follows it
     assert telling(16)[0][0].endswith("WEEKLY SUMMARY]")
 
 

@@ -23,13 +23,17 @@ class Cadence:
     leadership: tuple[str, ...]
 
 
+DAILY = Cadence(status=DAY, summary=7 * DAY, retrospective=DAY, leadership=())
+"""What holds where a project says nothing."""
+
+
 def read_cadence(section: Section) -> Cadence:
     """Read `cadence`; everything in it has a default."""
     found = Cadence(
-        status=section.seconds("status", DAY),
-        summary=section.seconds("summary", 7 * DAY),
-        retrospective=section.seconds("retrospective", DAY),
-        leadership=section.texts("leadership", ()),
+        status=section.seconds("status", DAILY.status),
+        summary=section.seconds("summary", DAILY.summary),
+        retrospective=section.seconds("retrospective", DAILY.retrospective),
+        leadership=section.texts("leadership", DAILY.leadership),
     )
     section.finish()
     return found

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from gonogo.findings import Origin
 from gonogo.plan.announcing import Announce
-from gonogo.plan.cadence import Cadence
+from gonogo.plan.cadence import DAILY, Cadence
 from gonogo.plan.encryption import Encryption
 from gonogo.plan.parity_project import AcceptedDrift, ParityFiles, ParityRule, SettingsSource
 from gonogo.plan.windows import Windows
@@ -440,13 +440,14 @@ class Project:
     windows: Windows | None
     notify: tuple[str, ...]
     announce: Announce
-    cadence: Cadence
-    encryption: Encryption | None
     probes: Mapping[str, str]
     checks: Mapping[str, ProjectCheck]
-    hooks: tuple[HookBinding, ...]
-    recovery: Mapping[str, str]
     licences: Licences | None
     directories: Directories
     compact_packages: bool
     origin: Origin
+    # What came after plans began to be kept has a default, so that a plan kept before can be read (plan/stored.py).
+    cadence: Cadence = DAILY
+    encryption: Encryption | None = None
+    hooks: tuple[HookBinding, ...] = ()
+    recovery: Mapping[str, str] = field(default_factory=dict)
