@@ -29,7 +29,8 @@ from gonogo.control.key_keeping import (
     vouched,
 )
 from gonogo.errors import Refused, WrongUsage
-from gonogo.evidence.signers import HANDLE, RevocationReason
+from gonogo.evidence.handles import HANDLE
+from gonogo.evidence.signers import RevocationReason
 from gonogo.evidence.sshkeys import PublicKey
 from gonogo.evidence.vouching import CHALLENGE_BYTES, passkey_registration
 from gonogo.findings import Level

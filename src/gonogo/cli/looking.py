@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-import click
-
+from gonogo.adapters.standings_read import Glance
 from gonogo.cli.driving import EXIT
+from gonogo.cli.glancing import FEW, StatusOptions, row_of, show
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json
-from gonogo.cli.shared_options import json_option, project_option, run_argument
-from gonogo.cli.taking import taking
-from gonogo.cli.watching import colour_of, lines_of, watch
+from gonogo.cli.watching import lines_of, watch
 from gonogo.control.door import Door
 from gonogo.control.viewing import RunView, as_json, view
-from gonogo.errors import GonogoError, WrongUsage
+from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import time_text
+from gonogo.run.standing import Standing
 from gonogo.terms import Json, RunId
 
 STATES = {"waiting for people": 3, "halted": 2, "running": 3, "open": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class StatusOptions:
-    """What `gonogo status` takes."""
-
-    run: str
-    watch: bool
-    every: float
-    verbose: bool
-    exit_code: bool
-    folder: Path
-    as_json: bool
-
-
-@click.command()
-@run_argument
-@click.option("--watch", is_flag=True, help="Draw again and again until RUN (default: the newest) is over.")
-@click.option(
-    "--every", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds between two drawings."
-)
-@click.option("-v", "--verbose", is_flag=True, help="Also role, mission, guardrails, gates and evidence.")
-@click.option("--exit-code", is_flag=True, help="End with the code of the run's state instead of 0.")
-@project_option
-@json_option
-@taking(StatusOptions)
-def status(options: StatusOptions) -> int:
-    """Show all runs, or one RUN: its steps, whom it waits for, why it halted, what to do next."""
-    if options.watch and options.as_json:
-        raise WrongUsage("--watch draws for people, --json prints once", next_step="leave out one of the two")
+def look(options: StatusOptions) -> int:
+    """What `gonogo status` shows where a glance is not enough: one run, one that is watched, runs that changed."""
     door = door_at(options.folder)
     if options.watch:
         seen = watch(door, run_named(door, options.run), every=options.every, verbose=options.verbose)
@@ -72,31 +42,29 @@ def code_of(seen: RunView) -> int:
 
 
 def _list(door: Door, options: StatusOptions) -> int:
-    rows = [_row(door, run) for run in door.runs()]
-    if options.as_json:
-        say_json({"runs": rows})
-    elif not rows:
+    runs = door.runs()
+    newest = runs if options.all_runs else runs[-FEW:]
+    known = {standing.run: standing for standing in door.world.journal.standings()}
+    if not runs and not options.as_json:
         say("no run yet; gonogo run pre-deployment --release VERSION")
-    for row in () if options.as_json else rows:
-        words = f"{row['run']}   {row['release']}   {row['status']}   since {row['opened_at']}"
-        say(words, colour_of(str(row["status"])))
-        if row["next"]:
-            say(f"    next: {row['next']}")
+        return 0
+    show([_row(door, run, known.get(run)) for run in newest], len(runs), as_json=options.as_json)
     return 0
 
 
-def _row(door: Door, run: RunId) -> dict[str, Json]:
+def _row(door: Door, run: RunId, known: Standing | None) -> dict[str, Json]:
+    now = door.world.clock.now()
+    if known is not None and (known.due is None or now < known.due) and not door.is_driven(run):
+        return _listed(run, known.release, known.status, time_text(known.opened_at), known.following)
     try:
         seen = view(door.world, door.load(run), driven=door.is_driven(run))
     except GonogoError as error:
         # A run that cannot be read must not hide the others.
         what = f"unusable: {error.what}"
-        return {"run": run, "release": "", "status": what, "opened_at": "", "next": error.next_step or None}
+        return _listed(run, "", what, "", error.next_step)
     opened = time_text(seen.opened_at) if seen.opened_at else ""
-    return {
-        "run": run,
-        "release": seen.release,
-        "status": seen.status,
-        "opened_at": opened,
-        "next": seen.next_step or None,
-    }
+    return _listed(run, seen.release, seen.status, opened, seen.next_step)
+
+
+def _listed(run: RunId, release: str, status: str, opened_at: str, following: str) -> dict[str, Json]:
+    return row_of(Glance(run, release, status, opened_at, following, known=True))

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from gonogo.errors import BadInput, GonogoError, WrongUsage
-from gonogo.evidence.signers import HANDLE
+from gonogo.evidence.handles import HANDLE
 from gonogo.terms import Actor, Agent, Person, Pipeline
 
 

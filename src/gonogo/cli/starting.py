@@ -26,7 +26,7 @@ from gonogo.control.beginning import (
 )
 from gonogo.control.sources import LIBRARY
 from gonogo.errors import BadInput, WrongUsage
-from gonogo.evidence.signers import HANDLE
+from gonogo.evidence.handles import HANDLE
 from gonogo.evidence.sshkeys import PublicKey, public_key
 from gonogo.plan.bindings import NAME
 from gonogo.terms import Json

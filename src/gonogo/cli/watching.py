@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from gonogo.cli.glancing import COLOURS, colour_of
 from gonogo.cli.saying import printable
 from gonogo.control.door import Door
 from gonogo.control.viewing import RunView, StageView, signing_command, view
@@ -25,20 +26,12 @@ from gonogo.run.awaiting import words_of
 from gonogo.terms import RunId
 
 SIGNS = {"done": "✓", "failed": "✗", "running": "…", "open": "·", "left out": "-"}
-COLOURS = {"done": "green", "failed": "red", "running": "cyan", "released": "green", "ready": "green"}
 MOST_PARITY = 20
 HEAD = 2
 """The first lines of a run: what it is, and how it stands."""
 
 Line = tuple[str, str]
 """A text and its colour."""
-
-
-def colour_of(word: str) -> str:
-    """The colour of a run's status."""
-    if word.startswith("unusable"):
-        return "red"
-    return COLOURS.get(word, "yellow")
 
 
 def lines_of(seen: RunView, *, verbose: bool, short: bool = False) -> Iterator[Line]:

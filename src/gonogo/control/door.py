@@ -10,6 +10,7 @@ from gonogo.adapters.run_lock import RunLocks
 from gonogo.adapters.run_places import RunPlaces
 from gonogo.control.assembling import STATE_FOLDER, Report, assemble, silent
 from gonogo.control.opening import Opened, Told, load_run, open_run, untold
+from gonogo.control.remembering import remember
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
 from gonogo.control.turns import Turns, at_once
@@ -67,7 +68,9 @@ class Door:
 
     def open(self, protocol: str, release: str, actor: Actor, told: Told = untold) -> Opened:
         """Begin a run of a protocol for a release, with what `told` has to say about it in the log of the site."""
-        return open_run(self.workspace, self.world, protocol, release, actor, told)
+        opened = open_run(self.workspace, self.world, protocol, release, actor, told)
+        remember(self.world, opened)
+        return opened
 
     def runs(self) -> tuple[RunId, ...]:
         """All runs, oldest first."""
@@ -116,6 +119,7 @@ class Door:
             finally:
                 places.leave()
                 files.finish()
+                remember(self.world, self.load(run))
 
     def requests(self, run: RunId) -> tuple[Round, ...]:
         """The open rounds of a run."""
@@ -137,10 +141,15 @@ class Door:
         signed, plan = Signed(statement, signature), opened.plan
         for _ in range(MOST_MOVES):
             try:
-                return record_statement(self.world, plan, people_now(self.world, plan), run, name, signed, actor)
+                return self._recorded(plan, run, name, signed, actor)
             except Moved:
                 self.world.clock.sleep(0.01)
-        return record_statement(self.world, plan, people_now(self.world, plan), run, name, signed, actor)
+        return self._recorded(plan, run, name, signed, actor)
+
+    def _recorded(self, plan: Plan, run: RunId, name: str, signed: Signed, actor: Actor) -> Accepted:
+        accepted = record_statement(self.world, plan, people_now(self.world, plan), run, name, signed, actor)
+        remember(self.world, self.load(run))
+        return accepted
 
     def refuse_edited(self, opened: Opened) -> None:
         """Tampered where a view of this run's evidence was edited by hand (C2)."""
@@ -202,6 +211,7 @@ class Door:
     def lift(self, run: RunId, name: str, actor: Actor) -> None:
         """Lift the halt by the recorded statements of round `name`."""
         lift(self.world, self._open(run).plan, run, name, actor)
+        remember(self.world, self.load(run))
 
     def _open(self, run: RunId) -> Opened:
         opened = self.load(run)
@@ -221,6 +231,7 @@ class Door:
                         tx.note(note)
             except Moved:
                 continue
+            remember(self.world, self.load(run))
             return
         raise Busy(f"{run} moves faster than it can be read", next_step="ask again; nothing was recorded")
 

@@ -117,7 +117,7 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
     people = {item.round: item for item in awaited(plan, state)}
     status, following = status_of(opened.run, act)
     running = tuple(_running(world, opened))
-    stands = _in_line(world, opened) if status in {"open", "running"} else ""
+    stands = in_line(world, opened) if status in {"open", "running"} else ""
     if stands:
         status = stands
     elif driven and status == "open":
@@ -156,7 +156,7 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
     )
 
 
-def _in_line(world: World, opened: Opened) -> str:
+def in_line(world: World, opened: Opened) -> str:
     """For which environment a run stands in line, and who holds that; empty where it does not."""
     for name in opened.plan.project.environments:
         if any(waiter.run == opened.run for waiter in world.journal.waiting(name)):

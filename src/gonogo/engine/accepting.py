@@ -10,6 +10,7 @@ from gonogo.engine.crash_points import STATEMENT_RECORDED, STATEMENT_VERIFIED
 from gonogo.errors import GonogoError, Refused
 from gonogo.evidence.acceptance import Accepted, Asked, Declined, Occasion, accept
 from gonogo.evidence.ledger import Entry
+from gonogo.evidence.merkle import Frontier
 from gonogo.evidence.signers import DecisionRule, Ring
 from gonogo.evidence.statements import read_statement
 from gonogo.plan.model import Plan
@@ -99,4 +100,5 @@ def _claimed_person(statement: bytes) -> str:
 
 def _append(world: World, plan: Plan, run: RunId, entries: tuple[Entry, ...], actor: Actor, event: Event) -> None:
     with world.journal.write(run, entries[-1].seq, actor=actor, now=world.clock.now()) as tx:
-        write_marked(world, plan.ring.site, run, entries, tx, [event])
+        before = Frontier().grown(entry.line for entry in entries)
+        write_marked(world, plan.ring.site, run, before, tx, [event])

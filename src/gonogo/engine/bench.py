@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+from gonogo.engine.frontiers import Frontiers
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.signers import Ring
@@ -61,6 +62,7 @@ class World:
     history: History
     providers: Providers
     asker: Asker
+    frontiers: Frontiers = field(default_factory=Frontiers)
 
 
 @dataclass(frozen=True, slots=True)

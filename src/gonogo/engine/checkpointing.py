@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from gonogo.engine.bench import World
 from gonogo.evidence.ledger import Entry
-from gonogo.evidence.merkle import leaf_digest, root_of
+from gonogo.evidence.merkle import Frontier
 from gonogo.evidence.note import Checkpoint, NoteKey, with_signature
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.wire import strings
@@ -33,33 +33,33 @@ POINTS = (GateJudged, DecisionRequested, DecisionRecorded, TaskIntended)
 
 def signed_checkpoint(world: World, site: str, origin: str, entries: Sequence[Entry]) -> bytes:
     """A checkpoint over `entries`, signed by the engine's key under the name of the site."""
-    return _signed(world, site, _over(origin, entries))
+    return _signed(world, site, _over(origin, Frontier().grown(entry.line for entry in entries)))
 
 
-def checkpoint_event(world: World, site: str, run: RunId, entries: Sequence[Entry]) -> CheckpointMade:
-    """The event of a checkpoint over `entries` of `run`; its note is stored."""
-    checkpoint = _over(f"{site}/{run}", entries)
+def checkpoint_event(world: World, site: str, run: RunId, frontier: Frontier) -> CheckpointMade:
+    """The event of a checkpoint over the log of `run` up to `frontier`; its note is stored."""
+    checkpoint = _over(f"{site}/{run}", frontier)
     return CheckpointMade(checkpoint.size, checkpoint.root.hex(), world.vault.put(_signed(world, site, checkpoint)))
 
 
 def write_marked(
-    world: World, site: str, run: RunId, before: Sequence[Entry], tx: Transaction, events: Sequence[Event]
+    world: World, site: str, run: RunId, before: Frontier, tx: Transaction, events: Sequence[Event]
 ) -> tuple[Entry, ...]:
-    """Append `events` after `before`, the whole log so far, and a signed checkpoint where one of them is a point."""
+    """Append `events` after `before`, the log so far, and a signed checkpoint where one of them is a point."""
     written = tuple(tx.append(Draft(type_of(event), data_of(event))) for event in events)
     if any(isinstance(event, POINTS) for event in events):
-        made = checkpoint_event(world, site, run, (*before, *written))
+        made = checkpoint_event(world, site, run, before.grown(entry.line for entry in written))
         tx.append(Draft(type_of(made), data_of(made)))
     return written
 
 
-def closing_checkpoint(world: World, site: str, run: RunId, entries: Sequence[Entry]) -> Digest:
+def closing_checkpoint(world: World, site: str, run: RunId, frontier: Frontier) -> Digest:
     """The stored note over a log that is over; its digest stands in the log of the site, because this one is closed."""
-    return world.vault.put(signed_checkpoint(world, site, f"{site}/{run}", entries))
+    return world.vault.put(_signed(world, site, _over(f"{site}/{run}", frontier)))
 
 
-def _over(origin: str, entries: Sequence[Entry]) -> Checkpoint:
-    return Checkpoint(origin, len(entries), root_of([leaf_digest(entry.line) for entry in entries]))
+def _over(origin: str, frontier: Frontier) -> Checkpoint:
+    return Checkpoint(origin, frontier.size, frontier.root)
 
 
 def _signed(world: World, site: str, checkpoint: Checkpoint) -> bytes:

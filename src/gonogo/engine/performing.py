@@ -26,7 +26,7 @@ from gonogo.engine.crash_points import (
 )
 from gonogo.engine.permitting import glass_broken
 from gonogo.engine.using import verified_for_use
-from gonogo.engine.writing import append, blob, write
+from gonogo.engine.writing import append, blob, so_far, write
 from gonogo.errors import GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.ledger import Entry
 from gonogo.plan.drafting import STATE_PROBE
@@ -120,7 +120,7 @@ def _intend(
     """Commit lease, used approval and intent together; gives the fence."""
     bench.world.crash(BEFORE_INTENT)
     now = bench.world.clock.now()
-    before = bench.world.journal.entries(bench.run)
+    before = so_far(bench)
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=now) as tx:
         way_back = bench.state.rollback is not None
         fence = tx.take_lease(environment, bench.task.id, past_hold=way_back) if environment else 0

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from gonogo.engine.bench import Bench, Produced
 from gonogo.engine.checkpointing import POINTS, closing_checkpoint, write_marked
 from gonogo.engine.crash_points import LEASES_FREED, NOT_SHOWN
+from gonogo.evidence.merkle import Frontier
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft, Transaction
 from gonogo.run.events import Event, EvidenceSealed, RunClosed, data_of, type_of
@@ -17,7 +18,8 @@ from gonogo.terms import Digest, digest_of
 
 def append(bench: Bench, events: Sequence[Event]) -> None:
     """Append `events` after the state that `bench` saw; raises Moved where somebody else wrote meanwhile."""
-    before = bench.world.journal.entries(bench.run) if any(isinstance(event, POINTS) for event in events) else ()
+    marked = any(isinstance(event, POINTS) for event in events)
+    before = so_far(bench) if marked else Frontier()
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
         written = write_marked(bench.world, bench.plan.ring.site, bench.run, before, tx, events)
         for event, entry in zip(events, written, strict=True):
@@ -26,16 +28,21 @@ def append(bench: Bench, events: Sequence[Event]) -> None:
                 tx.note(Draft(*noted))
 
 
+def so_far(bench: Bench) -> Frontier:
+    """The log of this run up to the state that `bench` saw."""
+    return bench.world.frontiers.upto(bench.world.journal, bench.run, bench.state.seq)
+
+
 def append_close(bench: Bench, event: RunClosed, first: Sequence[Event] = ()) -> None:
     """Append the end of a run and give back every environment that it holds, in one transaction (engine section 5.4).
 
     Nothing else gives an environment back: a halted run keeps what it holds. `first` are events that lead to the end.
     """
-    before, site = bench.world.journal.entries(bench.run), bench.plan.ring.site
+    before, site = so_far(bench), bench.plan.ring.site
     with bench.world.journal.write(bench.run, bench.state.seq, actor=bench.actor, now=bench.world.clock.now()) as tx:
         written = [tx.append(Draft(type_of(each), data_of(each))) for each in (*first, event)]
         last = written[-1]
-        checkpoint = closing_checkpoint(bench.world, site, bench.run, (*before, *written))
+        checkpoint = closing_checkpoint(bench.world, site, bench.run, before.grown(each.line for each in written))
         tx.note(Draft(*closing_note(bench.run, event, last, checkpoint)))
         for environment in bench.plan.project.environments:
             tx.free_lease(environment)

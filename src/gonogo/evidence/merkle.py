@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 LEAF: Final = b"\x00"
@@ -52,6 +53,31 @@ def prefix_roots(leaves: Iterable[bytes], sizes: Iterable[int]) -> Mapping[int, 
         if count in wanted:
             found[count] = _folded(frontier)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """What has to be remembered of a log to go on with its tree: the complete subtrees to the left, biggest first."""
+
+    size: int = 0
+    nodes: tuple[bytes, ...] = ()
+
+    def grown(self, lines: Iterable[bytes]) -> Frontier:
+        """The frontier after further log lines, each with its LF."""
+        size, nodes = self.size, list(self.nodes)
+        for line in lines:
+            size += 1
+            node, number = leaf_digest(line), size
+            while not number & 1:
+                node = node_digest(nodes.pop(), node)
+                number >>= 1
+            nodes.append(node)
+        return Frontier(size, tuple(nodes))
+
+    @property
+    def root(self) -> bytes:
+        """The root over all lines so far."""
+        return _folded(list(self.nodes)) if self.nodes else EMPTY
 
 
 def _folded(frontier: list[bytes]) -> bytes:

@@ -14,8 +14,8 @@ from gonogo.errors import BadInput
 from gonogo.evidence.anchor_rules import read_rules, rules_tree
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.closed import Fields, closed, moment_text, names
+from gonogo.evidence.handles import HANDLE
 from gonogo.evidence.signers import (
-    HANDLE,
     Assurance,
     CertAuthority,
     DecisionRule,

@@ -17,7 +17,8 @@ from typing import Final
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.closed import closed, moment_text, names
-from gonogo.evidence.signers import HANDLE, ROLE, Ring
+from gonogo.evidence.handles import HANDLE
+from gonogo.evidence.signers import ROLE, Ring
 from gonogo.evidence.sshsig import verify
 from gonogo.terms import Digest
 

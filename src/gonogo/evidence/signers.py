@@ -17,7 +17,6 @@ from gonogo.evidence.anchor_rules import NO_RULES, AnchorRules
 from gonogo.evidence.sshkeys import SK_ECDSA, SK_ED25519, PublicKey
 from gonogo.terms import Digest
 
-HANDLE: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 ROLE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ENVIRONMENT: Final = re.compile(r"[a-z0-9-]{1,32}")
 

@@ -16,8 +16,9 @@ from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.closed import Fields, closed, moment_text, names
 from gonogo.evidence.envelope import PREDICATE, STATEMENT, Subject, subjects_json
+from gonogo.evidence.handles import HANDLE
 from gonogo.evidence.sayings import ANSWERED, ASKED, Saying, check_asked, decision_of, read_saying
-from gonogo.evidence.signers import ENVIRONMENT, HANDLE, ROLE, Kind, namespace
+from gonogo.evidence.signers import ENVIRONMENT, ROLE, Kind, namespace
 from gonogo.terms import Decision, Digest, digest_of
 
 CLIENTS: Final = re.compile(r"cli|browser|ssh-keygen")

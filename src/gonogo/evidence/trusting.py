@@ -15,13 +15,13 @@ from types import MappingProxyType
 from typing import Final
 
 from gonogo.evidence.canonical import read_object
+from gonogo.evidence.handles import HANDLE
 from gonogo.evidence.note import NoteKey
 from gonogo.evidence.policy import POLICY_NAMESPACE, policy_bytes, read_policy
 from gonogo.evidence.quorum import quorum
 from gonogo.evidence.showing import confusable
 from gonogo.evidence.signers import (
     DEFAULT,
-    HANDLE,
     LONGEST_CERTIFICATE,
     PRODUCTION,
     Assurance,

@@ -13,9 +13,9 @@ from decimal import Decimal
 
 from gonogo.document.yaml_nodes import Items, Pairs, Scalar, read_yaml
 from gonogo.errors import GonogoError
+from gonogo.evidence.handles import HANDLE
 from gonogo.evidence.signers import (
     DEFAULT,
-    HANDLE,
     ROLE,
     Assurance,
     CertAuthority,
