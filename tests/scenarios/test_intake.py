@@ -6,18 +6,23 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from gonogo.control.schemas import faults_of
+from gonogo.engine.bench import Bench
+from gonogo.engine.measuring_intake import prerequisites
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.evidence.sshsig import sign
 from gonogo.run.events import Announced, EvidenceSealed, TaskFinished, recorded
 from gonogo.run.machine import AwaitPeople, Parked
-from gonogo.terms import RunId
+from gonogo.terms import Person, RunId
 from tests.projects import Project, add_release, small_project, upstream_bytes
+from tests.worlds import SimulatedClock
 from tests.worlds_http import Place, place
 
 PRE = "pre-deployment"
@@ -265,6 +270,29 @@ PROBES = {
     "a crash": (f"{HOLDS.splitlines()[1]}; exit 3", "did not end with 0"),
     "a hang": ("sleep 30", "did not end with 0"),
 }
+
+
+@pytest.mark.req("INT-06", "C20", "CFG-09")
+def test_what_nobody_supplied_in_a_day_is_marked_and_the_mark_passes_nothing(project: Project) -> None:
+    (project.root / AUDIT).unlink()
+    run, _ = halted(project)
+    door = project.door()
+    opened = door.load(run)
+    task = next(task for stage in opened.plan.stages for task in stage.tasks if stage.id == "prerequisites")
+
+    def looked(hours: float) -> tuple[dict[str, Tree], bool]:
+        moment = datetime.now(UTC) + timedelta(hours=hours)
+        world = replace(door.world, clock=SimulatedClock(moment))
+        bench = Bench(world, opened.plan, opened.state, run, Person("dev1"), task, 1, moment)
+        found = prerequisites(bench)
+        return dict(read_object(found.files[0].data, name="p.json", limit=1 << 24)), found.ok
+
+    body, ok = looked(23)
+    assert (row(body, "artifacts", "QUALITY-AUDIT")["state"], ok) == ("missing", False)
+    assert {item["path"]: item["ok"] for item in body["permissions"]}[".artifacts/protocol-14/"] is True
+    assert faults_of("prerequisites-validation.json", json.dumps(body, default=str).encode(), "p") == ()
+    body, ok = looked(25)
+    assert (row(body, "artifacts", "QUALITY-AUDIT")["state"], ok) == ("requires_approval", False)
 
 
 def with_probe(project: Project, state: str, text: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gonogo.control.feedback import Feedback, entries_of, give
+from gonogo.control.schemas import faults_of, schema_names
 from gonogo.control.telling import tell_due
 from gonogo.document.reading import read_document
 from gonogo.errors import BadInput
@@ -313,6 +314,18 @@ def test_a_channel_that_is_down_is_tried_recorded_and_stops_nothing(good: Ran) -
     assert {(event.outcome, event.attempts) for event in failed} == {("failed", 3)}
 
 
+@pytest.mark.req("SEC-10")
+def test_every_file_of_a_good_run_that_has_a_schema_fits_it(good: Ran) -> None:
+    held, vault = 0, good.project.door().world.vault
+    for item in good.state.evidence.values():
+        if item.name in schema_names():
+            faults = faults_of(item.name, vault.read(item.digest), item.name)
+            # This project binds no command that tries its contacts, and what was not measured is left out.
+            assert [fault for fault in faults if not fault.endswith("/reachable: this field is missing")] == []
+            held += 1
+    assert held >= 12
+
+
 @pytest.mark.req("COM-14")
 def test_a_sealed_package_is_a_draft_about_which_three_questions_are_asked(good: Ran) -> None:
     text = dict(good.said())["[RAY FEEDBACK REQUESTED]"]
@@ -333,6 +346,7 @@ def test_answers_go_to_the_feedback_log_with_their_author_and_change_no_run(good
     door = good.project.door()
     give(door, door.load(good.run), Feedback("qa", "retrospective", "rehearsal", "praise", "short and clear"), Person("qe1"))
     log = json.loads((root / ".artifacts/protocol-14/feedback-log.json").read_text())
+    assert faults_of("feedback-log", json.dumps(log).encode(), "feedback-log.json") == ()
     first, second = log["entries"]
     assert first["from"] == {"person": "sre1", "role": "monitoring", "protocol": "production-deployment"}
     assert (first["kind"], first["rating"]) == ("rework", 3)

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from gonogo.control.schemas import faults_of
 from gonogo.engine.stating import OwnWord
-from gonogo.engine.waiving import Wish, covering
+from gonogo.engine.waiving import Wish, covering, waived_findings
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.signers import EngineKey, Kind, namespace
@@ -36,6 +37,7 @@ from gonogo.terms import Digest, Person, RunId
 from tests.command_line import gonogo
 from tests.packages import files_of
 from tests.projects import Project, public_line, small_project
+from tests.worlds import SimulatedClock
 from tests.worlds_http import Place, place
 
 PRE, PRODUCTION = "pre-deployment", "production-deployment"
@@ -89,6 +91,10 @@ def run(halted: tuple[Project, RunId]) -> RunId:
     return halted[1]
 
 
+def stored(project: Project, digest: Digest) -> bytes:
+    return project.door().world.vault.read(digest)
+
+
 def ask(project: Project, run: RunId, wish: Wish = WISH) -> str:
     return project.door().ask_waiver(run, GATE, wish, ASKER)
 
@@ -131,6 +137,14 @@ def test_a_waived_gate_lets_the_run_go_on_and_is_called_waived_everywhere(projec
     said = (project.root / ".gonogo/announcements.jsonl").read_text()
     assert "Rollback & Security Gate passed" not in said
     waivers = project.evidence(run, "gate-waivers.json")["waivers"]
+    assert faults_of("gate-waivers", stored(project, state.evidence["gate-waivers.json"].digest), "w") == ()
+    assert faults_of("gate-judgement", stored(project, state.judgements[GATE].digest), "j") == ()
+    (accepted,) = waivers[0]["findings"]
+    assert (accepted["severity"], accepted["component"]) == ("high", "app.py:3")
+    door = project.door()
+    assert waived_findings(door.world, state) == {accepted["fingerprint"]: name}
+    later = replace(door.world, clock=SimulatedClock(door.world.clock.now() + timedelta(days=4)))
+    assert waived_findings(later, state) == {}, "a waiver ends, and its findings are open again"
     assert [(item["id"], item["state"], item["requested_by"]) for item in waivers] == [(name, "granted", "dev2")]
     assert {item["person"] for item in waivers[0]["signatures"]} == {"po1", "sre1"}
     assert waivers[0]["judgement_sha256"] == state.judgements[GATE].digest

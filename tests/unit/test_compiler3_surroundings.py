@@ -14,7 +14,8 @@ from command_line import gonogo, importing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gonogo.control.examining import denied, needs
+from gonogo.control.examining import denied
+from gonogo.engine.rights import needs
 from gonogo.control.sources import open_workspace, protocol_sources
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.measure.environment_file import read_environment_file

@@ -25,6 +25,8 @@ from gonogo.measure.checklist import (
     PlannedMessage,
     checklist_body,
     checklist_markdown,
+    items_by_hand,
+    items_from_warnings,
     items_from_rehearsal,
 )
 from gonogo.measure.confirmations import (
@@ -225,11 +227,32 @@ def test_the_rehearsal_teaches_times_failures_and_errors() -> None:
     assert error.text == "Watch for: ERROR disk full"
 
 
+@pytest.mark.req("CHK-01", "CHK-02")
+def test_complaints_and_steps_by_hand_are_on_the_checklist_and_every_change_is_shown() -> None:
+    entry = {"step": "switch", "question": "done?", "answer": "yes", "person": "ada", "reason_no_automation": "the API was down"}
+    (by_hand,) = items_by_hand({"entries": [entry, {**entry, "question": "when?"}]}, "ada", FILE)
+    (warned,) = items_from_warnings((("deploy", 12),), "ada", FILE)
+    assert by_hand.learned_from == "ada did it by hand: the API was down"
+    assert warned.learned_from == "12 bytes in the rehearsal, although it ended with 0"
+    slower = replace(DONE, learned_from="command 1 took PT9S in the rehearsal")
+    before = checklist_body(replace(LIST, items=(replace(DONE, learned_from="command 1 took PT3S in the rehearsal"), warned)))
+    assert [row["change"] for row in before["changes"]] == ["new", "new"]
+    body = checklist_body(replace(LIST, items=(slower, by_hand), before=before, before_run="pre-deployment-v1"))
+    assert [(row["change"], row["item"]) for row in body["changes"]] == [
+        ("changed", "Run deploy"), ("new", "By hand: switch"), ("gone", "Look at what deploy says on its error output")
+    ]  # fmt: skip
+    assert (body["changes"][0]["was"], body["changes"][0]["now"])[0].endswith("PT3S in the rehearsal")
+    text = checklist_markdown(body)
+    assert "compared with pre-deployment-v1" in text
+    assert "command 1 took PT9S in the rehearsal" in text
+    assert body["deployment_checklist"]["status"] == "complete"
+
+
 @pytest.mark.req("CHK-02", "III.1")
 def test_the_checklist_twin_is_rendered_from_the_body_and_foreign_text_stays_text() -> None:
     hostile = replace(DONE, text="a | b <script> [x](y)\n# title", state="open")
     text = checklist_markdown(checklist_body(replace(LIST, items=(hostile,))))
-    assert "| c1 | deployment | a \\| b \\<script\\> \\[x\\](y) \\# title | ada | yes | open |" in text
+    assert "| c1 | deployment | a \\| b \\<script\\> \\[x\\](y) \\# title | ada | yes | open | - |" in text
     assert text.startswith("# Deployment checklist\n\nStatus: open, 0 of 1 items done.\n")
 
 

@@ -15,9 +15,15 @@ from command_line import gonogo
 from gonogo.control.schemas import faults_of, schema_named, schema_names
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree
+from gonogo.measure.environment_file import read_environment_file
 from gonogo.measure.evidence_schemas import evidence_schema, wrong_kinds
+from gonogo.measure.file_schemas import FILE_SCHEMAS
+from gonogo.measure.failure_notes import read_failure_notes
 from gonogo.measure.schema_check import Schema, schema_faults
 from gonogo.measure.shapes import SHAPES
+from gonogo.plan.control_lists import read_control_lists
+from gonogo.plan.release import read_release
+from gonogo.reports.front_ends import registry
 
 LIBRARY = resources.files("gonogo.library")
 EXAMPLES = {
@@ -100,6 +106,70 @@ def test_the_annotated_example_fits_the_schema_of_its_reader_and_a_changed_one_d
     assert faults_of(name, (text + "\nnobody_knows: this\n").encode(), EXAMPLES[name]) != ()
 
 
+MANIFEST = b"""{"release": {"id": "shop-v2", "version": "v2"}, "services": [{"name": "shop", "artifact": "a.tgz",
+ "digest": "%s", "version": "v2", "owner": "maya"}], "changes": [{"id": "S-1", "title": "t", "security_impact": "no"}]}""" % (b"ab" * 32)
+NOTES = b"""schema: gonogo/test-failures/1
+failures:
+  - {test: a, cause: code, owner: sam, plan: later, due: 2026-12-01T00:00:00Z}
+"""
+STAGING = b"""environment: staging
+configuration: {TIMEOUT: 30}
+feature_flags: {fast: true}
+infrastructure: [{component: db, version: 15}]
+secrets: [{name: TOKEN, fingerprint: 00112233445566778899aabbccddeeff}]
+"""
+LISTS = LIBRARY.joinpath("controls.yaml").read_bytes()
+FILES = {
+    "release-manifest": (MANIFEST, b'"digest": "ab', b'"digest": "xy', lambda data: read_release(data, "m.json")),
+    "test-failures": (NOTES, b"cause: code", b"cause: moon", lambda data: read_failure_notes(data, "n.yaml")),
+    "staging-env": (STAGING, b"fingerprint: 00", b"value: 00", lambda data: read_environment_file(data, "s.yaml")),
+    "control-lists": (LISTS, b"standard: SOC 2", b"norm: SOC 2", lambda data: read_control_lists(data, "c.yaml")),
+    "script-registry": (registry(["scripts/deploy_shop.sh"]), b'"supports_dry_run": true', b'"supports_dry_run": "yes"', None),
+}
+"""A whole file of each kind, what is broken in it, and its own reader, where it has one."""
+
+
+@pytest.mark.req("SEC-10", "CFG-05", "REG-01")
+@pytest.mark.parametrize("name", FILES)
+def test_other_files_fit_their_schema_as_they_fit_their_reader_and_a_broken_one_fits_neither(name: str) -> None:
+    data, old, new, read = FILES[name]
+    others(name)
+    assert faults_of(name, data, name) == ()
+    assert old in data
+    broken = data.replace(old, new)
+    assert faults_of(name, broken, name) != ()
+    if read is not None:
+        read(data)
+        with pytest.raises(BadInput):
+            read(broken)
+
+
+@pytest.mark.req("SEC-10")
+@pytest.mark.parametrize("name", ["gate-judgement", "gate-waivers", "feedback-log"])
+def test_a_schema_of_what_gonogo_writes_takes_its_least_sample_and_refuses_each_field_that_is_lost(name: str) -> None:
+    schema = schema_named(name)
+    body = least(schema)
+    assert isinstance(body, dict)
+    assert list(schema_faults(schema, body)) == []
+    assert list(others(name).iter_errors(body)) == []
+    for field in body:
+        assert list(others(name).iter_errors({key: value for key, value in body.items() if key != field})) != []
+        assert faults_of(name, json.dumps({**body, field: 7}).encode(), name) != ()
+
+
+def least(schema: Tree) -> Tree:
+    """As `sample`, also for constants and for lists of objects."""
+    assert isinstance(schema, Mapping)
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("type") == "object":
+        parts = schema["properties"]
+        return {key: least(parts[key]) for key in schema["required"]}
+    if schema.get("type") == "array":
+        return [least(schema["items"])] if "items" in schema else []
+    return sample(schema)
+
+
 @pytest.mark.parametrize(
     ("schema", "value"),
     [
@@ -137,7 +207,7 @@ def test_an_unknown_schema_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(BadInput, match="no schema `approver`") as caught:
         schema_named("approver")
     assert "did you mean `approvers`" in caught.value.next_step
-    assert len(schema_names()) == len(EXAMPLES) + len(SHAPES)
+    assert len(schema_names()) == len(EXAMPLES) + len(FILE_SCHEMAS) + len(SHAPES)
 
 
 @pytest.mark.req("SEC-10")

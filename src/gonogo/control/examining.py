@@ -5,7 +5,6 @@ Only looks: nothing is started, nothing is written. What is wrong names the path
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
-from gonogo.control.assembling import STATE_FOLDER, VIEWS_FOLDER
+from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.workspaces import Workspace
+from gonogo.engine.rights import Need, needs, withheld
 from gonogo.errors import GonogoError
 
 LEAST_PYTHON: Final = (3, 11)
@@ -28,8 +28,6 @@ PROGRAMS: Final = {
     "git": "branches are locked and revisions compared with it",
 }
 TEXT_TOOLS: Final = re.compile(r"\b(grep|sed|awk)\b")
-_READ, _WRITE, _RUN = "read", "write", "execute"
-_RIGHTS: Final = {_READ: os.R_OK, _WRITE: os.W_OK | os.X_OK, _RUN: os.X_OK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,45 +41,13 @@ class Examined:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """A right that a run needs on a path; a pattern means each file that matches, and none is no fault."""
-
-    pattern: str
-    right: str
-
-
-def needs(number: str, protocols: str) -> tuple[Need, ...]:
-    """The rights that the automation of protocol `number` needs below the workspace (CFG-09)."""
-    return (
-        Need(f"{protocols}/{number}-*.md", _READ),
-        Need(f"{VIEWS_FOLDER}/", _READ),
-        Need(f"{VIEWS_FOLDER}/protocol-{number}/", _WRITE),
-        Need("scripts/logs/", _WRITE),
-        Need("scripts/validate_*.py", _RUN),
-        Need("scripts/aggregate_*.py", _RUN),
-    )
-
-
 def denied(root: Path, wanted: tuple[Need, ...]) -> Iterator[Examined]:
     """Each right that is missing, with its path. A folder that is not there yet is made in the nearest one that is."""
     for need in wanted:
-        for path in _paths(root, need):
-            if not os.access(path, _RIGHTS[need.right], effective_ids=True):
-                shown = path.relative_to(root) if path != root else Path()
-                remedy = f"give the user that runs gonogo the right to {need.right} it"
-                yield Examined(str(shown), ok=False, needed=True, detail=f"no right to {need.right} it", remedy=remedy)
-
-
-def _paths(root: Path, need: Need) -> tuple[Path, ...]:
-    if not need.pattern.endswith("/"):
-        return tuple(sorted(root.glob(need.pattern)))
-    path = root / need.pattern
-    if need.right == _READ:
-        return (path,) if path.exists() else ()
-    while not path.exists():
-        path = path.parent
-    return (path,)
+        for path in withheld(root, need):
+            shown = path.relative_to(root) if path != root else Path()
+            remedy = f"give the user that runs gonogo the right to {need.right} it"
+            yield Examined(str(shown), ok=False, needed=True, detail=f"no right to {need.right} it", remedy=remedy)
 
 
 def examine(root: Path, workspace: Workspace | None, environ: Mapping[str, str]) -> tuple[Examined, ...]:

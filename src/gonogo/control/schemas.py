@@ -12,6 +12,7 @@ from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar, read_yaml
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_json
 from gonogo.measure.evidence_schemas import evidence_schema
+from gonogo.measure.file_schemas import FILE_SCHEMAS, WRITTEN_AS_YAML, file_schema
 from gonogo.measure.schema_check import Schema, schema_faults
 from gonogo.measure.shapes import SHAPES
 from gonogo.plan.approvers import read_approvers
@@ -31,8 +32,8 @@ _READERS: Final[Mapping[str, tuple[str, str, Callable[[bytes, str, Findings], ob
 
 
 def schema_names() -> tuple[str, ...]:
-    """The names of all schemas: configuration first, then evidence by the names of its files."""
-    return (*_READERS, *sorted(SHAPES))
+    """The names of all schemas: configuration first, then other files, then evidence by the names of its files."""
+    return (*_READERS, *FILE_SCHEMAS, *sorted(SHAPES))
 
 
 @cache
@@ -43,7 +44,7 @@ def schema_named(name: str) -> Schema:
         notes = Findings()
         read(resources.files("gonogo.library").joinpath(example).read_bytes(), example, notes)
         return config_schema(name, title, notes)
-    found = evidence_schema(name if name.endswith(".json") else f"{name}.json")
+    found = file_schema(name) or evidence_schema(name if name.endswith(".json") else f"{name}.json")
     if found is None:
         near = difflib.get_close_matches(name, schema_names(), n=1)
         hint = f"did you mean `{near[0]}`? " if near else ""
@@ -54,7 +55,7 @@ def schema_named(name: str) -> Schema:
 def faults_of(name: str, data: bytes, file: str) -> tuple[str, ...]:
     """Where a file is not as the schema says, one sentence each; BadInput where it is no JSON or YAML at all."""
     schema = schema_named(name)
-    if name in _READERS:
+    if name in _READERS or name in WRITTEN_AS_YAML:
         return tuple(schema_faults(schema, _typed(read_yaml(data, file))))
     return tuple(schema_faults(schema, read_json(data, name=file, limit=MOST_BYTES)))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gonogo.control.examining import Need, denied, needs
+from gonogo.control.examining import denied
 from gonogo.control.scripted import Asked, Ended, bench_for, file_away
 from gonogo.control.sources import protocol_sources
 from gonogo.document.reading import read_document
 from gonogo.engine.bench import Bench
 from gonogo.engine.measurements import MEASUREMENTS
+from gonogo.engine.rights import Need, needs
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.findings import Level

@@ -8,6 +8,7 @@ from gonogo.engine import asking_hosts as hosts
 from gonogo.engine import decisions_seen as decided
 from gonogo.engine import measuring_after as after
 from gonogo.engine import measuring_baseline as watching
+from gonogo.engine import measuring_checklist as listing
 from gonogo.engine import measuring_intake as intake
 from gonogo.engine import measuring_operations as operating
 from gonogo.engine import measuring_parity as sides
@@ -42,7 +43,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "operations": operating.operations,
     "package-index": after.package_index,
     "readiness-approval": decided.readiness_approval,
-    "checklist": rehearsing.checklist,
+    "checklist": listing.checklist,
     "readiness": readiness.readiness,
     "confirmations": production.confirmations,
     "window": production.window,

@@ -10,11 +10,11 @@ from gonogo.engine.bench import Bench, Looked
 from gonogo.engine.handover import handover
 from gonogo.engine.measuring_states import system_states
 from gonogo.engine.measuring_upstream import upstream_artifacts
+from gonogo.engine.rights import needs, withheld
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.figures import Body, read_time
 from gonogo.measure.intake import (
     ApprovalSeen,
-    ArtifactSeen,
     GapRow,
     IntakeSeen,
     RenewalRequest,
@@ -50,6 +50,7 @@ def prerequisites(bench: Bench) -> Looked:
             "system_states": body["system_states"],
             "renewal_requests": body["renewal_requests"],
             "scripts": _scripts(bench),
+            "permissions": _permissions(bench),
             "authorises_production": False,
         },
     )
@@ -59,18 +60,24 @@ def prerequisites(bench: Bench) -> Looked:
     )
 
 
+def _permissions(bench: Bench) -> list[Tree]:
+    """The rights that the automation of this protocol needs, each with whether it is there (CFG-09, F38)."""
+    root, number = bench.world.files.root(), bench.plan.number or bench.plan.name
+    return [
+        {"path": need.pattern, "need": need.right, "ok": not tuple(withheld(root, need))}
+        for need in needs(number, bench.plan.project.directories.protocols)
+    ]
+
+
 def _looked_at(bench: Bench, approvals: tuple[ApprovalSeen, ...]) -> Body:
     """The body of the intake report: everything as it is now, and every request that was ever made in this run."""
     artifacts, states = upstream_artifacts(bench), system_states(bench)
     first = intake_body(IntakeSeen(artifacts, approvals, states), bench.now)
     requests = tuple(_requests(bench, gap_rows(first)))
     late = {request.item for request in requests if request.answered_at is None and request.due < bench.now}
-    marked = tuple(_marked(artifact, late) for artifact in artifacts)
-    return intake_body(IntakeSeen(marked, approvals, states, requests), bench.now)
-
-
-def _marked(artifact: ArtifactSeen, late: set[str]) -> ArtifactSeen:
-    return replace(artifact, late=artifact.name in late)
+    marked = tuple(replace(artifact, late=artifact.name in late) for artifact in artifacts)
+    given = tuple(replace(approval, late=approval.kind in late) for approval in approvals)
+    return intake_body(IntakeSeen(marked, given, states, requests), bench.now)
 
 
 def _requests(bench: Bench, gaps: tuple[GapRow, ...]) -> Iterator[RenewalRequest]:

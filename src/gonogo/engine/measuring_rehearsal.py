@@ -1,4 +1,4 @@
-"""Rehearsal, rollback rehearsal and the checklist that they teach (REH, RBK, CHK)."""
+"""Rehearsal and rollback rehearsal (REH, RBK)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from dataclasses import replace
 
 from gonogo.engine.bench import Bench, Looked, digest_field
 from gonogo.engine.runs_seen import command_run, log_of, output, text, when
-from gonogo.measure.checklist import (
-    ChecklistSeen,
-    PlannedMessage,
-    checklist_body,
-    checklist_markdown,
-    items_from_rehearsal,
-)
 from gonogo.measure.command_runs import CommandRun
 from gonogo.measure.header import RawFile
 from gonogo.measure.log_errors import printed_errors
@@ -134,25 +127,3 @@ def proven_scripts(plan: Plan) -> Mapping[str, Digest]:
     names = ["deploy", "rollback", *((saved.take, saved.restore) if saved else ())]
     arguments = dict.fromkeys(part for name in names for part in plan.project.commands[name].run)
     return {part: plan.scripts[part] for part in arguments if part in plan.scripts}
-
-
-def checklist(bench: Bench) -> Looked:
-    """The production checklist, from what the rehearsal taught (CHK-01..CHK-03)."""
-    report = bench.body("rehearsal-report.json")
-    seen = ChecklistSeen(
-        items_from_rehearsal(report, bench.plan.role, bench.raw("rehearsal-report.json")[0]),
-        (
-            PlannedMessage("start of the rollout", "stakeholders", "announcements"),
-            PlannedMessage("half of the traffic moved", "stakeholders", "announcements"),
-            PlannedMessage("completion or rollback", "stakeholders", "announcements"),
-        ),
-        bench.raw("staging-deployment-run.log")[0],
-    )
-    body = checklist_body(seen)
-    found = body["deployment_checklist"]
-    ok = isinstance(found, Mapping) and found.get("status") == "complete"
-    files = (
-        bench.json("deployment-checklist.json", body),
-        bench.text("deployment-checklist.md", checklist_markdown(body)),
-    )
-    return Looked(ok=ok, files=files, detail="" if ok else "the deployment checklist has open items")

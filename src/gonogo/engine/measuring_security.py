@@ -11,6 +11,7 @@ from gonogo.engine.measuring_controls import controls, mapping
 from gonogo.engine.measuring_intake import foreign_artifacts
 from gonogo.engine.measuring_licences import licences
 from gonogo.engine.runs_seen import left_behind, left_nothing
+from gonogo.engine.waiving import waived_findings
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import read_object
 from gonogo.measure.header import RawFile
@@ -49,6 +50,7 @@ def security(bench: Bench) -> Looked:
             ),
             licences=parts.audit,
             resolved=_known_before(bench) if all(map(_is_whole, scans)) else (),
+            waivers=waived_findings(bench.world, bench.state),
             controls=controls(bench),
             mapping=mapping(bench),
         ),

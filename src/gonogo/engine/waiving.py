@@ -31,9 +31,10 @@ from gonogo.run.waiving import (
     waiver_point,
     why_not,
 )
-from gonogo.terms import Actor, Json, RunId, Verdict
+from gonogo.terms import Actor, Digest, Json, RunId, Verdict
 
 FILE = "gate-waivers.json"
+FINDINGS = "security-compliance-report.json"
 ASKED = ("justification", "risk_assessment", "compensating_controls", "risk_owner", "follow_up", "judgement_sha256")
 
 
@@ -152,6 +153,31 @@ def _request(world: World, asked: Round) -> Mapping[str, Tree]:
     return predicate if isinstance(predicate, Mapping) else {}
 
 
+def waived_findings(world: World, state: RunState) -> dict[str, str]:
+    """Findings that a used waiver of this run accepted, by fingerprint, with its name; an expired one does not count.
+
+    A finding is accepted with the judgement that the waiver was about: one that came later is not.
+    """
+    found: dict[str, str] = {}
+    for asked in state.rounds.values():
+        lives = world.clock.now() < time_of(asked.expires_at)
+        if asked.kind == Kind.WAIVER.value and asked.status == "used" and lives:
+            found |= {str(row["fingerprint"]): asked.name for row in _accepted(world, asked)}
+    return found
+
+
+def _accepted(world: World, asked: Round) -> list[Mapping[str, Tree]]:
+    """The blocking findings in the security report that the judgement of a waiver saw; none where it saw none."""
+    judgement = _stored(world, str(_request(world, asked).get("judgement_sha256")), "judgement")
+    digest = next((row.get("sha256") for row in _rows(judgement, "evidence") if row.get("name") == FINDINGS), None)
+    report = _stored(world, str(digest), FINDINGS) if digest else {}
+    return [row for row in _rows(report, "findings") if row.get("blocking") is True and "fingerprint" in row]
+
+
+def _stored(world: World, digest: str, name: str) -> Mapping[str, Tree]:
+    return read_object(world.vault.read(Digest(digest), limit=16 << 20), name=name, limit=16 << 20)
+
+
 def waivers_body(world: World, plan: Plan, state: RunState, used: str = "") -> dict[str, Tree]:
     """`gate-waivers.json` (F31): every waiver that was ever asked for in this run, refused ones included."""
     rounds = [item for item in state.rounds.values() if item.kind == Kind.WAIVER.value]
@@ -166,6 +192,10 @@ def _waiver_row(world: World, plan: Plan, asked: Round, used: str) -> dict[str, 
         "id": asked.name,
         "gate": str(said.get("gate")),
         "clauses": said.get("clauses"),
+        "findings": [
+            {name: row.get(name) for name in ("id", "severity", "component", "fingerprint")}
+            for row in _accepted(world, asked)
+        ],
         "state": _state(plan, asked, used, world.clock.now()),
         "requested_by": said.get("requested_by"),
         "requested_at": said.get("requested_at"),

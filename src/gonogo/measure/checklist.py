@@ -5,7 +5,7 @@ An item is done when its state says so, somebody owns it and a file proves it. T
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
@@ -50,6 +50,9 @@ class ChecklistSeen:
     items: tuple[ChecklistItem, ...]
     communication_plan: tuple[PlannedMessage, ...]
     source: RawFile
+    before: Mapping[str, Tree] | None = None
+    """The checklist of the run before, to show what the rehearsal changed in it; None where there is none."""
+    before_run: str = ""
 
 
 def checklist_body(seen: ChecklistSeen) -> Body:
@@ -61,6 +64,8 @@ def checklist_body(seen: ChecklistSeen) -> Body:
             for message in seen.communication_plan
         ],
         "source": raw_row(seen.source),
+        "changes": _changes(seen),
+        "compared_with": seen.before_run or "no earlier checklist",
     }
     return filled(raw, derived_checklist(raw))
 
@@ -102,6 +107,56 @@ def items_from_rehearsal(
     return tuple(items)
 
 
+def items_by_hand(log: Mapping[str, Tree], owner: str, proof: RawFile) -> tuple[ChecklistItem, ...]:
+    """What people did by hand in the rehearsal (CHK-01): production will need a person for it, too."""
+    steps: dict[str, Fields] = {}
+    for row in Fields(log).rows("entries"):
+        steps.setdefault(row.text("step"), row)
+    return tuple(
+        ChecklistItem(
+            f"by-hand-{number}",
+            f"By hand: {step}",
+            "deployment",
+            owner,
+            state="done",
+            proof=proof,
+            learned_from=f"{row.text('person')} did it by hand: {row.text('reason_no_automation')}",
+        )
+        for number, (step, row) in enumerate(steps.items(), start=1)
+    )
+
+
+def items_from_warnings(complaints: Sequence[tuple[str, int]], owner: str, proof: RawFile) -> tuple[ChecklistItem, ...]:
+    """Commands that ended well and complained (CHK-01): (command, bytes on its error output) to what to look at."""
+    return tuple(
+        ChecklistItem(
+            f"warning-{number}",
+            f"Look at what {command} says on its error output",
+            "deployment",
+            owner,
+            required=False,
+            state="done",
+            proof=proof,
+            learned_from=f"{size} bytes in the rehearsal, although it ended with 0",
+        )
+        for number, (command, size) in enumerate(complaints, start=1)
+    )
+
+
+def _changes(seen: ChecklistSeen) -> list[Tree]:
+    """What is new, changed or gone since the checklist before, item by item; without one, everything is new."""
+    rows = Fields(seen.before).rows("items") if seen.before is not None else ()
+    before = {row.text("text"): row.maybe_text("learned_from") or "" for row in rows}
+    now = {item.text: item.learned_from or "" for item in seen.items}
+    found: list[Tree] = []
+    for text, learned in now.items():
+        if before.get(text) != learned:
+            kind = "changed" if text in before else "new"
+            found.append({"item": text, "change": kind, "was": before.get(text, ""), "now": learned})
+    gone = [text for text in before if text not in now]
+    return [*found, *({"item": text, "change": "gone", "was": before[text], "now": ""} for text in gone)]
+
+
 def checklist_markdown(body: Mapping[str, Tree]) -> str:
     """The twin `deployment-checklist.md`, rendered from the body."""
     fields = Fields(body)
@@ -114,15 +169,23 @@ def checklist_markdown(body: Mapping[str, Tree]) -> str:
             row.text("owner"),
             row.flag("required"),
             row.text("state"),
+            row.maybe_text("learned_from") or "",
         )
         for row in fields.rows("items")
+    ]
+    changes = [
+        (row.text("change"), row.text("item"), row.text("was"), row.text("now")) for row in fields.rows("changes")
     ]
     plan = [(row.text("when"), row.text("audience"), row.text("channel")) for row in fields.rows("communication_plan")]
     status = cell(summary.maybe_text("status") or "not measurable")
     return page(
         "Deployment checklist",
         f"Status: {status}, {summary.count('completed')} of {summary.count('total')} items done.",
-        section("Items", table(("Id", "Phase", "Item", "Owner", "Required", "State"), items)),
+        section("Items", table(("Id", "Phase", "Item", "Owner", "Required", "State", "Learned"), items)),
+        section(
+            f"What the rehearsal changed (compared with {cell(fields.text('compared_with'))})",
+            table(("Change", "Item", "Was", "Now"), changes),
+        ),
         section("Communication plan", table(("When", "Audience", "Channel"), plan)),
     )
 

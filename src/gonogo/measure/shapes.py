@@ -99,9 +99,10 @@ SHAPES: Mapping[str, Shape] = {
         "/action_items/*": "text owner due state",
     },
     "deployment-checklist.json": {
-        "": "deployment_checklist items communication_plan source",
+        "": "deployment_checklist items communication_plan source changes compared_with",
         "/deployment_checklist": "status coverage completed total",
         "/items/*": "id text phase owner required state",
+        "/changes/*": "item change was now",
         "/communication_plan/*": "when audience channel",
         "/source": "name sha256",
     },

@@ -1,0 +1,87 @@
+"""The deployment checklist, from what the rehearsal taught, with what that changed (CHK-01 to CHK-03)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from gonogo.engine.bench import Bench, Looked
+from gonogo.errors import GonogoError
+from gonogo.evidence.canonical import Tree, read_object
+from gonogo.measure.checklist import (
+    ChecklistItem,
+    ChecklistSeen,
+    PlannedMessage,
+    checklist_body,
+    checklist_markdown,
+    items_by_hand,
+    items_from_rehearsal,
+    items_from_warnings,
+)
+from gonogo.plan.model import Execute
+from gonogo.run.events import EvidenceSealed, RunOpened, recorded
+from gonogo.terms import Digest
+
+CHECKLIST: Final = "deployment-checklist.json"
+MANUAL_LOG: Final = "manual-validation-log.json"
+
+
+def checklist(bench: Bench) -> Looked:
+    """The production checklist, from what the rehearsal taught (CHK-01..CHK-03)."""
+    earlier = _checklist_before(bench)
+    seen = ChecklistSeen(
+        _lessons(bench),
+        (
+            PlannedMessage("start of the rollout", "stakeholders", "announcements"),
+            PlannedMessage("half of the traffic moved", "stakeholders", "announcements"),
+            PlannedMessage("completion or rollback", "stakeholders", "announcements"),
+        ),
+        bench.raw("staging-deployment-run.log")[0],
+        *(earlier or ()),
+    )
+    body = checklist_body(seen)
+    found = body["deployment_checklist"]
+    ok = isinstance(found, Mapping) and found.get("status") == "complete"
+    files = (
+        bench.json(CHECKLIST, body),
+        bench.text("deployment-checklist.md", checklist_markdown(body)),
+    )
+    return Looked(ok=ok, files=files, detail="" if ok else "the deployment checklist has open items")
+
+
+def _lessons(bench: Bench) -> tuple[ChecklistItem, ...]:
+    """Durations and failures by the rehearsal report, complaints of its commands, and what was done by hand."""
+    owner, proof = bench.plan.role, bench.raw("rehearsal-report.json")[0]
+    items = list(items_from_rehearsal(bench.body("rehearsal-report.json"), owner, proof))
+    runs = [run for purpose in ("deploy", "rollback", "redeploy") for run in bench.commands_run(purpose)]
+    complaints = {}
+    for task, known in runs:
+        size = known.facts.get("stderr_size")
+        if isinstance(size, int) and size > 0 and known.outcome == "ok" and isinstance(task.act, Execute):
+            complaints[task.act.command] = size
+    items += items_from_warnings(tuple(complaints.items()), owner, bench.raw("staging-deployment-run.log")[0])
+    if bench.has(MANUAL_LOG):
+        items += items_by_hand(bench.body(MANUAL_LOG), owner, bench.raw(MANUAL_LOG)[0])
+    return tuple(items)
+
+
+def _checklist_before(bench: Bench) -> tuple[Mapping[str, Tree], str] | None:
+    """The checklist of the newest earlier run of this protocol that has one, and the name of that run."""
+    for run in reversed(bench.world.journal.runs()):
+        entries = bench.world.journal.entries(run) if run != bench.run else ()
+        opened = recorded(entries[0]).event if entries else None
+        if not isinstance(opened, RunOpened) or opened.protocol != bench.plan.name:
+            continue
+        for entry in reversed(entries):
+            event = recorded(entry).event
+            if isinstance(event, EvidenceSealed) and event.name == CHECKLIST:
+                return _stored_before(bench, event.sha256), run
+    return None
+
+
+def _stored_before(bench: Bench, digest: Digest) -> Mapping[str, Tree]:
+    try:
+        return read_object(bench.world.vault.read(digest), name=CHECKLIST, limit=16 << 20)
+    except GonogoError:
+        # A clean-up may have deleted it: then everything is shown as new.
+        return {"items": []}
