@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 WORKERS ?= 2
 N ?= 200
 
-.PHONY: setup demo test test-full test-crash check bench docs lock debian actionlint clean
+.PHONY: setup demo test test-full test-crash test-kubernetes check bench docs lock debian actionlint clean
 
 setup:
 	@python3 tools/setup_env.py
@@ -20,6 +20,11 @@ test-full: setup debian actionlint
 
 test-crash: setup
 	@GONOGO_RANDOM_KILLS=$(N) $(PYTEST) -n $(WORKERS) --dist loadfile tests/crashes -m "slow or not slow"
+
+# A real API server with real controllers; GONOGO_RECORD=1 records anew what the fast tests play back.
+test-kubernetes: setup
+	@sh tools/kubernetes_server.sh .kubernetes
+	@GONOGO_KUBERNETES=$(CURDIR)/.kubernetes $(PYTEST) -n 0 tests/scenarios/test_target_kubernetes.py tests/scenarios/test_target_argo_rollout.py
 
 check: setup
 	@$(PY) -m ruff check src tools

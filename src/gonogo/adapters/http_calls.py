@@ -6,6 +6,7 @@ that to whoever asks right after a change (PX-08). Nothing else is ever repeated
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -49,6 +50,7 @@ class _Limits:
     seconds: float
     deadline: float
     most: int
+    trust: ssl.SSLContext | None
 
 
 def call(
@@ -59,9 +61,13 @@ def call(
     fields: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
     most: int = MOST_BYTES,
+    trust: ssl.SSLContext | None = None,
 ) -> HttpAnswer:
-    """Ask once. Broken where nothing complete comes back within `seconds`, or more than `most` bytes do."""
-    limits = _Limits(seconds, time.monotonic() + seconds, most)
+    """Ask once. Broken where nothing complete comes back within `seconds`, or more than `most` bytes do.
+
+    `trust` says whose certificates are believed, and with which one we answer; None believes those of the system.
+    """
+    limits = _Limits(seconds, time.monotonic() + seconds, most, trust)
     for _ in range(GET_REPEATS if method == "GET" else 0):
         with suppress(Unanswered):
             return _judged(method, url, body, fields or {}, limits)
@@ -80,7 +86,7 @@ def _judged(method: str, url: str, body: bytes | None, fields: Mapping[str, str]
 def _once(method: str, url: str, body: bytes | None, fields: Mapping[str, str], limits: _Limits) -> HttpAnswer:
     limit = urllib3.Timeout(connect=limits.seconds, read=limits.seconds)
     headers = {"Connection": "close", "User-Agent": "gonogo", **fields}
-    with urllib3.PoolManager(num_pools=1) as pool:
+    with urllib3.PoolManager(num_pools=1, ssl_context=limits.trust) as pool:
         answer = pool.request(
             method,
             url,

@@ -37,6 +37,7 @@ from gonogo.adapters.target_nginx import NginxTarget
 from gonogo.adapters.target_proxy import ProxyTarget
 from gonogo.adapters.vault import FolderVault
 from gonogo.adapters.views import Views
+from gonogo.control.clusters import argo_prober, argo_target, kubernetes_target
 from gonogo.engine.bench import World
 from gonogo.errors import BadInput
 from gonogo.evidence.signers import Ring
@@ -106,7 +107,7 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         files=files,
         views=Views(root / VIEWS_FOLDER, vault, cipher),
         targets={each.name: target for each in environments if (target := target_of(root, each))},
-        probers={each.name: prober_of(each) for each in environments},
+        probers={each.name: prober_of(root, each) for each in environments},
         metrics={each.name: found for each in environments if (found := metrics_of(root, each))},
         announcer=_announcer(project, LogAnnouncer(state / "announcements.jsonl", clock, about, report), report),
         post=ChannelPost(tuple(channels_of(project, root, environ, clock)), clock),
@@ -181,12 +182,18 @@ def target_of(root: Path, environment: Environment) -> Target | None:
                 JsonCommand(_filled(binding.lists.get("traffic", ())), root),
                 _hosts(environment),
             )
+        case "kubernetes":
+            return kubernetes_target(root, environment)
+        case "argo_rollout":
+            return argo_target(root, environment)
         case _:
             return None
 
 
-def prober_of(environment: Environment) -> Prober:
+def prober_of(root: Path, environment: Environment) -> Prober:
     """How an environment's slots are asked for their version."""
+    if environment.target.kind == "argo_rollout":
+        return argo_prober(root, environment)
     version = environment.version
     return HttpProber(environment.slots, environment.url, version.path, version.header, version.digest_header)
 

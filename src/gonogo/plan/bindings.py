@@ -48,7 +48,7 @@ NAME = r"[a-z0-9][a-z0-9-]{0,31}"
 PLACEHOLDERS = frozenset(
     {"environment", "release", "version", "slot", "previous", "url", "out", "python", "project", "host"}
 )
-TARGETS = ("caddy", "proxy", "haproxy", "nginx", "commands", "none")
+TARGETS = ("caddy", "proxy", "haproxy", "nginx", "kubernetes", "argo_rollout", "commands", "none")
 STRATEGIES = ("canary", "blue_green", "rolling", "direct")
 DEFAULT_CANARY = (5, 25, 50, 100)
 CONTEXT = ".cursor/context-kit"

@@ -28,7 +28,7 @@ class VersionProbe:
 
 @dataclass(frozen=True, slots=True)
 class TargetBinding:
-    """What distributes requests over the slots: `caddy`, `proxy`, `haproxy`, `nginx`, `commands`, or `none`."""
+    """What distributes requests over the slots: `caddy`, `haproxy`, `kubernetes`, ..., or `none`."""
 
     kind: str
     options: Mapping[str, str]
