@@ -154,17 +154,43 @@ def test_a_flag_wins_over_a_variable_and_a_contradiction_is_an_error(good: Proje
         assert {row["variable"] for row in rows if row["set"]} == set(environ)
 
 
-@pytest.mark.req("CMD-58", "ERR-05", "CMD-42")
-def test_a_fourth_try_does_not_happen_and_a_halt_is_never_lifted_by_trying(halted: Project) -> None:
+def retries(project: Project) -> list[tuple[str, int, int]]:
+    """Script, failed attempt, and how many further ones it gets, as the site's log has them."""
+    rows = [entry.data for entry in project.door().world.journal.site() if entry.type == "script.retried"]
+    return [(str(row["script"]), int(row["failed_attempt"]), int(row["most"])) for row in rows]
+
+
+@pytest.mark.req("CMD-58", "ERR-05", "CMD-42", "EXE-04")
+def test_a_fourth_rerun_does_not_happen_each_attempt_is_on_record_and_no_halt_is_lifted_by_trying(halted: Project) -> None:
     run = halted.door().runs()[0]
+    before = halted.state(run).seq
     locks = RunLocks(halted.root / ".gonogo/runs", SystemClock())
     with locks.driving(run):
         said = ran(halted, EXECUTE + "retry")
     assert said.code == 1
     assert halted.state(run).halted
+    assert retries(halted) == [("run_protocol_gates", attempt, 3) for attempt in (1, 2, 3)]
+    assert halted.state(run).seq == before, "nothing was written by four tries at a run that another one drives"
+    with locks.driving(run):
+        assert ran(halted, EXECUTE + "halt").code == 1
+    assert len(retries(halted)) == 3, "halt stops at once"
     plain = ran(halted, EXECUTE + "halt")
     assert plain.code == 1
     assert "why: " in plain.out
+    assert halted.executions() == []
+
+
+@pytest.mark.req("EXE-04")
+def test_ci_tries_twice_again_after_a_fault_of_the_place_and_never_after_a_verdict(halted: Project) -> None:
+    run = halted.door().runs()[0]
+    locks = RunLocks(halted.root / ".gonogo/runs", SystemClock())
+    line = f"python3 scripts/run_deployment_rehearsal.py --env staging --output {P14}staging-deployment-run.log"
+    with locks.driving(run):
+        said = ran(halted, line, GONOGO_RETRIES="9")
+    assert said.code != 0
+    assert retries(halted) == [("run_deployment_rehearsal", attempt, 2) for attempt in (1, 2)]
+    assert ran(halted, "python scripts/run_protocol_10_gates.py", GONOGO_RETRIES="2").code != 0
+    assert len(retries(halted)) == 2, "a gate that does not pass is no fault of the place"
     assert halted.executions() == []
 
 

@@ -11,14 +11,15 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.over_runs import OverRuns, over_runs
+from gonogo.control.over_runs import OverRuns, over_runs, run_times
 from gonogo.control.quality import quality_over_runs
 from gonogo.evidence.ledger import time_text
 from gonogo.reports.over_runs import GateFigures, gap_row, gate_figures, gate_row, recurring_gaps
 from gonogo.reports.quality import MET, MISSED, quality_row
+from gonogo.reports.run_times import time_lines, time_row
 from gonogo.terms import Json
 
-SUBJECTS = ("gates", "intake", "quality")
+SUBJECTS = ("gates", "intake", "quality", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,14 @@ class MetricsOptions:
 @json_option
 @taking(MetricsOptions)
 def metrics(options: MetricsOptions) -> int:
-    """Over all runs: `gates` with history and last failure, recurring gaps at `intake`, `quality` against targets."""
+    """Over all runs: `gates` with last failure, gaps at `intake`, `quality` against targets, `time` against usual.
+
+    Times are of work: waits for people, for a deployment window and the health window do not count.
+    """
     if options.subject == "quality":
         return _quality(options)
+    if options.subject == "time":
+        return _time(options)
     found = over_runs(door_at(options.folder).world)
     for run, why in found.unreadable:
         tell(f"gonogo: {run} cannot be read and is not counted: {why}", "yellow")
@@ -63,6 +69,19 @@ def _quality(options: MetricsOptions) -> int:
         for counted in item.counts:
             for words in counted.lacking:
                 say(f"    {counted.about}: {words}")
+    return 0
+
+
+def _time(options: MetricsOptions) -> int:
+    found = run_times(door_at(options.folder))
+    if options.as_json:
+        say_json({"times": [time_row(item) for item in found]})
+        return 0
+    for item in found:
+        for text, over in time_lines(item):
+            say(text, "yellow" if over else "")
+    if not found:
+        say("there is no run yet")
     return 0
 
 

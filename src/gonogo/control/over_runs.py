@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gonogo.control.door import Door
 from gonogo.engine.bench import World
 from gonogo.errors import GonogoError
 from gonogo.evidence.canonical import read_object
 from gonogo.measure.intake import gap_rows
 from gonogo.reports.over_runs import Gap, Judged
+from gonogo.reports.run_times import RunTime
 from gonogo.run.events import EvidenceSealed, GateJudged, Recorded, RunOpened, TaskFinished, recorded
+from gonogo.run.state import RunState, advance
 from gonogo.run.waiving import WAIVED
+from gonogo.run.worktime import WorkTime, after
 from gonogo.terms import RunId
 
 INTAKE_FILES = ("prerequisites-validation.json", "intake-validation-report.json")
@@ -44,6 +48,23 @@ def over_runs(world: World) -> OverRuns:
         judgements += found[0]
         gaps += found[1]
     return OverRuns(len(runs), tuple(judgements), tuple(gaps), tuple(unreadable))
+
+
+def run_times(door: Door) -> tuple[RunTime, ...]:
+    """The times of every run that can be read, up to its last entry (EXE-01)."""
+    return tuple(found for run in door.runs() if (found := _times(door, run)) is not None)
+
+
+def _times(door: Door, run: RunId) -> RunTime | None:
+    try:
+        opened = door.load(run)
+    except GonogoError:
+        return None
+    state, times = RunState(), WorkTime()
+    for event in map(recorded, opened.entries):
+        state = advance(opened.plan, state, event)
+        times = after(opened.plan, times, state, event)
+    return RunTime(run, opened.plan.name, times)
 
 
 def _judgements(run: RunId, entries: tuple[Recorded, ...]) -> Iterator[Judged]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
@@ -18,7 +19,7 @@ from gonogo.control.opening import Opened
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import compile_for, releases_of
 from gonogo.engine.bench import Bench, Produced
-from gonogo.errors import BadInput, Refused
+from gonogo.errors import BadInput, GonogoError, Refused
 from gonogo.plan.documented_scripts import Script
 from gonogo.plan.model import Measure, Plan, Task, all_stages, stage_of
 from gonogo.plan.script_defaults import ScriptDefaults
@@ -30,6 +31,9 @@ from gonogo.terms import Actor, Digest, Json, RunId, digest_of
 RELEASE: Final = "GONOGO_RELEASE"
 FINISHED: Final = "script.finished"
 """The entry of the site's log that says what a script came to."""
+
+RETRIED: Final = "script.retried"
+"""The entry that says that a script is tried again after a fault of disk, lock or target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,14 @@ def remember(asked: Asked, ended: Ended, run: RunId | None) -> None:
         "files": {path: _digest_at(asked, path) for path in ended.files},
     }
     world.journal.note([Draft(FINISHED, about)], actor=asked.actor, now=world.clock.now())
+
+
+def remember_attempt(asked: Asked, attempt: int, most: int, fault: str) -> None:
+    """Note in the site's log that a script is tried again, after which fault (EXE-04)."""
+    about: dict[str, Json] = {"script": asked.script.name, "failed_attempt": attempt, "most": most, "fault": fault}
+    # The fault may be the journal's own: what cannot be noted now is still told, and the next attempt decides.
+    with suppress(GonogoError):
+        asked.door.world.journal.note([Draft(RETRIED, about)], actor=asked.actor, now=asked.door.world.clock.now())
 
 
 def _digest_at(asked: Asked, path: str) -> str:

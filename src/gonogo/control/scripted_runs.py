@@ -18,6 +18,7 @@ from gonogo.control.scripted import (
     beside,
     file_away,
     newest_run,
+    remember_attempt,
     stored_digest,
     task_that,
 )
@@ -167,6 +168,7 @@ def _driven(asked: Asked, run: RunId) -> list[str]:
             if attempt == most:
                 raise
             told.append(f"rerun {attempt + 1} of {most}: {error.what}")
+            remember_attempt(asked, attempt + 1, most, error.what)
             continue
         break
     return told

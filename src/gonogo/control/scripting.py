@@ -20,7 +20,7 @@ from gonogo.control.cleaning import clean, preview
 from gonogo.control.door import Door
 from gonogo.control.numbering import protocol_of
 from gonogo.control.registering import require_registered
-from gonogo.control.scripted import Act, Asked, Ended, newest_run, remember
+from gonogo.control.scripted import Act, Asked, Ended, newest_run, remember, remember_attempt
 from gonogo.control.sources import find_root
 from gonogo.errors import BadInput, Broken, Busy, GonogoError, WrongUsage
 from gonogo.evidence.ledger import time_text
@@ -132,6 +132,7 @@ def _carried_out(asked: Asked, retries: str) -> Ended:
             return ACTS[asked.script.act](asked)
         except (Busy, Broken) as error:
             asked.tell(f"retry {attempt + 1} of {most}: {error.what}")
+            remember_attempt(asked, attempt + 1, most, error.what)
             asked.door.world.clock.sleep(PAUSE)
     return ACTS[asked.script.act](asked)
 

@@ -6,6 +6,7 @@ The loop holds no truth. It may die at any line; the next driver starts from the
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeAlias
@@ -25,8 +26,9 @@ from gonogo.engine.settling import settle
 from gonogo.engine.waiving import use_waiver
 from gonogo.engine.writing import append, append_close, blob, show_missing
 from gonogo.errors import Broken
-from gonogo.plan.model import Plan, task_of
+from gonogo.plan.model import Plan, Task, stage_of, task_of
 from gonogo.ports import Lease, Moved
+from gonogo.run.awaiting import words_of
 from gonogo.run.events import Recorded, RolloutJudged, RunClosed, RunHalted, TaskFinished, recorded
 from gonogo.run.events_of_halts import RootCauseOpened
 from gonogo.run.machine import (
@@ -49,6 +51,7 @@ from gonogo.run.machine import (
     decide,
 )
 from gonogo.run.state import RunState, advance
+from gonogo.run.worktime import LIMIT, TIME_LIMIT, WorkTime, after, is_over_time
 from gonogo.terms import Actor, RunId
 
 MOST_IDLE = 0.2
@@ -105,6 +108,7 @@ class Driver:
     before: Before = go_on
     rest: Callable[[float], None] | None = None
     outbox: Outbox = field(init=False)
+    times: WorkTime = field(default_factory=WorkTime, init=False)
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(self.world, self.plan, self.run)
@@ -134,7 +138,8 @@ class Driver:
         while True:
             act = decide(self.plan, state, self.world.clock.now())
             if isinstance(act, Parked) and act.halted.seq not in state.proposals:
-                propose(self._bench(state), act.halted)
+                with suppress(Moved):
+                    propose(self._bench(state), act.halted)
                 state = self._caught_up(state)
                 continue
             if isinstance(act, Over | Parked):
@@ -145,6 +150,7 @@ class Driver:
                 self._idle(act)
                 state = self._caught_up(state)
                 continue
+            act = self._in_time(state, act)
             if not allowed(state, act):
                 return Paused(), state
             self.before(state, act)
@@ -159,11 +165,25 @@ class Driver:
                     ) from None
             state = self._caught_up(state)
 
+    def _in_time(self, state: RunState, act: NextAct) -> NextAct:
+        """The act, or a halt before its step where the run was at work too long (EXE-03)."""
+        task = getattr(act, "task", None)
+        stage = stage_of(self.plan, task.id) if isinstance(task, Task) else None
+        worked = self.times.until(self.world.clock.now())
+        if stage is None or not is_over_time(state, stage, worked):
+            return act
+        detail = (
+            f"{stage.title}: the run was at work for {words_of(worked)} without waits; the limit is {words_of(LIMIT)}"
+            f"\n  next: see where the time went (gonogo metrics time), then lift the halt: gonogo resume {self.run}"
+        )
+        return Record(RunHalted(TIME_LIMIT, "stop", stage.id, stage.id, None), detail)
+
     def _caught_up(self, state: RunState, *, quiet: bool = False) -> RunState:
         while True:
             fresh = [recorded(entry) for entry in self.world.journal.entries(self.run, state.seq)]
             for event in fresh:
                 state = advance(self.plan, state, event)
+                self.times = after(self.plan, self.times, state, event)
                 self.outbox.hear(state, event)
                 if not quiet:
                     self.listener(state, event)

@@ -62,6 +62,11 @@ BY_CAUSE: Final[Mapping[str, Diagnosis]] = {
         "production could not be brought back",
         ("bring the old version back by hand", "repair the rollback script", "let the rollback be verified again"),
     ),
+    "time_limit": Diagnosis(
+        "too_long",
+        "the run was at work longer than a protocol may be",
+        ("see which part took the time: gonogo metrics time", "go on, or end the run and begin another one"),
+    ),
     "outcome_unknown": Diagnosis(
         "outcome_unknown",
         "nobody knows whether an act took effect",
