@@ -278,13 +278,21 @@ def open_items(shipped: Filled, run: str) -> dict[str, str]:
     return {item["name"]: item["why"] for item in said["items"] if not item["held"]}
 
 
-@pytest.mark.req("HND-01", "HND-03", "HND-05", "HND-06", "HND-07", "HND-08", "HND-09", "HND-10", "HND-11", "CMD-70")
+@pytest.mark.req("HND-01", "HND-02", "HND-03", "HND-05", "HND-06", "HND-07", "HND-08", "HND-09", "HND-10", "HND-11", "CMD-70")
 def test_a_protocol_is_handed_over_when_every_item_is_computed_and_two_people_signed(shipped: Filled, tmp_path: Path) -> None:
     run = json.loads((shipped.root / ".artifacts/protocol-14/workflow-state.json").read_text())["run_id"]
     ada, grace = (str(shipped.keys / name) for name in ("ada", "grace"))
     line = "python3 scripts/aggregate_evidence_14.py --protocol 14 --artifacts-dir .artifacts/protocol-14/"
     assert typed(shipped.root, line).code == 0
-    assert set(open_items(shipped, run)) == {"manifest complete with checksums", "downstream owner notified and ready"}
+    learned = {"execution feedback logged", "lessons documented", "knowledge base updated", "adaptation opportunities logged"}
+    assert set(open_items(shipped, run)) == {"manifest complete with checksums", "downstream owner notified and ready", *learned}
+    for words in (
+        ("feedback", run, "--text", "the package was clear"),
+        ("lessons", run, "--context", "first", "--insight", "i", "--action", "a", "--outcome", "o", "--applies-to", "all"),
+        ("improvements", run, "--what", "none", "--reason", "nothing stood out", "--evidence", "no halt", "--expected", "none"),
+        ("knowledge", run, "--update"),
+    ):
+        assert shipped.say(*words).code == 0
     assert shipped.say("handoff", run, "--continue").code == 2
     assert typed(shipped.root, f"{line} --output-manifest --checksum sha256").code == 0
     assert set(open_items(shipped, run)) == {"downstream owner notified and ready"}

@@ -51,6 +51,12 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "trust": ("gonogo.cli.trust", "Build and check the files by which others verify."),
         "limits": ("gonogo.cli.governing", "Show or export the limits that gates judge with, and who set them."),
     },
+    "Learn": {
+        "retro": ("gonogo.cli.learning", "Show the agenda of a run's retrospective; put its report on file."),
+        "lessons": ("gonogo.cli.learning", "Put what a run taught on file; list and search lessons."),
+        "improvements": ("gonogo.cli.learning", "Log what a run suggests to change; list it."),
+        "knowledge": ("gonogo.cli.learning", "Show what stopped runs and which resolutions held."),
+    },
     "Proof": {
         "verify": ("gonogo.cli.verifying", "Verify an evidence package offline, or a run of this project."),
         "sums": ("gonogo.cli.summing", "List the files of a folder with their SHA-256."),

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from gonogo.control.door import Door
+from gonogo.control.feedback import entries_of
+from gonogo.control.learning import IMPROVEMENT, KNOWLEDGE, LESSON, noted
 from gonogo.control.numbering import installed, numbers_of
 from gonogo.control.opening import Opened
 from gonogo.control.scripted import FINISHED
 from gonogo.control.viewing import view
+from gonogo.control.workflow_files import has_metrics
 from gonogo.engine.people import people_now
 from gonogo.engine.writing import view_paths
 from gonogo.errors import BadInput, Refused
@@ -25,7 +28,7 @@ from gonogo.evidence.ledger import Entry, time_text
 from gonogo.evidence.signers import Kind, namespace
 from gonogo.evidence.sshsig import verify
 from gonogo.ports import Draft
-from gonogo.reports.handoff import Handing, Item, checklist, ready_text
+from gonogo.reports.handoff import Handing, Item, Learned, checklist, ready_text
 from gonogo.run.events import PackageSealed, recorded
 from gonogo.terms import Actor, Digest, Json, digest_of
 
@@ -66,6 +69,7 @@ def handoff_of(door: Door, opened: Opened) -> Handoff:
         view(door.world, opened).edited,
         _aggregated(door, opened),
         signed.get(RECEIVER, {}).get("ready") is True,
+        _learned(door, opened),
     )
     following = opened.plan.next_protocol
     numbers = (opened.plan.number, _number(door, following))
@@ -73,6 +77,16 @@ def handoff_of(door: Door, opened: Opened) -> Handoff:
     statement = ready_text(given, numbers) if all(item.held for item in items) else ""
     folder = door.workspace.project.directories.protocols
     return Handoff(opened, items, statement, f"@apply {folder}/{numbers[1]}-{following}.md", signed)
+
+
+def _learned(door: Door, opened: Opened) -> Learned:
+    return Learned(
+        len(entries_of(door, opened)),
+        len(noted(door, LESSON, opened.run)),
+        len(noted(door, IMPROVEMENT, opened.run)),
+        len(noted(door, KNOWLEDGE, opened.run)),
+        has_metrics(door.world, opened),
+    )
 
 
 def _number(door: Door, protocol: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gonogo.control.assembling import VIEWS_FOLDER
+from gonogo.control.learning import files_about
 from gonogo.control.opening import Opened
 from gonogo.control.scripted import Asked, Ended, after_success, bench_of, file_away, needed_run, newest_run
 from gonogo.control.viewing import expected_views
@@ -80,8 +81,17 @@ def manifest_of(asked: Asked, opened: Opened, *, md5: bool = False) -> dict[str,
     last = opened.entries[-1]
     data = evidence_manifest(filed(opened.entries), lineage(bench), Head(last.seq, last.digest))
     body = dict(read_object(data, name=MANIFEST, limit=1 << 26))
-    body["artifacts"] = [_row(asked, row, md5=md5) for row in _list(body, "artifacts") if isinstance(row, Mapping)]
+    rows = (*(row for row in _list(body, "artifacts") if isinstance(row, Mapping)), *_made_after(asked, opened))
+    body["artifacts"] = [_row(asked, row, md5=md5) for row in rows]
     return body
+
+
+def _made_after(asked: Asked, opened: Opened) -> Iterator[dict[str, Tree]]:
+    """What people put on file about the run after its end: retrospective, lessons, improvements (LRN-03)."""
+    for name, digest in files_about(asked.door, opened).items():
+        size = len(asked.door.world.vault.read(digest))
+        held: dict[str, Tree] = {"sha256": digest, "size": size, "state": "present", "required": False}
+        yield {"name": name, "producer": "person", **held}
 
 
 def _row(asked: Asked, row: Mapping[str, Tree], *, md5: bool) -> dict[str, Tree]:

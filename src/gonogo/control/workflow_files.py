@@ -113,6 +113,14 @@ def edited_files(world: World, opened: Opened) -> tuple[str, ...]:
     )
 
 
+def has_metrics(world: World, opened: Opened) -> bool:
+    """Whether the metrics of a run are there, about this very run, as its log says they are (HND-02)."""
+    data = world.views.read_bytes(f"{folder_of(opened.plan)}/{METRICS}")
+    if data is None or _is_edited(world, opened, METRICS):
+        return False
+    return read_object(data, name=METRICS, limit=1 << 24).get("run_id") == opened.run
+
+
 def _is_edited(world: World, opened: Opened, name: str) -> bool:
     data = world.views.read_bytes(f"{folder_of(opened.plan)}/{name}")
     if data is None:

@@ -17,6 +17,7 @@ from gonogo.plan.model import Measure
 from gonogo.plan.project import Environment
 from gonogo.run.diagnosis import diagnosis_of
 from gonogo.run.events_of_halts import RepairProposed
+from gonogo.run.retrospecting import HALTED, retrospective_of
 from gonogo.run.state import Halted
 
 MOST_PRINTED: Final = 1 << 16
@@ -45,7 +46,9 @@ def propose(bench: Bench, halted: Halted) -> None:
     }
     proposal = bench.world.vault.put(write_json(body))
     event = RepairProposed(halted.stage, halted.seq, found.kind, silent.name if silent else "", proposal)
-    append(bench, [event])
+    first = bench.state.retrospective is None
+    owed = (retrospective_of(bench.plan, bench.state, HALTED, bench.now),) if first else ()
+    append(bench, [event, *owed])
 
 
 def _silent(bench: Bench, halted: Halted) -> Environment | None:

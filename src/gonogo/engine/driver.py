@@ -50,6 +50,7 @@ from gonogo.run.machine import (
     WaitUntil,
     decide,
 )
+from gonogo.run.retrospecting import retrospective_of
 from gonogo.run.state import RunState, advance
 from gonogo.run.worktime import LIMIT, TIME_LIMIT, WorkTime, after, is_over_time
 from gonogo.terms import Actor, RunId
@@ -245,7 +246,7 @@ class Driver:
         if act.detail and isinstance(event, RunHalted | TaskFinished | RolloutJudged | RootCauseOpened):
             event = replace(event, detail=blob(bench, act.detail))
         if isinstance(event, RunClosed):
-            append_close(bench, event)
+            append_close(bench, event, (retrospective_of(self.plan, state, event.outcome, bench.now),))
         else:
             append(bench, [event])
         self.world.crash(RECORDED)

@@ -28,6 +28,17 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """How many records people made of what a run taught, and whether its figures are on file as the log has them."""
+
+    feedback: int
+    lessons: int
+    improvements: int
+    updates: int
+    metrics: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Handing:
     """What a handoff is computed from; `edited` was seen on disk, `aggregated` and `received` stand in the log."""
 
@@ -37,6 +48,7 @@ class Handing:
     edited: tuple[str, ...]
     aggregated: bool
     received: bool
+    learned: Learned
 
 
 def main_list(given: Handing) -> tuple[Item, ...]:
@@ -75,6 +87,24 @@ def second_list(given: Handing) -> tuple[Item, ...]:
     )
 
 
+def improvement_list(given: Handing) -> tuple[Item, ...]:
+    """The six items of improvement (HND-02)."""
+    known, run = given.learned, given.state.opened.version if given.state.opened else ""
+    scheduled = given.state.retrospective is not None
+    return (
+        _made("execution feedback logged", known.feedback, "gonogo feedback RUN --text TEXT"),
+        _made("lessons documented", known.lessons, "gonogo lessons RUN --insight TEXT ..."),
+        _made("quality metrics captured", int(known.metrics), f"workflow-metrics.json of {run} is missing or edited"),
+        _made("knowledge base updated", known.updates, "gonogo knowledge RUN --update"),
+        _made("adaptation opportunities logged", known.improvements, "gonogo improvements RUN --what TEXT ..."),
+        _made("retrospective scheduled", int(scheduled), "it is opened as the run halts or ends"),
+    )
+
+
+def _made(name: str, count: int, otherwise: str) -> Item:
+    return Item(name, count > 0, "" if count else otherwise)
+
+
 def small_list(given: Handing) -> tuple[Item, ...]:
     """The six items of the small pipeline (HND-04)."""
     rolled = given.state.rollback
@@ -97,6 +127,8 @@ def checklist(given: Handing) -> tuple[Item, ...]:
     """Every item that has to hold before this protocol hands over."""
     if given.plan.name == "deployment-automation":
         return (*main_list(given), *small_list(given))
+    if given.plan.name == "pre-deployment":
+        return (*main_list(given), *second_list(given), *improvement_list(given))
     return (*main_list(given), *second_list(given))
 
 

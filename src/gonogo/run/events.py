@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from gonogo.errors import Tampered
 from gonogo.evidence.ledger import Entry
-from gonogo.run.events_of_halts import RepairProposed, RootCauseOpened
+from gonogo.run.events_of_halts import RepairProposed, RetrospectiveOpened, RootCauseOpened
 from gonogo.terms import Actor, Digest, Json
 
 
@@ -405,6 +405,7 @@ Event: TypeAlias = (
     | RunHalted
     | RepairProposed
     | RootCauseOpened
+    | RetrospectiveOpened
     | RunResumed
     | AbortRequested
     | RunClosed
@@ -443,6 +444,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "run.halted": RunHalted,
     "repair.proposed": RepairProposed,
     "cause.opened": RootCauseOpened,
+    "retrospective.opened": RetrospectiveOpened,
     "run.resumed": RunResumed,
     "abort.requested": AbortRequested,
     "run.closed": RunClosed,

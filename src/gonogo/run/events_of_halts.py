@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gonogo.terms import Digest
@@ -25,3 +26,13 @@ class RootCauseOpened:
     trigger: str
     cause: str
     detail: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetrospectiveOpened:
+    """After a halt or an end: a retrospective is due between two moments, and who is invited to it (LRN-01)."""
+
+    outcome: str
+    due_from: str
+    due_to: str
+    invited: Sequence[str]

@@ -28,7 +28,7 @@ from gonogo.plan.model import (
 from gonogo.run import events as happened
 from gonogo.run.arms import Arms
 from gonogo.run.events import Recorded
-from gonogo.run.events_of_halts import RepairProposed, RootCauseOpened
+from gonogo.run.events_of_halts import RepairProposed, RetrospectiveOpened, RootCauseOpened
 from gonogo.run.rolling import Rolling, rolled
 from gonogo.run.turns import Judgement, Rollback
 from gonogo.terms import Digest, Json
@@ -158,6 +158,7 @@ class RunState:
     freeze: bool = False
     proposals: Mapping[int, Digest] = field(default_factory=dict)
     root_cause: RootCauseOpened | None = None
+    retrospective: RetrospectiveOpened | None = None
     outcome: str = ""
     closed_at: datetime | None = None
 
@@ -411,6 +412,8 @@ def _with_note(state: RunState, entry: Recorded) -> RunState:
             return replace(state, proposals={**state.proposals, event.halt_seq: event.proposal})
         case RootCauseOpened() as event:
             return replace(state, root_cause=event)
+        case RetrospectiveOpened() as event:
+            return replace(state, retrospective=event)
         case happened.FreezeBegun():
             return replace(state, freeze=True)
         case happened.FreezeEnded():
