@@ -262,7 +262,7 @@ def test_a_halt_after_an_engine_died_is_lifted_by_a_signature_and_the_run_ends_r
     assert faults(stage, launch.run) == []
 
 
-@pytest.mark.req("ERR-03", "ERR-10")
+@pytest.mark.req("ERR-03", "ERR-10", "ARB-08")
 def test_a_rollback_that_failed_halts_is_tried_again_after_a_signature_and_ends_rolled_back(launch: Launch) -> None:
     stage = launch.at("approved")
     project = stage.project
@@ -273,6 +273,8 @@ def test_a_rollback_that_failed_halts_is_tried_again_after_a_signature_and_ends_
     stage.go_on(launch.run)
     assert project.state(launch.run).halted.cause == "rollback_failed", project.view(launch.run)
     assert project.production.weights() == BACK
+    said = [entry.data for entry in project.door().load(launch.run).entries if entry.type == "message.announced"]
+    assert [data["severity"] for data in said if "ERROR]" in data["prefix"]][-1] == "CRITICAL"
     stage.go_on(launch.run)
     assert len([line for line in project.executions("rollback") if "production" in line]) == 1
     broken.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from command_line import gonogo
 
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.run_lock import RunLocks
+from gonogo.document.generating import generate
 from gonogo.plan.documented_scripts import SCRIPTS
 from tests.prepared import Typed, copy_of, released, typed
 from tests.projects import Project, small_project
@@ -19,6 +21,7 @@ from tests.worlds_http import place
 
 pytestmark = pytest.mark.slow
 
+GENERATED = ("validation_gates.py", "deploy_backend.sh", "rollback_backend.sh", "collect_perf.py")
 P14 = ".artifacts/protocol-14/"
 EXECUTE = (
     f"python3 scripts/run_protocol_gates.py --protocol 14 --input {P14}input/ --output {P14}output/ "
@@ -330,15 +333,25 @@ def test_the_registry_says_what_a_script_needs_and_when_it_ran(good: Project) ->
     assert row["last_result"] == "Rollback & Security Gate PASS"
     assert row["flags"] == ["--rto", "--severity-threshold", "--threshold", "--output"]
     assert row["writes"] == ["security-compliance-report.json"]
+    assert row["reads"] == ["rollback-verification-report.json", "security-compliance-report.json"]
+    assert row["needs"] == ["python>=3.8", "gonogo"]
     assert any("scripts/deploy_shop.sh is failed" in line for line in found["drift"])
 
 
 @pytest.mark.req("CMD-55", "CMD-74")
 def test_the_hooks_of_a_generated_document_are_scripts_that_are_there(good: Project) -> None:
-    for name in ("validation_gates", "collect_perf"):
-        assert (good.root / f"scripts/{name}.py").is_file()
-    assert ran(good, "python scripts/validation_gates.py").code == 2
+    form = resources.files("gonogo.library").joinpath("form-production-deployment.yaml").read_bytes()
+    made = generate(form, "form.yaml", frozenset(f"scripts/{name}" for name in GENERATED))
+    assert made.protocol is not None
+    commands = [*made.protocol.hooks, *(c for phase in made.protocol.phases for c in (*phase.commands, *(x for s in phase.steps for x in s.commands)))]
+    named = {word.rpartition("/")[2] for command in commands for word in command.text.split() if word.endswith(".py")}
+    assert named == {"validation_gates.py", "collect_perf.py"}
+    assert all((good.root / "scripts" / name).is_file() for name in named)
+    unjudged = ran(good, "python scripts/validation_gates.py")
+    assert unjudged.code == 2
+    assert "no run of production-deployment" in unjudged.err
     assert ran(good, "python scripts/collect_perf.py").code == 0
+    assert json.loads((good.root / ".artifacts/deployment/performance-baseline.json").read_text())["metrics"]
 
 
 @pytest.mark.req("CMD-00")

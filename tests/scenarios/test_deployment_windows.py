@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gonogo.errors import BadInput, Refused
 from gonogo.evidence.verifying import VERIFIED, verify_package
 from gonogo.plan.windows import Period, Windows
 from gonogo.run.events import DecisionRequested, Recorded, TaskFinished, TrafficMoved
@@ -104,7 +105,7 @@ def test_a_rollout_that_the_end_of_its_window_catches_is_taken_back_where_the_po
     assert next_records(outside, opened.state, datetime.now(UTC)) == "", "begun by broken glass: no end catches it"
 
 
-@pytest.mark.req("WIN-02")
+@pytest.mark.req("WIN-02", "DG1-04")
 def test_the_glass_is_broken_by_listed_people_with_a_reason_and_their_statement_is_used_once(project: Project) -> None:
     opens = datetime.now(UTC).replace(microsecond=0) + HOUR
     plan_windows(project, f"{{start: {opens.isoformat()}, end: {(opens + HOUR).isoformat()}}}")
@@ -120,6 +121,11 @@ def test_the_glass_is_broken_by_listed_people_with_a_reason_and_their_statement_
     assert (asked.code, asked.out.split(";")[0]) == (0, "asked: break_glass-1")
     again = project.door().drive(run, patient=False, listener=lambda state, entry: None)
     assert isinstance(again, WaitUntil), "to ask is not to be permitted"
+    now = datetime.now(UTC).replace(microsecond=0)
+    project.edit("gonogo.yaml", f"start: {opens.isoformat()}", f"start: {(now - HOUR).isoformat()}")
+    assert isinstance(project.door().drive(run, patient=False, listener=lambda state, entry: None), WaitUntil), "an edit moves no window"
+    with pytest.raises((BadInput, Refused), match="reason"):
+        project.sign(run, project.state(run).rounds["break_glass-1"], "rm1", decision="go")
     [waiting] = [item for item in project.view(run).waiting if item.point == "break_glass"]
     assert "release_manager" in waiting.missing[0]
     project.sign(run, project.state(run).rounds["break_glass-1"], "rm1", decision="go", reason="customers wait for it")

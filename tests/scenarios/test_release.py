@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,16 +14,19 @@ import pytest
 
 from gonogo.control.door import Door
 from gonogo.engine.recomputing import recompute
+from gonogo.engine.gating import files_for
 from gonogo.errors import Refused, Tampered
 from gonogo.evidence.package_reading import open_package
 from gonogo.evidence.signers import EngineKey
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.verifying import TrustFiles, Verification, verify_package
+from gonogo.plan.model import Execute
 from gonogo.reports.messages import messages_for
 from gonogo.reports.reviewing import gates_passed
 from gonogo.run.events import recorded
+from gonogo.run.gate import Subject, judge
 from gonogo.run.machine import Over, Parked
-from gonogo.terms import Person, RunId, digest_of
+from gonogo.terms import Person, RunId, Verdict, digest_of
 from tests.command_line import gonogo
 from tests.projects import REQUESTER, Project, add_release, small_project
 from tests.worlds_http import place
@@ -245,11 +249,28 @@ def test_a_second_run_of_the_protocol_does_not_make_the_views_of_the_first_look_
     project.sign(first, asked, "rm1")
 
 
-@pytest.mark.req("SHP-10")
-def test_the_small_pipeline_releases_a_good_build(project: Project) -> None:
+@pytest.mark.req("SHP-10", "REP-05", "AG3-02")
+def test_the_small_pipeline_releases_a_good_build_with_its_report_and_artifacts_archived(project: Project) -> None:
     run = project.release(SMALL)
     assert project.state(run).outcome == "released", project.view(run).halt
     assert project.production.weights() == {"blue": 0, "green": 100}
+    archive = project.root / ".artifacts/deployment/deployment-automation"
+    archived = {path.name: path.read_bytes() for path in archive.iterdir() if path.is_file()}
+    assert {"deployment-report.json", "validation.json", "smoke-test-results.json", "DEPLOYMENT-EVIDENCE.zip"} <= set(archived)
+    assert archived["DEPLOYMENT-EVIDENCE.zip"] == package(project, run, "deployment")
+    opened = project.door().load(run)
+    stored = {item.name: item.digest for item in opened.state.evidence.values()}
+    assert {name: digest_of(archived[name]) for name in stored} == stored
+
+    rule = opened.plan.gates["post-deployment-validation-gate"]
+    files = files_for(project.door().world, opened.state, rule)
+    subject = Subject(run, opened.plan.release.digest)
+    assert set(rule.judged_files) == {"smoke-test-results.json", "performance-baseline.json"}
+    assert judge(rule, files, subject, datetime.now(UTC)).verdict is Verdict.PASS
+    for absent in rule.judged_files:
+        found = judge(rule, {name: file for name, file in files.items() if name != absent}, subject, datetime.now(UTC))
+        assert found.verdict is Verdict.INCONCLUSIVE
+        assert [name for name, _, _ in found.lacking] == [absent]
     assert verified(project, package(project, run, "deployment")).exit_code == 0
 
 
@@ -306,6 +327,49 @@ def test_a_rollout_with_errors_never_says_that_none_were_observed_and_people_hea
     begun = next(at for at, text in enumerate(said) if text.startswith("[ROLLBACK]"))
     assert "is rolled back (judge: judge_abort)" in said[begun]
     assert said[begun + 1].startswith("[ROLLBACK COMPLETE] the old version serves again, after ")
+
+
+@pytest.mark.req("REP-02")
+def test_the_evidence_of_a_deployment_is_zipped_with_a_manifest_that_verifies(good: Released) -> None:
+    sealed = good.project.state(good.run).packages["deployment"]
+    assert sealed.name == "DEPLOYMENT-EVIDENCE.zip"
+    path = good.project.root / ".artifacts/deployment/DEPLOYMENT-EVIDENCE.zip"
+    assert path.read_bytes() == package(good.project, good.run, "deployment")
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        listed = json.loads(archive.read(next(name for name in archive.namelist() if name.endswith("evidence-manifest.json"))))
+    assert {row["name"] for row in listed["artifacts"]} >= {"production-deployment-report.json", "post-deployment-validation.json"}
+    assert verified(good.project, path.read_bytes()).exit_code == 0
+    said = gonogo("verify", str(path), "-C", good.project.root)
+    assert said.out or said.err
+    assert said.code != 2, said.err
+
+
+@pytest.mark.req("DRY-02")
+def test_a_script_that_declares_no_dry_run_is_never_called_with_one_and_the_record_says_so(good: Released) -> None:
+    opened = good.project.door().load(good.run)
+    acts = [task.act for stage in opened.plan.stages for task in stage.tasks if isinstance(task.act, Execute)]
+    assert not any(act.purpose == "dry_run" or "--dry-run" in act.extra for act in acts)
+    record = opened.state.evidence["dry-run.md"].digest
+    assert b"declares no dry run, so none was tried" in good.project.door().world.vault.read(record)
+    assert len([line for line in good.project.executions("deploy") if " production " in line]) == 1
+
+
+@pytest.mark.req("RCF-05")
+def test_the_small_pipeline_holds_production_until_staging_was_deployed_and_validated(project: Project) -> None:
+    project.edit("scripts/deploy_shop.sh", 'echo "deploy $1', '[ "$1" != staging ] || exit 7\necho "deploy $1')
+    run = project.release(SMALL)
+    state = project.state(run)
+    assert state.halted.stage == "deployment-execution/deploy-to-staging"
+    assert "staging-deployment.json" not in state.evidence
+    assert not any(name.startswith("deployment-execution/deploy-to-production") for name in state.tasks)
+    assert "production" not in {asked.point for asked in state.rounds.values()}, "nobody is even asked"
+    assert project.executions("deploy") == []
+    opened = project.door().load(run)
+    order = [stage.id for stage in opened.plan.stages]
+    staging, production = (order.index(f"deployment-execution/{name}") for name in ("deploy-to-staging", "deploy-to-production"))
+    assert staging < production
+    assert "staging-deployment.json" in opened.plan.stages[staging].evidence
 
 
 @pytest.mark.req("ERR-02")

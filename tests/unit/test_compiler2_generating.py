@@ -15,7 +15,7 @@ from gonogo.findings import Level, forbids
 from gonogo.plan.sidecar import read_sidecar
 from gonogo.protocol.acceptance import Expected, Item, accept, accepted
 from gonogo.protocol.layers import Layer, analyse, refined, report
-from gonogo.protocol.model import Handoff, Protocol, all_steps
+from gonogo.protocol.model import Handoff, Phase, Protocol, all_steps
 from gonogo.protocol.sameness import without_places
 from gonogo.terms import Obligation
 
@@ -84,6 +84,51 @@ def test_halts_instructions_commands_and_prompts_stand_in_the_document_verbatim(
     texts += [command.text for command in made.wanted.hooks]
     texts += [part for gate in made.wanted.gates for part in gate.criteria]
     assert [text for text in texts if text not in made.markdown] == []
+
+
+@pytest.mark.req("RDY-05")
+def test_the_generated_phase_of_readiness_has_its_inputs_and_its_audit_as_evidence() -> None:
+    protocol, _, _ = production()
+    ready = protocol.phases[0]
+    given = {name: exchange.protocol for exchange in protocol.inputs for name in exchange.artifacts}
+    assert {name for name, slug in given.items() if "pre-deployment" in slug} >= {
+        "staging-test-results.json", "deployment-checklist.md", "rollback-plan.md", "PRE-DEPLOYMENT-PACKAGE.zip",
+    }  # fmt: skip
+    assert "quality-audit" in given["QUALITY-AUDIT-PACKAGE.zip"]
+    assert [step.title for step in ready.steps] == ["Verify Release Inputs", "Decide Go or No-Go"]
+    assert all(step.obligation is Obligation.MUST and step.halts for step in ready.steps)
+    assert "readiness-audit.json" in named_in(ready)
+
+
+@pytest.mark.req("ROL-07")
+def test_the_generated_phase_of_deployment_prepares_executes_watches_and_keeps_its_logs() -> None:
+    protocol, _, markdown = production()
+    phase = protocol.phases[1]
+    assert [step.title for step in phase.steps] == ["Deploy the Release", "Confirm Rollback Readiness", "Report Progress"]
+    commands = {command.text.split()[1]: command for command in (*phase.commands, *protocol.hooks, *(c for s in phase.steps for c in s.commands))}
+    assert commands["scripts/deploy_backend.sh"].expected_output == ".artifacts/deployment/production-deployment-report.json"
+    assert commands["scripts/rollback_backend.sh"].conditional
+    assert {"production-deployment-report.json", "deployment-health-log.md"} <= named_in(phase)
+    assert "bash scripts/deploy_backend.sh" in markdown
+
+
+@pytest.mark.req("PDV-07")
+def test_the_generated_phase_after_the_release_checks_tells_archives_and_has_health_metrics() -> None:
+    protocol, _, _ = production()
+    phase = protocol.phases[2]
+    assert [step.title for step in phase.steps] == ["Validate the Release", "Archive Evidence and Inform"]
+    assert {"post-deployment-validation.json", "communications.jsonl", "DEPLOYMENT-EVIDENCE.zip"} <= named_in(phase)
+    assert "health metrics" in phase.steps[0].action
+    assert [message.text for message in phase.steps[1].says] == [
+        "[PHASE 3 COMPLETE] - Release validated. Evidence: DEPLOYMENT-EVIDENCE.zip."
+    ]
+    scripts = {command.text.split()[1] for command in (*phase.commands, *protocol.hooks, *(c for s in phase.steps for c in s.commands))}
+    assert "scripts/collect_perf.py" in scripts
+
+
+def named_in(phase: Phase) -> set[str]:
+    """The evidence files of a phase and of its steps."""
+    return {ref.name for ref in (*phase.evidence, *(ref for step in phase.steps for ref in step.evidence))}
 
 
 @pytest.mark.req("GEN-08", "GEN-04", "GEN-05", "GEN-06", "GEN-07", "NG-01", "NG-03", "IOP-06")

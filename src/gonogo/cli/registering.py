@@ -11,7 +11,8 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.registering import registry_of
+from gonogo.control.registering import Registered, registry_of
+from gonogo.terms import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def scripts(options: ScriptsOptions) -> int:
     """List the scripts with purpose, owner, status, last run. Exit 0 without drift, else 2."""
     found = registry_of(door_at(options.folder))
     if options.as_json:
-        rows = [{**asdict(each), "flags": [*each.flags], "writes": [*each.writes]} for each in found.scripts]
+        rows = [_row(each) for each in found.scripts]
         say_json({"scripts": rows, "drift": [*found.drift]})
         return 2 if found.drift else 0
     for each in found.scripts:
@@ -39,3 +40,8 @@ def scripts(options: ScriptsOptions) -> int:
     for line in found.drift:
         say(f"drift: {line}", "yellow")
     return 2 if found.drift else 0
+
+
+def _row(each: Registered) -> dict[str, Json]:
+    lists = {name: list(getattr(each, name)) for name in ("flags", "reads", "writes", "needs")}
+    return {**asdict(each), **lists}

@@ -19,6 +19,7 @@ from gonogo.errors import BadInput, GonogoError, Refused
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.evidence.ledger import time_text
 from gonogo.plan.documented_scripts import SCRIPTS, Script
+from gonogo.plan.script_inputs import reads_of
 from gonogo.reports.front_ends import REGISTRY, front_ends
 from gonogo.terms import digest_of
 
@@ -43,7 +44,9 @@ class Registered:
     owner: str
     status: str
     flags: tuple[str, ...]
+    reads: tuple[str, ...]
     writes: tuple[str, ...]
+    needs: tuple[str, ...]
     last_run: str
     last_result: str
 
@@ -115,7 +118,9 @@ def _registered(door: Door, path: str, row: Mapping[str, Tree] | None, known: _K
         owner=str(fields.get("owner") or "nobody"),
         status=_status(seen, row, expected.get(path)),
         flags=tuple(f"--{flag.name}" for flag in script.flags) if script else _flags(fields),
+        reads=_texts(fields, "reads") or (reads_of(script) if script else ()),
         writes=script.writes if script else (),
+        needs=_texts(fields, "dependencies"),
         last_run=ran[0],
         last_result=ran[1],
     )
@@ -129,6 +134,11 @@ def _status(seen: str | None, row: Mapping[str, Tree] | None, expected: str | No
     if row.get("sha256") not in {None, seen}:
         return "altered"
     return "outdated" if expected not in {None, seen} else "ok"
+
+
+def _texts(fields: Mapping[str, Tree], name: str) -> tuple[str, ...]:
+    rows = fields.get(name)
+    return tuple(str(row) for row in rows) if isinstance(rows, list | tuple) else ()
 
 
 def _flags(fields: Mapping[str, Tree]) -> tuple[str, ...]:

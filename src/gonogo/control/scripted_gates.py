@@ -106,7 +106,7 @@ def _measured_anew(asked: Asked, opened: Opened) -> tuple[Bench, list[str]]:
     # What was filed after this file was no part of what it is about: the package is not the evidence of today.
     filed = opened.state.evidence[name].seq
     evidence = {key: item for key, item in bench.state.evidence.items() if item.seq < filed}
-    past = replace(bench, state=replace(bench.state, evidence=evidence))
+    past = replace(bench, state=replace(bench.state, evidence=evidence), attempt=bench.attempt + 1)
     found = next((file for file in MEASUREMENTS[what](past).files if file.name == name), None)
     if found is None:
         raise BadInput(f"{name} cannot be measured from what {opened.run} holds", next_step="nothing was written")

@@ -177,15 +177,38 @@ REPORT_SECTIONS = {
 }
 
 
+SMALL_SECTIONS = {
+    "environments": ("validation.json",),
+    "staging": ("staging-deployment.json",),
+    "approval": ("production-approval.json",),
+    "deployment": ("production-deployment.json",),
+    "validation": ("smoke-test-results.json",),
+    "performance": ("performance-baseline.json",),
+}
+"""The report of a protocol that writes no confirmations and watches no window: the small pipeline (REP-05)."""
+
+REPORT_INDEX = "deployment-report.json"
+
+
 def release_report_files(bench: Bench) -> tuple[Produced, ...]:
     """`DEPLOYMENT-REPORT.md` and its index, from what is on file (REP-01, REP-03)."""
     sections = tuple(
-        ReportSection(name, required=True, sources=bench.raw(*names)) for name, names in REPORT_SECTIONS.items()
+        ReportSection(name, required=True, sources=bench.raw(*names)) for name, names in _report_sections(bench).items()
     )
     outcome: RunOutcome = "rolled_back" if bench.state.rollback else "aborted" if bench.state.aborting else "released"
     body = report_index_body(sections, outcome)
     text = release_report(bench.plan, bench.state, bench.run, bench.now)
-    return (bench.text("DEPLOYMENT-REPORT.md", text), bench.json("deployment-report.json", body))
+    return (bench.text("DEPLOYMENT-REPORT.md", text), bench.json(REPORT_INDEX, body))
+
+
+def _report_sections(bench: Bench) -> Mapping[str, tuple[str, ...]]:
+    owed = {name for stage in bench.plan.stages for name in stage.evidence}
+    return SMALL_SECTIONS if "production-deployment.json" in owed else REPORT_SECTIONS
+
+
+def _owes_report(bench: Bench) -> bool:
+    """Whether the protocol hands a report on that none of its steps wrote: then its end writes it (REP-05, IOP-05)."""
+    return REPORT_INDEX in {name for name, _ in bench.plan.outputs} and not bench.has(REPORT_INDEX)
 
 
 def written_report(bench: Bench) -> Looked:
@@ -226,6 +249,8 @@ def report(bench: Bench) -> Looked:
     if bench.plan.environment == "production" and bench.state.rollback is not None:
         files += list(release_report_files(bench))
         files += list(deployment(bench).files)
+    elif bench.plan.environment == "production" and _owes_report(bench):
+        files += list(release_report_files(bench))
     text = release_report(bench.plan, bench.state, bench.run, bench.now)
     files.append(bench.text("RUN-REPORT.md", text))
     files += manual_files(bench)

@@ -93,7 +93,7 @@ def show_missing(bench: Bench) -> None:
 VIEW_FOLDERS = {
     "pre-deployment": ("pre-deployment", "protocol-14"),
     "production-deployment": ("deployment",),
-    "deployment-automation": ("deployment-automation",),
+    "deployment-automation": ("deployment-automation", "deployment/deployment-automation"),
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gonogo.plan.documented_scripts import SCRIPTS, Flag, Script
+from gonogo.plan.script_inputs import reads_of
 from gonogo.terms import Json, digest_of
 
 SHARED: Final = "scripts/gate_utils.py"
@@ -92,10 +93,10 @@ def _row(script: Script) -> dict[str, Json]:
         "flags": [_flag(flag) for flag in script.flags],
         "supports_dry_run": False,
         "repeatable": script.repeatable,
-        "reads": [],
+        "reads": list(reads_of(script)),
         "writes": list(script.writes),
         "exit_codes": {str(code): words for code, words in script.exits.items()},
-        "dependencies": ["gonogo"],
+        "dependencies": ["python>=3.8", "gonogo"],
     }
 
 
@@ -116,7 +117,7 @@ def _own_row(path: str) -> dict[str, Json]:
         + [{"name": "--dry-run", "type": "switch"}],
         "supports_dry_run": True,
         "repeatable": False,
-        "reads": [],
+        "reads": ["release-manifest.json"],
         "writes": [],
         "exit_codes": {"0": "done", "1": "failed", "2": "usage"},
         "dependencies": ["bash"],
