@@ -35,7 +35,7 @@ def key() -> str:
 
 def wish(name: str = "bot", **changes: Any) -> TokenWish:
     """A token for everything that an agent can have."""
-    asked = {"scopes": frozenset(Scope), "protocols": ("*",), "environments": ("*",), "owner": REQUESTER, "lasts": timedelta(hours=1)}
+    asked = {"scopes": frozenset(Scope), "protocols": ("*",), "environments": ("*",), "owner": REQUESTER, "separation": "advisory", "lasts": timedelta(hours=1)}
     return TokenWish(name=name, **{**asked, **changes})
 
 

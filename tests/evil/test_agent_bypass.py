@@ -209,6 +209,21 @@ def test_a_statement_that_an_agent_signs_with_a_key_of_its_own_counts_for_nothin
     victim.check({})
 
 
+def test_production_is_not_driven_by_an_agent_that_could_reach_what_it_must_not(victim: Victim) -> None:
+    """I09: where the separation check fails, an agent starts nothing in production unless a person accepted it by name."""
+    there = victim.there
+    careful, _ = other_token(there, "careful", separation="enforced")
+    add_release(there.project.root, "v4")
+    victim.before["rules"] = victim.seen()["rules"]
+    run = there.project.begin(PRODUCTION, "v4")
+    due_now = there.call("run_status", careful, run_id=run)
+    asked = {"run_id": run, "state_id": "prerequisites", "revision": due_now["revision"]}
+    answer = there.call("step_start", careful, **asked, key=key())
+    assert answer["code"] == "SEPARATION_REQUIRED"
+    assert {item["rule"] for item in answer["blocked_by"]} >= {"S1", "S2"}
+    assert there.project.state(run).seq == due_now["revision"]
+
+
 def test_a_flood_is_slowed_down_and_its_refusals_do_not_fill_the_disk(victim: Victim) -> None:
     """A09, V4: above the pace an agent waits; above a hundred refusals a minute only their number is written down."""
     there = victim.there
@@ -282,7 +297,7 @@ def test_each_guard_that_is_broken_is_noticed_by_an_attack(victim: Victim, guard
     finally:
         setattr(owner, last, right)
         door = victim.there.project.door()
-        for run in {*door.runs()} - before:
+        for run in (run for run in {*door.runs()} - before if not door.load(run).state.outcome):
             door.abort(run, "opened by a broken build", Person("rm1"))
             door.drive(run, patient=False, listener=lambda state, event: None)
 

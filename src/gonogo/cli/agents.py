@@ -16,7 +16,7 @@ from gonogo.cli.taking import taking
 from gonogo.control.agent_tokens import TokenBook, create_token, revoke_tokens
 from gonogo.errors import WrongUsage
 from gonogo.evidence.ledger import time_text
-from gonogo.run.agents import AgentToken, Scope, TokenWish
+from gonogo.run.agents import ENFORCED, LEVELS, AgentToken, Scope, TokenWish
 from gonogo.terms import Json
 
 ACTIONS = ("create", "list", "revoke")
@@ -34,6 +34,7 @@ class AgentOptions:
     protocols: tuple[str, ...]
     environments: tuple[str, ...]
     expires: str
+    separation: str
     owner: str
     who: str
     folder: Path
@@ -55,6 +56,12 @@ class AgentOptions:
     "--environment", "environments", multiple=True, help="create: an environment, with * and ?. Default: staging."
 )
 @click.option("--expires", default="8h", help="create: how long it opens anything, such as 30m, 8h, 30d. Default: 8h.")
+@click.option(
+    "--separation",
+    type=click.Choice(LEVELS),
+    default=ENFORCED,
+    help="create: the least separation (`gonogo doctor --agents`) at which it may drive production. Default: enforced.",
+)
 @click.option("--owner", default="", help="create: the person who answers for the agent. Default: you.")
 @actor_option
 @project_option
@@ -85,6 +92,7 @@ def _create(options: AgentOptions) -> int:
         options.protocols or ("*",),
         options.environments or ("staging",),
         _lasts(options.expires),
+        options.separation,
     )
     made, secret = create_token(door_at(options.folder), wish, actor)
     if options.as_json:
@@ -141,6 +149,7 @@ def _row(token: AgentToken, standing: str) -> dict[str, Json]:
         "id": token.id,
         "agent": str(token.agent),
         "owner": token.owner,
+        "separation": token.separation,
         "standing": standing,
         "scopes": sorted(scope.value for scope in token.scopes),
         "protocols": list(token.protocols),

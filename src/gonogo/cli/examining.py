@@ -8,14 +8,17 @@ from pathlib import Path
 
 import click
 
+from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
+from gonogo.control.agent_separation import separated, separation_lines
 from gonogo.control.door import Door
 from gonogo.control.examining import examine
 from gonogo.control.proving import workspace_at
 from gonogo.control.trust_standing import assurance_examined, trust_examined
 from gonogo.reports.model_json import model_json
+from gonogo.reports.separation import Separation
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +26,23 @@ class DoctorOptions:
     """What `gonogo doctor` takes."""
 
     trust: bool
+    agents: bool
+    agent_user: str
     folder: Path
     as_json: bool
 
 
 @click.command()
 @click.option("--trust", is_flag=True, help="Also look at trust files, keys, and what is unanchored.")
+@click.option("--agents", is_flag=True, help="Look at what AI agents could reach; exit 2 below `enforced`.")
+@click.option("--agent-user", default="", help="With --agents: the user that agents run as. Default: you.")
 @project_option
 @json_option
 @taking(DoctorOptions)
 def doctor(options: DoctorOptions) -> int:
     """Look at programs, rights, room on disk and the journal. Exit 2 where something needed is missing."""
+    if options.agents:
+        return _agents(options)
     workspace = workspace_at(options.folder)
     root = options.folder.absolute() if workspace is None else workspace.root
     found = examine(root, workspace, os.environ)
@@ -55,3 +64,14 @@ def doctor(options: DoctorOptions) -> int:
     if workspace is None:
         say("no gonogo.yaml here or above: rights and journal were not looked at")
     return 2 if missing else 0
+
+
+def _agents(options: DoctorOptions) -> int:
+    """The separation check alone: it is about agents, and says nothing about this machine's programs."""
+    found = separated(door_at(options.folder), options.agent_user, os.environ)
+    if options.as_json:
+        say_json({"level": found.level.word, "statements": [item.as_json() for item in found.statements]})
+    else:
+        for line in separation_lines(found):
+            say(line, "red" if line.startswith(("✗", "?")) else "")
+    return 0 if found.level is Separation.ENFORCED else 2

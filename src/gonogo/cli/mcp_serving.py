@@ -17,6 +17,7 @@ from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.cli.version import version
 from gonogo.control.agent_door import AgentDoor
+from gonogo.control.agent_separation import separation_lines
 from gonogo.control.operating import TOKEN_VARIABLE
 from gonogo.errors import BadInput, Refused
 from gonogo.reports.agent_tools import TOOLS
@@ -33,6 +34,7 @@ class McpOptions:
     http: bool
     host: str
     port: int
+    agent_user: str
     folder: Path
     as_json: bool
 
@@ -42,6 +44,7 @@ class McpOptions:
 @click.option("--http", is_flag=True, help="serve: over HTTP instead of standard input and output.")
 @click.option("--host", default="127.0.0.1", help="serve: the address to listen at. Default: this machine only.")
 @click.option("--port", default=8765, type=click.IntRange(0, 65535), help="serve: the port; 0 takes a free one.")
+@click.option("--agent-user", default="", help="serve: the user that agents run as, for the separation check.")
 @project_option
 @json_option
 @taking(McpOptions)
@@ -55,7 +58,9 @@ def mcp(options: McpOptions) -> int:
         return _tools(as_json=options.as_json)
     if importlib.util.find_spec("mcp") is None:
         raise BadInput("serving agents needs the extra `mcp`", next_step="pip install 'gonogo[mcp]'")
-    door = AgentDoor.of(door_at(options.folder))
+    door = AgentDoor.of(door_at(options.folder), agent_user=options.agent_user)
+    for line in separation_lines(door.site.separation()):
+        tell(line)
     try:
         return _http(door, options) if options.http else _stdio(door)
     finally:

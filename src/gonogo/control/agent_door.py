@@ -36,7 +36,7 @@ from gonogo.reports.agent_answers import Answer, fitted
 from gonogo.reports.agent_tools import TOOLS, Tool, nested_too_deep, tools_for
 from gonogo.reports.untrusted import cleaned
 from gonogo.run.agent_acts import CONNECTED, REFUSED
-from gonogo.run.agents import AgentToken, Scope, holder
+from gonogo.run.agents import ENFORCED, AgentToken, Scope, holder
 from gonogo.terms import Digest, Json, digest_of
 
 Handler: TypeAlias = Callable[[Call], Answer]
@@ -106,7 +106,7 @@ class _Allowance:
 def local_token(now: datetime) -> AgentToken:
     """Who calls over standard input without a token: may read, and nothing else."""
     later = now + timedelta(days=3650)
-    return AgentToken(LOCAL, LOCAL, "", frozenset({Scope.READ}), ("*",), ("*",), Digest(""), now, later)
+    return AgentToken(LOCAL, LOCAL, "", frozenset({Scope.READ}), ("*",), ("*",), Digest(""), now, later, ENFORCED)
 
 
 def silent(_done: int, _of: int, _state: str) -> None:
@@ -123,9 +123,9 @@ class AgentDoor:
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, door: Door, pace: Pace | None = None) -> AgentDoor:
+    def of(cls, door: Door, pace: Pace | None = None, agent_user: str = "") -> AgentDoor:
         """The agent door of an opened project."""
-        return cls(AgentSite.of(door), pace or Pace())
+        return cls(AgentSite.of(door, agent_user), pace or Pace())
 
     def close(self) -> None:
         """Let go of what this door holds; operations go on."""

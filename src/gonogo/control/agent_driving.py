@@ -20,11 +20,13 @@ from gonogo.control.sources import manifest_path, protocol_sources
 from gonogo.control.viewing import signing_command
 from gonogo.errors import BadInput, Busy
 from gonogo.evidence.canonical import Tree, read_object, write_json
+from gonogo.evidence.signers import PRODUCTION
 from gonogo.measure.evidence_schemas import wrong_kinds
 from gonogo.plan.model import Decide, Plan, Stage, all_stages
 from gonogo.ports import Draft, Moved
-from gonogo.reports.agent_answers import Answer, Step
+from gonogo.reports.agent_answers import Answer, Blocked, Step
 from gonogo.reports.agent_tools import nested_too_deep
+from gonogo.reports.separation import WORDS
 from gonogo.reports.untrusted import cleaned
 from gonogo.run.agent_acts import ACTED, Act, act_fields
 from gonogo.run.asking import who_is_missing
@@ -108,6 +110,7 @@ def step_start(call: Call) -> Answer:
         raise Declined(_about(opened, found.code, blocked_by=found.reasons, next_actions=steps, state=found.due.stage))
     if found.due.stage != wanted:
         raise Declined(_about(opened, "NOT_READY", next_actions=next_steps(opened, found), state=found.due.stage))
+    _demand_separation(call, opened)
     _demand_idle(call, opened)
     operation = _operation_id(call, opened, wanted)
     note = acted(call, opened.run, wanted, {"operation_id": operation, "revision": state.seq})
@@ -128,6 +131,17 @@ def _started(call: Call, act: Act) -> Answer:
     data: dict[str, Json] = {"operation_id": operation, "poll_after_ms": POLL_MS}
     step = Step("operation_get", {"operation_id": operation, "wait_ms": 20_000})
     return Answer(run=act.run, revision=opened.state.seq, state=act.state, data=data, next_actions=(step,))
+
+
+def _demand_separation(call: Call, opened: Opened) -> None:
+    """Declined where production is at stake and the agent could reach more than a person accepted for its token."""
+    if opened.plan.environment != PRODUCTION:
+        return
+    found = call.site.separation()
+    if found.level < WORDS[call.token.separation]:
+        failing = [item for item in found.statements if not item.holds]
+        reasons = tuple(Blocked("SEPARATION", item.number, "", item.says, "a person") for item in failing)
+        raise Declined(_about(opened, "SEPARATION_REQUIRED", blocked_by=reasons))
 
 
 def _demand_idle(call: Call, opened: Opened) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from gonogo.adapters.operations import Operations
+from gonogo.control.agent_separation import Separated, separated
 from gonogo.control.agent_tokens import TokenBook
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
@@ -30,15 +31,22 @@ class AgentSite:
     door: Door
     tokens: TokenBook
     operations: Operations
+    agent_user: str = ""
     _acts: Acts = field(default_factory=Acts)
     _seen: int = -1
     _runs: OrderedDict[RunId, Opened] = field(default_factory=OrderedDict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, door: Door) -> AgentSite:
-        """The site of an opened project."""
-        return cls(door, TokenBook(door.world.journal), operations_of(door.workspace.root, door.world.environ))
+    def of(cls, door: Door, agent_user: str = "") -> AgentSite:
+        """The site of an opened project; `agent_user` is whom agents run as, this process's own user by default."""
+        return cls(
+            door, TokenBook(door.world.journal), operations_of(door.workspace.root, door.world.environ), agent_user
+        )
+
+    def separation(self) -> Separated:
+        """What agents could reach at this moment."""
+        return separated(self.door, self.agent_user, self.door.world.environ)
 
     def acts(self) -> Acts:
         """Every act of every agent so far."""

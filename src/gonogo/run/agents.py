@@ -22,6 +22,9 @@ from gonogo.terms import Agent, Digest, Json, digest_of
 
 CREATED: Final = "agent.created"
 REVOKED: Final = "agent.revoked"
+ENFORCED: Final = "enforced"
+LEVELS: Final = ("advisory", "tamper-evident", ENFORCED)
+"""How far agents are kept apart, from nothing at all up."""
 PREFIX: Final = "gonogo_agent"
 SHORTEST: Final = timedelta(minutes=5)
 LONGEST: Final = timedelta(days=90)
@@ -43,7 +46,8 @@ class AgentToken:
     """A token as the log of the site knows it: never its text, only the SHA-256 of it.
 
     `owner` is the person who answers for the agent, and who by default cannot approve what it asks for. `protocols` and
-    `environments` are patterns with `*` and `?`. A token that was taken back keeps its place, with the moment.
+    `environments` are patterns with `*` and `?`. `separation` is the least level at which it may touch production; a
+    lower one than `enforced` is what a person accepted by making the token. One that was taken back keeps its place.
     """
 
     id: str
@@ -55,6 +59,7 @@ class AgentToken:
     sha256: Digest
     made_at: datetime
     expires_at: datetime
+    separation: str
     revoked_at: datetime | None = None
 
     @property
@@ -83,6 +88,7 @@ class TokenWish:
     protocols: tuple[str, ...]
     environments: tuple[str, ...]
     lasts: timedelta
+    separation: str = ENFORCED
 
 
 def _any(patterns: Iterable[str], name: str) -> bool:
@@ -115,6 +121,7 @@ def created_fields(wish: TokenWish, text: str, known: Mapping[str, AgentToken], 
         "environments": list(wish.environments),
         "sha256": digest_of(text.encode()),
         "expires_at": time_text(now + wish.lasts),
+        "separation": wish.separation,
     }
 
 
@@ -154,6 +161,7 @@ def _read(entry: Entry) -> AgentToken:
         sha256=Digest(str(data["sha256"])),
         made_at=entry.ts,
         expires_at=time_of(str(data["expires_at"])),
+        separation=str(data.get("separation", ENFORCED)),
     )
 
 
