@@ -22,12 +22,13 @@ from gonogo.control.viewing import view
 from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import read_object, write_json
 from gonogo.plan.gate_limits import asked_for
-from gonogo.plan.model import GateRule, Judge
+from gonogo.plan.model import GateRule, Judge, Stage, all_stages
 from gonogo.protocol.codes_binding import EVERY_CODE, waivable
 from gonogo.reports.judged_text import judged_lines
 from gonogo.reports.model_json import model_json
 from gonogo.reports.planned import planned
 from gonogo.reports.planned_text import gate_json, gate_lines
+from gonogo.reports.root_causes import gates_that_show, reasoning_of, triple_of
 from gonogo.run.gate import judgement_body
 from gonogo.terms import Json, Verdict
 
@@ -50,7 +51,7 @@ class ExplainOptions:
 
 @click.command()
 @click.argument("subject", metavar="CODE|RUN")
-@click.argument("gate", default="")
+@click.argument("gate", default="", metavar="[GATE|STEP]")
 @click.option(
     "--limit",
     "limits",
@@ -62,14 +63,20 @@ class ExplainOptions:
 @json_option
 @taking(ExplainOptions)
 def explain(options: ExplainOptions) -> int:
-    """Explain a finding's CODE, or the last judgement of GATE in RUN (without GATE: each that did not pass)."""
+    """Explain a finding's CODE, or the last judgement of GATE in RUN (without GATE: each that did not pass).
+
+    With a STEP: why it is done so, what its trouble can come from, what to do, and which gate shows that it is gone.
+    """
     if _CODE.fullmatch(options.subject) and not options.gate:
         return _explain_code(options.subject.upper(), as_json=options.as_json)
     door = door_at(options.folder)
     opened = door.load(run_named(door, options.subject))
     if options.limits:
         return _judged_with(door, opened, options)
-    rules = (gate_named(opened, options.gate),) if options.gate else _troubled(opened)
+    stage = next((item for item in all_stages(opened.plan) if options.gate and item.id == options.gate), None)
+    if stage is not None and stage.kind != "gate":
+        return _explain_step(opened, stage, as_json=options.as_json)
+    rules = (gate_named(opened, options.gate.removeprefix("gate/")),) if options.gate else _troubled(opened)
     if options.as_json:
         gates: list[Json] = [_body(door, opened, rule) for rule in rules]
         proposed = proposal_of(door.world, opened)
@@ -79,7 +86,8 @@ def explain(options: ExplainOptions) -> int:
     halt = view(door.world, opened).halt
     if halt and not options.gate:
         say(f"{opened.run} is halted: {halt}", "red")
-        for line in (*order_lines(door.world, opened), *proposal_lines(proposal_of(door.world, opened))):
+        ways = (*order_lines(door.world, opened), *proposal_lines(proposal_of(door.world, opened)))
+        for line in (*ways, *_trouble_at(opened)):
             say(line)
     for rule in rules:
         for text, verdict in _lines(door, opened, rule):
@@ -88,6 +96,44 @@ def explain(options: ExplainOptions) -> int:
         names = ", ".join(opened.plan.gates)
         say(f"every gate of {opened.run} that was judged passed; name one to see it: {names}")
     return 0
+
+
+def _explain_step(opened: Opened, stage: Stage, *, as_json: bool) -> int:
+    """Reasoning and problem solving of a step: help for people and agents, a condition of nothing (RSN-03, RSN-14)."""
+    reasoning, triple = reasoning_of(opened.plan, stage), triple_of(stage)
+    gates = gates_that_show(opened.plan, stage)
+    if as_json:
+        body: dict[str, Json] = {"reasoning": model_json(reasoning), "trouble": model_json(triple)}
+        say_json({"run": opened.run, "step": stage.id, "title": stage.title, **body, "shown_by": list(gates)})
+        return 0
+    say(f"{stage.title} ({stage.id}, {stage.origin})", bold=True)
+    if reasoning is not None:
+        say(f"  pattern   {reasoning.pattern}")
+        say(f"  example   {reasoning.example}")
+        say(f"  because   {reasoning.reason}")
+    for line in _trouble(stage):
+        say(line)
+    if gates:
+        say(f"  shown by  {', '.join(gates)}")
+    return 0
+
+
+def _trouble_at(opened: Opened) -> Iterator[str]:
+    """The trouble of the step at which a run is halted."""
+    halted = opened.state.halted
+    for stage in all_stages(opened.plan):
+        if halted is not None and stage.id == halted.stage:
+            yield from _trouble(stage)
+
+
+def _trouble(stage: Stage) -> Iterator[str]:
+    """What the trouble of a step can come from, what to do, and what shows that it worked."""
+    triple = triple_of(stage)
+    if triple is None:
+        return
+    yield from (f"  can be    {kind.value}: {text}" for kind, text in triple.causes)
+    yield f"  repair    {triple.solution}"
+    yield f"  then      {triple.validation}"
 
 
 def _judged_with(door: Door, opened: Opened, options: ExplainOptions) -> int:

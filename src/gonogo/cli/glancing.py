@@ -35,6 +35,7 @@ class StatusOptions:
     verbose: bool
     all_runs: bool
     exit_code: bool
+    statement: bool
     folder: Path
     as_json: bool
 
@@ -47,6 +48,7 @@ class StatusOptions:
 )
 @click.option("-v", "--verbose", is_flag=True, help="Also role, mission, guardrails, gates and evidence.")
 @click.option("--all", "all_runs", is_flag=True, help=f"List every run, not the newest {FEW} only.")
+@click.option("--statement", is_flag=True, help="What RUN (default: the newest) knows of itself, computed.")
 @click.option("--exit-code", is_flag=True, help="End with the code of the run's state instead of 0.")
 @project_option
 @json_option
@@ -55,7 +57,7 @@ def status(options: StatusOptions) -> int:
     """List the newest runs, or show one RUN: its steps, whom it waits for, why it halted, what to do next."""
     if options.watch and options.as_json:
         raise WrongUsage("--watch draws for people, --json prints once", next_step="leave out one of the two")
-    if not options.run and not options.watch and _listed(options):
+    if not options.run and not options.watch and not options.statement and _listed(options):
         return 0
     # Loading a run costs the whole engine; a glance at the list does not.
     looked: Callable[[StatusOptions], int] = importlib.import_module("gonogo.cli.looking").look

@@ -28,6 +28,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "lock": ("gonogo.cli.leasing", "Show who holds which environment; stop one, or give it back by signature."),
         "parity": ("gonogo.cli.paring", "Compare staging with production as they are now."),
         "explain": ("gonogo.cli.explaining", "Explain a code of a finding, or a gate of a run."),
+        "rootcause": ("gonogo.cli.root_causing", "Record what a halt came from; a gate that passes closes it."),
         "gate": ("gonogo.cli.gating", "Judge a gate of a run from its sealed evidence; change nothing."),
         "evidence": ("gonogo.cli.evidence", "List the evidence of a run, or print a file of it."),
         "metrics": ("gonogo.cli.metrics", "Show gates and intake over all runs: rates, failures, gaps."),

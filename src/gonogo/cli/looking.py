@@ -8,6 +8,7 @@ from gonogo.cli.glancing import FEW, StatusOptions, row_of, show
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.watching import lines_of, watch
+from gonogo.control.awareness import awareness
 from gonogo.control.door import Door
 from gonogo.control.viewing import RunView, as_json, view
 from gonogo.errors import GonogoError
@@ -24,6 +25,8 @@ def look(options: StatusOptions) -> int:
     if options.watch:
         seen = watch(door, run_named(door, options.run), every=options.every, verbose=options.verbose)
         return code_of(seen) if options.exit_code else 0
+    if options.statement:
+        return _state(door, options)
     if not options.run:
         return _list(door, options)
     run = run_named(door, options.run)
@@ -34,6 +37,17 @@ def look(options: StatusOptions) -> int:
         for text, colour in lines_of(seen, verbose=options.verbose):
             say(text, colour)
     return code_of(seen) if options.exit_code else 0
+
+
+def _state(door: Door, options: StatusOptions) -> int:
+    """Print the awareness statement of a run (RSN-08)."""
+    found = awareness(door.world, door.load(run_named(door, options.run)))
+    if options.as_json:
+        say_json(found.as_json())
+    else:
+        for line in found.lines():
+            say(line)
+    return 0
 
 
 def code_of(seen: RunView) -> int:

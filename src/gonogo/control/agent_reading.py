@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from gonogo.control.agent_asking import Call, Declined
 from gonogo.control.agent_blocking import gate_of, hindered, next_steps, unmet, waiting, way_to_go
 from gonogo.control.agent_logs import searched
+from gonogo.control.awareness import awareness
 from gonogo.control.door import Door
 from gonogo.control.judging_now import judge_now
 from gonogo.control.numbering import installed
@@ -22,6 +23,7 @@ from gonogo.plan.model import GateRule, Plan, Stage, all_stages
 from gonogo.plan.sidecar import read_sidecar
 from gonogo.reports.agent_answers import Answer, Step
 from gonogo.reports.planned import PlannedStage, planned
+from gonogo.reports.root_causes import triple_of
 from gonogo.reports.untrusted import cleaned
 from gonogo.run.due import Standing, due
 from gonogo.run.gate import ClauseResult
@@ -238,6 +240,7 @@ def run_status(call: Call) -> Answer:
         ],
         "operation_id": working[0] if working else None,
         "edited_by_hand": len(seen.edited),
+        "statement": _statement(call, opened),
     }
     if opened.state.halted is not None:
         data |= {"untrusted_halt": cleaned(seen.halt, 600), "source": "the ledger"}
@@ -249,6 +252,12 @@ def run_status(call: Call) -> Answer:
         blocked_by=found.reasons,
         next_actions=next_steps(opened, found) if not driven else (Step("operation_get", {"wait_ms": 20_000}),),
     )
+
+
+def _statement(call: Call, opened: Opened) -> Json:
+    """What the run knows of itself, without what stands beside it in the answer (RSN-08)."""
+    body = awareness(call.site.door.world, opened).as_json()
+    return {name: body[name] for name in ("phase", "artifacts", "confidence", "limits", "assumptions", "inputs_needed")}
 
 
 def run_events(call: Call) -> Answer:
@@ -288,6 +297,7 @@ def state_explain(call: Call) -> Answer:
         "is_due": found.due.stage == stage.id and found.due.standing is not Standing.OVER,
         "acts": [_act_state(state, task.id) for task in stage.tasks],
         "to_go": list(way_to_go(world, opened)),
+        "trouble": _trouble(stage),
     }
     if rule is not None:
         judged = judge_now(world, opened, rule)
@@ -301,6 +311,15 @@ def state_explain(call: Call) -> Answer:
         reasons = (*unmet(judged), *reasons)
     steps = next_steps(opened, found)
     return Answer(run=opened.run, revision=state.seq, state=stage.id, data=data, blocked_by=reasons, next_actions=steps)
+
+
+def _trouble(stage: Stage) -> Json:
+    """What the trouble of a step can come from, what to do, and what shows that it worked (RSN-03)."""
+    triple = triple_of(stage)
+    if triple is None:
+        return None
+    causes: list[Json] = [{"class": kind.value, "cause": text} for kind, text in triple.causes]
+    return {"can_be": causes, "repair": triple.solution, "validation": triple.validation}
 
 
 def _task_in(stage: Stage, task: str) -> bool:

@@ -15,13 +15,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.operations import Operations, serve_orders
 from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door, How
 from gonogo.engine.driver import Paused, Stopped
 from gonogo.errors import GonogoError
 from gonogo.plan.model import Plan
+from gonogo.ports import Journal
 from gonogo.run.due import belongs_to
 from gonogo.run.machine import NextAct
 from gonogo.run.state import RunState
@@ -50,6 +50,13 @@ def operate(door: Door, run: RunId, stage: str, asked_to_stop: Callable[[], bool
     return door.drive_while(run, allowed, How(), listener=lambda _state, _event: None)
 
 
+def _let_go(journal: Journal) -> None:
+    """Close the connections of a journal that keeps some."""
+    close = getattr(journal, "close", None)
+    if callable(close):
+        close()
+
+
 def main(arguments: list[str]) -> int:
     """Be the host: what one process learned about a plan, the next one inherits."""
     plans: dict[Digest, Plan] = {}
@@ -68,8 +75,7 @@ def main(arguments: list[str]) -> int:
             return
         finally:
             # No connection to the database is carried over a fork.
-            if isinstance(door.world.journal, SqliteJournal):
-                door.world.journal.close()
+            _let_go(door.world.journal)
 
     def begin(order: list[str]) -> int:
         _, run, stage, operation = order

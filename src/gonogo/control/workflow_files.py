@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gonogo.control.opening import Opened
+from gonogo.control.root_causing import of_run, read_record
 from gonogo.engine.bench import World
 from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.canonical import Tree, read_object, write_json
+from gonogo.evidence.ledger import time_text
 from gonogo.plan.model import Plan
 from gonogo.plan.script_defaults import LOG_LEVELS
 from gonogo.reports.workflow import METRICS, STATE, STATUS, Told, log_lines, metrics_body, state_body, status_body
@@ -75,12 +77,24 @@ class WorkflowFiles:
         errors = [line for level, line in rows if level == "ERROR"]
         first = [line for _, line in shown if " prerequisites" in line or " run.opened" in line]
         found = {
-            "execution.log": [line for _, line in shown],
+            "execution.log": [*(line for _, line in shown), *self._root_causes()],
             "validation.log": [line for _, line in shown if " gate." in line or " gate/" in line],
             "workflow-logs/initialisation.log": first,
             f"workflow-logs/{self.run}.log": [line for _, line in shown],
         }
         return found | ({"error.log": errors} if errors else {})
+
+    def _root_causes(self) -> list[str]:
+        """The records of root causes with their four fields, after the entries (RSN-05)."""
+        found = []
+        for entry in of_run(self.world, self.run):
+            try:
+                words = read_record(self.world, entry).markdown()
+            except GonogoError:
+                # A record that a clean-up deleted leaves nothing to show.
+                continue
+            found += [f"{time_text(entry.ts)} INFO {entry.type} {entry.actor}", *words.splitlines()]
+        return found
 
     def _texts(self, told: Told) -> dict[str, str]:
         named = {str(entry.data.get("detail")) for entry in told.entries if entry.data.get("detail")}

@@ -24,6 +24,7 @@ DELETED = "retention.deleted"
 ERASED = "retention.erased"
 HELD = "retention.held"
 ANCHORED = "anchor.made"
+ROOT_CAUSE = "rootcause.recorded"
 DRY_RUN_PROVED = "script.proved"
 """A trial at a fake target showed that the dry run of a command, with exactly these scripts, changes nothing."""
 
