@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from gonogo.adapters.json_command import JsonCommand
+from gonogo.adapters.metrics_command import CommandSource
+from gonogo.engine.measuring_baseline import figures_of
+from gonogo.ports import MetricSample
 from tests.one_step import Seen, look, one_check
 from tests.projects import SCRIPTS, Project, small_project
 from tests.worlds_http import Place, place
@@ -300,3 +304,44 @@ def test_no_runbook_and_no_contact_that_cannot_be_found_passes(
 def test_a_runbook_and_a_contact_that_are_there_pass(project: Project) -> None:
     seen = look(with_reach(project, REACH))
     assert seen.passed, seen.said
+
+
+COUNTED = '{"slots": {"blue": {"requests": 500, "errors": 1, "buckets": {"0.1": 480, "0.5": 499, "+Inf": 500}}}}'
+BASELINES = [
+    ("nothing", "true", "did not print one JSON object"),
+    ("half a JSON object", f"printf '%s' '{COUNTED[:60]}'", "JSON"),
+    ("a page of a proxy", "echo '<html>502</html>'", "JSON"),
+    ("printed to stderr", f"printf '%s' '{COUNTED}' >&2", "did not print one JSON object"),
+    ("the counters of another slot", f"printf '%s' '{COUNTED.replace('blue', 'red')}'", "says nothing usable"),
+    ("more errors than requests", f"printf '%s' '{COUNTED.replace('500, ', '0, ', 1)}'", "1 errors in 0 requests"),
+    ("words in place of counts", f"printf '%s' '{COUNTED.replace('500, ', '&many&, ', 1).replace('&', chr(34))}'", "is no count"),
+    ("a tool that is missing", "exec no-such-tool-here", "127"),
+    ("a tool that crashes", "kill -9 $$", "-9"),
+    ("a tool that hangs", "exec sleep 60", "s"),
+    ("too much", "head -c 70000000 /dev/zero", "at most 1048576 are read"),
+]
+
+
+def counted(root: Path, line: str, limit: float = 20.0) -> MetricSample:
+    """What a command of the project that counts requests makes known of the slot that serves."""
+    (root / "counters.sh").write_text(f"{line}\n")
+    return CommandSource(JsonCommand(("bash", "counters.sh"), root, limit), ("blue",)).sample()
+
+
+@pytest.mark.req("OBS-01", "TST-07")
+@pytest.mark.parametrize(("line", "word"), [row[1:] for row in BASELINES], ids=[row[0] for row in BASELINES])
+def test_no_counters_that_are_absent_damaged_or_of_something_else_are_figures_of_a_baseline(
+    tmp_path: Path, line: str, word: str
+) -> None:
+    found = counted(tmp_path, line, 0.4 if "sleep" in line else 20.0)
+    assert found.slots == ()
+    ((slot, why),) = found.missing
+    assert slot == "blue"
+    assert word in why
+
+
+def test_counters_that_are_whole_are_figures(tmp_path: Path) -> None:
+    found = counted(tmp_path, f"printf '%s' '{COUNTED}'")
+    assert found.missing == ()
+    rate = figures_of(found.slots[0])["error_rate"]
+    assert (found.slots[0].requests, str(rate.value)) == (500, "0.002")

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -19,8 +19,8 @@ import gonogo as package
 from gonogo.control.sources import compile_for
 from gonogo.plan.model import Judge
 from gonogo.reports.over_runs import Gap, Judged, gate_figures, recurring_gaps
-from gonogo.run.gate import NOT_MEASURED, Subject, judge, judgement_body
-from gonogo.terms import RunId, Verdict
+from gonogo.run.gate import NOT_MEASURED, SealedFile, Subject, judge, judgement_body
+from gonogo.terms import RunId, Verdict, digest_of
 from tests.command_line import gonogo
 from tests.projects import Project, add_release, small_project
 from tests.worlds import MORNING
@@ -252,3 +252,51 @@ def test_rates_count_waived_as_not_passed_and_gaps_once_for_each_run() -> None:
     first, second = recurring_gaps(gaps)
     assert (first.item, first.runs, dict(first.states)) == ("UAT.zip", ("r0", "r1"), {"not_generated": 1, "expired": 1})
     assert second.source == "product_owner"
+
+
+def with_header(data: bytes, **changes: object) -> bytes:
+    body = json.loads(data)
+    return json.dumps({**body, **changes}).encode()
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
+    "nothing": lambda data: None,
+    "an empty file": lambda data: b"",
+    "half a file": lambda data: data[: len(data) // 2],
+    "a page of a proxy": lambda data: b"<html>502 Bad Gateway</html>",
+    "the file of another release": lambda data: with_header(data, release={"id": "x", "version": "v1", "digest": "ab" * 32}),
+    "the file of another run": lambda data: with_header(data, run_id="pre-deployment-v1"),
+    "a file from the future": lambda data: with_header(data, generated_at="2999-01-01T00:00:00Z"),
+    "a claim of an agent": lambda data: with_header(data, producer={"kind": "agent", "id": "a", "role": "x"}),
+    "a list in place of an object": lambda data: b"[" + data + b"]",
+    "seventeen megabytes": lambda data: b" " * (17 << 20) + data,
+}
+
+
+@pytest.mark.req("PG1-04", "PG2-04", "PG3-04", "PG4-04", "GAT-02", "GAT-03")
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_no_gate_passes_with_a_damaged_or_foreign_file_and_each_names_it(
+    ran: tuple[Project, RunId, RunId, RunId], damage: str
+) -> None:
+    project, good, _, _ = ran
+    door = project.door()
+    opened = door.load(good)
+    subject = Subject(good, opened.plan.release.digest)
+    files = {
+        name: SealedFile(name, item.digest, door.world.vault.read(item.digest), item.stage, item.status)
+        for name, item in opened.state.evidence.items()
+    }
+    now, tried = door.world.clock.now(), set()
+    for rule in opened.plan.gates.values():
+        assert judge(rule, files, subject, now).verdict is Verdict.PASS
+        for name in (item for item in rule.judged_files if item.endswith(".json")):
+            data = DAMAGES[damage](files[name].data)
+            others = {key: file for key, file in files.items() if key != name}
+            if data is not None:
+                others[name] = replace(files[name], data=data, digest=digest_of(data))
+            judged = judge(rule, others, subject, now)
+            assert judged.verdict is not Verdict.PASS, (rule.id, name)
+            said = [why for _, _, why in judged.lacking] + [result.why for result in judged.clauses if result.verdict is not Verdict.PASS]
+            assert any(name in why for why in said), (rule.id, name, said)
+            tried.add(name)
+    assert {"intake-validation-report.json", "rollback-verification-report.json", "staging-parity-report.json"} <= tried

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -18,11 +18,13 @@ from gonogo.evidence.ledger import time_text
 from gonogo.measure.evidence_schemas import wrong_kinds
 from gonogo.measure.rederiving import disagreements, lapsed
 from gonogo.plan.model import BoundClause, GateRule, ShownMetric
-from gonogo.plan.reading import duration_of
+from gonogo.plan.reading import duration_of, moment_of
 from gonogo.protocol.threshold import Op
 from gonogo.terms import Digest, Json, RunId, Severity, Verdict, digest_of, worst
 
 NOT_MEASURED: Final = "not measured"
+SKEW: Final = timedelta(minutes=5)
+"""So far may the clocks of two machines be apart before a file counts as one from the future."""
 _COMPARE: Mapping[Op, Callable[[Decimal, Decimal], bool]] = {
     Op.EQ: lambda measured, limit: measured == limit,
     Op.NE: lambda measured, limit: measured != limit,
@@ -146,10 +148,19 @@ def _usable(
     fault = _foreign(body, subject) or "; ".join((*wrong_kinds(name, body), *disagreements(name, body)))
     if fault:
         return Verdict.ERROR, f"{name}: {fault}", body
+    if _made_at(body) > now + SKEW:
+        why = f"{name} says that it was made at {body.get('generated_at')}, which has not come yet: correct the clock"
+        return Verdict.INCONCLUSIVE, f"{why}, and run the step again", body
     over = lapsed(name, body, now)
     if over:
         return Verdict.INCONCLUSIVE, f"{name} was true when it was written and has run out: {'; '.join(over)}", body
     return Verdict.PASS, "", body
+
+
+def _made_at(body: Mapping[str, Tree]) -> datetime:
+    """When a file says that it was made; the beginning of time where it does not say so, which its shape is held to."""
+    moment = moment_of(str(body.get("generated_at", "")))
+    return moment or datetime.min.replace(tzinfo=UTC)
 
 
 def _foreign(body: Mapping[str, Tree], subject: Subject) -> str:
