@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,23 +37,26 @@ def _addresses(found: Place) -> str:
     return ", ".join(f'{name}: "{found.url(name)}"' for name in found.names)
 
 
+class _Slotted(Place):
+    """A place as the small project wants it: with two slots, which are replaced before anybody asks for them."""
+
+    def __init__(self, found: Place) -> None:
+        self.root = found.root
+        self._found = found
+
+    def url(self, name: str) -> str:
+        return f"http://{name}" if name in {"blue", "green"} else self._found.url(name)
+
+
 def hosted_project(root: Path, staging: Place, production: Place, *, routed: bool, batch: str = "1") -> Project:
     """The small project, turned to hosts."""
     for name in ("hang", "dies", "stuck"):
         (production.root / name).mkdir(exist_ok=True)
         (staging.root / name).mkdir(exist_ok=True)
-    shown = {found: found.root for found in (staging, production)}
-    for found in shown:  # The small project asks for two slots by their names; hosts take their place below.
-        found.servers.setdefault("blue", found.servers["front"])
-        found.servers.setdefault("green", found.servers["front"])
-    project = small_project(root, staging, production)
+    project = small_project(root, _Slotted(staging), _Slotted(production))
     text = (root / "gonogo.yaml").read_text()
-    for found in shown:
-        old = f'slots: {{blue: "{found.url("blue")}", green: "{found.url("green")}"}}'
-        text = text.replace(old, f"hosts: {{{_addresses(found)}}}", 1)
-    for name in ("blue", "green"):
-        for found in shown:
-            found.servers.pop(name, None)
+    for found in (staging, production):
+        text = re.sub(r"slots: \{[^}]*\}", f"hosts: {{{_addresses(found)}}}", text, count=1)
     lines = text.splitlines(keepends=True)
     if not routed:
         lines = [line for line in lines if not line.lstrip().startswith(("target:", "kind: commands", "observe:", "traffic:"))]

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from gonogo.adapters.hosts import Hosts, Package
 from gonogo.adapters.metrics_command import counted
 from gonogo.adapters.plugins import BUILT_IN, PluginProviders, foreign
-from gonogo.errors import BadInput
+from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.canonical import write_json
 from gonogo.measure.parity_diff import Leaf
 from gonogo.measure.parity_leaves import SourceOptions, flattened
@@ -263,3 +265,76 @@ class MetricsContract(_Contract):
         sample = counted(self._providers().counters(self._word(), silent), tuple(silent.slots))
         assert sample.slots == ()
         assert all(why for _, why in sample.missing)
+
+
+class HostContract:
+    """What installs releases on hosts (`gonogo.adapters.hosts.Hosts`): a fresh `host`, and two releases for it.
+
+    A subclass sets the four before each test; the host is empty then.
+    """
+
+    hosts: Hosts
+    host: str
+    old: Package
+    new: Package
+
+    def test_an_empty_host_runs_nothing_of_ours(self) -> None:
+        """Nothing is never a version."""
+        state = self.hosts.look(self.host)
+        assert (state.version, state.digest, state.running, state.fence) == ("", "", False, 0)
+
+    def test_what_was_installed_is_read_back_and_runs_and_the_one_before_can_run_again(self) -> None:
+        """There and back: version and digest are those of the host, not of the request."""
+        for number, package in enumerate((self.old, self.new), start=1):
+            told = self.hosts.install(self.host, package, number)
+            assert (told.version, told.digest, told.running, told.fence) == (
+                package.version,
+                package.digest,
+                True,
+                number,
+            )
+            assert self.hosts.look(self.host) == told
+        back = self.hosts.take_back(self.host, self.old.version, 3)
+        assert (back.version, back.digest, back.running) == (self.old.version, self.old.digest, True)
+        assert self.hosts.take_back(self.host, self.old.version, 3) == back
+
+    def test_the_same_installation_twice_is_one(self) -> None:
+        """After a crash it is asked for again: nothing is put there twice, and what ran before stays known."""
+        self.hosts.install(self.host, self.old, 1)
+        first = self.hosts.install(self.host, self.new, 2)
+        assert self.hosts.install(self.host, self.new, 3) == replace(first, fence=3)
+
+    def test_a_stale_writer_is_refused_and_changes_nothing(self) -> None:
+        """Whoever comes with an older fence is somebody whose run lost the environment."""
+        self.hosts.install(self.host, self.new, 5)
+        before = self.hosts.look(self.host)
+        for act in (
+            lambda: self.hosts.install(self.host, self.old, 4),
+            lambda: self.hosts.take_back(self.host, self.old.version, 4),
+        ):
+            assert _refused(act)
+        assert self.hosts.look(self.host) == before
+
+    def test_bytes_that_are_not_those_of_the_release_are_never_switched_to(self) -> None:
+        """The digest is computed on the host, of what arrived there."""
+        self.hosts.install(self.host, self.old, 1)
+        assert _refused(lambda: self.hosts.install(self.host, replace(self.new, digest=self.old.digest), 2))
+        assert self.hosts.look(self.host).version == self.old.version
+
+    def test_what_is_not_on_the_host_cannot_be_taken_back_to(self) -> None:
+        """No version is run because of its name alone."""
+        self.hosts.install(self.host, self.new, 1)
+        assert _refused(lambda: self.hosts.take_back(self.host, "never-there", 2))
+        assert self.hosts.look(self.host).version == self.new.version
+
+    def test_an_unknown_host_is_an_error(self) -> None:
+        """Not a host without a release."""
+        assert _refused(lambda: self.hosts.look("nobody"))
+
+
+def _refused(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except GonogoError:
+        return True
+    return False

@@ -127,6 +127,7 @@ def test_a_host_that_dies_in_mid_batch_stops_the_roll_and_the_done_ones_go_back_
     assert known.facts["lost_hosts"] == ["web2"]
 
 
+@pytest.mark.slow
 @pytest.mark.req("ARB-08")
 def test_a_lost_host_that_still_gets_requests_is_no_restored_production_until_it_was_taken_back(plain: Project) -> None:
     world = plain.production.root
@@ -148,6 +149,27 @@ def test_a_lost_host_that_still_gets_requests_is_no_restored_production_until_it
     assert versions(plain) == dict.fromkeys(("web1", "web2", "web3"), "v1")
 
 
+@pytest.mark.req("ARB-08")
+def test_a_host_that_cannot_be_taken_back_keeps_no_other_one_from_it_and_halts_as_critical(routed: Project) -> None:
+    (routed.production.root / "faults.json").write_text(json.dumps({"v2": 0.5}))
+    (routed.production.root / "stuck" / "web2").touch()
+    routed.edit("gonogo.yaml", "batch: 1", "batch: 2")
+    run = routed.begin(SMALL)
+    assert isinstance(routed.go_on(run), Parked)
+    state = routed.state(run)
+    assert (state.halted.cause, state.rollback.finished) == ("rollback_failed", None)
+    assert done(routed) == ["deploy web1", "deploy web2", "rollback web2", "rollback web1"]
+    assert versions(routed) == {"web1": "v1", "web2": "v2", "web3": "v1"}
+    assert routed.production.weights()["web3"] > 0
+    assert "run the rollback script on web2" in routed.view(run).halt
+    (routed.production.root / "stuck" / "web2").unlink()
+    routed.lift(run)
+    routed.go_on(run)
+    assert routed.state(run).outcome == "rolled_back", routed.view(run).halt
+    assert done(routed)[4:] == ["rollback web2"]
+    assert routed.production.weights() == {"web1": 34, "web2": 33, "web3": 33}
+
+
 @pytest.mark.req("ARB-01", "ARB-07")
 def test_a_bad_build_is_caught_on_its_first_host_and_the_others_are_never_touched(routed: Project) -> None:
     (routed.production.root / "faults.json").write_text(json.dumps({"v2": 0.5}))
@@ -161,6 +183,7 @@ def test_a_bad_build_is_caught_on_its_first_host_and_the_others_are_never_touche
     assert needless["roll-back-web3"] == "web3 was never touched"
 
 
+@pytest.mark.slow
 def test_a_deploy_script_that_hangs_is_ended_at_its_limit_and_its_batch_is_taken_back(plain: Project) -> None:
     plain.edit("gonogo.yaml", '"{host}"], timeout: 20s', '"{host}"], timeout: 1s')
     (plain.production.root / "hang" / "web2").touch()
@@ -170,6 +193,7 @@ def test_a_deploy_script_that_hangs_is_ended_at_its_limit_and_its_batch_is_taken
     assert versions(plain) == dict.fromkeys(("web1", "web2", "web3"), "v1")
 
 
+@pytest.mark.slow
 def test_a_host_that_somebody_else_changed_takes_the_rollout_back(plain: Project) -> None:
     run = plain.begin(SMALL)
     door = plain.door()

@@ -21,15 +21,22 @@ EXAMPLE = resources.files("gonogo.library").joinpath("gonogo.example.yaml").read
 PAGE = (Path(__file__).resolve().parents[2] / "docs/hosts.md").read_text("utf-8")
 
 
-def hosted(change: dict[str, object] | None = None) -> ProjectReading:
-    """The annotated example with the first block of the page in the place of its slots."""
-    block = yaml.safe_load(PAGE.split("```yaml\n")[1].split("```")[0])
+def blocks() -> list[dict[str, dict[str, dict[str, object]]]]:
+    return [yaml.safe_load(part.split("```")[0]) for part in PAGE.split("```yaml\n")[1:]]
+
+
+def hosted(change: dict[str, object] | None = None, ssh: dict[str, object] | None = None) -> ProjectReading:
+    """The annotated example with the first block of the page in the place of its slots, and its second with `ssh`."""
+    block, reached = blocks()
     whole = yaml.safe_load(EXAMPLE)
     for name, environment in block["environments"].items():
         whole["environments"][name].pop("slots", None)
         whole["environments"][name].pop("target", None)
         whole["environments"][name] |= environment
     whole["commands"] |= block["commands"]
+    if ssh is not None:
+        whole["environments"]["production"]["ssh"] = {**reached["environments"]["production"]["ssh"], **ssh}
+        whole["commands"] |= reached["commands"]
     whole["rollout"] = {**block["rollout"], **(change or {})}
     return read_project(json.dumps(whole, default=str).encode(), "gonogo.yaml")
 
@@ -45,6 +52,34 @@ def test_the_block_of_the_page_is_a_whole_project_of_hosts() -> None:
     production = reading.project.environments["production"]
     assert production.hosts == tuple(production.slots) == ("web1", "web2", "web3", "web4")
     assert batches(reading.project) == (("web1",), ("web2",), ("web3",), ("web4",))
+
+
+@pytest.mark.req("ROL-01", "CFG-11")
+def test_the_block_about_ssh_can_be_put_into_it() -> None:
+    reading = hosted(ssh={"addresses": {"web2": "10.0.0.12:2222"}})
+    assert errors(reading) == []
+    told = reading.project.environments["production"].ssh
+    assert told is not None
+    assert (told.addresses["web1"], told.addresses["web2"]) == (("10.0.0.11", 22), ("10.0.0.12", 2222))
+    assert told.control == ("sudo", "-n", "systemctl")
+
+
+@pytest.mark.req("CFG-11")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"addresses": {"web9": "10.0.0.19"}}, "names `web9`, which is no host"),
+        ({"folder": "srv/shop"}, "an absolute path"),
+        ({"folder": "/srv/../etc"}, "must not hold `..`"),
+        ({"unit": ""}, "needs `unit`"),
+        ({"manager": "process"}, "needs `start`"),
+        ({"control": ["sudo", "{user}"]}, "unknown placeholder {user}"),
+        ({"key": "config/id_ed25519"}, "the name of an environment variable"),
+        ({"agent": True}, "unknown key"),
+    ],
+)
+def test_what_does_not_fit_in_ssh_is_named(change: dict[str, object], words: str) -> None:
+    assert any(words in message for message in errors(hosted(ssh=change))), errors(hosted(ssh=change))
 
 
 @pytest.mark.req("CFG-11")

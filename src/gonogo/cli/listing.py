@@ -22,6 +22,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "review": ("gonogo.cli.reviewing", "Show package, gates, risks and open items of a run in one view."),
         "window": ("gonogo.cli.windows", "Show when production may be touched, and whether it may now."),
         "break-glass": ("gonogo.cli.windows", "Ask that a run may begin in production outside its window."),
+        "host": ("gonogo.cli.hosting", "Look at a host, install on it, or take it back, over SSH."),
         "halt": ("gonogo.cli.stopping", "Stop a run before its next act."),
         "resume": ("gonogo.cli.stopping", "Drive a run on; lift its halt with a signature."),
         "abort": ("gonogo.cli.stopping", "End a run; touched production is rolled back first."),

@@ -28,6 +28,7 @@ from gonogo.adapters.pipe_asker import PipeAsker
 from gonogo.adapters.plugins import PluginProviders
 from gonogo.adapters.posting import ChannelPost
 from gonogo.adapters.probe_http import HttpProber
+from gonogo.adapters.probe_ssh import SshProber
 from gonogo.adapters.project_files import ProjectFiles
 from gonogo.adapters.prometheus_api import PrometheusApi
 from gonogo.adapters.target_caddy import CaddyTarget
@@ -38,6 +39,7 @@ from gonogo.adapters.target_proxy import ProxyTarget
 from gonogo.adapters.vault import FolderVault
 from gonogo.adapters.views import Views
 from gonogo.control.clusters import argo_prober, argo_target, kubernetes_target
+from gonogo.control.hosts_reached import hosts_reached
 from gonogo.engine.bench import World
 from gonogo.errors import BadInput
 from gonogo.evidence.signers import Ring
@@ -107,7 +109,7 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         files=files,
         views=Views(root / VIEWS_FOLDER, vault, cipher),
         targets={each.name: target for each in environments if (target := target_of(root, each))},
-        probers={each.name: prober_of(root, each) for each in environments},
+        probers={each.name: prober_of(root, each, environ) for each in environments},
         metrics={each.name: found for each in environments if (found := metrics_of(root, each))},
         announcer=_announcer(project, LogAnnouncer(state / "announcements.jsonl", clock, about, report), report),
         post=ChannelPost(tuple(channels_of(project, root, environ, clock)), clock),
@@ -190,12 +192,15 @@ def target_of(root: Path, environment: Environment) -> Target | None:
             return None
 
 
-def prober_of(root: Path, environment: Environment) -> Prober:
-    """How an environment's slots are asked for their version."""
+def prober_of(root: Path, environment: Environment, environ: Mapping[str, str]) -> Prober:
+    """How an environment's slots or hosts are asked for their version."""
     if environment.target.kind == "argo_rollout":
         return argo_prober(root, environment)
     version = environment.version
-    return HttpProber(environment.slots, environment.url, version.path, version.header, version.digest_header)
+    http = HttpProber(environment.slots, environment.url, version.path, version.header, version.digest_header)
+    if environment.ssh is None:
+        return http
+    return SshProber(http, lambda: hosts_reached(root, environment, environ))
 
 
 def metrics_of(root: Path, environment: Environment) -> MetricSource | None:

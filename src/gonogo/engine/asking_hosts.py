@@ -18,6 +18,9 @@ from gonogo.terms import Json
 
 TRIES = 40
 PAUSE = 0.05
+LONGEST = 5.0
+"""Seconds after which a host that says something else is not asked again: each answer may take a while by itself."""
+
 ASKED_AGAIN = 3
 AT_ONCE = 16
 
@@ -76,12 +79,13 @@ def new_on_host(bench: Bench) -> Looked:
 
 
 def _awaited(bench: Bench, kind: str, host: str, wanted: str) -> SlotSeen:
-    prober = bench.world.probers[bench.environment(kind).name]
+    prober, clock = bench.world.probers[bench.environment(kind).name], bench.world.clock
+    until = clock.monotonic() + LONGEST
     seen = prober.ask(host)
     for _ in range(TRIES):
-        if seen.version == wanted and seen.healthy:
+        if (seen.version == wanted and seen.healthy) or clock.monotonic() > until:
             break
-        bench.world.clock.sleep(PAUSE)
+        clock.sleep(PAUSE)
         seen = prober.ask(host)
     return seen
 

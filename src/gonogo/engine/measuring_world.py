@@ -11,7 +11,7 @@ from gonogo.errors import Broken, GonogoError
 from gonogo.evidence.canonical import write_json
 from gonogo.evidence.ledger import time_text
 from gonogo.measure.parity_leaves import fingerprint_of
-from gonogo.plan.model import Measure
+from gonogo.plan.model import Measure, Task
 from gonogo.ports import SlotSeen
 from gonogo.terms import Digest, Json, Secret, digest_of
 
@@ -229,6 +229,7 @@ def _hosts_restored(bench: Bench, found: Restored) -> Looked:
     known = before.get("hosts")
     was = known if isinstance(known, Mapping) else {}
     faults = [] if found.steady else [found.detail]
+    failed = [task.title for task in bench.stage.tasks if _failed_here(bench, task)]
     away = []
     for host, seen in found.answers.items():
         if seen.version is None and found.now.weights and not found.now.weights.get(host):
@@ -244,9 +245,15 @@ def _hosts_restored(bench: Bench, found: Restored) -> Looked:
         "lost_hosts": list(away),
     }
     if faults:
-        return Looked(ok=False, facts=facts, detail=f"{bench.task.title}: {'; '.join(faults)}")
+        also = f"; failed before: {', '.join(failed)}" if failed else ""
+        return Looked(ok=False, facts=facts, detail=f"{bench.task.title}: {'; '.join(faults)}{also}")
     lost = f"; {', '.join(away)} did not answer and gets no requests: take it back before it does" if away else ""
     return Looked(ok=True, facts=facts, detail=f"{found.detail}{lost}")
+
+
+def _failed_here(bench: Bench, task: Task) -> bool:
+    known = bench.state.tasks.get(task.id)
+    return known is not None and known.outcome == "failed" and known.attempt == bench.attempt
 
 
 def reach(bench: Bench, kind: str) -> tuple[tuple[str, bool, str], ...]:

@@ -40,6 +40,7 @@ from gonogo.plan.project import (
     VersionProbe,
 )
 from gonogo.plan.reading import WRONG_VALUE, Findings, Section, duration_of, ratio_of
+from gonogo.plan.ssh_binding import read_ssh
 from gonogo.plan.window_binding import read_windows
 
 SCHEMA = "gonogo/project/1"
@@ -149,6 +150,7 @@ def _environment(name: str, section: Section) -> Environment:
         settings_by_class=settings_of(section),
         origin=section.origin,
         hosts=tuple(hosts),
+        ssh=read_ssh(section.optional("ssh"), hosts),
     )
     if hosts and slots.names():
         words = f"environment `{name}` has `slots` and `hosts`; it is one or the other"

@@ -14,6 +14,7 @@ from gonogo.plan.announcing import Announce
 from gonogo.plan.cadence import DAILY, Cadence
 from gonogo.plan.encryption import Encryption
 from gonogo.plan.parity_project import AcceptedDrift, ParityFiles, ParityRule, SettingsSource
+from gonogo.plan.ssh_binding import SshBinding
 from gonogo.plan.windows import Windows
 
 
@@ -89,7 +90,8 @@ class AlertingBinding:
 class Environment:
     """One environment. `kind` decides what may happen there: `staging` or `production`.
 
-    Where it is rolled out host by host, `hosts` names them in that order, and `slots` has their addresses.
+    Where it is rolled out host by host, `hosts` names them in that order, and `slots` has their addresses; `ssh` says
+    how gonogo itself installs there, None where the project's own scripts do.
 
     `settings_by_class` are the sources that describe it, by what they hold: configuration, secrets, infrastructure or
     feature_flags (PAR-01).
@@ -106,6 +108,7 @@ class Environment:
     settings_by_class: Mapping[str, tuple[SettingsSource, ...]]
     origin: Origin
     hosts: tuple[str, ...] = ()
+    ssh: SshBinding | None = None
 
     @property
     def settings(self) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ from gonogo.run.rolling import (
     next_in_roll,
     next_in_watch,
 )
-from gonogo.run.shifting import needless
+from gonogo.run.shifting import needless, of_one_host
 from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, slots_of, usable_round
 from gonogo.run.waiving import complete_waiver
 
@@ -264,6 +264,8 @@ def _in_stage(plan: Plan, state: RunState, stage: Stage, now: datetime) -> NextA
     for task in stage.tasks:
         known = state.tasks.get(task.id)
         if known is not None and known.outcome == "failed":
+            if of_one_host(stage, task):
+                continue  # The others are taken back all the same; at the end every host has to answer.
             return _failed(plan, state, stage, task, known)
         if task.batch >= 0:
             continue  # Begun by the rollout of this stage, when its batch is due.

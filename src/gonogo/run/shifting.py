@@ -89,6 +89,11 @@ def _host_of(task: Task) -> str:
     return ""
 
 
+def of_one_host(stage: Stage, task: Task) -> bool:
+    """Whether this act of the way back is about one host: that it fails keeps no other host from being taken back."""
+    return stage.kind == "rollback" and bool(_host_of(task))
+
+
 def needless(plan: Plan, state: RunState, stage: Stage, task: Task) -> str:
     """Why an act of the way back is not needed; empty where it is. Only what was touched is taken back (ARB-07)."""
     if stage.kind != "rollback":
