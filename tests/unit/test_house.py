@@ -40,31 +40,32 @@ CARRIED = {"library/verify.py"}
 MOST_BROAD_EXCEPTS = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Module:
     """A source file with its tree."""
 
     path: Path
+    name: str
     tree: ast.Module
+    nodes: tuple[ast.AST, ...]
+    """Every node of the tree, walked once for all tests."""
     lines: int
 
     @property
-    def name(self) -> str:
-        return str(self.path.relative_to(SRC))
-
-    @property
     def room(self) -> str:
-        return self.path.relative_to(SRC).parts[0].removesuffix(".py")
+        return self.name.split("/")[0].removesuffix(".py")
 
 
 @cache
 def modules() -> tuple[Module, ...]:
     found = []
     for path in sorted(SRC.rglob("*.py")):
-        if str(path.relative_to(SRC)) in CARRIED:
+        name = str(path.relative_to(SRC))
+        if name in CARRIED:
             continue
         text = path.read_text(encoding="utf-8")
-        found.append(Module(path, ast.parse(text), text.count("\n")))
+        tree = ast.parse(text)
+        found.append(Module(path, name, tree, tuple(ast.walk(tree)), text.count("\n")))
     return tuple(found)
 
 
@@ -72,8 +73,13 @@ def floor_of(room: str) -> int:
     return next(index for index, rooms in enumerate(FLOORS) if room in rooms)
 
 
-def imports(module: Module) -> Iterator[tuple[ast.stmt, str]]:
-    for node in ast.walk(module.tree):
+@cache
+def imports(module: Module) -> tuple[tuple[ast.stmt, str], ...]:
+    return tuple(_imports(module))
+
+
+def _imports(module: Module) -> Iterator[tuple[ast.stmt, str]]:
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "gonogo":
             parts = node.module.split(".")
             for alias in node.names:
@@ -84,10 +90,9 @@ def imports(module: Module) -> Iterator[tuple[ast.stmt, str]]:
                     yield node, alias.name.removeprefix("gonogo").strip(".")
 
 
-def functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+@cache
+def functions(module: Module) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]:
+    return tuple(node for node in module.nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -182,8 +187,8 @@ def test_no_module_imports_itself_through_others() -> None:
 def test_imports_stand_at_the_top_and_none_is_for_type_checking_only() -> None:
     wrong = []
     for module in modules():
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        for node in module.nodes:
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
                 wrong.append(f"{module.name}:{node.lineno} TYPE_CHECKING")
         for function in functions(module):
             wrong += [
@@ -208,7 +213,7 @@ def test_names_say_what_things_hold() -> None:
     for module in modules():
         words = set(re.split(r"[_/.]", module.name.removesuffix(".py")))
         wrong += [module.name] if words & FORBIDDEN_WORDS else []
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.ClassDef) and node.name not in FIELD_TERMS:
                 parts = {part.lower() for part in re.findall(r"[A-Z][a-z]*", node.name)}
                 wrong += [f"{module.name}: {node.name}"] if parts & FORBIDDEN_WORDS else []
@@ -223,20 +228,20 @@ def test_functions_are_short() -> None:
 
 def test_functions_are_simple() -> None:
     wrong = [
-        f"{module.name}:{node.lineno} {node.name}: {complexity(node)}"
+        f"{module.name}:{node.lineno} {node.name}: {found}"
         for module in modules()
         for node in functions(module)
-        if complexity(node) > 12
+        if (found := complexity(node)) > 12
     ]
     assert wrong == []
 
 
 def test_functions_are_not_deeply_nested() -> None:
     wrong = [
-        f"{module.name}:{node.lineno} {node.name}: {nesting(node)}"
+        f"{module.name}:{node.lineno} {node.name}: {found}"
         for module in modules()
         for node in functions(module)
-        if nesting(node) > 4
+        if (found := nesting(node)) > 4
     ]
     assert wrong == []
 
@@ -284,7 +289,7 @@ def test_values_of_the_pure_floors_are_frozen() -> None:
     for module in modules():
         if module.room not in PURE:
             continue
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             found = decorated(node, "dataclass") if isinstance(node, ast.ClassDef) else None
             if found is not None and "frozen=True" not in ast.unparse(found) and node.name not in COLLECTORS:
                 wrong.append(f"{module.name}: {node.name}")
@@ -299,7 +304,7 @@ def test_broad_excepts_are_few() -> None:
     found = [
         f"{module.name}:{node.lineno}"
         for module in modules()
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
     ]
@@ -308,7 +313,7 @@ def test_broad_excepts_are_few() -> None:
 
 def test_every_exception_of_ours_has_one_root() -> None:
     known = {"GonogoError"}
-    classes = [node for module in modules() for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    classes = [node for module in modules() for node in module.nodes if isinstance(node, ast.ClassDef)]
     grown = True
     while grown:
         more = {node.name for node in classes if any(isinstance(item, ast.Name) and item.id in known for item in node.bases)}
@@ -330,7 +335,7 @@ def test_nothing_pure_touches_the_world() -> None:
     for module in modules():
         if module.room not in PURE:
             continue
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             wrong += [f"{module.name}:{node.lineno} imports {name}" for name in names if name.split(".")[0] in outside and module.name not in ALLOWED_IO]
