@@ -11,15 +11,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from command_line import Said, files_below, gonogo, importing, spawned
 from cryptography.hazmat.primitives import serialization
 
+from gonogo.control.run_reports import page_of
+from gonogo.terms import RunId
 from tests.projects import REQUESTER, SIGNERS, Project, small_project
 from tests.worlds_http import place
 
@@ -162,6 +166,54 @@ def test_the_report_of_a_finished_run_is_the_sealed_one(typed: Typed, ready: str
     view = typed.project.root / ".artifacts/pre-deployment/RUN-REPORT.md"
     assert found["markdown"] == view.read_text()
     assert found["sealed_sha256"] in typed.say("report", ready).err
+
+
+class Page(HTMLParser):
+    """What stands in a page: names of elements, all that could load or run something, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: Counter[str] = Counter()
+        self.outward: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements[tag] += 1
+        self.outward += [name for name, _ in attrs if name in {"src", "href", "action", "style"} or name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+@pytest.mark.req("REP-01")
+def test_the_report_as_a_page_stands_alone_and_names_every_gate_and_the_sealed_report(typed: Typed, ready: str) -> None:
+    target = typed.project.root / "report.html"
+    assert typed.say("report", ready, "--format", "html", "--output", target).code == 0
+    text = target.read_text()
+    page, opened = Page(text), typed.project.door().load(RunId(ready))
+    words = "".join(page.words)
+    assert page.elements["script"] + page.elements["link"] + page.elements["img"] == 0
+    assert page.outward == []
+    assert "default-src 'none'" in text
+    assert page.elements["svg"] == 1, "the timeline; this run moved no traffic"
+    assert [rule.name for rule in opened.plan.gates.values() if rule.name not in words] == []
+    assert typed.say("report", ready, "--json").json()["report"]["sealed_sha256"] in words
+    assert "No traffic was moved." in words
+
+
+@pytest.mark.req("REP-01")
+@pytest.mark.parametrize("evil", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "[a](javascript:alert(1))", "![a](http://evil.example/x)", "</style><b>"])
+def test_no_text_of_others_becomes_markup_in_the_page(typed: Typed, ready: str, evil: str) -> None:
+    door = typed.project.door()
+    opened = door.load(RunId(ready))
+    stages = tuple(replace(stage, title=evil) for stage in opened.plan.stages)
+    evidence = {name: replace(item, name=evil, stage=evil) for name, item in opened.state.evidence.items()}
+    gates = {name: replace(rule, name=evil, purpose=evil) for name, rule in opened.plan.gates.items()}
+    plan = replace(opened.plan, title=evil, role=evil, stages=stages, gates=gates, project=replace(opened.plan.project, name=evil))
+    page = Page(page_of(door, replace(opened, plan=plan, state=replace(opened.state, evidence=evidence))))
+    assert page.elements["script"] + page.elements["img"] + page.elements["a"] + page.elements["b"] == 0
+    assert page.outward == []
 
 
 def test_the_report_of_an_open_run_says_that_it_is_on_no_record(typed: Typed, waiting: str) -> None:

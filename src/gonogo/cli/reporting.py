@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
+from gonogo.adapters.durable import write_file
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option, run_argument
 from gonogo.cli.taking import taking
-from gonogo.control.run_reports import report_of
+from gonogo.control.run_reports import page_of, report_of
 from gonogo.control.viewing import as_json, view
 
 
@@ -21,6 +22,7 @@ class ReportOptions:
 
     run: str
     form: str
+    output: Path | None
     folder: Path
     as_json: bool
 
@@ -28,15 +30,21 @@ class ReportOptions:
 @click.command()
 @run_argument
 @click.option(
-    "--format", "form", type=click.Choice(["md", "json"]), default="md", show_default=True, help="How to print."
+    "--format", "form", type=click.Choice(["md", "html", "json"]), default="md", show_default=True, help="How to print."
 )
+@click.option("--output", type=click.Path(path_type=Path), help="Write it to this file instead of printing it.")
 @project_option
 @json_option
 @taking(ReportOptions)
 def report(options: ReportOptions) -> int:
-    """Print the report of RUN: the sealed one, or as it is now where the run has not come that far."""
+    """Print the report of RUN: the sealed one, or as it is now where the run has not come that far.
+
+    `--format html` is one file with pictures, for a browser or on paper; nothing in it comes from elsewhere.
+    """
     door = door_at(options.folder)
     opened = door.load(run_named(door, options.run))
+    if options.form == "html" and not options.as_json:
+        return _given(options, page_of(door, opened))
     found = report_of(door, opened)
     if options.as_json or options.form == "json":
         seen = as_json(view(door.world, opened))
@@ -48,5 +56,13 @@ def report(options: ReportOptions) -> int:
         tell("no report is sealed yet; this one is put together from what is on record now")
     else:
         tell(f"{found.name}   sha256 {found.digest}")
-    say(found.text.rstrip("\n"))
+    return _given(options, found.text)
+
+
+def _given(options: ReportOptions, text: str) -> int:
+    if options.output is None:
+        say(text.rstrip("\n"))
+        return 0
+    write_file(options.output.absolute(), text.encode(), 0o644)
+    say(f"written    {options.output}", "green")
     return 0

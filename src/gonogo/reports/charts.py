@@ -12,6 +12,7 @@ from html import escape
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 640, 52, 12, 14, 22
 MOST_TICKS = 5
+ROW, MOST_NAME = 18, 33
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,48 @@ def _bar(place: _Place, number: int, bar: Bar) -> Iterator[str]:
             yield f'<rect class="bar {escape(look)}" {shape}/>'
         below += value
     yield "</g>"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Something that lasted: its name, the class that colours it, begin and end in seconds since the start."""
+
+    name: str
+    look: str
+    begin: float
+    end: float
+
+
+def span_chart(title: str, spans: Sequence[Span]) -> str:
+    """What lasted how long, one row each, under a common axis of time; the shortest still shows as a mark."""
+    names = 220
+    height = TOP + ROW * len(spans) + BOTTOM
+    last = max([1e-9, *(span.end for span in spans)])
+    wide = WIDTH - names - RIGHT
+
+    def column(seconds: float) -> float:
+        return names + wide * seconds / last
+
+    parts = []
+    for value in scale(0.0, last):
+        if value <= last:
+            at = column(value)
+            parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{height - BOTTOM}"/>')
+            parts.append(
+                f'<text class="tick" x="{at:.1f}" y="{height - 6}" text-anchor="middle">{_elapsed(value)}</text>'
+            )
+    for number, span in enumerate(spans):
+        top = TOP + ROW * number
+        short = span.name if len(span.name) <= MOST_NAME else f"{span.name[: MOST_NAME - 1]}…"
+        shape = (
+            f'x="{column(span.begin):.1f}" y="{top + 2}" width="{max(2.0, column(span.end) - column(span.begin)):.1f}"'
+        )
+        parts.append(f'<text class="label" x="{names - 8}" y="{top + 12}" text-anchor="end">{escape(short)}</text>')
+        told = f"{span.name}: {_elapsed(round(span.end - span.begin, 1))}"
+        parts.append(
+            f'<rect class="bar {escape(span.look)}" {shape} height="{ROW - 5}"><title>{escape(told)}</title></rect>'
+        )
+    return _svg(title, height, parts)
 
 
 def scale(low: float, high: float) -> tuple[float, ...]:

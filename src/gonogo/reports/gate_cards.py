@@ -111,6 +111,8 @@ def _planned(rule: GateRule) -> Iterator[ClauseRow]:
 
 def _text(body: Mapping[str, Tree], name: str) -> str:
     value = body.get(name)
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return "" if value is None else str(value)
 
 

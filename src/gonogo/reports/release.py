@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from gonogo.evidence.ledger import time_text
@@ -17,34 +17,40 @@ from gonogo.terms import RunId
 
 def release_report(plan: Plan, state: RunState, run: RunId, now: datetime) -> str:
     """The whole report of a run as Markdown, as of `now`."""
-    return page(
-        f"{plan.title}: {plan.project.name} {plan.release.version}",
-        section("Outcome", _outcome(plan, state, now)),
-        section("Rules", "\n".join(f"- {line}" for line in rules_in_force(plan, state.trust))),
-        section("Release", _release(plan, run)),
-        section("Timeline", table(("step", "state", "attempt", "began", "took"), _timeline(plan, state))),
-        section("Gates", table(("gate", "verdict", "judgement sha256"), _gates(plan, state)) or "None was judged."),
-        section("Decisions", table(("decision", "person", "role", "answer", "at"), _decisions(state))),
-        section("Waiting", _waiting(plan, state, now)),
-        section("Manual records", table(("step", "person", "role", "at"), _manual(state)) or "None: all was measured."),
-        section("Rollout", _rollout(state)),
-        section("Health window", _health(plan, state, now)),
-        section("Evidence", table(("file", "sha256", "step", "status"), _evidence(state))),
-        section("Omissions", _omissions(plan)),
-    )
+    parts = (section(title, text) for title, text in release_sections(plan, state, run, now))
+    return page(f"{plan.title}: {plan.project.name} {plan.release.version}", *parts)
+
+
+def release_sections(plan: Plan, state: RunState, run: RunId, now: datetime) -> Iterator[tuple[str, str]]:
+    """Title and Markdown of each section of the report."""
+    yield "Outcome", _outcome(plan, state, now)
+    yield "Rules", "\n".join(f"- {line}" for line in rules_in_force(plan, state.trust))
+    yield "Release", _release(plan, run)
+    yield "Timeline", table(("step", "state", "attempt", "began", "took"), _timeline(plan, state))
+    yield "Gates", table(("gate", "verdict", "judgement sha256"), _gates(plan, state)) or "None was judged."
+    yield "Decisions", table(("decision", "person", "role", "answer", "at"), _decisions(state))
+    yield "Waiting", _waiting(plan, state, now)
+    yield "Manual records", table(("step", "person", "role", "at"), _manual(state)) or "None: all was measured."
+    yield "Rollout", _rollout(state)
+    yield "Health window", _health(plan, state, now)
+    yield "Evidence", table(("file", "sha256", "step", "status"), _evidence(state))
+    yield "Omissions", _omissions(plan)
+
+
+def outcome_word(state: RunState) -> str:
+    """How the run ended, or how it stands, in a word."""
+    if state.outcome:
+        return state.outcome.replace("_", " ")
+    if state.rollback is not None:
+        return "rolled back"
+    if state.halted is not None:
+        return f"halted ({state.halted.cause}) at {state.halted.stage}"
+    return "aborted" if state.aborting else "under way, no step has failed"
 
 
 def _outcome(plan: Plan, state: RunState, now: datetime) -> str:
     taken = state.rollback
-    if state.outcome:
-        word = state.outcome.replace("_", " ")
-    elif taken is not None:
-        word = "rolled back"
-    elif state.halted is not None:
-        word = f"halted ({state.halted.cause}) at {state.halted.stage}"
-    else:
-        word = "aborted" if state.aborting else "under way, no step has failed"
-    lines = [f"**{word}** as of {time_text(now)}."]
+    lines = [f"**{outcome_word(state)}** as of {time_text(now)}."]
     if taken is not None:
         verified = "verified" if taken.verified else "not verified"
         lines.append(

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gonogo.control.answering import Asked, Said, passkey_signature, signer_of, statement_of
+from gonogo.control.run_reports import card_of
 from gonogo.engine.people import people_now
 from gonogo.engine.stating import OwnWord
 from gonogo.engine.waiving import Wish
@@ -30,7 +31,7 @@ from gonogo.run.asking import rule_of
 from gonogo.run.state import Round
 from gonogo.terms import Digest, RunId, digest_of
 from gonogo.web.memory import Known
-from gonogo.web.run_pages import asking_of, card_of, frame, run_named
+from gonogo.web.run_pages import asking_of, frame, run_named
 from gonogo.web.showing import form_of, page
 from gonogo.web.site import Site, actor_of, session_of, site_of
 
@@ -64,7 +65,7 @@ def request_page(request: Request) -> Response:
         "request": read_request(vault.read(asked.request)),
         "shown": vault.read(asked.shown).decode("utf-8", "replace"),
         "known": known_about(opened.plan, opened.state, asked, lambda digest: vault.read(Digest(digest))),
-        "gates": [card_of(site, opened, name) for name in opened.state.judgements if name in opened.plan.gates],
+        "gates": [card_of(site.door, opened, name) for name in opened.state.judgements if name in opened.plan.gates],
         "keys": _keys(site, person),
         "roles": _roles(known, asked, person),
         "person": person,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,20 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gonogo.control.opening import Opened
+from gonogo.control.run_reports import PARITY, body_of, card_of
 from gonogo.control.viewing import RunView, StageView, stages_of, text_of, view
-from gonogo.errors import BadInput, GonogoError
-from gonogo.evidence.canonical import Tree, read_object
-from gonogo.reports.gate_cards import NOT_JUDGED, GateCard, gate_card
+from gonogo.errors import BadInput
 from gonogo.reports.live import Live, lives
 from gonogo.run.asking import standing
 from gonogo.run.state import Round
-from gonogo.terms import Digest, RunId
+from gonogo.terms import RunId
 from gonogo.web.memory import Known, able_people
 from gonogo.web.showing import page, rendered
 from gonogo.web.site import Site, site_of
 
-MOST_JUDGEMENT = 16 << 20
-PARITY = "staging-parity-report.json"
 ROLLBACK = "rollback-verification-report.json"
 TABS = (
     ("", "Overview"),
@@ -90,7 +86,7 @@ def overview(request: Request) -> Response:
     about = {
         **frame(request, site, known, ""),
         "phases": phases_of(stages_of(opened)),
-        "gates": [card_of(site, opened, name) for name in opened.plan.gates],
+        "gates": [card_of(site.door, opened, name) for name in opened.plan.gates],
         "asking": [asking_of(opened, item) for item in opened.state.rounds.values() if item.status == "open"],
         "halt_text": text_of(site.door.world, opened.state.halted.detail) if opened.state.halted else "",
         "dissent": [item for item in opened.state.rounds.values() if item.kind == "dissent" and item.answers],
@@ -122,45 +118,24 @@ def gate_page(request: Request) -> Response:
     name = str(request.path_params["gate"])
     if name not in known.opened.plan.gates:
         raise BadInput(f"there is no gate {name} in this run", next_step="look at the page of the run")
-    card = card_of(site, known.opened, name)
+    card = card_of(site.door, known.opened, name)
     return page(request, "gate.html", {**frame(request, site, known, ""), "gate": card})
 
 
 def parity_page(request: Request) -> Response:
     """Staging against production, as this run compared them."""
     site, known = run_named(request)
-    body, digest = body_of(site, known.opened, PARITY)
+    body, digest = body_of(site.door, known.opened, PARITY)
     return page(request, "parity.html", {**frame(request, site, known, "/parity"), "body": body, "digest": digest})
 
 
 def rollback_page(request: Request) -> Response:
     """The proof that this release can be taken back, and how old it is."""
     site, known = run_named(request)
-    body, digest = body_of(site, known.opened, ROLLBACK)
+    body, digest = body_of(site.door, known.opened, ROLLBACK)
     state = known.opened.state
     about = {"body": body, "digest": digest, "real": state.rollback}
     return page(request, "rollback.html", {**frame(request, site, known, "/rollback"), **about})
-
-
-def body_of(site: Site, opened: Opened, name: str) -> tuple[Mapping[str, Tree] | None, str]:
-    """Current evidence of a run as it was sealed, with its digest; None where the run has none."""
-    found = opened.state.evidence.get(name)
-    if found is None:
-        return None, ""
-    return read_object(site.door.world.vault.read(found.digest), name=name, limit=MOST_JUDGEMENT), found.digest
-
-
-def card_of(site: Site, opened: Opened, name: str) -> GateCard:
-    """The card of a gate; a judgement that cannot be read is told as an error, never left out."""
-    rule = opened.plan.gates[name]
-    judged = opened.state.judgements.get(name)
-    if judged is None:
-        return gate_card(rule, NOT_JUDGED, "", None)
-    try:
-        body = read_object(site.door.world.vault.read(Digest(judged.digest)), name=name, limit=MOST_JUDGEMENT)
-    except GonogoError:
-        return gate_card(rule, "error", judged.digest, None)
-    return gate_card(rule, judged.verdict, judged.digest, body)
 
 
 def asking_of(opened: Opened, asked: Round) -> Asking:
