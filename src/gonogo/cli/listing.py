@@ -57,6 +57,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "retro": ("gonogo.cli.learning", "Show the agenda of a run's retrospective; put its report on file."),
         "lessons": ("gonogo.cli.learning", "Put what a run taught on file; list and search lessons."),
         "improvements": ("gonogo.cli.learning", "Log what a run suggests to change; list it."),
+        "history": ("gonogo.cli.revising", "Show the versions of a protocol and why each came; go back to one."),
         "knowledge": ("gonogo.cli.learning", "Show what stopped runs and which resolutions held."),
     },
     "Proof": {
