@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gonogo.errors import BadInput, Broken, EnvironmentTaken, Refused, Tampered
+from gonogo.errors import Busy, BadInput, Broken, EnvironmentTaken, Refused, Tampered
 from gonogo.evidence.ledger import Entry, next_entry
 from gonogo.ports import (
     SITE_LOG,
