@@ -304,6 +304,7 @@ class ScriptedCommands:
         self._clock = clock
         self._script = script
         self._starts: dict[EffectKey, _Started] = {}
+        self._barred: set[EffectKey] = set()
 
     @property
     def started(self) -> tuple[EffectKey, ...]:
@@ -319,7 +320,7 @@ class ScriptedCommands:
     def start(self, key: EffectKey, spec: CommandSpec) -> None:
         if not spec.argv or not spec.cwd.is_dir() or not spec.timeout > 0:
             raise BadInput("the command cannot begin", next_step="correct the command")
-        if key in self._starts:
+        if key in self._starts or key in self._barred:
             raise Refused(f"start {key.start} of {key} was used already", next_step="find out what became of it")
         for other in self._starts:
             same = (other.run, other.task) == (key.run, key.task)
@@ -343,6 +344,10 @@ class ScriptedCommands:
         if started.script.lost:
             return Lost("the command was started and left no result")
         return self._ended(key, started)
+
+    def bar(self, key: EffectKey) -> bool:
+        self._barred.add(key)
+        return key not in self._starts
 
     def printed(self, key: EffectKey, most: int) -> bytes:
         return self._starts[key].script.stdout[:most] if isinstance(self.look(key), Running) else b""

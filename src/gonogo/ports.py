@@ -43,9 +43,8 @@ class Draft:
 class Lease:
     """Who may act on an environment. `run` is None where it is free; `hold` is an emergency stop with its reason.
 
-    It is held by a run, never by a process, and nothing frees it by time (engine section 5.4). What it tells beside
-    that is for people: `owner` is the actor of its last act, `reason` what for, `since` when this run took it first,
-    `beat` the time of this run's last event; empty where the environment is free.
+    A run holds it, never a process, and nothing frees it by time (engine section 5.4). For people: the actor of its
+    last act, what for, when this run took it first, the time of this run's last event; empty where it is free.
     """
 
     environment: str
@@ -129,10 +128,7 @@ class Journal(Protocol):
         """The leases of all environments that were ever taken or stopped, by name."""
 
     def hold(self, environment: str, reason: str | None, *, actor: Actor, now: datetime) -> Lease:
-        """Stop every run before its next effect on `environment` (a reason), or lift that stop (None).
-
-        The site's log says so in the same transaction. A stop survives everything but this call.
-        """
+        """Stop every run before its next effect there (a reason), or lift that (None); the site's log says so, too."""
 
     def wait(self, waiter: Waiter) -> None:
         """Stand in line for an environment; who stands there already keeps its place and gets the new priority.
@@ -259,6 +255,9 @@ class Commands(Protocol):
 
     def look(self, key: EffectKey) -> Whereabouts:
         """What became of the start `key`."""
+
+    def bar(self, key: EffectKey) -> bool:
+        """Let the start `key` never begin any more; False where it has begun. For one that was never started."""
 
     def stop(self, key: EffectKey) -> None:
         """Ask the supervisor to end the command's process group."""

@@ -117,10 +117,19 @@ CASES: dict[str, tuple[Damage, tuple[str, ...], int]] = {
     "decide-without-a-run": (nothing, ("decide", "x"), 2),
     "feedback-without-a-run": (nothing, ("feedback", "x", "--text", "fine"), 2),
     "tell-outside": (removed("gonogo.yaml"), ("tell",), 2),
+    "worker-without-a-database": (nothing, ("worker",), 2),
+    "password-in-the-project-file": (
+        changed("gonogo.yaml", "project: shop", "project: shop\ndatabase: postgresql://me:hunter2@db/shop"),
+        PLAN,
+        2,
+    ),
     "no-release-to-run": (removed("releases/v2/release-manifest.json"), RUN, 2),
 }
 IN_PROJECT = frozenset(
-    {"plan", "run", "status", "approve", "apply", "handoff", "receive", "ci", "scripts", "check-scripts", "decide", "feedback", "tell"}
+    {
+        "plan", "run", "status", "approve", "apply", "handoff", "receive", "ci", "scripts", "check-scripts", "decide", "feedback",
+        "tell", "worker",
+    }
 )
 
 

@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,15 @@ from typing import Final
 
 from gonogo.adapters import supervisor
 from gonogo.adapters.command_checks import check_spec, environment
-from gonogo.adapters.durable import clean_line, disk_error, make_folder, read_small, sync_folder, write_file
+from gonogo.adapters.durable import (
+    clean_line,
+    disk_error,
+    make_folder,
+    read_small,
+    sync_folder,
+    write_file,
+    write_file_once,
+)
 from gonogo.adapters.mounts import refuse_remote
 from gonogo.errors import BadInput, Broken, Busy, GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.canonical import Tree, read_object
@@ -157,6 +166,28 @@ class SupervisedCommands:
             return NeverStarted()
         return Lost(f"run {key.run} keeps no state under {self._root}: it was removed, or lies on another machine")
 
+    def bar(self, key: EffectKey) -> bool:
+        """Let the start `key` never begin any more, whoever still means to; False where it has begun. Durable.
+
+        An engine that was stopped between its intent and its start would go on with that start when it is let go.
+        """
+        folder = self._start_folder(key)
+        make_folder(folder)
+        with self._locked(key):
+            if (folder / "intent.json").exists():
+                return False
+            write_file(folder / "barred", b"")
+        return True
+
+    def place(self) -> str:
+        """This host and this folder, by a name that a copy of the host's name or of the path does not share."""
+        mark = self._root / ".place"
+        if not mark.exists():
+            make_folder(self._root)
+            refuse_remote(self._root)
+            write_file_once(mark, secrets.token_hex(4).encode(), 0o600)
+        return f"{os.uname().nodename}:{(read_small(mark) or b'').decode('ascii', 'replace')}"
+
     def remarks(self, key: EffectKey) -> tuple[str, ...]:
         """What people may want to know about an ended command: processes left behind, secrets replaced; else empty."""
         folder = self._start_folder(key)
@@ -225,7 +256,7 @@ class SupervisedCommands:
         return json.dumps(fields, sort_keys=True, indent=1).encode() + b"\n"
 
     def _demand_fresh(self, folder: Path, key: EffectKey) -> None:
-        if (folder / "intent.json").exists():
+        if (folder / "intent.json").exists() or (folder / "barred").exists():
             raise Refused(
                 f"start {key.start} of {key} was used already",
                 where=str(folder),

@@ -6,9 +6,10 @@ wins and the other gets Moved. Reading makes no tables: where there are none yet
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TypeAlias
 
 from gonogo.adapters import journal_leases as leases
 from gonogo.adapters.journal_transaction import (
@@ -27,16 +28,37 @@ from gonogo.run.site import hold_note
 from gonogo.run.standing import Standing, Waiter
 from gonogo.terms import Actor, RunId
 
+Told: TypeAlias = Callable[[JournalTransaction, RunId, str], None]
+
+
+def tell_nobody(_transaction: JournalTransaction, _run: RunId, _why: str) -> None:
+    """There is no queue beside this journal."""
+
+
+def nothing_to_do() -> None:
+    """There is nothing to get ready."""
+
 
 class PostgresJournal:
     """The `Journal` port on a database; usable from several threads, processes and hosts at once.
 
+    `told` is called in each transaction, before its commit, for every run that somebody has to look at because of it;
+    `ready` before each transaction, so that nothing has to be made for `told` while rows are locked.
     `crash` is called at CP-02, CP-09 and CP-15. Each call may raise Broken or Busy for the database.
     """
 
-    def __init__(self, database: Postgres, *, crash: CrashPoint = pass_on) -> None:
+    def __init__(
+        self,
+        database: Postgres,
+        *,
+        crash: CrashPoint = pass_on,
+        told: Told = tell_nobody,
+        ready: Callable[[], object] = nothing_to_do,
+    ) -> None:
         self._database = database
         self._crash = crash
+        self._told = told
+        self._ready = ready
 
     def open_run(
         self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime, notes: Sequence[Draft] = ()
@@ -82,12 +104,15 @@ class PostgresJournal:
 
     @contextmanager
     def _writing(self, run: RunId, author: tuple[Actor, datetime]) -> Iterator[JournalTransaction]:
-        with self._database.writing(lambda: self._crash("CP-15")) as opened:
+        self._ready()
+        with self._database.writing(lambda: self._crash("CP-15 in the database")) as opened:
             transaction = JournalTransaction(
                 opened, run, author, self._crash, self._database.place, locking=" for update"
             )
             try:
                 yield transaction
+                for woken, why in transaction.to_tell():
+                    self._told(transaction, woken, why)
             finally:
                 transaction.end()
         transaction.committed()

@@ -79,7 +79,9 @@ class JournalTransaction:
         self._where = where
         self._head_query = _HEAD + locking
         self._ended = False
+        self._written = False
         self._acts: list[Callable[[], None]] = []
+        self._freed: list[RunId] = []
 
     def begin_run(self) -> bool:
         """Make the head of the run; False where it is there already."""
@@ -102,6 +104,7 @@ class JournalTransaction:
         """Add an event. Raises Moved where the head is elsewhere, BadInput for data that no line can hold."""
         self._demand_open()
         self._last = self._add(self._run, self._last, draft)
+        self._written = True
         self._crash("CP-09")
         return self._last
 
@@ -153,12 +156,19 @@ class JournalTransaction:
     def free_lease(self, environment: str) -> RunId | None:
         """Give the environment back; who is first in line for it now."""
         self._demand_open()
-        return leases.free(self.rows, environment, self._run)
+        first = leases.free(self.rows, environment, self._run)
+        self._freed += [first] if first is not None else []
+        return first
 
     def after_commit(self, act: Callable[[], None]) -> None:
         """Do something when this transaction is committed, and not at all where it is not."""
         self._demand_open()
         self._acts.append(act)
+
+    def to_tell(self) -> tuple[tuple[RunId, str], ...]:
+        """Who has to be told of this transaction, each with a word why: its run has an event, another may go on."""
+        own = ((self._run, "event"),) if self._written else ()
+        return (*own, *((run, "lease") for run in self._freed))
 
     def committed(self) -> None:
         """Do what was to be done after the commit."""

@@ -7,6 +7,8 @@ One pool serves journal, vault and queue together (EN-17). Statements are writte
 from __future__ import annotations
 
 import re
+import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -41,7 +43,7 @@ _MAKING: Final = 0x676F6E6F
 """The advisory lock under which tables are made; `gono`, as the mark in a SQLite journal."""
 
 TABLES: Final = (
-    "create table gonogo_schema (version integer not null)",
+    "create table gonogo_schema (version integer not null, queue text not null default '')",
     "create table gonogo_head (run text primary key, seq bigint not null, hash text not null,"
     " rowid bigint generated always as identity)",
     "create table gonogo_event (run text not null, seq bigint not null, line bytea not null, primary key (run, seq))",
@@ -128,6 +130,8 @@ class Postgres:
         self.pool: Final = self._engine(address, {})
         self._address = address
         self._known = False
+        # Whoever forgets to close leaves no connection open behind an object that is gone.
+        weakref.finalize(self, self.pool.dispose)
 
     def close(self) -> None:
         """Close the connections that are kept; the database can be used again afterwards."""
@@ -167,6 +171,26 @@ class Postgres:
                 opened.execute("insert into gonogo_schema (version) values (?)", (SCHEMA,))
                 before_commit()
         self._known = True
+
+    def prepare_beside(self, version: str, prepare: Callable[[], None]) -> None:
+        """Let `prepare` make the tables of another package once for each `version` of it, one process at a time.
+
+        Such a package makes them in several steps: whoever looked between two of them would find half of them.
+        """
+        with self.transaction() as opened:
+            if opened.execute("select queue from gonogo_schema").scalar() == version:
+                return
+        line = self.line()
+        try:
+            # Asked again and again: a statement that waits for the lock is a transaction, for which an index that is
+            # built beside others waits in its turn, for ever.
+            while line.ask("select pg_try_advisory_lock(?)", (_MAKING + 1,))[0][0] is not True:
+                time.sleep(0.2)
+            if line.ask("select queue from gonogo_schema")[0][0] != version:
+                prepare()
+                line.ask("update gonogo_schema set queue = ? returning queue", (version,))
+        finally:
+            line.close()
 
     def line(self) -> Line:
         """A connection of its own, outside the pool and transactions, for locks that live as long as it does."""

@@ -18,6 +18,8 @@ from gonogo.errors import BadInput, Broken, GonogoError
 CLASS: Final = 7001
 """The first half of the key of each worker's advisory lock; the second is its number, which is never used again."""
 
+SWEEPING: Final = 7002
+
 _ALIVE: Final = (
     "select cast(objid as bigint) from pg_locks where locktype = 'advisory' and classid = cast(? as oid)"
     " and objsubid = 2 and granted and database = (select oid from pg_database where datname = current_database())"
@@ -144,6 +146,19 @@ class PostgresMembership:
         finally:
             for seen in locked:
                 line.ask("select pg_advisory_unlock(?, ?)", (CLASS, seen.number))
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether nobody else is in such a block now: what one worker does for all of them, such as the sweep."""
+        line = self._line
+        if line is None:
+            raise Broken("the worker has lost its connection to the database", where=self._database.place)
+        got = line.ask("select pg_try_advisory_lock(?, 0)", (SWEEPING,))[0][0] is True
+        try:
+            yield got
+        finally:
+            if got:
+                line.ask("select pg_advisory_unlock(?, 0)", (SWEEPING,))
 
     def _locked(self, line: Line) -> bool:
         return line.ask("select pg_try_advisory_lock(?, ?)", (CLASS, self.number))[0][0] is True

@@ -18,7 +18,6 @@ from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.commands import SupervisedCommands
 from gonogo.adapters.engine_keys import engine_key
 from gonogo.adapters.git_history import GitHistory
-from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.json_command import JsonCommand
 from gonogo.adapters.metrics_command import CommandSource
 from gonogo.adapters.metrics_prometheus import Asked, PrometheusSource
@@ -36,10 +35,10 @@ from gonogo.adapters.target_commands import CommandsTarget
 from gonogo.adapters.target_haproxy import HaproxyTarget
 from gonogo.adapters.target_nginx import NginxTarget
 from gonogo.adapters.target_proxy import ProxyTarget
-from gonogo.adapters.vault import FolderVault
 from gonogo.adapters.views import Views
 from gonogo.control.clusters import argo_prober, argo_target, kubernetes_target
 from gonogo.control.hosts_reached import hosts_reached
+from gonogo.control.storing import Store, address_of, open_store
 from gonogo.engine.bench import World
 from gonogo.errors import BadInput
 from gonogo.evidence.signers import Ring
@@ -86,10 +85,20 @@ def silent(_text: str) -> None:
     """Nobody listens."""
 
 
-def assemble(root: Path, project: Project, environ: Mapping[str, str], report: Report = silent) -> World:
-    """The world of a project: every port with its real adapter."""
+def store_at(root: Path, database: str, environ: Mapping[str, str], *, by_worker: bool = False) -> Store:
+    """Where the project at `root` keeps its truth; `database` is what its file says."""
+    crash = crash_point(environ.get(CRASH_VARIABLE, ""), environ.get(TRACE_VARIABLE, ""))
+    return open_store(root / STATE_FOLDER, address_of(database, environ), crash, by_worker=by_worker)
+
+
+def assemble(
+    root: Path, project: Project, environ: Mapping[str, str], report: Report = silent, *, store: Store | None = None
+) -> World:
+    """The world of a project: every port with its real adapter. Without a `store`: what the environment names."""
     state = root / STATE_FOLDER
     crash = crash_point(environ.get(CRASH_VARIABLE, ""), environ.get(TRACE_VARIABLE, ""))
+    store = store or store_at(root, "", environ)
+    commands = SupervisedCommands(state / "effects", environ)
     files = ProjectFiles(root)
 
     def ring() -> Ring:
@@ -99,13 +108,13 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
     environments = project.environments.values()
     clock = SystemClock()
     cipher = cipher_of(project, environ)
-    vault = FolderVault(state / "vault", cipher=cipher)
+    vault = store.vault_for(cipher)
     about = {"channel": ", ".join(project.notify) or "stakeholders"}
     return World(
         clock=clock,
-        journal=SqliteJournal(state / "journal.db", crash=crash),
+        journal=store.journal,
         vault=vault,
-        commands=SupervisedCommands(state / "effects", environ),
+        commands=commands,
         files=files,
         views=Views(root / VIEWS_FOLDER, vault, cipher),
         targets={each.name: target for each in environments if (target := target_of(root, each))},
@@ -122,6 +131,7 @@ def assemble(root: Path, project: Project, environ: Mapping[str, str], report: R
         history=GitHistory(root, environ),
         providers=PluginProviders(root),
         asker=PipeAsker(environ),
+        place=commands.place() if store.shared else "",
     )
 
 

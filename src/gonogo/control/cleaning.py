@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gonogo.adapters.durable import read_small
-from gonogo.adapters.vault import FolderVault
-from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
 from gonogo.control.policy_files import in_force
@@ -83,9 +81,10 @@ def clean(door: Door, now: datetime, actor: Actor) -> Cleaning:
     drafts = [Draft(DELETED, note), *(Draft(ERASED, {"sha256": digest, "at": str(entry["at"])}) for digest in erased)]
     door.world.journal.note(drafts, actor=actor, now=now)
     _write(door, written)
-    vault = FolderVault(door.workspace.root / STATE_FOLDER / "vault")
-    for digest in gone:
-        vault.delete(digest)
+    if door.store is not None:
+        vault = door.store.vault_for(None)
+        for digest in gone:
+            vault.delete(digest)
     return found
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.adapters.run_places import RunPlaces
-from gonogo.control.assembling import STATE_FOLDER, Report, assemble, silent
+from gonogo.control.assembling import STATE_FOLDER, Report, assemble, silent, store_at
+from gonogo.control.following import follow
 from gonogo.control.opening import Opened, Told, load_run, open_run, untold
 from gonogo.control.remembering import remember
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
+from gonogo.control.storing import Store
 from gonogo.control.turns import Turns, at_once
 from gonogo.control.viewing import refuse_edited_views
 from gonogo.control.workflow_files import WorkflowFiles
@@ -57,14 +59,22 @@ class Door:
     plans: dict[Digest, Plan] = field(default_factory=dict)
     """Plans that this door compiled and compared with the ledger, by digest."""
     report: Report = silent
+    store: Store | None = None
+    """Where the truth is kept; the door's own, opened once."""
 
     @classmethod
-    def at(cls, root: Path, environ: Mapping[str, str], report: Report | None = None) -> Door:
-        """Open the project at `root`; BadInput where its `gonogo.yaml` cannot be used."""
+    def at(
+        cls, root: Path, environ: Mapping[str, str], report: Report | None = None, *, by_worker: bool = False
+    ) -> Door:
+        """Open the project at `root`; BadInput where its `gonogo.yaml` cannot be used.
+
+        A worker drives what it writes: it tells no other one of its own events.
+        """
         workspace = open_workspace(root)
         require_sound(workspace.findings)
-        world = assemble(root, workspace.project, environ, report or silent)
-        return cls(workspace, world, report=report or silent)
+        store = store_at(root, workspace.database, environ, by_worker=by_worker)
+        world = assemble(root, workspace.project, environ, report or silent, store=store)
+        return cls(workspace, world, report=report or silent, store=store)
 
     def open(self, protocol: str, release: str, actor: Actor, told: Told = untold) -> Opened:
         """Begin a run of a protocol for a release, with what `told` has to say about it in the log of the site."""
@@ -88,21 +98,33 @@ class Door:
         """Drive a run until it is over, halted, or waits; Busy where another engine drives it.
 
         It waits until there is a place for it (EXE-02). Where another run holds the environment it stands in line by
-        `priority`, and stays there where it is `patient`.
+        `priority`, and stays there where it is `patient`. Where a database is shared, workers drive: then this tells
+        them, and watches until there is nothing to wait for.
         """
+        if self.store is not None and self.store.shared is not None:
+            return follow(self.world, self.load(run), self.store.shared, patient=patient, listener=listener)
         how = How(patient, priority)
         stopped = self.drive_while(run, everything, how, listener=listener)
         assert not isinstance(stopped, Paused)
         return stopped
 
     def drive_while(self, run: RunId, allowed: Allowed, how: How, *, listener: Listener) -> Stopped | Paused:
-        """Drive a run as `drive` does, and stop before the first act that is not allowed."""
+        """Drive a run as `drive` does, and stop before the first act that is not allowed.
+
+        Refused where workers drive: they go on with whatever comes.
+        """
+        if self.store is not None and self.store.shared is not None:
+            raise Refused(
+                "workers drive the runs of this project, and none of them stops half way",
+                next_step=f"let them drive it on: gonogo resume {run}",
+            )
         state = self.workspace.root / STATE_FOLDER
         locks = RunLocks(state / "runs", self.world.clock)
         with locks.driving(run):
             opened = self.load(run)
-            world = assemble(self.workspace.root, opened.plan.project, self.world.environ, self.report)
-            places = RunPlaces(state / "places", at_once(self.world.environ))
+            project, environ = opened.plan.project, self.world.environ
+            world = assemble(self.workspace.root, project, environ, self.report, store=self.store)
+            places = RunPlaces(state / "places", at_once(environ))
             turns = Turns(world.journal, world.clock, run, locks, places, how.priority, self.report)
             files = WorkflowFiles(world, opened.plan, run)
 

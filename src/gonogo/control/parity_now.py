@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gonogo.control.assembling import assemble
+from gonogo.control.assembling import assemble, store_at
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.commanding import asked_outside
 from gonogo.engine.parity_sides import SidesAsked, sides_seen
@@ -30,7 +30,8 @@ class Looker:
     def body(self) -> Mapping[str, Tree]:
         """Body of the parity report as it would be now (F2); it is not evidence and is written nowhere."""
         project = self.workspace.project
-        world = assemble(self.workspace.root, project, self.environ)
+        store = store_at(self.workspace.root, self.workspace.database, self.environ)
+        world = assemble(self.workspace.root, project, self.environ, store=store)
         source = self.workspace.project_source
         asked = SidesAsked(world, project, RawFile(source.name, digest_of(source.data)), world.ring, self._spec)
         now = world.clock.now()

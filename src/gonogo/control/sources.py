@@ -51,7 +51,7 @@ def open_workspace(root: Path) -> Workspace:
     files = ProjectFiles(root)
     source = Source(PROJECT_FILE, files.read(PROJECT_FILE))
     reading = read_project(source.data, source.name)
-    return Workspace(root, files, reading.project, source, reading.findings)
+    return Workspace(root, files, reading.project, source, reading.findings, reading.database)
 
 
 def protocol_sources(workspace: Workspace, name: str) -> tuple[Source, Source]:

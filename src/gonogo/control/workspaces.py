@@ -13,10 +13,11 @@ from gonogo.plan.project import Project
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A project on disk: its root, its files, its `gonogo.yaml` as read."""
+    """A project on disk: its root, its files, its `gonogo.yaml` as read; `database` where its journal is kept."""
 
     root: Path
     files: ProjectFiles
     project: Project
     project_source: Source
     findings: tuple[Finding, ...]
+    database: str = ""

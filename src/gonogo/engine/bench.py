@@ -63,6 +63,8 @@ class World:
     providers: Providers
     asker: Asker
     frontiers: Frontiers = field(default_factory=Frontiers)
+    place: str = ""
+    """Where commands are started: a host and a folder on it. Empty where one machine does everything."""
 
 
 @dataclass(frozen=True, slots=True)

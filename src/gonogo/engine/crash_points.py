@@ -25,6 +25,8 @@ RECORDED: Final = "CP-11 recorded"
 NOT_SHOWN: Final = "CP-11 views not written"
 LEASES_FREED: Final = "CP-12 leases freed, end not committed"
 PACKAGE_BUILT: Final = "CP-12 package built, not recorded"
+TAKEN_OVER: Final = "CP-13 taken over, still on the list"
+FOUND_BY_SWEEP: Final = "CP-14 found by the sweep, nobody told"
 REQUEST_WRITTEN: Final = "CP-16 request written, not recorded"
 STATEMENT_VERIFIED: Final = "CP-16 verified, not recorded"
 STATEMENT_RECORDED: Final = "CP-16 recorded, not answered"
@@ -72,6 +74,11 @@ POINTS: Final[tuple[NamedPoint, ...]] = (
         "adapters/journal_upgrade.py",
         "the new tables stand in a transaction that is open; every chain was read",
     ),
+    NamedPoint(
+        "CP-15 in the database", "adapters/journal_postgres.py", "the tables are made, their transaction is open"
+    ),
+    NamedPoint(TAKEN_OVER, "control/working.py", "the runs of a dead worker are told to others; it is still listed"),
+    NamedPoint(FOUND_BY_SWEEP, "control/working.py", "a run was found that nobody looks at; nobody was told yet"),
     NamedPoint(REQUEST_WRITTEN, "engine/asking.py", "a request and what it names are stored; nobody was asked yet"),
     NamedPoint(STATEMENT_VERIFIED, "engine/accepting.py", "a signed statement was verified and stored, not recorded"),
     NamedPoint(STATEMENT_RECORDED, "engine/accepting.py", "a statement is recorded; the person was not told so"),

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import metadata
 from typing import Any, Final, Protocol, runtime_checkable
 from uuid import uuid4
 
@@ -24,6 +25,9 @@ from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, W
 from gonogo.errors import Broken  # noqa: E402
 from gonogo.ports import Clock, Transaction  # noqa: E402
 from gonogo.terms import RunId  # noqa: E402
+
+PACKAGE: Final = f"dbos {metadata.version('dbos')}"
+"""What made the queue's tables."""
 
 APP: Final = "gonogo"
 VERSION: Final = "engine-1"
@@ -59,7 +63,7 @@ def queue_of(place: str) -> str:
 
 def prepare_queue(address: str) -> None:
     """Make or upgrade the queue's own tables; safe beside others that do the same. `address` names the database."""
-    DBOS.migrate(address.replace("postgresql://", "postgresql+psycopg://", 1))
+    DBOS.migrate(_with_driver(address))
 
 
 class QueueWakeups:
@@ -162,7 +166,7 @@ def serve(address: str, pool: Any, serving: Serving, drive: Callable[[RunId], st
     DBOS(
         config={
             "name": APP,
-            "system_database_url": address.replace("postgresql://", "postgresql+psycopg://", 1),
+            "system_database_url": _with_driver(address),
             "system_database_engine": pool,
             "application_version": VERSION,
             "executor_id": serving.worker,
@@ -205,6 +209,10 @@ def _options(run: RunId, why: str, *, delay: float = 0.0, place: str = "") -> En
     if delay > 0:
         options["delay_seconds"] = delay
     return options
+
+
+def _with_driver(address: str) -> str:
+    return address.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def _place(row: WorkflowStatus) -> str:

@@ -22,7 +22,7 @@ from gonogo.engine.performing import discard_plain, perform
 from gonogo.engine.permitting import permit
 from gonogo.engine.sampling import sample
 from gonogo.engine.sealing import seal_package
-from gonogo.engine.settling import settle
+from gonogo.engine.settling import Later, settle
 from gonogo.engine.waiving import use_waiver
 from gonogo.engine.writing import append, append_close, blob, show_missing
 from gonogo.errors import Broken
@@ -158,6 +158,8 @@ class Driver:
             try:
                 self._do(state, act)
                 contended = 0
+            except Later as later:
+                return WaitUntil(later.moment, later.what, far=True), state
             except Moved:
                 contended += 1
                 if contended > MOST_MOVES:

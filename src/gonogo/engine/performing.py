@@ -125,7 +125,7 @@ def _intend(
         way_back = bench.state.rollback is not None
         fence = tx.take_lease(environment, bench.task.id, past_hold=way_back) if environment else 0
         bench.world.crash(LEASE_TAKEN)
-        host = platform.node()
+        host = bench.world.place or platform.node()
         effect = bench.plan.project.environments[environment].kind if environment else "none"
         intent = TaskIntended(bench.task.id, act.attempt, act.start, environment, fence, host, argv, act.step, effect)
         write_marked(bench.world, bench.plan.ring.site, bench.run, before, tx, (*consumed, intent))

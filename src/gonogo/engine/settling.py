@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from gonogo.engine.bench import Bench
 from gonogo.engine.commanding import outcome_of
 from gonogo.engine.crash_points import PROBED
 from gonogo.engine.performing import append_latest, finish, moved, record, wanted_weights
 from gonogo.engine.writing import append, blob
-from gonogo.errors import GonogoError
+from gonogo.errors import GonogoError, Waiting
 from gonogo.plan.model import Execute, Roll, Route, Shift
 from gonogo.ports import EffectKey, Ended, Lost, NeverStarted, Running
 from gonogo.run.events import Event, RunHalted, TaskFinished, TaskSettled
@@ -19,8 +20,20 @@ from gonogo.run.shifting import shifted
 from gonogo.terms import Json
 
 MOST_TRIES = 3
+LATEST_END = timedelta(seconds=60)
+"""So long after its time limit a command has certainly been ended by its supervisor, with grace and a slow machine."""
+ASK_AGAIN = timedelta(seconds=10)
+"""How often the world is asked about a command that may still run on another host."""
 NEVER_STARTED = "it was never started"
 OUTCOME_UNKNOWN = "outcome_unknown"
+
+
+class Later(Waiting):
+    """Nothing can be said before `moment`; somebody has to look again then."""
+
+    def __init__(self, moment: datetime, what: str) -> None:
+        super().__init__(what, next_step="wait, or start a worker there again: it takes the result")
+        self.moment = moment
 
 
 def settle(bench: Bench, act: Settle) -> None:
@@ -40,6 +53,9 @@ def settle(bench: Bench, act: Settle) -> None:
 def _settle_command(bench: Bench, act: Settle, command: Execute) -> None:
     start = act.known.start
     key = EffectKey(bench.run, bench.task.id, act.known.attempt, start)
+    if _is_elsewhere(bench, act):
+        _settle_elsewhere(bench, act, command)
+        return
     match bench.world.commands.look(key):
         case Running():
             finish(bench, key, start)
@@ -47,16 +63,53 @@ def _settle_command(bench: Bench, act: Settle, command: Execute) -> None:
             settled = TaskSettled(bench.task.id, act.known.attempt, start, "applied", "result", None)
             record(bench, start, outcome_of(bench, key, ended), (settled,))
         case NeverStarted():
-            _not_applied(bench, act, "engine", NEVER_STARTED)
+            # Whoever intended it may only have been stopped for a while: from now on that start cannot begin any more.
+            if bench.world.commands.bar(key):
+                _not_applied(bench, act, "engine", NEVER_STARTED)
         case Lost(reason) if command.repeatable:
             _not_applied(bench, act, "engine", f"{reason}; it is repeatable")
         case Lost(reason):
             _probe(bench, act, command, reason)
 
 
+def _is_elsewhere(bench: Bench, act: Settle) -> bool:
+    """Whether the command was started by another host, or in another folder: nothing of it can be seen from here."""
+    return bool(bench.world.place) and act.known.host not in {"", bench.world.place}
+
+
+def _settle_elsewhere(bench: Bench, act: Settle, command: Execute) -> None:
+    """A process cannot be seen from another host, so that silence is no answer (engine section 8, another machine).
+
+    What took effect is believed. That it did not is believed by nobody before its time limit is over by a minute,
+    and then only a person says so: a target that was late would get it a second time.
+    """
+    reason = f"it was started on {act.known.host}, where no worker is alive"
+    if command.repeatable:
+        _not_applied(bench, act, "engine", f"{reason}; it is repeatable")
+        return
+    answer, why = _asked(bench, command)
+    if answer != "applied":
+        now, ends = bench.world.clock.now(), _ends_at_last(bench, act, command)
+        if now < ends:
+            told = f"{bench.task.title}: {reason}, and may still run there until {ends:%Y-%m-%d %H:%M:%S} UTC"
+            raise Later(min(ends, now + ASK_AGAIN), told)
+        answer = "unknown"
+    _conclude(bench, act, answer, f"{bench.task.title}: {reason}; probe: {why}")
+
+
+def _ends_at_last(bench: Bench, act: Settle, command: Execute) -> datetime:
+    """When the supervisor over there has certainly ended the command."""
+    binding = bench.plan.project.commands.get(command.command)
+    limit = timedelta(seconds=float(binding.timeout)) if binding else timedelta(0)
+    return act.known.began + limit + LATEST_END
+
+
 def _probe(bench: Bench, act: Settle, command: Execute, reason: str) -> None:
     answer, why = _asked(bench, command)
-    text = f"{bench.task.title}: {reason}; probe: {why}"
+    _conclude(bench, act, answer, f"{bench.task.title}: {reason}; probe: {why}")
+
+
+def _conclude(bench: Bench, act: Settle, answer: str, text: str) -> None:
     settled = TaskSettled(bench.task.id, act.known.attempt, act.known.start, answer, "probe", blob(bench, text))
     bench.world.crash(PROBED)
     if answer == "applied":

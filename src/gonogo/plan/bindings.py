@@ -39,12 +39,13 @@ from gonogo.plan.project import (
     TargetBinding,
     VersionProbe,
 )
-from gonogo.plan.reading import WRONG_VALUE, Findings, Section, duration_of, ratio_of
+from gonogo.plan.reading import WRONG_KIND, WRONG_VALUE, Findings, Section, duration_of, ratio_of
 from gonogo.plan.ssh_binding import read_ssh
 from gonogo.plan.window_binding import read_windows
 
 SCHEMA = "gonogo/project/1"
 _MOMENT = "2027-01-31T22:00:00Z"
+DATABASE = re.compile(r"postgresql://([^\s:@/?#]+@)?[^\s:@/?#]+(:[0-9]{1,5})?/[^\s:@/?#]+")
 NAME = r"[a-z0-9][a-z0-9-]{0,31}"
 PLACEHOLDERS = frozenset(
     {"environment", "release", "version", "slot", "previous", "url", "out", "python", "project", "host"}
@@ -69,6 +70,8 @@ class ProjectReading:
 
     project: Project
     findings: tuple[Finding, ...]
+    database: str = ""
+    """Where the journal is kept, which is no part of any plan; empty: on this machine."""
 
 
 def read_project(data: bytes, file: str, notes: Findings | None = None) -> ProjectReading:
@@ -77,9 +80,20 @@ def read_project(data: bytes, file: str, notes: Findings | None = None) -> Proje
     top = Section(read_yaml(data, file), "", notes)
     top.choice("schema", (SCHEMA,))
     project = _project(top)
+    database = _database(top, notes)
     top.finish()
     _cross_check(project, notes)
-    return ProjectReading(project, tuple(notes.found))
+    return ProjectReading(project, tuple(notes.found), database)
+
+
+def _database(top: Section, notes: Findings) -> str:
+    """The address of the shared database; what is wrong in it is never shown, since it may be the password."""
+    found = top.text("database", "")
+    if found and not DATABASE.fullmatch(found):
+        what = "`database` must be an address without password, such as postgresql://gonogo@db.internal/shop"
+        notes.error(WRONG_KIND, what, top.origin_of("database"))
+        return ""
+    return found
 
 
 def _project(top: Section) -> Project:

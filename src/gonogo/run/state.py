@@ -52,7 +52,8 @@ ROLLS = (
 class TaskState:
     """What became of a task in its present attempt. `open` means intended without an outcome.
 
-    `unknown` says that the world was asked in vain what became of it; `tries` counts intents in this attempt.
+    `unknown` says that the world was asked in vain what became of it; `tries` counts intents in this attempt; `host` is
+    where it was started.
     """
 
     attempt: int
@@ -67,6 +68,7 @@ class TaskState:
     step: int = -1
     unknown: bool = False
     tries: int = 1
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +247,8 @@ def stage_name(task: str) -> str:
 
 def _intended(known: TaskState | None, event: happened.TaskIntended, at: datetime) -> TaskState:
     tries = known.tries + 1 if known is not None and known.attempt == event.attempt and event.step < 0 else 1
-    return TaskState(
-        event.attempt, event.start, "", True, event.fence, {}, None, at, None, step=event.step, tries=tries
-    )
+    found = TaskState(event.attempt, event.start, "", True, event.fence, {}, None, at, None)
+    return replace(found, step=event.step, tries=tries, host=event.host)
 
 
 def _touches_production(task: Task) -> bool:

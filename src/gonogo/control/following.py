@@ -1,0 +1,68 @@
+"""Watching a run that workers drive: every event as it comes, until there is nothing to wait for.
+
+Nothing is decided here: where a run stands is folded from the ledger, by the very functions that its driver uses.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gonogo.control.opening import Opened
+from gonogo.control.storing import Shared
+from gonogo.engine.bench import World
+from gonogo.engine.driver import Listener, Stopped
+from gonogo.errors import Waiting
+from gonogo.run.events import recorded
+from gonogo.run.machine import AwaitPeople, NextAct, Over, Parked, WaitUntil, decide
+from gonogo.run.state import RunState, advance
+
+LOOK: Final = 0.15
+"""Seconds between two looks at the ledger."""
+ALONE: Final = 10.0
+"""So many seconds without an event, before it is asked whether any worker is alive."""
+
+
+def follow(world: World, opened: Opened, shared: Shared, *, patient: bool, listener: Listener) -> Stopped:
+    """Tell the workers of a run and hear its events until it is over, halted, or waits for people or a far moment.
+
+    Raises Waiting where no worker is alive: the run stays as it is, and goes on with the first one that starts.
+    """
+    shared.nudge(opened.run)
+    state, quiet_since = opened.state, world.clock.monotonic()
+    while True:
+        fresh = [recorded(entry) for entry in world.journal.entries(opened.run, state.seq)]
+        for event in fresh:
+            state = advance(opened.plan, state, event)
+            listener(state, event)
+        act = decide(opened.plan, state, world.clock.now())
+        stopped = _stopped(state, act, patient=patient)
+        if stopped is not None:
+            return stopped
+        now = world.clock.monotonic()
+        quiet_since = now if fresh else quiet_since
+        if now - quiet_since > ALONE:
+            _demand_workers(opened, shared)
+            quiet_since = now
+        world.clock.sleep(LOOK)
+
+
+def _stopped(state: RunState, act: NextAct, *, patient: bool) -> Stopped | None:
+    match act:
+        case Over():
+            return act
+        case Parked(halted) if halted.seq in state.proposals:
+            return act
+        case AwaitPeople() if not patient:
+            return act
+        case WaitUntil(far=True) if not patient:
+            return act
+        case _:
+            return None
+
+
+def _demand_workers(opened: Opened, shared: Shared) -> None:
+    if not shared.alive():
+        raise Waiting(
+            f"no worker is alive, so that nobody drives {opened.run}",
+            next_step="start one on a host that reaches its environments: gonogo worker",
+        )

@@ -1,0 +1,200 @@
+"""One segment of a run in a worker: drive it from where it stands until nothing is left to do here and now.
+
+A segment holds no truth: it may be killed at any line, and the next one starts from the ledger alone. What it cannot do
+here it hands to a worker that can: an act on an environment to one that reaches it, an open command to its own host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from threading import BoundedSemaphore, Event
+from typing import Final
+
+from gonogo.adapters.commands import SupervisedCommands
+from gonogo.adapters.workers_postgres import Worker
+from gonogo.control.assembling import assemble
+from gonogo.control.door import Door
+from gonogo.control.opening import Opened
+from gonogo.control.remembering import remember
+from gonogo.control.shared_store import SharedStore
+from gonogo.control.workflow_files import WorkflowFiles
+from gonogo.engine.driver import Driver
+from gonogo.errors import Busy, EnvironmentTaken, GonogoError, Waiting
+from gonogo.plan.model import Execute, Plan, Roll, Route, Shift, Task, Watch
+from gonogo.ports import Draft, Moved
+from gonogo.run.events import Recorded, RunHalted, data_of, type_of
+from gonogo.run.machine import AwaitPeople, Look, NextAct, Over, Parked, Perform, Sample, Settle, WaitUntil, decide
+from gonogo.run.standing import Waiter
+from gonogo.run.state import RunState
+from gonogo.terms import Engine, RunId
+
+MOST_FAULTS: Final = 5
+"""So often a segment may end by a fault without any new event; then the run halts and people look (ERR-10)."""
+BUSY: Final = timedelta(seconds=2)
+IN_LINE: Final = timedelta(seconds=30)
+"""How often a run in line looks again by itself; whoever gives the environment back wakes it at once."""
+FIRST_PAUSE: Final = 5
+LONGEST_PAUSE: Final = 60
+
+
+class Elsewhere(Waiting):
+    """The next act has to be done at another place."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"the next act needs a worker at {place}", next_step=f"gonogo worker --reach {place}")
+        self.place = place
+
+
+class Stopping(Waiting):
+    """This worker ends; another goes on with the run."""
+
+
+@dataclass(slots=True)
+class Segments:
+    """Drives runs for one worker, from several threads, `at_once` at a time (EXE-02)."""
+
+    door: Door
+    shared: SharedStore
+    worker: Worker
+    at_once: int
+    stopping: Event = field(default_factory=Event)
+    faults: dict[RunId, tuple[int, int]] = field(default_factory=dict)
+    slots: BoundedSemaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.slots = BoundedSemaphore(self.at_once)
+
+    def drive(self, run: RunId) -> str:
+        """Drive `run`; says in a word what came of it, for the rows of the queue. Faults are told, never raised."""
+        with self.slots:
+            try:
+                return self._driven(run)
+            except Elsewhere as elsewhere:
+                self.shared.queue.hand_to(run, elsewhere.place, "elsewhere")
+                return "elsewhere"
+            except Stopping:
+                self._again(run, timedelta(seconds=1), "stopped")
+                return "stopped"
+            except EnvironmentTaken as taken:
+                return self._in_line(run, taken)
+            except (Busy, Moved):
+                self._again(run, BUSY, "busy")
+                return "busy"
+            except GonogoError as error:
+                return self._failed(run, error)
+
+    def _driven(self, run: RunId) -> str:
+        self._demand_going_on()
+        opened = self.door.load(run)
+        root, environ = self.door.workspace.root, self.door.world.environ
+        world = assemble(root, opened.plan.project, environ, self.door.report, store=self.door.store)
+        if isinstance(world.commands, SupervisedCommands):
+            world.commands.prepare(run)
+        files = WorkflowFiles(world, opened.plan, run)
+
+        def heard(_state: RunState, _event: Recorded) -> None:
+            files.follow()
+
+        def before(_state: RunState, act: NextAct) -> None:
+            self._demand_going_on()
+            self._demand_here(opened.plan, act)
+
+        engine = Engine(self.worker.name)
+        try:
+            Driver(world, opened.plan, run, engine, patient=False, listener=heard, before=before).drive()
+        finally:
+            files.finish()
+        self.faults.pop(run, None)
+        return self.settle_down(self.door.load(run))
+
+    def settle_down(self, opened: Opened) -> str:
+        """Remember where a run stands that no engine has to look at now; `open` where one has."""
+        act = decide(opened.plan, opened.state, self.door.world.clock.now())
+        match act:
+            case Parked(halted) if halted.seq not in opened.state.proposals:
+                return "open"
+            case WaitUntil(moment, _, True):
+                self.shared.queue.wake_at(opened.run, moment, "timer")
+            case Over() | Parked() | AwaitPeople():
+                pass
+            case _:
+                return "open"
+        remember(self.door.world, opened)
+        return "resting"
+
+    def _demand_going_on(self) -> None:
+        if self.stopping.is_set():
+            raise Stopping("this worker is being stopped", next_step="another worker goes on with the run")
+
+    def _demand_here(self, plan: Plan, act: NextAct) -> None:
+        """Raises Elsewhere where the next act is for another worker."""
+        if isinstance(act, Settle) and act.known.host not in {"", self.worker.place}:
+            there = {seen.worker.place for seen in self.shared.workers.seen() if seen.alive}
+            if act.known.host in there:
+                raise Elsewhere(act.known.host)
+        environment = environment_needed(plan, act)
+        if environment and environment not in self.worker.reaches:
+            raise Elsewhere(environment)
+
+    def _in_line(self, run: RunId, taken: EnvironmentTaken) -> str:
+        """Stand in line for an environment; whoever gives it back wakes who is first."""
+        journal, now = self.door.world.journal, self.door.world.clock.now()
+        journal.wait(Waiter(taken.environment, run, 0, now))
+        # It may have been given back before this run stood in line: then nobody wakes it.
+        self._again(run, BUSY if journal.lease(taken.environment).run is None else IN_LINE, "line")
+        return "in line"
+
+    def _again(self, run: RunId, pause: timedelta, why: str) -> None:
+        self.shared.queue.wake_at(run, self.door.world.clock.now() + pause, why)
+
+    def _failed(self, run: RunId, error: GonogoError) -> str:
+        """Tell a fault, and look again later: each time after a longer pause, and at last the run halts."""
+        self.door.report(f"{run}: {error}")
+        try:
+            seq = self.door.world.journal.entries(run)[-1].seq
+            before, count = self.faults.get(run, (-1, 0))
+            count = count + 1 if before == seq else 1
+            self.faults[run] = (seq, count)
+            if count >= MOST_FAULTS:
+                self._halt(run, error)
+            else:
+                self._again(run, timedelta(seconds=min(FIRST_PAUSE * 2 ** (count - 1), LONGEST_PAUSE)), "fault")
+        except GonogoError as second:
+            # Without a database nothing can be said anywhere; the sweep finds the run when there is one again.
+            self.door.report(f"{run}: {second}")
+        return f"fault: {error.what}"
+
+    def _halt(self, run: RunId, error: GonogoError) -> None:
+        opened, world = self.door.load(run), self.door.world
+        detail = world.vault.put(f"gonogo failed {MOST_FAULTS} times at the same point: {error}".encode())
+        stage = next((stage.id for stage in opened.plan.stages if stage.tasks), opened.plan.closing.id)
+        halted = RunHalted("engine_fault", "stop", stage, stage, detail)
+        engine, now = Engine(self.worker.name), world.clock.now()
+        with world.journal.write(run, opened.state.seq, actor=engine, now=now) as transaction:
+            transaction.append(Draft(type_of(halted), data_of(halted)))
+
+
+def environment_needed(plan: Plan, act: NextAct) -> str:
+    """The environment that the next act works on or looks at; empty where any host can do it."""
+    match act:
+        case Perform(task=task) | Settle(task=task):
+            return _environment_of(task)
+        case Look(task=task) | Sample(task=task):
+            return _environment_of(task) or _own_environment(plan)
+        case _:
+            return ""
+
+
+def _environment_of(task: Task) -> str:
+    match task.act:
+        case Execute() | Route() | Shift() | Roll() | Watch():
+            return task.act.environment
+        case _:
+            return ""
+
+
+def _own_environment(plan: Plan) -> str:
+    """The environment that a run is about: plans name it by its kind."""
+    found = plan.project.environments.values()
+    return next((each.name for each in found if plan.environment in {each.name, each.kind}), "")

@@ -1,0 +1,119 @@
+"""Where a project keeps its truth: one file on this machine, or a database that workers on many hosts share.
+
+`database:` in `gonogo.yaml` names the database without a password; `GONOGO_DATABASE` in the environment names it
+instead, with or without one. The password is in `GONOGO_DATABASE_PASSWORD`, in the file that
+`GONOGO_DATABASE_PASSWORD_FILE` names, or wherever PostgreSQL's own library finds it (`~/.pgpass`). None of them ever
+reaches a command or a message.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Final, Protocol
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from gonogo.adapters.durable import read_small
+from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.vault import Cipher, FolderVault
+from gonogo.errors import BadInput, Broken, Refused
+from gonogo.ports import CrashPoint, Journal, Vault
+from gonogo.terms import Digest, RunId, Secret
+
+ADDRESS: Final = "GONOGO_DATABASE"
+PASSWORD: Final = "GONOGO_DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
+PASSWORD_FILE: Final = "GONOGO_DATABASE_PASSWORD_FILE"  # noqa: S105 - the name of a variable
+FORM: Final = "it looks like postgresql://USER@HOST:5432/DATABASE"
+MODULE: Final = "gonogo.control.shared_store"
+WORKING: Final = "gonogo.control.working"
+MOVED_AWAY: Final = "journal.moved"
+"""Says in the state folder that the journal is elsewhere now: a missing setting must not begin a second one."""
+
+
+class KeptVault(Vault, Protocol):
+    """A vault from which things can be taken out for good."""
+
+    def delete(self, digest: Digest) -> bool:
+        """Take an object out for good, durably; False where it was not there."""
+
+
+class Shared(Protocol):
+    """What only a shared database has: workers, and a queue by which they are told."""
+
+    def nudge(self, run: RunId) -> None:
+        """Let a worker look at a run now."""
+
+    def alive(self) -> Sequence[str]:
+        """The names of the workers that are alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Journal and vault of a project, encrypted or not; `shared` is None where both are on this machine alone."""
+
+    journal: Journal
+    vault_for: Callable[[Cipher | None], KeptVault]
+    shared: Shared | None = None
+
+
+def address_of(declared: str, environ: Mapping[str, str]) -> Secret | None:
+    """The database of a project, with its password; None where there is none. Raises BadInput, Broken."""
+    named = environ.get(ADDRESS) or declared
+    if not named:
+        return None
+    try:
+        parts = urlsplit(named)
+        known = parts.password
+    except ValueError as error:
+        raise BadInput("this is no address of a database", where=ADDRESS, next_step=FORM) from error
+    if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
+        raise BadInput("this is no address of a database", where=ADDRESS, next_step=FORM)
+    password = _password(environ)
+    netloc = parts.netloc
+    if password and known is None:
+        user, at, host = netloc.rpartition("@")
+        netloc = f"{user}:{quote(password, safe='')}{at}{host}" if at else netloc
+    return Secret(urlunsplit(parts._replace(scheme="postgresql", netloc=netloc)))
+
+
+def _password(environ: Mapping[str, str]) -> str:
+    path = environ.get(PASSWORD_FILE, "")
+    if not path:
+        return environ.get(PASSWORD, "")
+    data = read_small(Path(path))
+    if data is None:
+        raise BadInput("there is no such file", where=f"{PASSWORD_FILE}={path}", next_step="write the password there")
+    return data.decode("utf-8", "replace").strip("\r\n")
+
+
+def open_store(state: Path, address: Secret | None, crash: CrashPoint, *, by_worker: bool = False) -> Store:
+    """The store of a project whose state folder is `state`. Raises Refused where its journal was moved elsewhere."""
+
+    def cache(cipher: Cipher | None) -> FolderVault:
+        return FolderVault(state / "vault", cipher=cipher)
+
+    if address is None:
+        moved = read_small(state / MOVED_AWAY)
+        if moved is not None:
+            raise Refused(
+                f"the journal of this project is in {moved.decode('utf-8', 'replace').strip()} now",
+                where=str(state),
+                next_step="set `database` in gonogo.yaml, or GONOGO_DATABASE; back again with: gonogo migrate --back",
+            )
+        return Store(SqliteJournal(state / "journal.db", crash=crash), cache)
+    opened: Store = needed(MODULE).open_shared(address, cache, crash, by_worker=by_worker)
+    return opened
+
+
+def needed(module: str) -> ModuleType:
+    """A module that needs the extra `postgres`. Raises Broken where it is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise Broken(
+            f"a shared database needs packages that are not installed ({error.name})",
+            next_step="pip install 'gonogo[postgres]'",
+        ) from error
