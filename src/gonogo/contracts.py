@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,19 +27,21 @@ from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.canonical import write_json
 from gonogo.measure.parity_diff import Leaf
 from gonogo.measure.parity_leaves import SourceOptions, flattened
-from gonogo.measure.provider_wire import scan_tree, settings_tree
+from gonogo.measure.provider_wire import report_tree, scan_tree, settings_tree
 from gonogo.measure.providers import (
     CHECKS,
     FOREIGN,
     METRICS,
     PARITY,
     SCANNERS,
+    TESTS,
     CheckAnswer,
     CheckQuestion,
     MetricQuestion,
     Settings,
 )
 from gonogo.measure.scan_findings import ScanRead
+from gonogo.measure.test_reports import ReportRead
 from gonogo.terms import Secret
 
 FOREIGN_INPUT = (
@@ -161,6 +164,59 @@ class ScannerContract(_Contract):
         read = self._providers().scan(self._word(), self.dirty, "report.json")
         assert time.monotonic() - began < SECONDS
         assert scan_tree(read) == scan_tree(self._read(self.dirty))
+
+
+class ReportContract(_Contract):
+    """A reader of test reports. `passing` is a whole report in which all cases passed, `failing` one with a failure."""
+
+    group = TESTS
+    passing: ClassVar[bytes]
+    failing: ClassVar[bytes]
+    limits: ClassVar[Mapping[str, Decimal]] = {}
+    """Limits of the project, for reports of load tests."""
+
+    cut_shows: ClassVar[bool] = True
+    """Whether a report that was cut can be told from a whole one; formats of lines cannot always."""
+
+    def _read(self, data: bytes) -> ReportRead:
+        read = self._function()(data, "report", self.limits)
+        assert isinstance(read, ReportRead)
+        return read
+
+    def test_a_passing_report_has_cases_and_all_of_them_passed(self) -> None:
+        """What ran is counted by cases, never by totals or an exit status."""
+        cases = self._read(self.passing).cases
+        assert cases
+        assert {case.outcome for case in cases} == {"passed"}
+
+    def test_a_failure_is_a_failed_case_with_a_name_and_each_time_the_same(self) -> None:
+        """The name is what people record causes and plans for."""
+        first, again = self._read(self.failing), self._read(self.failing)
+        assert [case for case in first.cases if case.outcome == "failed" and case.name]
+        assert report_tree(first) == report_tree(again)
+
+    def test_nothing_else_is_taken_for_a_report(self) -> None:
+        """An empty, foreign or damaged file is refused, or has no case that passed."""
+        assert [data for data in FOREIGN_INPUT if self._passes(data)] == []
+
+    def test_a_report_that_was_cut_does_not_pass_as_a_whole(self) -> None:
+        """A runner that was killed leaves half a report: refused, or with fewer cases than the whole one."""
+        whole = len(self._read(self.passing).cases)
+        taken = [len(part) for part in _cuts(self.passing) if self._passes(part) >= whole]
+        assert taken == [] or not self.cut_shows
+
+    def test_it_answers_the_same_and_in_time_from_a_process_of_its_own(self) -> None:
+        """As a run asks it."""
+        began = time.monotonic()
+        read = self._providers().tests(self._word(), self.failing, "report", self.limits)
+        assert time.monotonic() - began < SECONDS
+        assert report_tree(read) == report_tree(self._read(self.failing))
+
+    def _passes(self, data: bytes) -> int:
+        try:
+            return sum(1 for case in self._read(data).cases if case.outcome == "passed")
+        except BadInput:
+            return 0
 
 
 class ParityContract(_Contract):

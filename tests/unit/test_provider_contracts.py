@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -12,7 +13,7 @@ from threading import Thread
 import pytest
 
 from gonogo.adapters.built_in_checks import BUILT_IN_CHECKS
-from gonogo.contracts import CheckContract, MetricsContract, ParityContract, ScannerContract
+from gonogo.contracts import CheckContract, MetricsContract, ParityContract, ReportContract, ScannerContract
 from gonogo.measure.parity_forms import SETTINGS_READERS
 from gonogo.measure.providers import BUILT_IN_CHECK_NAMES, CheckQuestion, MetricQuestion
 
@@ -44,6 +45,32 @@ class TestBandit(ScannerContract):
         }
     )
     planted = PLANTED
+
+
+class TestJunit(ReportContract):
+    name = "junit"
+    passing = b'<testsuites><testsuite name="s"><testcase name="a"/><testcase name="b"/></testsuite></testsuites>'
+    failing = b'<testsuite name="s"><testcase name="a"/><testcase name="b"><failure message="m"/></testcase></testsuite>'
+
+
+class TestGoTest(ReportContract):
+    name = "go-test"
+    passing = b"\n".join(dump({"Action": action, "Package": "p", "Test": "A"}) for action in ("run", "pass")) + dump({"Action": "pass", "Package": "p"}).join((b"\n", b"\n"))
+    failing = passing.replace(b"pass", b"fail")
+
+
+class TestK6(ReportContract):
+    name = "k6"
+    passing = dump({"metrics": {"http_reqs": {"count": 9}, "d": {"thresholds": {"p(95)<500": False}}}})
+    failing = passing.replace(b"false", b"true")
+
+
+class TestLocust(ReportContract):
+    name = "locust"
+    limits = {"failure_rate": Decimal("0.01")}
+    passing = b"Name,Request Count,Failure Count,95%\nhome,10,0,20\nAggregated,10,0,20\n"
+    failing = passing.replace(b"10,0", b"10,9")
+    cut_shows = False
 
 
 class TestSarif(ScannerContract):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from gonogo.adapters.plugins import BUILT_IN, PluginProviders
 from gonogo.errors import BadInput, Broken
 from gonogo.measure.parity_diff import Encrypted, Fingerprint, Unknown
 from gonogo.measure.provider_wire import settings_of, settings_tree
-from gonogo.measure.providers import CHECKS, GROUPS, METRICS, PARITY, SCANNERS, CheckQuestion, MetricQuestion
+from gonogo.measure.providers import CHECKS, GROUPS, METRICS, PARITY, SCANNERS, TESTS, CheckQuestion, MetricQuestion
 from gonogo.plan.bindings import read_project
 from gonogo.terms import Secret, Severity
 from tests.foreign_package import importable, install
@@ -27,6 +28,7 @@ import os, sys, time
 from gonogo.errors import BadInput
 from gonogo.measure.providers import CheckAnswer
 from gonogo.measure.scan_findings import ScanRead, finding
+from gonogo.measure.test_reports import CaseResult, ReportRead
 from gonogo.terms import Secret, Severity
 
 open(os.environ.get("TRACE", os.devnull), "a").write("loaded\\n")
@@ -40,6 +42,9 @@ def scan(data, name):
 
 def settings(data, name):
     return {"db": {"pool": 5, "password": Secret(data.decode())}, "list": [1, True, None]}
+
+def tests(data, name, limits):
+    return ReportRead(name, (CaseResult("s", "", "home", "passed", limits["95%"]), CaseResult("s", "c", "cart", "failed")))
 
 def check(question):
     return CheckAnswer("pass" if question.options.get("host") else "fail", f"asked about {question.version}")
@@ -64,7 +69,7 @@ BAD = ("raises", "leaves", "dies", "crashes", "hangs", "nonsense", "poses", "gre
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("site")
     points = {group: {name: name for name in BAD} for group in GROUPS}
-    for group, function in ((SCANNERS, "scan"), (PARITY, "settings"), (CHECKS, "check"), (METRICS, "counters")):
+    for group, function in ((SCANNERS, "scan"), (PARITY, "settings"), (CHECKS, "check"), (METRICS, "counters"), (TESTS, "tests")):
         points[group]["acme"] = function
     install(folder, "acme_gonogo", CODE, points)
     with importable(folder):
@@ -88,6 +93,10 @@ def test_a_foreign_provider_of_each_group_answers_from_its_own_process(providers
     assert providers.settings("plugin:acme", b"x", "acme") == {"db": {"pool": 5, "password": Secret("x")}, "list": [1, True, None]}
     assert providers.check("plugin:acme", QUESTION).detail == "asked about v2"
     assert providers.counters("plugin:acme", MetricQuestion({"blue": "http://127.0.0.1:9"}))["missing"] == {}
+    report = providers.tests("plugin:acme", b"x", "r.json", {"95%": Decimal("0.3")})
+    assert [(case.id, case.outcome, case.seconds) for case in report.cases] == [("home", "passed", Decimal("0.3")), ("c::cart", "failed", None)]
+    with pytest.raises(Broken):
+        providers.tests("plugin:nonsense", b"x", "r.json", {})
     assert "acme_gonogo" not in sys.modules
 
 

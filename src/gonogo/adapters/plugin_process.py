@@ -23,11 +23,13 @@ from gonogo.measure.provider_wire import (
     check_question,
     check_tree,
     counters_tree,
+    limits_of,
     metric_question,
+    report_tree,
     scan_tree,
     settings_tree,
 )
-from gonogo.measure.providers import CHECKS, METRICS, PARITY, SCANNERS
+from gonogo.measure.providers import CHECKS, METRICS, PARITY, SCANNERS, TESTS
 
 MOST_MEMORY = 2 << 30
 """Bytes of address space that a provider may use."""
@@ -49,11 +51,16 @@ def _counters(function: Called, given: Tree, _data: bytes, _name: str) -> object
     return function(metric_question(given))
 
 
+def _report(function: Called, given: Tree, data: bytes, name: str) -> object:
+    return function(data, name, limits_of(given))
+
+
 CALLS: Final[Mapping[str, tuple[Callable[[Called, Tree, bytes, str], object], Callable[[object], Tree]]]] = {
     SCANNERS: (_read, scan_tree),
     PARITY: (_read, settings_tree),
     CHECKS: (_check, check_tree),
     METRICS: (_counters, counters_tree),
+    TESTS: (_report, report_tree),
 }
 """How a function of each group is called, and how its answer is put down."""
 

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final, TypeVar
@@ -27,7 +28,9 @@ from gonogo.measure.parity_forms import SETTINGS_READERS
 from gonogo.measure.provider_wire import (
     check_of,
     counters_of,
+    limits_tree,
     question_tree,
+    report_of,
     scan_of,
     settings_of,
 )
@@ -37,6 +40,7 @@ from gonogo.measure.providers import (
     METRICS,
     PARITY,
     SCANNERS,
+    TESTS,
     CheckAnswer,
     CheckQuestion,
     MetricQuestion,
@@ -44,6 +48,8 @@ from gonogo.measure.providers import (
 )
 from gonogo.measure.scan_findings import ScanRead
 from gonogo.measure.scanner_reports import SCAN_READERS
+from gonogo.measure.test_forms import TEST_READERS
+from gonogo.measure.test_reports import ReportRead
 
 Answer = TypeVar("Answer")
 
@@ -57,6 +63,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, Callable[..., object]]]] = {
     PARITY: SETTINGS_READERS,
     CHECKS: BUILT_IN_CHECKS,
     METRICS: METRIC_READERS,
+    TESTS: TEST_READERS,
 }
 """gonogo's own providers by group and name; the same names stand in its `pyproject.toml`."""
 
@@ -116,6 +123,13 @@ class PluginProviders:
         """What a source of metrics says, unchecked."""
         own = METRIC_READERS.get(provider)
         return own(question) if own else self._asked(METRICS, provider, counters_of, question_tree(question))
+
+    def tests(self, reader: str, data: bytes, name: str, limits: Mapping[str, Decimal]) -> ReportRead:
+        """The report of a test run, read by `reader`."""
+        own = TEST_READERS.get(reader)
+        if own:
+            return own(data, name, limits)
+        return self._asked(TESTS, reader, report_of, limits_tree(limits), source=(name, data))
 
     def require(self, group: str, word: str) -> None:
         """BadInput where `word` names no provider that is there; nothing is loaded."""

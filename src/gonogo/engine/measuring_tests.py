@@ -9,14 +9,15 @@ from decimal import Decimal
 
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.runs_seen import LeftBehind, ended_here, left_behind, left_nothing, stage_began
-from gonogo.errors import BadInput
+from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.failure_notes import read_failure_notes
 from gonogo.measure.figures import time_text
 from gonogo.measure.header import RawFile
+from gonogo.measure.providers import FOREIGN
 from gonogo.measure.report_times import made_within
 from gonogo.measure.stored_fields import Fields
-from gonogo.measure.test_forms import COVERAGE_READERS, TEST_READERS, settled_retries
+from gonogo.measure.test_forms import COVERAGE_READERS, settled_retries
 from gonogo.measure.test_reports import CaseResult
 from gonogo.measure.tests_measured import (
     ExecutionSeen,
@@ -111,13 +112,13 @@ def _report(bench: Bench, suite: Suite, index: int) -> _Read | UnreadableReport:
         left = left_behind(bench, suite.command, name)
         if left is None:
             return UnreadableReport(name, f"suite `{suite.name}`: {left_nothing(bench, suite.command, name)}")
-        read = TEST_READERS[suite.form](left.data, name, suite.limits)
+        read = bench.world.providers.tests(suite.form, left.data, name, suite.limits)
         made_at = _made_at(read.stamps, left, suite, name)
-    except BadInput as error:
+    except (BadInput, Broken) as error:
         where = f"{error.where}: " if error.where not in ("", name) else ""
         return UnreadableReport(name, f"suite `{suite.name}`: {where}{error.what}; {error.next_step}")
     number = f"-{index + 1}" if len(suite.results) > 1 else ""
-    kept = f"{suite.form}-{suite.name}{number}{_ending(suite.form)}"
+    kept = f"{suite.form.removeprefix(FOREIGN)}-{suite.name}{number}{_ending(suite.form)}"
     return _Read(Produced(kept, left.data), RawFile(kept, left.digest), read.cases, read.remarks, made_at)
 
 

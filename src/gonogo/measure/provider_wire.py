@@ -18,10 +18,12 @@ from gonogo.measure.parity_diff import Encrypted, Fingerprint, Unknown
 from gonogo.measure.providers import CheckAnswer, CheckQuestion, MetricQuestion, Setting, Settings
 from gonogo.measure.scan_findings import ScanFinding, ScanRead
 from gonogo.measure.stored_fields import Fields
+from gonogo.measure.test_reports import CaseResult, ReportRead
 from gonogo.terms import Secret
 
 MOST_DEPTH = 60
 _RESULTS = ("pass", "fail", "inconclusive")
+_OUTCOMES = ("passed", "failed", "skipped")
 _CAUSES = ("vulnerability", "licence", "compliance")
 
 
@@ -78,6 +80,47 @@ def _finding(row: Fields) -> ScanFinding:
         cause="licence" if cause == "licence" else "compliance" if cause == "compliance" else "vulnerability",
         remediation=row.maybe_text("remediation") if row.has("remediation") else None,
     )
+
+
+def report_tree(read: object) -> Tree:
+    """A `ReportRead` as a tree; BadInput for anything else."""
+    if not isinstance(read, ReportRead):
+        raise _wrong("ReportRead", read)
+    return {
+        "name": read.name,
+        "cases": [asdict(case) for case in read.cases],
+        "remarks": list(read.remarks),
+        "stamps": list(read.stamps),
+    }
+
+
+def report_of(tree: Tree) -> ReportRead:
+    """The `ReportRead` that a tree tells of; BadInput where it tells of none."""
+    fields = _fields(tree)
+    cases = tuple(_case(row) for row in fields.rows("cases"))
+    return ReportRead(fields.text("name"), cases, fields.texts("remarks"), fields.texts("stamps"))
+
+
+def _case(row: Fields) -> CaseResult:
+    outcome = row.word("outcome", _OUTCOMES)
+    return CaseResult(
+        suite=row.text("suite"),
+        classname=row.text("classname"),
+        name=row.text("name"),
+        outcome="passed" if outcome == "passed" else "skipped" if outcome == "skipped" else "failed",
+        seconds=row.maybe_number("seconds"),
+        flaky=row.flag("flaky"),
+    )
+
+
+def limits_tree(limits: Mapping[str, Decimal]) -> Tree:
+    """The limits of a project for a test report, as a tree."""
+    return {name: str(limit) for name, limit in limits.items()}
+
+
+def limits_of(tree: Tree) -> Mapping[str, Decimal]:
+    """The limits that a tree tells of."""
+    return {name: Decimal(text) for name, text in _texts(_fields(tree)).items()}
 
 
 def settings_tree(settings: object) -> Tree:

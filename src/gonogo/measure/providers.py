@@ -1,6 +1,6 @@
 """What a provider is: a plain function that reads one kind of report, source or system for gonogo.
 
-There are four groups of entry points. A provider is registered in the `pyproject.toml` of its package:
+There are five groups of entry points. A provider is registered in the `pyproject.toml` of its package:
 
     [project.entry-points."gonogo.scanners"]
     acme = "acme_gonogo.scanner:read_acme"
@@ -11,6 +11,7 @@ There are four groups of entry points. A provider is registered in the `pyprojec
 | `gonogo.parity` | bytes of a source, its name (`SettingsReader`) | names with values, nested: `Settings` |
 | `gonogo.checks` | a `CheckQuestion` (`Check`) | a `CheckAnswer` |
 | `gonogo.metrics` | a `MetricQuestion` (`MetricReader`) | counters of each slot, as a declared command prints them |
+| `gonogo.tests` | bytes of a report, its name, limits of the project (`TestReader`) | its cases, a `ReportRead` |
 
 gonogo's own readers are functions of the same form: each stands in the table of its group (`SCAN_READERS`,
 `SETTINGS_READERS`, ...) and, by the same name, in gonogo's own `pyproject.toml`; a test compares the two. Whoever adds
@@ -32,13 +33,15 @@ from typing import Literal, Protocol, TypeAlias
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.parity_diff import Encrypted, Fingerprint, Unknown
 from gonogo.measure.scan_findings import ScanRead
+from gonogo.measure.test_reports import ReportRead
 from gonogo.terms import Secret
 
 SCANNERS = "gonogo.scanners"
 PARITY = "gonogo.parity"
 CHECKS = "gonogo.checks"
 METRICS = "gonogo.metrics"
-GROUPS = (CHECKS, METRICS, SCANNERS, PARITY)
+TESTS = "gonogo.tests"
+GROUPS = (CHECKS, METRICS, SCANNERS, PARITY, TESTS)
 
 BUILT_IN_CHECK_NAMES = ("http", "tcp")
 """The checks that come with gonogo (`gonogo.adapters.built_in_checks`)."""
@@ -129,6 +132,9 @@ class Providers(Protocol):
 
     def counters(self, provider: str, question: MetricQuestion) -> Mapping[str, Tree]:
         """Cumulative counters of slots, as a declared command prints them; Broken where the provider fails."""
+
+    def tests(self, reader: str, data: bytes, name: str, limits: Mapping[str, Decimal]) -> ReportRead:
+        """The report of a test run; BadInput where it is no such report, Broken where the provider fails."""
 
     def require(self, group: str, word: str) -> None:
         """BadInput where nobody provides `word` in `group`; nothing is loaded for that."""

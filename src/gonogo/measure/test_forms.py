@@ -15,10 +15,26 @@ from gonogo.measure.test_reports import CaseResult, ReportRead, read_junit
 TestReader: TypeAlias = Callable[[bytes, str, Mapping[str, Decimal]], ReportRead]
 """Bytes of a report, its name and the project's limits to its cases; BadInput for what is not a whole report."""
 
+
+def junit_report(data: bytes, name: str, _limits: Mapping[str, Decimal]) -> ReportRead:
+    """JUnit XML in all its dialects."""
+    return read_junit((data,), name)
+
+
+def go_report(data: bytes, name: str, _limits: Mapping[str, Decimal]) -> ReportRead:
+    """The events of `go test -json`."""
+    return read_go_tests(data, name)
+
+
+def k6_report(data: bytes, name: str, _limits: Mapping[str, Decimal]) -> ReportRead:
+    """The summary of k6, which brings its thresholds along."""
+    return read_k6(data, name)
+
+
 TEST_READERS: Mapping[str, TestReader] = {
-    "junit": lambda data, name, _limits: read_junit((data,), name),
-    "go-test": lambda data, name, _limits: read_go_tests(data, name),
-    "k6": lambda data, name, _limits: read_k6(data, name),
+    "junit": junit_report,
+    "go-test": go_report,
+    "k6": k6_report,
     "locust": read_locust_limits,
 }
 """JUnit XML in all its dialects, `go test -json`, a k6 summary, locust's `--csv` statistics."""

@@ -25,7 +25,7 @@ def read_suite(section: Section) -> Suite:
         kind=section.choice("kind", SUITE_KINDS, "smoke"),
         command=section.text("command"),
         results=section.texts("results", ("junit.xml",)),
-        form=section.choice("format", tuple(TEST_READERS), "junit"),
+        form=section.provider("format", tuple(TEST_READERS), "junit"),
         at_least=section.integer("at_least", 1, least=1),
         targets=section.texts("targets", ()),
         not_critical=section.texts("not_critical", ()),

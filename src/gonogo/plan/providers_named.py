@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gonogo.measure.providers import CHECKS, FOREIGN, METRICS, PARITY, SCANNERS
+from gonogo.measure.providers import CHECKS, FOREIGN, METRICS, PARITY, SCANNERS, TESTS
 from gonogo.plan.project import Project
 
 
@@ -12,6 +12,8 @@ def named_providers(project: Project) -> Iterator[tuple[str, str]]:
     """Group and word of every provider that the project file names."""
     for scan in project.scans:
         yield SCANNERS, scan.form
+    for suite in (*project.suites, *project.smoke):
+        yield TESTS, suite.form
     for check in project.checks.values():
         yield CHECKS, check.provider
     for environment in project.environments.values():
