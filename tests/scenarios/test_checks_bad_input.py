@@ -239,7 +239,7 @@ def test_two_hundred_megabytes_of_junit_are_refused_by_name(project: Project) ->
     one_check(project, "tests")
     case = '<testcase classname="tests.test_many" name="test_a_case_with_a_name_of_usual_length" time="0.001"/>'
     project.write("scripts/tests.sh", f"(echo '<testsuite name=\"s\">'; yes '{case}' | head -c 209715200; echo '</testsuite>') > \"{XML}\"\n")
-    refused(project, "junit.xml", "at most")
+    refused(project, "junit.xml", "more than 67108864 bytes", "let it write less")
 
 
 SETTINGS = [

@@ -129,6 +129,8 @@ def test_a_policy_without_a_usable_key_is_refused_before_anything_is_stored(
         with pytest.raises(GonogoError, match=words) as caught:
             replace(project, environ={"GONOGO_IDENTITY": named}).begin("pre-deployment")
         assert caught.value.next_step
+    said = gonogo("doctor", "--project", project.root, GONOGO_IDENTITY=str(other))
+    assert "none of the recipients" in said.out + said.err
     assert [item for item in written(project) if "/vault/objects/" in str(item) or ".artifacts" in str(item)] == []
     assert replace(project, environ={"GONOGO_IDENTITY": str(path)}).begin("pre-deployment")
 

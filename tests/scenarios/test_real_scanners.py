@@ -1,9 +1,11 @@
 """Scanners that a wheel brings, run for real on a small project with planted faults: bandit, detect-secrets, zizmor,
-pip-audit with and without advisories, pip-licenses. The other formats are tried on recorded reports (test_scanner_readers)."""
+pip-audit with and without advisories, pip-licenses; larger ones under `make test-full` where they are installed. The other
+formats are tried on recorded reports (test_scanner_readers, test_recorded_reports)."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -140,3 +142,101 @@ def test_the_licences_of_an_installed_environment_are_read_as_pip_licenses_write
     seen = look(project)
     assert seen.passed, seen.said
     assert project.evidence(seen.run, REPORT)["licences"] | {"policy": ""} == {"policy": "", "components": 2, "forbidden": 0, "unknown": 0}
+
+
+TOOLS_OF_SCANS = {
+    "semgrep": (
+        'run: ["{tool}", scan, --metrics, "off", --disable-version-check, --config, rules.yml, --json, app]',
+        "report: stdout, format: semgrep, expects: [app/app.py]",
+        ("shell-true", "high"),
+    ),
+    "checkov": (
+        'run: ["{tool}", -d, deploy, --compact, -o, json, --skip-download]',
+        'report: stdout, format: checkov, expects: ["*main.tf"]',
+        ("CKV_", "unknown"),
+    ),
+    "gitleaks": (
+        'run: ["{tool}", dir, app, -f, json, -r, "{{out}}/gitleaks.json", --no-banner]',
+        "report: gitleaks.json, format: gitleaks",
+        ("aws-access-token", "critical"),
+    ),
+}
+RULES = """rules:
+  - id: shell-true
+    languages: [python]
+    severity: ERROR
+    message: a shell runs what it is given
+    pattern: subprocess.call(..., shell=True)
+"""
+
+
+def installed(name: str) -> str:
+    """The tool on this machine; a skip that says how to get it where it is not."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed; this test runs it for real where it is on PATH")
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.req("SEC-01", "SC-04", "SC-06")
+@pytest.mark.parametrize("name", TOOLS_OF_SCANS)
+def test_a_scanner_that_no_small_wheel_brings_is_run_for_real_where_it_is_installed(project: Project, name: str) -> None:
+    command, binding, (rule, severity) = TOOLS_OF_SCANS[name]
+    project.write("rules.yml", RULES)
+    project.write("deploy/main.tf", 'resource "aws_s3_bucket" "data" {\n  bucket = "shop-data"\n  acl    = "public-read"\n}\n')
+    project.edit("gonogo.yaml", "commands:\n", f"commands:\n  real: {{{command.format(tool=installed(name))}, timeout: 5m}}\n")
+    project.edit("gonogo.yaml", BOUND, f"scans:\n  - {{name: {name}, command: real, {binding}}}\n")
+    seen = look(project)
+    body = project.evidence(seen.run, REPORT)
+    assert body["security_scan"]["complete"] is True, seen.said
+    assert not seen.passed
+    assert any(row["id"].startswith(rule) and row["severity"] == severity for row in body["findings"]), body["findings"]
+    files = [path for path in (project.root / ".gonogo").rglob("*") if path.is_file()]
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
+RUNNERS = {
+    "go": (
+        {
+            "scripts/go_tests.sh": 'export GOCACHE="$PWD/.cache" && cd shop && exec "$1" test -json ./...\n',
+            "shop/go.mod": "module example.org/shop\n\ngo 1.18\n",
+            "shop/cart_test.go": 'package shop\n\nimport "testing"\n\nfunc TestA(t *testing.T) {}\nfunc TestB(t *testing.T) { t.Error("no") }\n',
+        },
+        'run: [bash, scripts/go_tests.sh, "{tool}"]',
+        "results: stdout, format: go-test",
+        "failed: example.org/shop::TestB",
+    ),
+    "node": (
+        {
+            "shop/cart.test.mjs": 'import test from "node:test";\nimport assert from "node:assert";\n'
+            'test("one", () => {});\ntest("two", () => assert.equal(1, 2));\n'
+        },
+        'run: ["{tool}", --test, --test-reporter=junit, "--test-reporter-destination={{out}}/junit.xml", shop/cart.test.mjs]',
+        "results: junit.xml",
+        "two",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.req("TST-02", "TR-01")
+@pytest.mark.parametrize("name", RUNNERS)
+def test_a_test_runner_of_another_language_is_run_for_real_where_it_is_installed(
+    tmp_path: Path, places: tuple[Place, Place], name: str
+) -> None:
+    files, command, binding, words = RUNNERS[name]
+    project = one_check(small_project(tmp_path / "project", *places), "tests")
+    for path, text in files.items():
+        project.write(path, text)
+    tool = installed(name)
+    project.edit("gonogo.yaml", "commands:\n", f"commands:\n  real: {{{command.format(tool=tool)}, timeout: 5m}}\n")
+    config = (project.root / "gonogo.yaml").read_text()
+    before, after = config.split("tests:\n  - {name: smoke, command: tests", 1)
+    rest = after.partition("\n")[2]
+    project.write("gonogo.yaml", f"{before}tests:\n  - {{name: smoke, command: real, {binding}, at_least: 2}}\n{rest}")
+    seen = look(project)
+    assert not seen.passed
+    assert words in seen.said, seen.said
+    results = project.evidence(seen.run, "staging-test-results.json")["test_execution"]
+    assert (results["executed"], results["passed"], results["failed"]) == (2, 1, 1)

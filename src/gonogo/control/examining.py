@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
-from gonogo.control.assembling import STATE_FOLDER
+from gonogo.control.assembling import STATE_FOLDER, cipher_of
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.rights import Need, needs, withheld
 from gonogo.errors import GonogoError
@@ -61,7 +61,21 @@ def examine(root: Path, workspace: Workspace | None, environ: Mapping[str, str])
         _room(root),
         *dict.fromkeys(rights),
         *(_journal(root) if workspace else ()),
+        *(_encryption(workspace, environ) if workspace else ()),
     )
+
+
+def _encryption(workspace: Workspace, environ: Mapping[str, str]) -> Iterator[Examined]:
+    """Whether what the policy asks for can be done here: library, recipients, and a key to read with (SEC-09)."""
+    cipher = cipher_of(workspace.project, environ)
+    if cipher is None:
+        return
+    try:
+        cipher.sealed(b"")
+    except GonogoError as error:
+        yield Examined("encryption", ok=False, needed=True, detail=error.what, remedy=error.next_step)
+    else:
+        yield Examined("encryption", ok=True, needed=True, detail="what is stored is encrypted, and can be read here")
 
 
 def _python() -> Examined:
