@@ -19,7 +19,7 @@ import anyio.from_thread
 import httpx2
 import pytest
 from agents_world import Agency, Answer, agency, key, opening
-from bypass_attacks import ATTACKS, PRODUCTION, Attacker, Victim, other_token, valid
+from bypass_attacks import ATTACKS, INCIDENTS, PRODUCTION, Attacker, Victim, other_token, valid
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -310,5 +310,7 @@ def test_after_all_attacks_the_ledgers_verify(victim: Victim) -> None:
 
 def test_there_are_more_than_sixty_attacks_and_each_family_has_some() -> None:
     assert len(ATTACKS) * len(SURFACES) >= 60
+    named = {incident for attack in ATTACKS.values() for incident in attack.incidents}
+    assert named == set(INCIDENTS), "every incident has an attack, and every attack's incident is known"
     families = {attack.family for attack in ATTACKS.values()}
     assert families >= {f"A{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15)}

@@ -87,6 +87,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Agents": {
         "agent": ("gonogo.cli.agents", "Let AI agents in by tokens, list them, take them back."),
+        "guard": ("gonogo.cli.guarding", "Deny an agent's direct calls of deploy tools in a run."),
         "mcp": ("gonogo.cli.mcp_serving", "Serve AI agents the tools that gates and people hold."),
     },
     "Scripts and CI": {

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from gonogo.adapters.durable import make_folder, read_small, write_file
 from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
@@ -19,11 +21,15 @@ from gonogo.cli.version import version
 from gonogo.control.agent_door import AgentDoor
 from gonogo.control.agent_separation import separation_lines
 from gonogo.control.operating import TOKEN_VARIABLE
-from gonogo.errors import BadInput, Refused
+from gonogo.control.sources import find_root
+from gonogo.errors import BadInput, Refused, WrongUsage
+from gonogo.reports.agent_clients import CLIENTS, merged, snippet
 from gonogo.reports.agent_tools import TOOLS
 from gonogo.reports.model_json import model_json
 
-ACTIONS = ("serve", "tools")
+HERE = "serve"
+"""What `--http` without an address stands for."""
+ACTIONS = ("serve", "tools", "install")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,9 @@ class McpOptions:
     """What `gonogo mcp` takes."""
 
     action: str
-    http: bool
+    http: str
+    client: str
+    write: bool
     host: str
     port: int
     agent_user: str
@@ -41,7 +49,16 @@ class McpOptions:
 
 @click.command()
 @click.argument("action", type=click.Choice(ACTIONS))
-@click.option("--http", is_flag=True, help="serve: over HTTP instead of standard input and output.")
+@click.option(
+    "--http",
+    is_flag=False,
+    flag_value=HERE,
+    default="",
+    metavar="[URL]",
+    help="serve: over HTTP instead of standard input and output. install: the address of a service.",
+)
+@click.option("--client", type=click.Choice(CLIENTS), default=CLIENTS[0], help="install: whose client.")
+@click.option("--write", is_flag=True, help="install: write it into the project instead of printing it.")
 @click.option("--host", default="127.0.0.1", help="serve: the address to listen at. Default: this machine only.")
 @click.option("--port", default=8765, type=click.IntRange(0, 65535), help="serve: the port; 0 takes a free one.")
 @click.option("--agent-user", default="", help="serve: the user that agents run as, for the separation check.")
@@ -49,13 +66,15 @@ class McpOptions:
 @json_option
 @taking(McpOptions)
 def mcp(options: McpOptions) -> int:
-    """The door for AI agents: `serve` it over the Model Context Protocol, or list its `tools`.
+    """The door for AI agents: `serve` it over the Model Context Protocol, list its `tools`, `install` it in a client.
 
     Over standard input and output the token is GONOGO_AGENT_TOKEN; without one the agent may read only. Over HTTP every
     request needs a bearer token (`gonogo agent create`). No tool approves, waives, resumes, or runs a command.
     """
     if options.action == "tools":
         return _tools(as_json=options.as_json)
+    if options.action == "install":
+        return _install(options)
     if importlib.util.find_spec("mcp") is None:
         raise BadInput("serving agents needs the extra `mcp`", next_step="pip install 'gonogo[mcp]'")
     door = AgentDoor.of(door_at(options.folder), agent_user=options.agent_user)
@@ -65,6 +84,35 @@ def mcp(options: McpOptions) -> int:
         return _http(door, options) if options.http else _stdio(door)
     finally:
         door.close()
+
+
+def _install(options: McpOptions) -> int:
+    """Print what the client has to be told, or write it into the project's file; never a token."""
+    address = "" if options.http == HERE else options.http
+    if address and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?", address):
+        raise WrongUsage(f"`{address}` is no address of a service", next_step="say for example https://HOST/mcp")
+    found = snippet(options.client, address)
+    root = find_root(options.folder.absolute())
+    present = (read_small(root / found.path) or b"").decode("utf-8", "replace")
+    text = merged(found, present)
+    if options.write:
+        if text is None:
+            raise Refused(
+                "the client's file has a gonogo already, or cannot be read",
+                where=found.path,
+                next_step="put the snippet in by hand: leave out --write",
+            )
+        make_folder((root / found.path).parent, 0o755)
+        write_file(root / found.path, text.encode(), 0o644)
+    if options.as_json:
+        say_json({"client": options.client, "path": found.path, "snippet": found.text, "written": options.write})
+        return 0
+    if options.write:
+        say(f"written    {found.path}", "green")
+        return 0
+    tell(f"{found.path}:")
+    say(found.text.rstrip("\n"))
+    return 0
 
 
 def _tools(*, as_json: bool) -> int:

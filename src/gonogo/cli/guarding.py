@@ -1,0 +1,82 @@
+"""`gonogo guard`: the hook that an agent's client calls before each tool; it denies deploy tools during a run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gonogo.cli.opened import door_at
+from gonogo.cli.saying import say_json, tell
+from gonogo.cli.shared_options import json_option, project_option
+from gonogo.cli.taking import taking
+from gonogo.control.door import Door
+from gonogo.errors import GonogoError, WrongUsage
+from gonogo.reports.guarding import MOST, refused_call
+
+DENIED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class GuardOptions:
+    """What `gonogo guard` takes."""
+
+    line: str
+    always: bool
+    folder: Path
+    as_json: bool
+
+
+@click.command()
+@click.option("--line", default="", help="The command line. Default: the hook's JSON on standard input.")
+@click.option("--always", is_flag=True, help="Also where no run is open.")
+@project_option
+@json_option
+@taking(GuardOptions)
+def guard(options: GuardOptions) -> int:
+    """Answer an agent's client whether a tool may run: exit 2 denies it, with the reason on stderr.
+
+    Reads {"tool_name": ..., "tool_input": {"command": ...}} as clients send it before a tool runs. Deploy scripts of
+    the project, kubectl and the like, and gonogo's own signing commands are denied while a run is open. It is a seat
+    belt against accidents; such hooks can be got round, so keep deploy credentials away from agents.
+    """
+    line = options.line or _given()
+    door = door_at(options.folder)
+    names = [argument for command in door.workspace.project.commands.values() for argument in command.run]
+    scripts = [name for name in names if "/" in name]
+    reason = refused_call(line, scripts) if options.always or _is_open(door) else ""
+    if options.as_json:
+        say_json({"allowed": not reason, "reason": reason or None})
+    if reason:
+        tell(f"gonogo: {reason}")
+        tell("  next: use the tools of `gonogo mcp serve`: run_status says what is due")
+    return DENIED if reason else 0
+
+
+def _given() -> str:
+    """The command line in the hook's input; the whole input where a tool has none, so that nothing slips through."""
+    data = sys.stdin.buffer.read(MOST + 1)
+    if len(data) > MOST:
+        raise WrongUsage("the hook's input is too long", next_step="give the command line alone: --line TEXT")
+    text = data.decode("utf-8", "replace")
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        raise WrongUsage("the hook's input is no JSON", next_step="give the command line alone: --line TEXT") from error
+    given = body.get("tool_input", body) if isinstance(body, dict) else {}
+    command = given.get("command", "") if isinstance(given, dict) else ""
+    return command if isinstance(command, str) else text
+
+
+def _is_open(door: Door) -> bool:
+    for run in door.runs():
+        try:
+            if not door.load(run).state.outcome:
+                return True
+        except GonogoError:
+            # A run that cannot be read is no reason to let everything through.
+            return True
+    return False
