@@ -11,8 +11,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from gonogo.control.agent_tokens import TokenBook
 from gonogo.errors import GonogoError
-from gonogo.web import acting, deciding, enrolling, evidence_pages, pages, run_pages, signing_in, watching
+from gonogo.web import acting, api, deciding, enrolling, evidence_pages, hooks, pages, run_pages, signing_in, watching
 from gonogo.web.guarding import Guard
 from gonogo.web.showing import ASSETS, asset, code_of, error_page, page
 from gonogo.web.site import Site
@@ -98,9 +99,10 @@ def _missing(request: Request, _error: Exception) -> Response:
 def application(site: Site) -> ASGIApp:
     """The whole server of a site, guard included."""
     app = Starlette(
-        routes=[*_reading(), *_writing()],
+        routes=[*_reading(), *_writing(), *api.routes(), *hooks.routes()],
         exception_handlers={GonogoError: _failed, 404: _missing},
     )
     app.state.site = site
     app.state.watch = Watch(site)
+    app.state.tokens = TokenBook(site.door.world.journal)
     return Guard(app, site)

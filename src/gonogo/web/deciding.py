@@ -90,7 +90,7 @@ async def prepare(request: Request) -> Response:
     passkey = bool(listed.key.application) and not listed.key.application.startswith("ssh:")
     round_asked = Asked(opened.run, asked, site.door.world.vault.read(asked.request))
     signer = signer_of(site.door, round_asked, person, listed.key, fields.get("role", ""))
-    said = Said(SAYS[Kind(asked.kind)](fields), fields.get("comment", ""), "browser" if passkey else "ssh-keygen")
+    said = Said(says_of(asked.kind, fields), fields.get("comment", ""), "browser" if passkey else "ssh-keygen")
     statement = statement_of(round_asked, signer, said)
     space = namespace(asked.kind, opened.plan.environment)
     ready = Prepared(
@@ -240,6 +240,11 @@ SAYS: Final[Mapping[Kind, Callable[[Mapping[str, str]], dict[str, Tree]]]] = {
     Kind.DISSENT: _reasoned,
 }
 """What a form says, as the answered fields of each kind of statement."""
+
+
+def says_of(kind: str, fields: Mapping[str, str]) -> dict[str, Tree]:
+    """The answered fields of a statement of `kind`, from what a form or a call says; BadInput where one is missing."""
+    return SAYS[Kind(kind)](fields)
 
 
 def _lines(fields: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -1,0 +1,193 @@
+"""What the API does: opens, drives, halts, aborts runs, asks for waivers, prepares statements, takes signed ones.
+
+No call signs. What is handed in was signed by a person elsewhere, and is verified as if it came from their hand.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from gonogo.control.answering import Asked as Round_
+from gonogo.control.answering import Said, signer_of, statement_of
+from gonogo.engine.people import people_now
+from gonogo.engine.stating import OwnWord
+from gonogo.engine.waiving import Wish
+from gonogo.errors import BadInput, Refused
+from gonogo.evidence.handles import HANDLE
+from gonogo.evidence.signers import Kind, namespace
+from gonogo.evidence.statements import read_statement
+from gonogo.run.agents import Scope
+from gonogo.terms import Json, Person, digest_of
+from gonogo.web.api_reading import known_of
+from gonogo.web.calls import Answered, Asked, Call, Field
+from gonogo.web.deciding import says_of
+
+DUE: Final = timedelta(days=30)
+REASON: Final = Field("reason", "why; shown to everybody who looks at the run", needed=True)
+
+
+def _open(asked: Asked) -> Answered:
+    workspace = asked.site.door.workspace
+    protocol, release = asked.given["protocol"], asked.given["release"]
+    reach = {environment.name for environment in workspace.project.environments.values()}
+    if not any(asked.caller.reaches(protocol, name) for name in reach):
+        raise Refused("this token is not for this protocol", next_step="gonogo agent list")
+    opened = asked.site.door.open(protocol, release, asked.caller.actor)
+    return {"run": opened.run, "driven": asked.site.drivers.drive(opened.run)}
+
+
+def _drive(asked: Asked) -> Answered:
+    run = known_of(asked).opened.run
+    return {"run": run, "driven": asked.site.drivers.drive(run)}
+
+
+def _halt(asked: Asked) -> Answered:
+    run = known_of(asked).opened.run
+    asked.site.door.halt(run, asked.given["reason"], asked.caller.actor)
+    return {"run": run, "halted": True}
+
+
+def _abort(asked: Asked) -> Answered:
+    run = known_of(asked).opened.run
+    asked.site.door.abort(run, asked.given["reason"], asked.caller.actor)
+    return {"run": run, "aborting": True, "driven": asked.site.drivers.drive(run)}
+
+
+def _waiver(asked: Asked) -> Answered:
+    opened = known_of(asked).opened
+    given = asked.given
+    wish = Wish(
+        justification=given["justification"],
+        risk_assessment=given.get("risk_assessment", ""),
+        controls=tuple(line for line in given.get("controls", "").splitlines() if line.strip()),
+        risk_owner=given.get("risk_owner") or str(asked.caller.actor),
+        follow_up=given.get("follow_up") or f"waiver of {given['gate']}",
+        due=(datetime.now(UTC) + DUE).replace(microsecond=0),
+    )
+    return {"round": asked.site.door.ask_waiver(opened.run, given["gate"], wish, asked.caller.actor)}
+
+
+def _ask(asked: Asked) -> Answered:
+    run = known_of(asked).opened.run
+    match asked.given["kind"]:
+        case "dissent":
+            return {"round": asked.site.door.ask_own(run, OwnWord(Kind.DISSENT, "release"), asked.caller.actor)}
+        case "resume":
+            return {"round": asked.site.door.ask_resume(run, asked.given.get("stage", ""), asked.caller.actor)}
+        case _:
+            raise BadInput("there is no such thing to ask for", next_step="ask for dissent or resume")
+
+
+def _prepare(asked: Asked) -> Answered:
+    """The exact bytes that a person would sign; made for whoever they are for, worth nothing unsigned."""
+    opened, door = known_of(asked).opened, asked.site.door
+    found, request, shown = door.request(opened.run, asked.path["round"])
+    handle = asked.given["person"]
+    person = people_now(door.world, opened.plan).person(handle) if HANDLE.fullmatch(handle) else None
+    listed = (
+        next((item for item in person.keys if item.key.fingerprint == asked.given["key"]), None) if person else None
+    )
+    if person is None or listed is None:
+        raise Refused("this key of this person does not count in the run", next_step="gonogo keys list")
+    round_asked = Round_(opened.run, found, request)
+    signer = signer_of(door, round_asked, person, listed.key, asked.given.get("role", ""))
+    said = Said(says_of(found.kind, asked.given), asked.given.get("comment", ""), "ssh-keygen")
+    statement = statement_of(round_asked, signer, said)
+    return {
+        "statement": base64.b64encode(statement).decode(),
+        "sha256": digest_of(statement),
+        "namespace": namespace(found.kind, opened.plan.environment),
+        "shown": shown.decode("utf-8", "replace"),
+    }
+
+
+def _hand_in(asked: Asked) -> Answered:
+    run = known_of(asked).opened.run
+    try:
+        statement = base64.b64decode(asked.given["statement"], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadInput("`statement` is no base64", next_step="hand in the very bytes that were signed") from error
+    signature = asked.given["signature"].strip().encode() + b"\n"
+    person = read_statement(statement).signer.person
+    found = asked.site.door.record(run, asked.path["round"], statement, signature, Person(person))
+    body: dict[str, Json] = {"run": run, "round": asked.path["round"], "person": found.person, "role": found.role}
+    return {**body, "decision": found.decision, "level": found.level.name}
+
+
+ACTING: Final = (
+    Call(
+        "POST",
+        "/runs",
+        "Open a run and drive it.",
+        _open,
+        (
+            Field("protocol", "its name", needed=True, longest=100),
+            Field("release", "the version", needed=True, longest=100),
+        ),
+        Scope.DRIVE,
+    ),
+    Call("POST", "/runs/{run}/drive", "Let a run go on from where its ledger ends.", _drive, (), Scope.DRIVE),
+    Call("POST", "/runs/{run}/halt", "Stop a run before its next act.", _halt, (REASON,), Scope.DRIVE),
+    Call(
+        "POST",
+        "/runs/{run}/abort",
+        "End a run; production that was touched is rolled back.",
+        _abort,
+        (REASON,),
+        Scope.DRIVE,
+    ),
+    Call(
+        "POST",
+        "/runs/{run}/waivers",
+        "Ask for a waiver of the gate at which a run stands; people grant it by signature.",
+        _waiver,
+        (
+            Field("gate", "its id", needed=True),
+            Field("justification", "why it may be left as it is", needed=True),
+            Field("risk_assessment", "what may happen"),
+            Field("controls", "what is done instead, one a line"),
+            Field("risk_owner", "who answers for it"),
+            Field("follow_up", "the ticket"),
+        ),
+        Scope.DRIVE,
+    ),
+    Call(
+        "POST",
+        "/runs/{run}/requests",
+        "Open a request of one's own: dissent, or resume.",
+        _ask,
+        (Field("kind", "dissent or resume", needed=True), Field("stage", "resume: the step to return to")),
+        Scope.DRIVE,
+    ),
+    Call(
+        "POST",
+        "/runs/{run}/requests/{round}/statement",
+        "The exact bytes of a statement, to be signed elsewhere.",
+        _prepare,
+        (
+            Field("person", "who signs", needed=True, longest=64),
+            Field("key", "the fingerprint, SHA256:...", needed=True, longest=64),
+            Field("decision", "go or no_go"),
+            Field("reason", "why"),
+            Field("mitigation", "resume: what was done"),
+            Field("role", "in which role"),
+            Field("comment", "stored, never judged"),
+            Field("risks", "ID=TEXT, one a line"),
+            Field("conditions", "one a line"),
+        ),
+    ),
+    Call(
+        "POST",
+        "/runs/{run}/requests/{round}/signatures",
+        "Hand in a statement that a person signed.",
+        _hand_in,
+        (
+            Field("statement", "base64 of the bytes", needed=True, longest=1 << 20),
+            Field("signature", "the SSH signature, armoured", needed=True, longest=1 << 15),
+        ),
+    ),
+)
+"""Every call that acts."""
