@@ -3,8 +3,8 @@
     python benchmarks/bench_dashboard.py [--finished 10000] [--running 200] [--data FOLDER] [--readers 50] [--streams 500]
 
 Bars: every page answers within 200 ms at the 95th percentile with 50 readers on 2 cores; 500 streams cost less than one
-core. The readers are a process of their own, on the same machine: what they take, the server does not get. A reader opens
-the next page as soon as it has the last one, so this is far more than 50 people do.
+core. The readers are a process of their own, on the same machine: what they take, the server does not get. A reader looks
+at a page for a second before opening the next one (`--pause 0`: not at all), and opens all kinds of pages equally often.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def read_pages(port: int, cookies: list[str], readers: int, seconds: float) -> dict[str, list[float]]:
+async def read_pages(port: int, cookies: list[str], readers: int, seconds: float, pause: float) -> dict[str, list[float]]:
     """Readers who open one page after the other; times by kind of page."""
     _, _, text = await fetch(port, cookies[0], "/")
     under_way = re.findall(r'class="strong" href="/runs/([^"/]+)"', text)[:50]
@@ -93,6 +93,7 @@ async def read_pages(port: int, cookies: list[str], readers: int, seconds: float
             took, status, text = await fetch(port, cookies[number % len(cookies)], kinds[kind]())
             assert status == 200, (kind, status, text[-600:])
             found[kind].append(took)
+            await asyncio.sleep(pause)
 
     for kind, path in kinds.items():  # Once before the clock runs: a server is not judged by its first minute.
         await fetch(port, cookies[0], path())
@@ -139,6 +140,7 @@ def main() -> int:
     parser.add_argument("--readers", type=int, default=50)
     parser.add_argument("--streams", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds that a reader looks at a page before opening the next")
     parser.add_argument("--data", type=Path)
     given = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
@@ -152,7 +154,7 @@ def main() -> int:
             asyncio.run(fetch(said["port"], said["cookies"][0], "/"))
             print(f"first page after the start: {time.perf_counter() - began:.1f} s")
             before, clock = cpu_of(server.pid), time.perf_counter()
-            found = asyncio.run(read_pages(said["port"], said["cookies"], given.readers, given.seconds))
+            found = asyncio.run(read_pages(said["port"], said["cookies"], given.readers, given.seconds, given.pause))
             count = sum(len(times) for times in found.values())
             used = cpu_of(server.pid) - before
             worst = 0.0

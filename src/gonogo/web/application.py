@@ -15,6 +15,7 @@ from gonogo.control.agent_tokens import TokenBook
 from gonogo.errors import GonogoError
 from gonogo.web import acting, api, deciding, enrolling, evidence_pages, hooks, pages, run_pages, signing_in, watching
 from gonogo.web.guarding import Guard
+from gonogo.web.remembering import remembered
 from gonogo.web.showing import ASSETS, asset, code_of, error_page, page
 from gonogo.web.site import Site
 from gonogo.web.watching import Watch
@@ -41,16 +42,16 @@ def _reading() -> list[Route]:
         "/rollbacks": pages.rollbacks_page,
         "/you": enrolling.you_page,
         "/stream": watching.releases_stream,
-        run: run_pages.overview,
-        f"{run}/live": run_pages.live_page,
+        run: remembered(run_pages.overview),
+        f"{run}/live": remembered(run_pages.live_page),
         f"{run}/stream": watching.live_stream,
-        f"{run}/parity": run_pages.parity_page,
-        f"{run}/rollback": run_pages.rollback_page,
-        f"{run}/evidence": evidence_pages.evidence_page,
+        f"{run}/parity": remembered(run_pages.parity_page),
+        f"{run}/rollback": remembered(run_pages.rollback_page),
+        f"{run}/evidence": remembered(evidence_pages.evidence_page),
         f"{run}/evidence/{{sha256}}": evidence_pages.file_page,
         f"{run}/evidence/{{sha256}}/file": evidence_pages.take_page,
-        f"{run}/trail": evidence_pages.trail_page,
-        f"{run}/gates/{{gate}}": run_pages.gate_page,
+        f"{run}/trail": remembered(evidence_pages.trail_page),
+        f"{run}/gates/{{gate}}": remembered(run_pages.gate_page),
         f"{run}/requests/{{round}}": deciding.request_page,
         "/sign/{token}": deciding.sign_page,
         "/sign/{token}/statement.json": deciding.statement_file,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -21,6 +21,7 @@ from gonogo.evidence.canonical import Tree, read_object
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.signers import PRODUCTION, Kind
 from gonogo.ports import SITE_LOG
+from gonogo.reports.history import History, history_of
 from gonogo.run.asking import rule_of, standing
 from gonogo.run.events import recorded
 from gonogo.run.machine import decide
@@ -31,8 +32,10 @@ from gonogo.terms import Digest, RunId
 
 FRESH_S: Final = 0.25
 """A look at the journal is not repeated within this time, however many people look."""
-MOST_FINISHED: Final = 64
+MOST_FINISHED: Final = 256
 """So many finished runs stay folded; the list of them needs none."""
+TOLD_S: Final = 5.0
+"""States that only time changes (a window that opens, a request that expires) are told this late at most."""
 MOST_PROOFS: Final = 40
 ROLLBACK_REPORT: Final = "rollback-verification-report.json"
 
@@ -124,7 +127,13 @@ class Memory:
         self._rows: dict[RunId, Row] = {}
         self._open: dict[RunId, Known] = {}
         self._finished: OrderedDict[RunId, Known] = OrderedDict()
-        self._proofs: dict[Digest, Proof] = {}
+        self._proofs: dict[RunId, Proof | None] = {}
+        self._kinds: dict[str, int] = {}
+        self._history: tuple[object, History] | None = None
+        self._told_at: tuple[int, float] = (-1, 0.0)
+        self._told_rows: tuple[Row, ...] = ()
+        self._over: tuple[int, tuple[Row, ...]] = (-1, ())
+        self._moved: set[RunId] = set()
         self.version = 0
 
     def refresh(self) -> None:
@@ -144,22 +153,54 @@ class Memory:
         with self._guard:
             return tuple(reversed(self._rows.values()))
 
-    def open_rows(self) -> tuple[Row, ...]:
-        """The runs that are not over, newest first, with their present state."""
+    def finished(self) -> tuple[Row, ...]:
+        """The runs that are over, newest first."""
         self.refresh()
         with self._guard:
-            found = [self._told(row) for row in self._rows.values() if not row.is_over]
-        return tuple(reversed(found))
+            if self._over[0] != self.version:
+                self._over = (self.version, tuple(row for row in reversed(self._rows.values()) if row.is_over))
+            return self._over[1]
+
+    def open_rows(self) -> tuple[Row, ...]:
+        """The runs that are not over, newest first, as they were told at most `TOLD_S` ago or at their last entry."""
+        self.refresh()
+        now = self._door.world.clock.monotonic()
+        with self._guard:
+            version, at = self._told_at
+            late = now - at > TOLD_S
+            if version != self.version or late:
+                rows = [row for row in self._rows.values() if not row.is_over]
+                told = [self._told(row) if late or row.run in self._moved or not row.title else row for row in rows]
+                self._told_rows = tuple(row for row in reversed(told) if not row.is_over)
+                self._moved.clear()
+                self._told_at = (self.version, now if late else at)
+            return self._told_rows
 
     def waiting_for(self, handle: str) -> int:
         """How many signatures of a person are waited for."""
         return sum(handle in row.able for row in self.open_rows())
 
-    def site(self) -> tuple[Entry, ...]:
-        """The log of the site, oldest first."""
+    def site(self) -> Sequence[Entry]:
+        """The log of the site, oldest first; a list that only grows and that nobody else changes."""
+        self.refresh()
+        return self._site
+
+    def kinds(self) -> tuple[str, ...]:
+        """The types of entries in the log of the site."""
         self.refresh()
         with self._guard:
-            return tuple(self._site)
+            return tuple(sorted(self._kinds))
+
+    def history(self) -> History:
+        """The history that the log of the site tells, worked out again when a run began or ended."""
+        now = self._door.world.clock.now()
+        site = self.site()
+        with self._guard:
+            count = sum(self._kinds.get(kind, 0) for kind in (OPENED, CLOSED))
+            mark = (count, now.date())
+            if self._history is None or self._history[0] != mark:
+                self._history = (mark, history_of(site, now))
+            return self._history[1]
 
     def proofs(self) -> tuple[Proof, ...]:
         """The newest rollback rehearsals among the runs of pre-deployment that are under way or ended lately."""
@@ -169,18 +210,20 @@ class Memory:
         return tuple(proof for row in newest if (proof := self._proof(row)) is not None)
 
     def _proof(self, row: Row) -> Proof | None:
+        if row.is_over and row.run in self._proofs:
+            return self._proofs[row.run]
         try:
             sealed = self.known(row.run).opened.state.evidence.get(ROLLBACK_REPORT)
             if sealed is None:
-                return None
-            known = self._proofs.get(sealed.digest)
-            if known is None:
+                found = None
+            else:
                 body = read_object(self._door.world.vault.read(sealed.digest), name=ROLLBACK_REPORT)
-                known = self._proofs[sealed.digest] = proof_of(row, body, sealed.digest)
+                found = proof_of(row, body, sealed.digest)
         except GonogoError:
             # A run that cannot be read proves nothing; the list of releases names it.
             return None
-        return known
+        self._proofs[row.run] = found
+        return found
 
     def head(self, run: RunId) -> int:
         """The number of the last entry of a run, as of the last look; -1 where there is no such run."""
@@ -192,10 +235,14 @@ class Memory:
         self.refresh()
         with self._guard:
             found = self._open.get(run) or self._finished.get(run)
-            if found is None or found.seq < self._heads.get(run, -1) or run not in self._heads:
-                found = self._fold(run, found)
-                self._keep(run, found)
-            return found
+            if found is not None and found.seq >= self._heads.get(run, -1):
+                if run in self._finished:
+                    self._finished.move_to_end(run)
+                return found
+        found = self._fold(run, found)
+        with self._guard:
+            self._keep(run, found)
+        return found
 
     def _take_in(self) -> None:
         heads = dict(self._door.world.journal.heads())
@@ -204,7 +251,10 @@ class Memory:
         if heads.get(SITE_LOG, -1) != self._heads.get(SITE_LOG, -1):
             self._read_site()
         for run, seq in heads.items():
-            if run != SITE_LOG and seq != self._heads.get(run) and run not in self._rows:
+            if run == SITE_LOG or seq == self._heads.get(run):
+                continue
+            self._moved.add(run)
+            if run not in self._rows:
                 self._rows[run] = self._from_its_own_log(run)
         self._heads = heads
         self.version += 1
@@ -214,6 +264,7 @@ class Memory:
         fresh = journal.entries(SITE_LOG, self._site[-1].seq) if self._site else journal.site()
         self._site += fresh
         for entry in fresh:
+            self._kinds[entry.type] = self._kinds.get(entry.type, 0) + 1
             run = RunId(str(entry.data.get("run", "")))
             if entry.type == OPENED:
                 self._rows[run] = _opened_row(run, entry)

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import Entry
-from gonogo.reports.history import history_of
 from gonogo.web.memory import Row
 from gonogo.web.run_pages import Asking, asking_of
 from gonogo.web.showing import page, rendered
@@ -60,7 +59,7 @@ def open_releases(site: Site) -> dict[str, object]:
 def _finished(request: Request, site: Site) -> dict[str, object]:
     wanted = request.query_params.get("q", "")[:80].strip().lower()
     outcome = request.query_params.get("outcome", "")
-    rows = [row for row in site.memory.rows() if row.is_over]
+    rows: Sequence[Row] = site.memory.finished()
     if outcome in OUTCOMES:
         rows = [row for row in rows if row.outcome == outcome]
     if wanted:
@@ -104,10 +103,11 @@ def audit_page(request: Request) -> Response:
     site = site_of(request)
     wanted = {name: request.query_params.get(name, "")[:80].strip() for name in ("type", "actor", "run")}
     entries = site.memory.site()
-    kinds = sorted({entry.type for entry in entries})
-    found = [entry for entry in reversed(entries) if _fits(entry, wanted)]
+    kinds = site.memory.kinds()
+    found = [entry for entry in entries if _fits(entry, wanted)] if any(wanted.values()) else entries
     part = Slice.of(request, len(found))
-    rows = [said_of(entry) for entry in found[part.first : part.first + A_PAGE]]
+    last = len(found) - part.first
+    rows = [said_of(entry) for entry in reversed(found[max(last - A_PAGE, 0) : last])]
     return page(request, "audit.html", {"rows": rows, "part": part, "kinds": kinds, "wanted": wanted})
 
 
@@ -155,8 +155,7 @@ def shown_value(value: object) -> str:
 def history_page(request: Request) -> Response:
     """How releases went over time."""
     site = site_of(request)
-    told = history_of(site.memory.site(), site.door.world.clock.now())
-    return page(request, "history.html", {"history": told})
+    return page(request, "history.html", {"history": site.memory.history()})
 
 
 def rollbacks_page(request: Request) -> Response:
