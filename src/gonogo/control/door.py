@@ -10,7 +10,7 @@ from gonogo.adapters.run_lock import RunLocks
 from gonogo.adapters.run_places import RunPlaces
 from gonogo.control.assembling import STATE_FOLDER, Report, assemble, silent, store_at
 from gonogo.control.following import follow
-from gonogo.control.opening import Opened, Told, load_run, open_run, untold
+from gonogo.control.opening import Opened, Told, load_run, open_run, plan_of, untold
 from gonogo.control.remembering import remember
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
@@ -31,6 +31,7 @@ from gonogo.engine.stating import OwnWord, ask_own
 from gonogo.engine.waiving import Wish, ask_waiver
 from gonogo.errors import Busy, Refused
 from gonogo.evidence.acceptance import Accepted
+from gonogo.evidence.ledger import Entry
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft, Moved
 from gonogo.run.events import AbortRequested, Event, Recorded, RunHalted, data_of, type_of
@@ -89,6 +90,10 @@ class Door:
     def load(self, run: RunId) -> Opened:
         """A run with its plan and state; BadInput names the known runs where there is no such run."""
         return load_run(self.world, run, self.plans)
+
+    def plan_of(self, run: RunId, entries: tuple[Entry, ...]) -> Plan:
+        """The plan of a run whose entries were read already, for whoever folds them in a way of their own."""
+        return plan_of(self.world, run, entries, self.plans)
 
     def is_driven(self, run: RunId) -> bool:
         """Whether an engine of this machine drives the run now, as far as that can be seen."""

@@ -140,6 +140,12 @@ def load_run(world: World, run: RunId, known: MutableMapping[Digest, Plan]) -> O
     `known` holds plans that were already read and compared, by digest; a new one is added to it.
     """
     entries = world.journal.entries(run)
+    plan = plan_of(world, run, entries, known)
+    return Opened(run, plan, fold(plan, (recorded(entry) for entry in entries)), entries)
+
+
+def plan_of(world: World, run: RunId, entries: tuple[Entry, ...], known: MutableMapping[Digest, Plan]) -> Plan:
+    """The plan that a run with these entries is bound to; raises what `load_run` raises."""
     bound = next((found for entry in entries if isinstance(found := recorded(entry).event, PlanBound)), None)
     if bound is None:
         raise Tampered(f"{run} has no plan in its ledger", next_step="open a new run")
@@ -147,4 +153,4 @@ def load_run(world: World, run: RunId, known: MutableMapping[Digest, Plan]) -> O
     if plan is None:
         plan = bound_plan(world, run, bound)
         known[bound.plan_sha256] = plan
-    return Opened(run, plan, fold(plan, (recorded(entry) for entry in entries)), entries)
+    return plan

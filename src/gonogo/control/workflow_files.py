@@ -31,6 +31,8 @@ BODIES: Final[Mapping[str, Callable[[Told], dict[str, Tree]]]] = {
     STATUS: status_body,
     METRICS: metrics_body,
 }
+PAST_THE_END = 1 << 40
+"""No log is as long: whoever asks for entries after it learns whether there is such a log."""
 
 
 def folder_of(plan: Plan) -> str:
@@ -135,6 +137,15 @@ def has_metrics(world: World, opened: Opened) -> bool:
     return read_object(data, name=METRICS, limit=1 << 24).get("run_id") == opened.run
 
 
+def _is_run(world: World, name: object) -> bool:
+    """Whether a run of this name is in the journal; asked for by its end alone, however many runs there are."""
+    try:
+        world.journal.entries(RunId(str(name)), PAST_THE_END)
+    except BadInput:
+        return False
+    return True
+
+
 def _is_edited(world: World, opened: Opened, name: str) -> bool:
     data = world.views.read_bytes(f"{folder_of(opened.plan)}/{name}")
     if data is None:
@@ -145,7 +156,7 @@ def _is_edited(world: World, opened: Opened, name: str) -> bool:
         return True
     if body.get("run_id") != opened.run:
         # The newest run of a protocol has the files; where they are about another one, that one answers for them.
-        return body.get("run_id") not in world.journal.runs()
+        return not _is_run(world, body.get("run_id"))
     revision = body.get("revision")
     if not isinstance(revision, int) or not 0 <= revision < len(opened.entries):
         return True

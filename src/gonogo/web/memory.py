@@ -302,9 +302,10 @@ class Memory:
 
     def _fold(self, run: RunId, before: Known | None) -> Known:
         if before is None:
-            opened = self._door.load(run)
-            trace = traced(opened.plan, (recorded(entry) for entry in opened.entries))
-            return Known(replace(opened, state=trace.state), trace.weighed)
+            entries = self._door.world.journal.entries(run)
+            plan = self._door.plan_of(run, entries)
+            trace = traced(plan, (recorded(entry) for entry in entries))
+            return Known(Opened(run, plan, trace.state, entries), trace.weighed)
         fresh = self._door.world.journal.entries(run, before.seq)
         trace = Traced(before.opened.state, before.weighed)
         found = traced(before.opened.plan, (recorded(entry) for entry in fresh), trace)
