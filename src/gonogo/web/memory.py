@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
@@ -30,6 +30,7 @@ from gonogo.run.state import Round
 from gonogo.run.tracing import Traced, Weighed, traced
 from gonogo.terms import Digest, RunId
 
+T = TypeVar("T")
 FRESH_S: Final = 0.25
 """A look at the journal is not repeated within this time, however many people look."""
 MOST_FINISHED: Final = 256
@@ -130,6 +131,7 @@ class Memory:
         self._proofs: dict[RunId, Proof | None] = {}
         self._kinds: dict[str, int] = {}
         self._history: tuple[object, History] | None = None
+        self._derived: dict[str, tuple[tuple[Row, ...], object]] = {}
         self._told_at: tuple[int, float] = (-1, 0.0)
         self._told_rows: tuple[Row, ...] = ()
         self._over: tuple[int, tuple[Row, ...]] = (-1, ())
@@ -152,6 +154,15 @@ class Memory:
         self.refresh()
         with self._guard:
             return tuple(reversed(self._rows.values()))
+
+    def over_open(self, name: str, make: Callable[[tuple[Row, ...]], T]) -> T:
+        """What is worked out from the open runs, once for all who look until one of them moves."""
+        rows = self.open_rows()
+        known = self._derived.get(name)
+        if known is None or known[0] is not rows:
+            known = (rows, make(rows))
+            self._derived[name] = known
+        return cast("T", known[1])
 
     def finished(self) -> tuple[Row, ...]:
         """The runs that are over, newest first."""
@@ -204,7 +215,9 @@ class Memory:
 
     def proofs(self) -> tuple[Proof, ...]:
         """The newest rollback rehearsals among the runs of pre-deployment that are under way or ended lately."""
-        self.refresh()
+        return self.over_open("proofs", lambda _rows: self._proved())
+
+    def _proved(self) -> tuple[Proof, ...]:
         with self._guard:
             newest = [row for row in reversed(self._rows.values()) if row.environment != PRODUCTION][:MOST_PROOFS]
         return tuple(proof for row in newest if (proof := self._proof(row)) is not None)

@@ -46,8 +46,12 @@ class Slice:
 def releases_page(request: Request) -> Response:
     """All runs: those under way first, then the finished ones."""
     site = site_of(request)
-    about = {**open_releases(site), **_finished(request, site)}
-    return page(request, "releases.html", {**about, "fragment": rendered("releases_part.html", about)})
+    return page(request, "releases.html", {**_finished(request, site), "fragment": open_part(site)})
+
+
+def open_part(site: Site) -> str:
+    """The list of what is under way, drawn once for everybody."""
+    return site.memory.over_open("releases", lambda _rows: rendered("releases_part.html", open_releases(site)))
 
 
 def open_releases(site: Site) -> dict[str, object]:
@@ -78,7 +82,7 @@ def _finished(request: Request, site: Site) -> dict[str, object]:
 def approvals_page(request: Request) -> Response:
     """What waits for a signature of mine, and what waits for others."""
     site, me = site_of(request), session_of(request).person
-    waiting = list(_asked(site))
+    waiting = site.memory.over_open("approvals", lambda _rows: tuple(_asked(site)))
     mine = [item for item in waiting if me in item[1].able]
     others = [item for item in waiting if me not in item[1].able and not item[1].met]
     return page(request, "approvals.html", {"mine": mine, "others": others})

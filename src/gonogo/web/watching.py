@@ -14,10 +14,9 @@ from starlette.responses import Response, StreamingResponse
 
 from gonogo.errors import GonogoError
 from gonogo.terms import RunId
-from gonogo.web.pages import open_releases
+from gonogo.web.pages import open_part
 from gonogo.web.run_pages import live_fragment, run_named
 from gonogo.web.sessions import Session
-from gonogo.web.showing import rendered
 from gonogo.web.site import Site, session_of, site_of
 
 EVERY_S: Final = 0.5
@@ -139,7 +138,7 @@ async def releases_stream(request: Request) -> Response:
     site = site_of(request)
 
     def topic() -> Topic:
-        return Topic(lambda: rendered("releases_part.html", open_releases(site)), lambda: _version(site))
+        return Topic(lambda: open_part(site), lambda: _version(site))
 
     return _streamed(request, RELEASES, topic)
 
