@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gonogo.control.key_keeping import listed
 from gonogo.control.over_runs import over_runs
+from gonogo.control.run_reports import PARITY, body_of, card_of
 from gonogo.control.sources import compile_for, releases_of
 from gonogo.control.viewing import as_json, view
 from gonogo.errors import BadInput, Refused
@@ -23,7 +24,7 @@ from gonogo.reports.planned_text import planned_json
 from gonogo.terms import Digest, Json, RunId
 from gonogo.web.calls import MOST_ROWS, Answered, Asked, Call, Field, number
 from gonogo.web.memory import Known, Row
-from gonogo.web.run_pages import PARITY, ROLLBACK, asking_of, body_of, card_of, lives_of
+from gonogo.web.run_pages import ROLLBACK, asking_of, lives_of
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 LIMIT: Final = Field("limit", f"how many at most, up to {MOST_ROWS}", number=True)
@@ -74,14 +75,14 @@ def _run(asked: Asked) -> Answered:
 
 def _gates(asked: Asked) -> Answered:
     opened = known_of(asked).opened
-    return {"gates": [_card(card_of(asked.site, opened, name)) for name in opened.plan.gates]}
+    return {"gates": [_card(card_of(asked.site.door, opened, name)) for name in opened.plan.gates]}
 
 
 def _gate(asked: Asked) -> Answered:
     opened = known_of(asked).opened
     if asked.path["gate"] not in opened.plan.gates:
         raise BadInput("there is no gate of this name in the run", next_step="GET .../gates lists them")
-    return _card(card_of(asked.site, opened, asked.path["gate"]))
+    return _card(card_of(asked.site.door, opened, asked.path["gate"]))
 
 
 def _card(card: GateCard) -> Json:
@@ -188,7 +189,7 @@ def _requests(asked: Asked) -> Answered:
 
 
 def _stored(asked: Asked, name: str) -> Answered:
-    body, digest = body_of(asked.site, known_of(asked).opened, name)
+    body, digest = body_of(asked.site.door, known_of(asked).opened, name)
     if body is None:
         raise BadInput("there is no such report in this run", next_step="GET .../evidence lists what there is")
     return {"sha256": digest, "report": plain(body)}

@@ -13,7 +13,19 @@ from starlette.types import ASGIApp
 
 from gonogo.control.agent_tokens import TokenBook
 from gonogo.errors import GonogoError
-from gonogo.web import acting, api, deciding, enrolling, evidence_pages, hooks, pages, run_pages, signing_in, watching
+from gonogo.web import (
+    acting,
+    api,
+    deciding,
+    enrolling,
+    evidence_pages,
+    hooks,
+    pages,
+    run_pages,
+    signing_in,
+    signing_in_elsewhere,
+    watching,
+)
 from gonogo.web.guarding import Guard
 from gonogo.web.remembering import remembered
 from gonogo.web.showing import ASSETS, asset, code_of, error_page, page
@@ -100,10 +112,11 @@ def _missing(request: Request, _error: Exception) -> Response:
 def application(site: Site) -> ASGIApp:
     """The whole server of a site, guard included."""
     app = Starlette(
-        routes=[*_reading(), *_writing(), *api.routes(), *hooks.routes()],
+        routes=[*signing_in_elsewhere.routes(), *_reading(), *_writing(), *api.routes(), *hooks.routes()],
         exception_handlers={GonogoError: _failed, 404: _missing},
     )
     app.state.site = site
     app.state.watch = Watch(site)
+    app.state.oidc = signing_in_elsewhere.configured(site.door.world.environ)
     app.state.tokens = TokenBook(site.door.world.journal)
     return Guard(app, site)

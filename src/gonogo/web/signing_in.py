@@ -47,7 +47,7 @@ async def sign_in_page(request: Request) -> Response:
         "namespace": NAMESPACE,
         "data": _base64url(signed_data(NAMESPACE, message)),
         "passkeys": relying_party(site, request),
-        "next": _next(request.query_params.get("next", "")),
+        "next": following(request.query_params.get("next", "")),
         "origins": sorted(site.origins()),
         "oidc": getattr(request.app.state, "oidc", None),
     }
@@ -69,10 +69,10 @@ async def sign_in(request: Request) -> Response:
         site.trail.refused("sign_in", "")
         about = {"what": error.what, "next_step": error.next_step}
         return page(request, "refused.html", about, 403)
-    return let_in(request, person, how, signed.key.fingerprint, _next(fields.get("next", "")))
+    return let_in(request, person, how, signed.key.fingerprint, following(fields.get("next", "")))
 
 
-def let_in(request: Request, person: ListedPerson, how: str, fingerprint: str, following: str) -> Response:
+def let_in(request: Request, person: ListedPerson, how: str, fingerprint: str, wanted: str) -> Response:
     """A new session, always with a new cookie; an old one of the same browser ends."""
     site = site_of(request)
     old = request.scope.get("gonogo.session")
@@ -80,7 +80,7 @@ def let_in(request: Request, person: ListedPerson, how: str, fingerprint: str, f
         site.sessions.end(old)
     value, _ = site.sessions.begin(person.handle, how, fingerprint, site.now())
     site.trail.note(SIGNED_IN, Person(person.handle), {"how": how, "fingerprint": fingerprint})
-    answer = RedirectResponse(following or "/", 303)
+    answer = RedirectResponse(wanted or "/", 303)
     secure = request.url.scheme == "https" or request.headers.get("origin", "").startswith("https:")
     answer.set_cookie(COOKIE, value, max_age=int(LONGEST_S), path="/", httponly=True, samesite="lax", secure=secure)
     return answer
@@ -172,7 +172,7 @@ def relying_party(site: Site, request: Request) -> str:
     return ""
 
 
-def _next(text: str) -> str:
+def following(text: str) -> str:
     """A path of this very server; anything else is left out (open redirects)."""
     return text if _PATH.fullmatch(text) and not text.startswith("//") else ""
 
