@@ -13,6 +13,7 @@ from gonogo.engine import crash_points
 from gonogo.engine.crash_points import (
     BEFORE_INTENT,
     COMMAND_RUNNING,
+    COPIED,
     FOUND_BY_SWEEP,
     INTENT_COMMITTED,
     LEASE_TAKEN,
@@ -56,7 +57,7 @@ ACTS = (
 )
 """The points around an act: tried at every deploy, rollback and move of traffic."""
 UPGRADE = ("CP-19 backup written, tables not changed", "CP-22 tables changed, not committed")
-SHARED = ("CP-15 in the database", TAKEN_OVER, FOUND_BY_SWEEP)
+SHARED = ("CP-15 in the database", COPIED, TAKEN_OVER, FOUND_BY_SWEEP)
 ELSEWHERE = {"CP-15", *UPGRADE, *SHARED, STATEMENT_VERIFIED, STATEMENT_RECORDED, PROBED}
 """Points that no straight drive passes: opening the first run, an upgrade, handing a statement in, settling."""
 

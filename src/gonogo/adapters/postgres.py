@@ -43,7 +43,7 @@ _MAKING: Final = 0x676F6E6F
 """The advisory lock under which tables are made; `gono`, as the mark in a SQLite journal."""
 
 TABLES: Final = (
-    "create table gonogo_schema (version integer not null, queue text not null default '')",
+    "create table gonogo_schema (version integer not null, queue text not null default '', moved text)",
     "create table gonogo_head (run text primary key, seq bigint not null, hash text not null,"
     " rowid bigint generated always as identity)",
     "create table gonogo_event (run text not null, seq bigint not null, line bytea not null, primary key (run, seq))",
@@ -224,6 +224,13 @@ class Postgres:
                 f"a newer gonogo wrote this database (tables {found}, this one knows {SCHEMA})",
                 where=self.place,
                 next_step="install the newer gonogo; an older one cannot go on with it",
+            )
+        moved = opened.execute("select moved from gonogo_schema").scalar()
+        if moved is not None:
+            raise Refused(
+                f"this journal was moved to {moved}",
+                where=self.place,
+                next_step="take `database` out of gonogo.yaml there; to come back, name an empty database",
             )
         self._demand_safe(opened)
         self._known = True

@@ -34,14 +34,14 @@ class PostgresVault:
     def put(self, data: bytes) -> Digest:
         """Store bytes durably here and in the database. Raises Broken, Refused."""
         digest = self._cache.put(data)
-        self._share(digest)
+        self.share(digest)
         return digest
 
     def seal(self, folder: Path, secrets: Mapping[str, Secret] = _NONE) -> tuple[Sealed, ...]:
         """Store every file below `folder`, as `FolderVault.seal` does, and share each."""
         sealed = self._cache.seal(folder, secrets)
         for digest in dict.fromkeys(file.digest for file in sealed):
-            self._share(digest)
+            self.share(digest)
         return sealed
 
     def read(self, digest: Digest, *, limit: int = 1 << 26) -> bytes:
@@ -62,7 +62,8 @@ class PostgresVault:
             gone = opened.execute("delete from gonogo_blob where digest = ?", (digest,)).rowcount
         return self._cache.delete(digest) or bool(gone)
 
-    def _share(self, digest: Digest) -> None:
+    def share(self, digest: Digest) -> None:
+        """Let others have an object of this host's folder, where they have it not yet."""
         path = self._cache.path(digest)
         parts = max(1, -(-path.stat().st_size // PART))
         kept = "insert into gonogo_blob (digest, part, parts, data) values (?, ?, ?, ?) on conflict do nothing"

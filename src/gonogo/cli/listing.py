@@ -10,6 +10,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "check": ("gonogo.cli.checking", "Say everything that is missing or wrong, with file and line."),
         "doctor": ("gonogo.cli.examining", "Say what this machine lacks for running protocols here."),
         "upgrade": ("gonogo.cli.upgrading", "Bring the journal of an older gonogo to this one, with a backup."),
+        "migrate": ("gonogo.cli.migrating", "Move the journal to a database that many hosts share, or back."),
         "schema": ("gonogo.cli.showing_schemas", "Print the JSON Schema of a file, or hold a file against it."),
         "completion": ("gonogo.cli.completing", "Print the shell completion script."),
         "demo": ("gonogo.cli.demonstrating", "Show a whole release, a bad one, and every refusal, on real parts."),

@@ -29,6 +29,7 @@ PASSWORD_FILE: Final = "GONOGO_DATABASE_PASSWORD_FILE"  # noqa: S105 - the name 
 FORM: Final = "it looks like postgresql://USER@HOST:5432/DATABASE"
 MODULE: Final = "gonogo.control.shared_store"
 WORKING: Final = "gonogo.control.working"
+MIGRATING: Final = "gonogo.control.migrating"
 MOVED_AWAY: Final = "journal.moved"
 """Says in the state folder that the journal is elsewhere now: a missing setting must not begin a second one."""
 

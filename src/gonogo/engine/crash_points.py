@@ -25,6 +25,7 @@ RECORDED: Final = "CP-11 recorded"
 NOT_SHOWN: Final = "CP-11 views not written"
 LEASES_FREED: Final = "CP-12 leases freed, end not committed"
 PACKAGE_BUILT: Final = "CP-12 package built, not recorded"
+COPIED: Final = "CP-19 copied, nothing moved"
 TAKEN_OVER: Final = "CP-13 taken over, still on the list"
 FOUND_BY_SWEEP: Final = "CP-14 found by the sweep, nobody told"
 REQUEST_WRITTEN: Final = "CP-16 request written, not recorded"
@@ -77,6 +78,7 @@ POINTS: Final[tuple[NamedPoint, ...]] = (
     NamedPoint(
         "CP-15 in the database", "adapters/journal_postgres.py", "the tables are made, their transaction is open"
     ),
+    NamedPoint(COPIED, "control/migrating.py", "the journal is in the database, too; it still counts where it was"),
     NamedPoint(TAKEN_OVER, "control/working.py", "the runs of a dead worker are told to others; it is still listed"),
     NamedPoint(FOUND_BY_SWEEP, "control/working.py", "a run was found that nobody looks at; nobody was told yet"),
     NamedPoint(REQUEST_WRITTEN, "engine/asking.py", "a request and what it names are stored; nobody was asked yet"),

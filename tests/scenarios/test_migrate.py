@@ -1,0 +1,101 @@
+"""Moving a journal to a shared database and back: every digest the same, nothing lost wherever it is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import gonogo, importing
+
+from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.errors import Broken
+from gonogo.ports import Draft
+from gonogo.terms import Engine, Person, RunId
+from postgres_server import fresh_database
+from tests.projects import Project, small_project
+from tests.worlds_http import place
+from worlds import MORNING
+
+SMALL = "deployment-automation"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with place(tmp_path / "world" / "staging") as staging, place(tmp_path / "world" / "production") as production:
+        yield small_project(tmp_path / "project", staging, production)
+
+
+def lines(project: Project, **environ: str) -> dict[str, list[bytes]]:
+    journal = project.door(**environ).world.journal
+    found = {run: [entry.line for entry in journal.entries(run)] for run in journal.runs()}
+    return {**found, "@site": [entry.line for entry in journal.site()]}
+
+
+@pytest.mark.req("WFS-10")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_journal_goes_to_the_database_and_back_with_every_line_and_file(project: Project) -> None:
+    run, url = project.begin(SMALL), fresh_database()
+    before, here = lines(project), ("-C", str(project.root))
+    with project.door().world.journal.write(run, len(before[run]) - 1, actor=Engine("e"), now=project.door().world.clock.now()) as tx:
+        tx.take_lease("staging")
+        tx.free_lease("staging")
+    tried = gonogo("migrate", *here, "--dry-run", "--json", GONOGO_DATABASE=url).json()
+    assert (tried["done"], tried["runs"]) == (False, 1)
+    assert lines(project) == before
+    moved = gonogo("migrate", *here, "--json", GONOGO_DATABASE=url)
+    assert moved.code == 0, moved.err
+    assert moved.json()["digest"] == tried["digest"]
+    assert lines(project, GONOGO_DATABASE=url) == before
+    shared = project.door(GONOGO_DATABASE=url)
+    assert shared.load(run).plan.name == SMALL
+    assert shared.world.journal.lease("staging").fence == 1
+    refused = gonogo("status", *here)
+    assert refused.code == 2 and "the journal of this project is in postgresql://127.0.0.1" in refused.err
+    with pytest.raises(Broken), SqliteJournal(project.root / ".gonogo" / "journal.db.moved") as late:
+        late.note([Draft("trust.changed", {})], actor=Person("asha"), now=project.door(GONOGO_DATABASE=url).world.clock.now())
+    back = gonogo("migrate", "--back", *here, "--json", GONOGO_DATABASE=url)
+    assert back.code == 0, back.err
+    assert back.json()["digest"] == tried["digest"]
+    assert lines(project) == before
+    assert project.door().world.journal.lease("staging").fence == 1
+    left = gonogo("status", *here, GONOGO_DATABASE=url)
+    assert left.code == 2 and "moved" in left.err
+
+
+@pytest.mark.req("EXE-05")
+def test_a_run_that_holds_an_environment_keeps_its_journal_where_it_is(project: Project) -> None:
+    run = project.begin(SMALL)
+    door = project.door()
+    with door.world.journal.write(run, door.load(run).state.seq, actor=Engine("e"), now=door.world.clock.now()) as tx:
+        tx.take_lease("production")
+    said = gonogo("migrate", "-C", str(project.root), GONOGO_DATABASE=fresh_database())
+    assert said.code == 2
+    assert f"the run {run} holds production" in said.err
+    assert project.door().runs() == (run,)
+
+
+def test_two_journals_are_never_mixed(project: Project) -> None:
+    project.begin(SMALL)
+    url, here = fresh_database(), ("-C", str(project.root))
+    assert gonogo("migrate", *here, GONOGO_DATABASE=url).code == 0
+    (project.root / ".gonogo" / "journal.moved").unlink()
+    project.begin(SMALL)
+    said = gonogo("migrate", *here, GONOGO_DATABASE=url)
+    assert said.code == 2 and "the database holds another journal" in said.err
+
+
+@pytest.mark.req("WFS-10")
+def test_a_migration_that_is_killed_after_the_copy_goes_on_when_it_is_given_again(project: Project) -> None:
+    project.begin(SMALL)
+    before, url = lines(project), fresh_database()
+    command = [sys.executable, "-m", "gonogo", "migrate", "-C", str(project.root)]
+    environ = {**os.environ, **importing(GONOGO_DATABASE=url, GONOGO_CRASH_AT="CP-19 copied")}
+    assert subprocess.run(command, env=environ, capture_output=True, check=False).returncode == -9
+    assert lines(project) == before, "nothing has moved yet"
+    assert gonogo("migrate", "-C", str(project.root), GONOGO_DATABASE=url).code == 0
+    assert lines(project, GONOGO_DATABASE=url) == before
