@@ -415,6 +415,7 @@ def test_a_halted_run_asks_for_a_decision_with_options_pros_and_cons_and_the_cho
     listed = gonogo("decide", run, "--project", project.root, "--json").json()["chosen"]
     assert [(item["choice"], item["person"], item["reason"]) for item in listed] == [("B", "rm1", "the port is closed anyway")]
     assert project.state(run).halted is not None, "a choice moves nothing by itself"
+    assert "resume_way" not in gonogo("status", run, "--project", project.root).out, "nobody is waited for"
 
 
 @pytest.mark.req("COM-13", "C32")

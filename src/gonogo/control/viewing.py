@@ -11,7 +11,7 @@ from gonogo.control.opening import Opened
 from gonogo.control.parity_open import OpenParity, open_parity
 from gonogo.control.workflow_files import edited_files
 from gonogo.engine.bench import World
-from gonogo.engine.by_hand import POINT, records
+from gonogo.engine.by_hand import records
 from gonogo.engine.settling import OUTCOME_UNKNOWN
 from gonogo.engine.writing import views_of
 from gonogo.errors import GonogoError, Tampered
@@ -20,7 +20,7 @@ from gonogo.plan.model import Execute, Task, task_of
 from gonogo.ports import Difference, EffectKey, Running
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.asking import standing
-from gonogo.run.awaiting import Awaited, awaited, waited_in_all
+from gonogo.run.awaiting import ASIDE, Awaited, awaited, waited_in_all
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
 from gonogo.run.state import Round
 from gonogo.terms import Digest, Json, RunId, digest_of
@@ -248,7 +248,7 @@ def stages_of(opened: Opened) -> tuple[StageView, ...]:
 def _is_waiting(opened: Opened, asked: Round) -> bool:
     return (
         asked.status == "open"
-        and asked.point not in {"resume", "dissent", POINT}
+        and asked.point not in {"resume", "dissent", *ASIDE}
         and not standing(opened.plan, asked).met
     )
 

@@ -17,13 +17,15 @@ from gonogo.evidence.ledger import time_of, time_text
 from gonogo.plan.model import Plan
 from gonogo.reports.trouble import WARNING, Message
 from gonogo.run.asking import who_is_missing
-from gonogo.run.awaiting import words_of
+from gonogo.run.awaiting import ASIDE, words_of
 from gonogo.run.state import Round, RunState
 from gonogo.terms import Occasion, RunId
 
 STATUS: Final = "DAILY STATUS"
 SUMMARY: Final = "WEEKLY SUMMARY"
 RETROSPECTIVE: Final = "RETROSPECTIVE"
+NOT_TOLD: Final = frozenset({"resume", "dissent", *ASIDE})
+"""Requests that nobody is asked to answer: whoever wants to say it says it."""
 _LEAST: Final = timedelta(minutes=15)
 
 
@@ -82,7 +84,8 @@ def _status(plan: Plan, state: RunState, now: datetime) -> str:
     if state.halted is not None:
         since = words_of(now - state.halted.at)
         said.append(f"halted for {since} at {state.halted.stage} ({state.halted.cause})")
-    waiting = [item for item in state.rounds.values() if item.status == "open" and who_is_missing(plan, item)]
+    asked = [item for item in state.rounds.values() if item.status == "open" and item.point not in NOT_TOLD]
+    waiting = [item for item in asked if who_is_missing(plan, item)]
     said += [f"`{item.point}` waits for {', '.join(who_is_missing(plan, item))}" for item in waiting]
     failed = sorted(name for name, found in state.judgements.items() if found.verdict not in {"pass", "waived"})
     said += [f"gates not passed: {', '.join(plan.gates[name].name for name in failed)}"] if failed else []

@@ -57,7 +57,7 @@ def messages_for(plan: Plan, state: RunState, entry: Recorded, told: Told = unto
             return (_feedback(plan, event),)
         case happened.HostsReplaced() if _passes_half(state, event):
             return (_halfway(plan, state, event),)
-        case happened.DecisionRequested():
+        case happened.DecisionRequested() if event.point != POINT:
             return (_asked(plan, state, event),)
         case _:
             return tuple(_course(plan, state, event, told))

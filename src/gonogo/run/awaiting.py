@@ -12,10 +12,15 @@ from datetime import datetime, timedelta
 
 from gonogo.plan.model import Plan
 from gonogo.run.asking import standing
+from gonogo.run.choosing import POINT as CHOICE
 from gonogo.run.state import Round, RunState
 
 OWN_WORDS = ("dissent", "signoff", "acceptance")
 """Kinds that somebody states of their own accord; no run waits for them."""
+
+
+ASIDE = ("manual", CHOICE)
+"""Points at which people put something on record beside the run: it does not wait for that either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class Awaited:
 
 def awaited(plan: Plan, state: RunState) -> tuple[Awaited, ...]:
     """Every request that the run waited for, in the order of asking."""
-    asked = (item for item in state.rounds.values() if item.kind not in OWN_WORDS)
+    asked = (item for item in state.rounds.values() if item.kind not in OWN_WORDS and item.point not in ASIDE)
     return tuple(_awaited(plan, state, item) for item in asked)
 
 
