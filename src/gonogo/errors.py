@@ -8,6 +8,7 @@
     ├── Busy                    exit 1   another engine drives this run or holds this environment
     │   └── EnvironmentTaken    exit 1   the environment is another run's, or another run's turn
     ├── Broken                  exit 1   disk, database or target do not work
+    │   └── NotStored           exit 1   the disk or the database takes nothing more
     ├── Tampered                exit 2   stored evidence or the ledger is not what it was
     └── WrongUsage              exit 64  the command line cannot be understood
 
@@ -72,6 +73,10 @@ class EnvironmentTaken(Busy):
 
 class Broken(GonogoError):
     """Disk, database, target or tool do not work."""
+
+
+class NotStored(Broken):
+    """The disk or the database takes nothing more: what was done cannot be recorded, so nothing more may be begun."""
 
 
 class Tampered(GonogoError):

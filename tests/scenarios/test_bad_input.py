@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.door import Door
-from gonogo.errors import BadInput, Busy
+from gonogo.errors import BadInput, Busy, NotStored
 from gonogo.run.events import Recorded, TaskFinished, TrafficMoved
 from gonogo.run.machine import Over, Parked
 from gonogo.run.state import RunState
@@ -22,6 +23,7 @@ from gonogo.terms import Person, RunId
 from tests.projects import REQUESTER, Project, add_release, small_project
 from tests.worlds_http import Place, place
 
+OLD_ALONE = json.dumps({"weights": {"blue": 100, "green": 0}})
 CASES = Path(__file__).resolve().parent.parent / "cases" / "protocols"
 STOCK = "stock-count"
 COUNTING, GATE, REPORTING = "counting/count-the-shelves", "gate/count-gate", "reporting/report-the-figure"
@@ -310,6 +312,38 @@ def test_metrics_that_vanish_in_mid_canary_take_the_rollout_back_and_never_promo
     assert state.outcome == "rolled_back", ready.view(run).halt
     assert ready.production.weights() == {"blue": 100, "green": 0}
     assert max(percent for rolling in state.rollings.values() for _, percent in rolling.moves) == 5
+    assert ready.chain_problems(run) == ()
+
+
+@pytest.mark.req("PX-05", "ARB-01")
+def test_a_target_that_was_changed_behind_our_back_or_forgot_its_weights_takes_the_rollout_back(ready: Project) -> None:
+    run = ready.begin("production-deployment")
+    state = mid_canary(ready, run, lambda: (ready.production.root / "weights.json").write_text(OLD_ALONE))
+    assert state.outcome == "rolled_back", ready.view(run).halt
+    (rolling,) = (known for known in state.rollings.values() if known.moves)
+    assert rolling.progress.abort.startswith("the target was changed behind our back: it does blue 100 %, green 0 %, 5 % were moved")
+    assert max(percent for _, percent in rolling.moves) == 5
+    assert ready.production.weights() == {"blue": 100, "green": 0}
+    assert ready.chain_problems(run) == ()
+
+
+@pytest.mark.req("ARB-01", "FI-03")
+def test_when_nothing_can_be_recorded_in_mid_canary_the_old_version_gets_its_traffic_back(ready: Project) -> None:
+    """The journal takes no further byte, as on a full disk; small files, such as the weights of this world, are taken."""
+    run = ready.begin("production-deployment")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(NotStored, match="all traffic of production was given back to blue, which is not on record yet"):
+            mid_canary(ready, run, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert ready.production.weights() == {"blue": 100, "green": 0}
+    assert ready.state(run).rollback is None
+    ready.go_on(run)
+    state = ready.state(run)
+    assert state.outcome == "rolled_back", ready.view(run).halt
+    assert any("behind our back" in known.progress.abort for known in state.rollings.values())
+    assert ready.production.weights() == {"blue": 100, "green": 0}
     assert ready.chain_problems(run) == ()
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from gonogo.adapters.journal_schema import SCHEMA, explained
 from gonogo.adapters.journal_sqlite import SqliteJournal
-from gonogo.errors import BadInput, Broken, Busy, GonogoError, Refused, Tampered
+from gonogo.errors import BadInput, Broken, Busy, GonogoError, NotStored, Refused, Tampered
 from gonogo.evidence.ledger import check_chain
 from gonogo.ports import Draft, Lease
 from gonogo.terms import Engine, RunId
@@ -166,8 +166,8 @@ def sqlite_fault(statements: list[str], path: Path) -> sqlite3.Error:
 @pytest.mark.parametrize(
     ("statements", "kind", "words"),
     [
-        (["pragma max_page_count = 2", "create table a (x)", "create table b (x)"], Broken, "the disk is full"),
-        (["pragma query_only = on", "create table a (x)"], Broken, "cannot be written"),
+        (["pragma max_page_count = 2", "create table a (x)", "create table b (x)"], NotStored, "the disk is full"),
+        (["pragma query_only = on", "create table a (x)"], NotStored, "cannot be written"),
         (["attach '/nonexistent/folder/x.db' as other"], Broken, "cannot be opened"),
         (["select nothing"], Broken, "does not work"),
     ],

@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from gonogo.errors import Broken, GonogoError
+from gonogo.errors import Broken, GonogoError, NotStored
 
 _ADVICE: Final = {
     errno.ENOSPC: "free space on this disk, then start the command again",
@@ -26,7 +26,7 @@ def disk_error(error: OSError, what: str, path: Path) -> Broken:
     """A Broken that says what could not be done, where, and what to do about this kind of fault."""
     reason = error.strerror or type(error).__name__
     advice = _ADVICE.get(error.errno or 0, "look at the disk and the rights of this path, then start the command again")
-    return Broken(f"{what}: {reason}", where=str(path), next_step=advice)
+    return NotStored(f"{what}: {reason}", where=str(path), next_step=advice)
 
 
 def sync_folder(folder: Path) -> None:

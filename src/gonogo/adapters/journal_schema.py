@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from gonogo.adapters.durable import disk_error, make_folder, sync_folder
 from gonogo.adapters.mounts import refuse_remote
-from gonogo.errors import Broken, Busy, GonogoError, Refused
+from gonogo.errors import Broken, Busy, GonogoError, NotStored, Refused
 
 SCHEMA: Final = 2
 """Version of the tables below; a file with a higher one was written by a newer gonogo, one with a lower is upgraded."""
@@ -43,13 +43,18 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
 """What each version of the tables adds to the one before: a new journal takes all steps, an older one what it lacks."""
 
 _REASONS: Final[tuple[tuple[str, type[GonogoError], str, str], ...]] = (
-    ("SQLITE_FULL", Broken, "the disk is full; nothing of this change was recorded", "free space, then try again"),
+    ("SQLITE_FULL", NotStored, "the disk is full; nothing of this change was recorded", "free space, then try again"),
     ("SQLITE_BUSY", Busy, "another process has been writing to the journal for too long", "wait, then try again"),
-    ("SQLITE_READONLY", Broken, "the journal cannot be written", "give gonogo's user write access to file and folder"),
+    (
+        "SQLITE_READONLY",
+        NotStored,
+        "the journal cannot be written",
+        "give gonogo's user write access to file and folder",
+    ),
     ("SQLITE_CANTOPEN", Broken, "the journal cannot be opened", "give gonogo's user access to file and folder"),
     ("SQLITE_NOTADB", Broken, "this is not a journal of gonogo", "restore it from a backup; do not delete it"),
     ("SQLITE_CORRUPT", Broken, "the journal is damaged", "restore it from a backup; compare with an exported log"),
-    ("SQLITE_IOERR", Broken, "the disk reports an error", "check the disk before anything else; delete nothing"),
+    ("SQLITE_IOERR", NotStored, "the disk reports an error", "check the disk before anything else; delete nothing"),
 )
 
 

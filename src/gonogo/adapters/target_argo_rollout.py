@@ -13,10 +13,11 @@ Argo must not judge by itself what gonogo judges: steps of the Rollout are `setW
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gonogo.adapters.kubernetes_api import (
+    Conflicting,
     KubernetesApi,
     Resource,
     count_at,
@@ -33,6 +34,7 @@ GROUP = "argoproj.io/v1alpha1"
 FENCE, SERVING = "gonogo.dev/fence", "gonogo.dev/serving"
 PAUSE = 0.25
 MOST_PROMOTIONS = 50
+WRITE_TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,15 @@ class ArgoTarget:
     def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
         """Promote up to the new version's share, or abort where it is 0, and read back."""
         check_weights(weights, self.slots)
-        found = self._fenced(self._read(), fence)
+        found = self._fenced(fence)
         stable = self._stable_slot(found)
         candidate = next(slot for slot in self.slots if slot != stable)
         if self._seen(found).weights == weights:
             return confirm(self._seen(found), weights, self._where)
         if not weights[candidate]:
-            self._abort(found)
+            self._abort(fence)
         else:
-            self._promote(weights, candidate)
+            self._promote(weights, candidate, fence)
         return confirm(self._awaited(weights), weights, self._where)
 
     @property
@@ -81,8 +83,34 @@ class ArgoTarget:
     def _read(self) -> Resource:
         return self.api.read(self._path)
 
-    def _fenced(self, found: Resource, fence: int) -> Resource:
+    def _fenced(self, fence: int) -> Resource:
         """The Rollout with our fence and with the slot that serves on it, or a refusal."""
+
+        def marked(found: Resource) -> Resource:
+            return {"metadata": {"annotations": {FENCE: str(fence), SERVING: self._marks(found)}}}
+
+        return self._written(fence, "", marked)
+
+    def _written(self, fence: int, below: str, change: Callable[[Resource], Resource | None]) -> Resource:
+        """The Rollout after `change`, which bears the version that was read; None changes nothing.
+
+        Argo's controller writes the status all the time, so a conflict is no news by itself: the Rollout is read again,
+        and only a newer fence, or a change that is not to be done any more, ends it. An abort must get through.
+        """
+        for left in reversed(range(WRITE_TRIES)):
+            found = self._unfenced(self._read(), fence)
+            wanted = change(found)
+            if wanted is None:
+                return found
+            about = {**mapping_at(wanted, "metadata"), "resourceVersion": member(found, "metadata", "resourceVersion")}
+            try:
+                return self.api.merge(f"{self._path}{below}", {**wanted, "metadata": about})
+            except Conflicting:
+                if not left:
+                    raise
+        raise AssertionError
+
+    def _unfenced(self, found: Resource, fence: int) -> Resource:
         text = str(member(found, "metadata", "annotations", FENCE) or "0")
         if text.isdecimal() and int(text) > fence:
             raise Refused(
@@ -90,9 +118,7 @@ class ArgoTarget:
                 where=self._where,
                 next_step="another engine took over this environment; read who holds it",
             )
-        marks = {FENCE: str(fence), SERVING: self._marks(found)}
-        version = member(found, "metadata", "resourceVersion")
-        return self.api.merge(self._path, {"metadata": {"annotations": marks, "resourceVersion": version}})
+        return found
 
     def _marks(self, found: Resource) -> str:
         """Both hashes with their slots: after the promotion the new hash is the stable one, and its slot serves."""
@@ -107,34 +133,36 @@ class ArgoTarget:
         known = pairs.get(str(member(found, "status", "stableRS")), "")
         return known if known in self.slots else next(iter(self.slots))
 
-    def _abort(self, found: Resource) -> None:
-        self._patch_status(found, {"abort": True})
+    def _abort(self, fence: int) -> None:
+        self._written(fence, "/status", lambda found: None if _ended(found) else {"status": {"abort": True}})
 
-    def _promote(self, weights: Mapping[str, int], candidate: str) -> None:
+    def _promote(self, weights: Mapping[str, int], candidate: str, fence: int) -> None:
         """Clear one pause after the other until the share is reached."""
         for _ in range(MOST_PROMOTIONS):
             found = self._settled()
             share = self._seen(found).weights[candidate]
             if share >= weights[candidate]:
                 return
-            if not objects_at(found, "status", "pauseConditions") and not member(found, "spec", "paused"):
+            if not _pauses(found):
                 raise Broken(
                     f"the Rollout stands at {share} % and does not pause there: {_told(found)}",
                     where=self._where,
                     next_step="look at its steps; gonogo promotes pauses and skips nothing",
                 )
-            if member(found, "spec", "paused"):
-                version = member(found, "metadata", "resourceVersion")
-                found = self.api.merge(
-                    self._path, {"metadata": {"resourceVersion": version}, "spec": {"paused": False}}
-                )
-            self._patch_status(found, {"pauseConditions": None})
+            self._unpause(found, fence)
             self._await_step(weights[candidate], candidate)
         raise Broken(f"{MOST_PROMOTIONS} promotions did not lead to {said(weights)}", where=self._where)
 
-    def _patch_status(self, found: Resource, status: Resource) -> None:
-        version = member(found, "metadata", "resourceVersion")
-        self.api.merge(f"{self._path}/status", {"metadata": {"resourceVersion": version}, "status": status})
+    def _unpause(self, paused: Resource, fence: int) -> None:
+        """End the pause that was seen, and no later one."""
+        step = count_at(paused, "status", "currentStepIndex")
+
+        def here(found: Resource) -> bool:
+            return _pauses(found) and count_at(found, "status", "currentStepIndex") == step
+
+        if member(paused, "spec", "paused"):
+            self._written(fence, "", lambda found: {"spec": {"paused": False}} if here(found) else None)
+        self._written(fence, "/status", lambda found: {"status": {"pauseConditions": None}} if here(found) else None)
 
     def _await_step(self, wanted: int, candidate: str) -> None:
         """Argo's controller works through the steps up to its next pause; a promotion before that would skip one."""
@@ -194,6 +222,10 @@ class ArgoTarget:
 def _observed(found: Resource) -> bool:
     """Argo writes the generation that it has seen as text."""
     return str(member(found, "status", "observedGeneration")) == str(count_at(found, "metadata", "generation"))
+
+
+def _pauses(found: Resource) -> bool:
+    return bool(objects_at(found, "status", "pauseConditions")) or bool(member(found, "spec", "paused"))
 
 
 def _rests(found: Resource) -> bool:

@@ -29,7 +29,7 @@ from gonogo.engine.permitting import ask_break_glass
 from gonogo.engine.resuming import ask_outcome, ask_resume, lift
 from gonogo.engine.stating import OwnWord, ask_own
 from gonogo.engine.waiving import Wish, ask_waiver
-from gonogo.errors import Busy, Refused
+from gonogo.errors import Busy, NotStored, Refused
 from gonogo.evidence.acceptance import Accepted
 from gonogo.evidence.ledger import Entry
 from gonogo.plan.model import Plan
@@ -141,12 +141,18 @@ class Door:
                 engine = Engine("local")
                 return Driver(world, opened.plan, run, engine, how.patient, heard, turns.before, turns.rest)
 
+            stored = True
             try:
                 return turns.drive(lambda: driver().drive_while(allowed), patient=how.patient)
+            except NotStored:
+                # Nothing more can be written: trying it again would hide what became of the traffic.
+                stored = False
+                raise
             finally:
                 places.leave()
-                files.finish()
-                remember(self.world, self.load(run))
+                if stored:
+                    files.finish()
+                    remember(self.world, self.load(run))
 
     def requests(self, run: RunId) -> tuple[Round, ...]:
         """The open rounds of a run."""

@@ -20,12 +20,13 @@ from gonogo.engine.gating import judge_gate
 from gonogo.engine.looking import look, refuse_unknown
 from gonogo.engine.performing import discard_plain, perform
 from gonogo.engine.permitting import permit
+from gonogo.engine.rescuing import rescued
 from gonogo.engine.sampling import sample
 from gonogo.engine.sealing import seal_package
 from gonogo.engine.settling import Later, settle
 from gonogo.engine.waiving import use_waiver
 from gonogo.engine.writing import append, append_close, blob, show_missing
-from gonogo.errors import Broken
+from gonogo.errors import Broken, NotStored
 from gonogo.plan.model import Plan, Task, stage_of, task_of
 from gonogo.ports import Lease, Moved
 from gonogo.run.awaiting import words_of
@@ -123,8 +124,11 @@ class Driver:
     def drive_while(self, allowed: Allowed) -> Stopped | Paused:
         """Go on as `drive` does, and stop before the first act that is not allowed."""
         refuse_unknown(self.plan)
-        state = self._caught_up(RunState(), quiet=True)
-        stopped, state = self._driven(state, allowed)
+        try:
+            state = self._caught_up(RunState(), quiet=True)
+            stopped, state = self._driven(state, allowed)
+        except NotStored as fault:
+            raise rescued(self.world, self.plan, self.run, fault) from fault
         self._see_off(state)
         return stopped
 

@@ -25,7 +25,8 @@ from gonogo.measure.test_reports import Outcome
 from gonogo.plan.model import Roll, Watch
 from gonogo.reports.release import release_report
 from gonogo.run.events import Announced, Delivered, recorded
-from gonogo.run.rolling import Rolling, window_budgets, window_end, window_of, window_samples
+from gonogo.run.health_window import window_budgets, window_end, window_of, window_samples
+from gonogo.run.rolling import Rolling
 from gonogo.terms import digest_of
 
 AFTER: Mapping[Outcome, CheckResult] = {"passed": "pass", "failed": "fail", "skipped": "inconclusive"}

@@ -13,8 +13,9 @@ from typing import TypeAlias
 
 from gonogo.plan.model import Plan, Roll, Watch, task_of
 from gonogo.reports.charts import Bound, Chart, Line, line_chart
+from gonogo.run.health_window import window_answer
 from gonogo.run.judging_show import CERTAIN, odds, quantile
-from gonogo.run.rolling import Rolling, step_percent, window_answer
+from gonogo.run.rolling import Rolling, step_percent
 from gonogo.run.served import Counts
 from gonogo.run.state import RunState, observed
 from gonogo.run.tracing import Weighed

@@ -10,7 +10,8 @@ from gonogo.measure.markdown import page, section, table
 from gonogo.plan.model import Plan, Stage, all_stages
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.awaiting import awaited, waited_in_all, words_of
-from gonogo.run.rolling import Rolling, window_answer, window_budgets
+from gonogo.run.health_window import window_answer, window_budgets
+from gonogo.run.rolling import Rolling
 from gonogo.run.state import RunState
 from gonogo.terms import RunId
 

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from gonogo.errors import Tampered
 from gonogo.evidence.ledger import Entry
 from gonogo.run.events_of_halts import RepairProposed, RetrospectiveOpened, RootCauseOpened
+from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.terms import Actor, Digest, Json
 
 
@@ -395,6 +396,7 @@ Event: TypeAlias = (
     | TrafficMoved
     | HostsReplaced
     | HostsSeen
+    | TrafficFound
     | MetricsSampled
     | RolloutJudged
     | RolloutPromoted
@@ -434,6 +436,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "traffic.moved": TrafficMoved,
     "hosts.replaced": HostsReplaced,
     "hosts.seen": HostsSeen,
+    "traffic.found": TrafficFound,
     "metrics.sampled": MetricsSampled,
     "rollout.judged": RolloutJudged,
     "rollout.promoted": RolloutPromoted,

@@ -41,6 +41,7 @@ from gonogo.run.events import (
     RunHalted,
     TaskFinished,
 )
+from gonogo.run.health_window import next_in_watch
 from gonogo.run.rolling import (
     AskStep,
     HoldUntil,
@@ -51,7 +52,6 @@ from gonogo.run.rolling import (
     RollFailed,
     Rolling,
     next_in_roll,
-    next_in_watch,
 )
 from gonogo.run.shifting import needless, of_one_host
 from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, slots_of, usable_round

@@ -9,15 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
 from gonogo.measure.exposition import Series, SeriesKind, VersionCounters
 from gonogo.plan.hosts import amount, batch_sizes, batches
 from gonogo.plan.model import Plan
-from gonogo.plan.project import Objective, Project
-from gonogo.protocol.threshold import Op
+from gonogo.plan.project import Project
 from gonogo.run import fixed_limits, rollout
 from gonogo.run.arms import NEW, OLD, Arms
 from gonogo.run.counters import PodCounters, Reading, Snapshot, tick_between
@@ -31,17 +30,19 @@ from gonogo.run.events import (
     RolloutPromoted,
     TrafficMoved,
 )
+from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.judging import JudgeAnswer, JudgeKind, begin, observe, verdict
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule, MetricRule, NoHarm
 from gonogo.run.judging_state import JudgeState
 from gonogo.run.judging_ticks import Events
-from gonogo.run.promises import Budget, budgets, budgets_verdict, limit_rules, observed
-from gonogo.run.served import Counts, Interval
-from gonogo.run.slo import FixedRule, Measured, Tally, quantile_of, rate_of
-from gonogo.run.slo_window import SloSample, SloWindow, WindowAnswer, judge_window, sampled
-from gonogo.terms import Verdict, worst
+from gonogo.run.promises import limit_rules, observed
+from gonogo.run.served import Counts, Interval, figures_of, millis, moment_ms
+from gonogo.run.slo import Tally
 
 MOST_SILENT_SAMPLES = 20
+MOST_UNREAD = 3
+"""So many readings of the target in a row may fail: a proxy that restarts is back sooner."""
+
 NO_HARM_REQUESTS = 30
 NOTHING_MOVED = rollout.Progress()
 
@@ -50,7 +51,8 @@ NOTHING_MOVED = rollout.Progress()
 class Rolling:
     """What is known of one rollout or health window. `ticks` are the recorded intervals of both arms, for reports.
 
-    `versions` is what each host answered when the hosts were last seen.
+    `versions` is what each host answered when the hosts were last seen, `unread` the last sample at which the target
+    could not be read, and how many in a row.
     """
 
     task: str
@@ -73,6 +75,7 @@ class Rolling:
     ticks: tuple[Interval, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
+    unread: tuple[int, int] = (-1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +140,8 @@ RollAct: TypeAlias = MoveTo | ReplaceBatch | HoldUntil | AskStep | Judged | Roll
 def strategy_of(project: Project) -> rollout.Strategy:
     """The strategy that a project binds, as the value that decides."""
     binding = project.rollout
-    hold = _ms(binding.hold)
-    patience = _ms(binding.patience)
+    hold = millis(binding.hold)
+    patience = millis(binding.patience)
     promotions = tuple(rollout.Promotion(word) for word in binding.promotions)
     if binding.strategy == "blue_green":
         return rollout.BlueGreen(0, hold, next(iter(promotions), rollout.Promotion.AUTO), patience)
@@ -165,7 +168,7 @@ def rolled(plan: Plan, arms: Arms, known: Rolling | None, entry: Recorded) -> Ro
         case TrafficMoved():
             found = known or Rolling(event.task, event.attempt, arms, entry.at)
             act = rollout.MoveTraffic(event.percent, event.step)
-            progress = rollout.moved(found.progress, act, _at(entry.at))
+            progress = rollout.moved(found.progress, act, moment_ms(entry.at))
             if event.percent == 0:
                 # Blue/green first stands idle: that the new side answers was measured before this task began.
                 checked = rollout.StepAnswer(event.step, JudgeKind.GO, 1, "the idle side answers and is healthy")
@@ -176,10 +179,12 @@ def rolled(plan: Plan, arms: Arms, known: Rolling | None, entry: Recorded) -> Ro
             return _with_sample(plan, found, event, entry.at)
         case HostsReplaced() if known is not None:
             batch = rollout.DeployBatch(0, len(event.hosts), event.percent, event.step)
-            progress = rollout.moved(known.progress, batch, _at(entry.at))
+            progress = rollout.moved(known.progress, batch, moment_ms(entry.at))
             return replace(known, progress=progress, used=0, moves=(*known.moves, (entry.at, event.percent)))
         case HostsSeen() if known is not None:
             return _with_hosts(plan, known, event)
+        case TrafficFound() if known is not None:
+            return _with_found(known, event)
         case RolloutJudged() if known is not None:
             return replace(known, told=event.answer)
         case RolloutPromoted() if known is not None:
@@ -210,6 +215,19 @@ def _with_hosts(plan: Plan, known: Rolling, event: HostsSeen) -> Rolling:
     return replace(known, progress=progress, lost=lost, versions=event.versions)
 
 
+def _with_found(known: Rolling, event: TrafficFound) -> Rolling:
+    """Traffic that somebody else moved, or that a target forgot, takes the rollout back; so does a lost target."""
+    if event.weights:
+        shown = ", ".join(f"{slot} {weight} %" for slot, weight in sorted(event.weights.items()))
+        reason = f"the target was changed behind our back: it does {shown}, {known.progress.percent} % were moved"
+        return replace(known, progress=rollout.aborted(known.progress, reason))
+    last, count = known.unread
+    count = count + 1 if event.index == last + 1 else 1
+    reason = f"the target is lost: {event.detail}"
+    progress = rollout.aborted(known.progress, reason) if count >= MOST_UNREAD else known.progress
+    return replace(known, unread=(event.index, count), progress=progress)
+
+
 def _with_sample(plan: Plan, known: Rolling, event: MetricsSampled, at: datetime) -> Rolling:
     before, before_at = known.last, known.last_at
     found = replace(known, samples=known.samples + 1, last=event, last_at=at)
@@ -235,7 +253,7 @@ def _with_limits(plan: Plan, known: Rolling, candidate: Counts | None) -> Rollin
     if not binding.limits or known.progress.percent <= 0:
         return known
     bounds = tuple(float(bound) for bound in known.last.bounds) if known.last else ()
-    tallies, reason = fixed_limits.after(binding, known.tallies, _figures(binding.limits, candidate, bounds))
+    tallies, reason = fixed_limits.after(binding, known.tallies, figures_of(binding.limits, candidate, bounds))
     progress = rollout.aborted(known.progress, reason) if reason else known.progress
     return replace(known, tallies=tallies, progress=progress)
 
@@ -333,7 +351,7 @@ def _snapshot(arms: Arms, event: MetricsSampled, at: datetime, steps: tuple[int,
         if (arm := arms.named(slot, *steps))
     )
     silences = tuple((arms.named(slot, *steps), "no sample") for slot in event.missing)
-    return Snapshot(_at(at), pods, silences)
+    return Snapshot(moment_ms(at), pods, silences)
 
 
 def _counters(slot: str, counts: Sequence[int], bounds: Sequence[float]) -> VersionCounters:
@@ -355,17 +373,17 @@ def next_in_roll(plan: Plan, known: Rolling | None, now: datetime) -> RollAct:
                 "the metric source says nothing about the running version, or counts no latency while "
                 "`rollout.latency` is true; nothing was moved",
             )
-        return HoldUntil(_next_tick(known, binding.tick, now), -1, "reading the metrics of the running version")
+        return HoldUntil(next_tick(known, binding.tick, now), -1, "reading the metrics of the running version")
     told = _told(known)
     if told is not None:
         return told
-    match rollout.next_act(strategy_of(plan.project), known.progress, _at(now)):
+    match rollout.next_act(strategy_of(plan.project), known.progress, moment_ms(now)):
         case rollout.MoveTraffic(percent, step):
             return MoveTo(step, percent)
         case rollout.Hold(_, step, why):
-            return HoldUntil(_next_tick(known, binding.tick, now), step, why)
+            return HoldUntil(next_tick(known, binding.tick, now), step, why)
         case rollout.AwaitPromotion(step, _, why):
-            return AskStep(_next_tick(known, binding.tick, now), step, why)
+            return AskStep(next_tick(known, binding.tick, now), step, why)
         case rollout.Finished():
             return RollDone()
         case rollout.Undo(reason) | rollout.RolledBack(reason):
@@ -392,97 +410,8 @@ def _told(known: Rolling) -> Judged | None:
     return Judged(event, "\n".join((answer.explanation, *answer.figures)))
 
 
-def _next_tick(known: Rolling | None, tick: Decimal, now: datetime) -> datetime:
+def next_tick(known: Rolling | None, tick: Decimal, now: datetime) -> datetime:
+    """When the metrics are to be read next; at once where they were never read."""
     if known is None or known.last_at is None:
         return now
     return known.last_at + timedelta(seconds=float(tick))
-
-
-def next_in_watch(plan: Plan, known: Rolling | None, now: datetime) -> HoldUntil | RollDone:
-    """What a health window does next: sample until it is over, or until a limit was broken."""
-    health = plan.project.health
-    if known is None or known.last is None:
-        silent = known.silent if known else 0
-        if silent >= MOST_SILENT_SAMPLES:
-            return RollDone()
-        return HoldUntil(_next_tick(known, health.tick, now), -1, "waiting for the first sample")
-    answer = window_answer(plan, known, now)
-    if answer.complete or answer.verdict.name == "FAIL":
-        return RollDone()
-    return HoldUntil(_next_tick(known, health.tick, now), -1, answer.explanation)
-
-
-def window_of(plan: Plan, known: Rolling) -> SloWindow:
-    """The health window of a plan, from the first sample on."""
-    health = plan.project.health
-    rules = tuple(FixedRule(rule.metric, Op.LE, rule.limit) for rule in health.objectives)
-    length = _ms(health.length)
-    interval = min(length, max(1, 2 * _ms(health.tick)))
-    return SloWindow(rules, _at(known.began), length, interval)
-
-
-def window_samples(plan: Plan, known: Rolling) -> tuple[SloSample, ...]:
-    """Every interval of the window, judged by the objectives."""
-    if not plan.project.health.objectives:
-        return ()
-    window = window_of(plan, known)
-    bounds = tuple(float(bound) for bound in known.last.bounds) if known.last else ()
-    return tuple(
-        sampled(window, _at(at), _figures(plan.project.health.objectives, _serving(stable, candidate), bounds))
-        for at, _, stable, candidate in known.ticks
-    )
-
-
-def window_answer(plan: Plan, known: Rolling, now: datetime) -> WindowAnswer:
-    """What the health window says at `now`: its objectives, and the budgets of its promises."""
-    found = window_budgets(plan, known, now)
-    answer = _objectives_answer(plan, known, now)
-    verdict = worst((answer.verdict, budgets_verdict(found)))
-    return replace(answer, verdict=verdict, explanation="; ".join((answer.explanation, *map(str, found))))
-
-
-def _objectives_answer(plan: Plan, known: Rolling, now: datetime) -> WindowAnswer:
-    if plan.project.health.objectives:
-        return judge_window(window_of(plan, known), window_samples(plan, known), _at(now))
-    to_go = _at(window_end(plan, known)) - _at(now)
-    over = to_go <= 0
-    why = "the window is over" if over else f"{to_go / 1000:g} s to go"
-    return WindowAnswer(Verdict.PASS if over else Verdict.INCONCLUSIVE, over, len(known.ticks), 0, 0, why)
-
-
-def window_end(plan: Plan, known: Rolling) -> datetime:
-    """When the health window ends, without extensions."""
-    return known.began + timedelta(seconds=float(plan.project.health.length))
-
-
-def window_budgets(plan: Plan, known: Rolling, now: datetime) -> tuple[Budget, ...]:
-    """How the error budgets of the promises burnt in the health window until `now`."""
-    bounds = tuple(float(bound) for bound in known.last.bounds[:-1]) if known.last else ()
-    return budgets(plan.project.health, known.began, known.ticks, bounds, now)
-
-
-def _serving(stable: Counts | None, candidate: Counts | None) -> Counts | None:
-    if candidate is None or stable is None:
-        return candidate or stable
-    return stable if stable.requests > candidate.requests else candidate
-
-
-def _figures(objectives: Sequence[Objective], counts: Counts | None, bounds: tuple[float, ...]) -> dict[str, Measured]:
-    found: dict[str, Measured] = {}
-    for rule in objectives:
-        if counts is None or counts.requests == 0:
-            found[rule.metric] = Measured(None, 0, "no requests were seen")
-        elif rule.metric == "error_rate":
-            found[rule.metric] = rate_of(counts.errors, counts.requests)
-        else:
-            rank = Decimal(rule.metric.removeprefix("p")) / 100
-            found[rule.metric] = quantile_of(counts.buckets, bounds[:-1], rank)
-    return found
-
-
-def _ms(seconds: Decimal) -> int:
-    return int(seconds * 1000)
-
-
-def _at(moment: datetime) -> int:
-    return int(moment.astimezone(UTC).timestamp() * 1000)

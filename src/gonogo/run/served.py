@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TypeAlias
+
+from gonogo.plan.project import Objective
+from gonogo.run.slo import Measured, quantile_of, rate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +23,29 @@ class Counts:
 
 Interval: TypeAlias = "tuple[datetime, int, Counts | None, Counts | None]"
 """Its end, the step of the rollout, and what the old and the new version served; None is no sample."""
+
+
+def figures_of(
+    objectives: Sequence[Objective], counts: Counts | None, bounds: tuple[float, ...]
+) -> dict[str, Measured]:
+    """What was measured of each objective; without requests nothing was. `bounds` end with +Inf."""
+    found: dict[str, Measured] = {}
+    for rule in objectives:
+        if counts is None or counts.requests == 0:
+            found[rule.metric] = Measured(None, 0, "no requests were seen")
+        elif rule.metric == "error_rate":
+            found[rule.metric] = rate_of(counts.errors, counts.requests)
+        else:
+            rank = Decimal(rule.metric.removeprefix("p")) / 100
+            found[rule.metric] = quantile_of(counts.buckets, bounds[:-1], rank)
+    return found
+
+
+def millis(seconds: Decimal) -> int:
+    """Whole milliseconds."""
+    return int(seconds * 1000)
+
+
+def moment_ms(moment: datetime) -> int:
+    """Milliseconds since 1970."""
+    return int(moment.astimezone(UTC).timestamp() * 1000)

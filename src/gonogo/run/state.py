@@ -29,6 +29,7 @@ from gonogo.run import events as happened
 from gonogo.run.arms import Arms
 from gonogo.run.events import Recorded
 from gonogo.run.events_of_halts import RepairProposed, RetrospectiveOpened, RootCauseOpened
+from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.rolling import Rolling, rolled
 from gonogo.run.turns import Judgement, Rollback
 from gonogo.terms import Digest, Json
@@ -41,6 +42,7 @@ ROLLS = (
     happened.TrafficMoved,
     happened.HostsReplaced,
     happened.HostsSeen,
+    TrafficFound,
     happened.MetricsSampled,
     happened.RolloutJudged,
     happened.RolloutPromoted,
@@ -183,6 +185,7 @@ def advance(plan: Plan, state: RunState, entry: Recorded) -> RunState:
             happened.TrafficMoved()
             | happened.HostsReplaced()
             | happened.HostsSeen()
+            | TrafficFound()
             | happened.MetricsSampled()
             | happened.RolloutJudged()
             | happened.RolloutPromoted()
