@@ -21,10 +21,12 @@ from functools import partial
 from statistics import median
 
 from gonogo.run.judging import JudgeKind, begin, observe, verdict
+from gonogo.run.judging_events import events_dispersion
+from gonogo.run.judging_latency import latency_dispersion, shape, shift_for
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule
 from gonogo.run.judging_ticks import Observation, Tick
 from judge_rivals import Differences, argo, flagger, kayenta, mann_whitney
-from judge_workload import BOUNDS, TICK_S, TICKS, Cell, Seen, harm_until, points, reference, release
+from judge_workload import BOUNDS, DISPERSED, TICK_S, TICKS, Cell, Seen, harm_until, history, points, reference, release
 
 CELLS = (
     Cell("good"),
@@ -42,6 +44,10 @@ CELLS = (
     Cell("good, 5 req/s", rate=5.0),
     Cell("errors x2, 5 req/s", rate=5.0, errors_times=2.0),
     Cell("errors x5, 5 req/s", rate=5.0, errors_times=5.0),
+    Cell("good, retry clusters", stress="retries"),
+    Cell("errors x5, retry clusters", errors_times=5.0, stress="retries"),
+    Cell("good, unequal pods", stress="unequal pods"),
+    Cell("latency +10 %, unequal pods", latency_times=1.10, stress="unequal pods"),
 )
 QUICK = ("good", "errors x2", "errors x5", "latency +10 %", "good, shared incident")
 JUDGES = (
@@ -72,6 +78,19 @@ def plan(warmup_ticks: int = 0) -> JudgePlan:
     """The judge with its documented defaults: errors and latency, half of the weight each, no dispersion."""
     latency = LatencyRule("latency", 0.5, BOUNDS, reference())
     return JudgePlan((EventRule("errors", 0.5), latency), window_ticks=TICKS, warmup_ticks=warmup_ticks)
+
+
+def dispersed(judge: JudgePlan, stress: str) -> JudgePlan:
+    """The judge with the dispersion that half a day of history shows, where requests are not independent."""
+    if stress not in DISPERSED:
+        return judge
+    blocks = history(stress)
+    errors = events_dispersion([[each.events for each in block] for block in blocks])
+    q = shape(reference(), shift_for(BOUNDS, 1.0))
+    latency = latency_dispersion(q, [[each.histogram for each in block] for block in blocks])
+    told = {"errors": errors, "latency": latency}
+    rules = tuple(replace(rule, phi=told[rule.name].phi, phi_blocks=len(blocks)) for rule in judge.metrics)
+    return replace(judge, metrics=rules)
 
 
 def judged(judge: JudgePlan, seen: Sequence[Seen]) -> int | None:
@@ -149,19 +168,25 @@ def main() -> None:
     options.add_argument(
         "--releases", type=int, default=0, help="releases for each cell instead of the built-in number"
     )
+    options.add_argument("--only", default="", help="cells whose name holds this text")
     chosen = options.parse_args()
     check_rivals()
     began = time.monotonic()
     base = plan()
     judges = (base, replace(base, warmup_ticks=12))
-    cells = CELLS if chosen.full else [cell for cell in CELLS if cell.name in QUICK]
+    cells = [cell for cell in CELLS if (chosen.full or chosen.only or cell.name in QUICK) and chosen.only in cell.name]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for place, cell in enumerate(cells):
+        for cell in cells:
+            place = CELLS.index(cell)
+            told = (dispersed(judges[0], cell.stress), dispersed(judges[1], cell.stress))
             full = FULL_GOOD if cell.good else FULL_DEFECTIVE
             count = chosen.releases or (full if chosen.full else QUICK_RELEASES)
             seeds = range(SEED + place * 1_000_000, SEED + place * 1_000_000 + count)
-            results = list(pool.map(partial(stops, judges, cell), seeds, chunksize=4))
+            results = list(pool.map(partial(stops, told, cell), seeds, chunksize=4))
             print("\n".join(table(cell, results)), flush=True)
+            if cell.stress in DISPERSED:
+                shown = ", ".join(f"{rule.name} {rule.phi:.1f}" for rule in told[0].metrics)
+                print(f"Dispersion from history: {shown}.\n", flush=True)
     print(f"{time.monotonic() - began:.0f} s")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from gonogo.run.judging_show import quantile
@@ -21,9 +21,15 @@ TICK_S = 10
 BOUNDS = tuple(2 ** (k / 8) for k in range(40, 91))
 SIGMA = 0.5
 SLOW_MS = 320.0
+HISTORY_BLOCKS, BLOCK_TICKS, BLOCKS_OF_A_POD = 144, 30, 12
+PODS_NEW, PODS_OLD = 4, 12
+POD_SPREAD = 0.02
+RETRIES = 3.0
 MEDIAN_LN = math.log(SLOW_MS) - 1.6448536 * SIGMA
 ERROR_RATE = 0.002
 EXACT_MEAN = 30.0
+DISPERSED = ("retries", "unequal pods")
+"""Stresses in which requests are not independent: the judge is told the dispersion that history shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +73,28 @@ def release(cell: Cell, seed: int) -> list[Seen]:
     """The ticks of one release."""
     dice = random.Random(seed)  # noqa: S311  # a simulation, nothing secret
     weather = _weather(dice)
+    pods = _pods(cell.stress, dice, PODS_NEW), _pods(cell.stress, dice, PODS_OLD)
     calm = [_stressed(cell.stress, each, tick, late=0) for tick, each in enumerate(weather)]
     late = [_stressed(cell.stress, each, tick, late=1) for tick, each in enumerate(weather)]
+    calm = [replace(each, latency=each.latency + pods[0]) for each in calm]
+    late = [replace(each, latency=each.latency + pods[1]) for each in late]
     return [_tick(cell, dice, calm[tick], late[tick], tick) for tick in range(TICKS)]
+
+
+def history(stress: str, seed: int = 11) -> list[list[Seen]]:
+    """Half a day of the old version alone, its pods in two halves, in blocks of five minutes; each hour has new pods."""
+    dice = random.Random(seed)  # noqa: S311  # a simulation, nothing secret
+    cell = Cell("history", rate=75.0, share=0.5, stress=stress if stress in DISPERSED else "")
+    found: list[list[Seen]] = []
+    weather: list[Weather] = []
+    halves = (0.0, 0.0)
+    for block in range(HISTORY_BLOCKS):
+        if block % BLOCKS_OF_A_POD == 0:
+            halves = _pods(stress, dice, PODS_OLD // 2), _pods(stress, dice, PODS_OLD // 2)
+        weather = weather[BLOCK_TICKS:] if len(weather) > BLOCK_TICKS else _weather(dice)
+        sides = [[replace(each, latency=each.latency + half) for each in weather[:BLOCK_TICKS]] for half in halves]
+        found.append([_tick(cell, dice, first, second, 0) for first, second in zip(*sides, strict=True)])
+    return found
 
 
 def reference(seed: int = 7) -> tuple[int, ...]:
@@ -147,12 +172,12 @@ def _tick(cell: Cell, dice: random.Random, new: Weather, old: Weather, tick: int
     baseline = _latencies(dice, mean * (1 - cell.share) / cell.share, old.latency)
     twin = _latencies(dice, mean, old.latency)
     n_c, n_b = sum(canary), sum(baseline)
-    x_c = _errors(dice, n_c, new.errors * cell.errors_times)
+    x_c = _errors(dice, n_c, new.errors * cell.errors_times, cell.stress)
     harm = float(x_c) if cell.latency_times == 1.0 else x_c + n_c * (1 - _normal((math.log(SLOW_MS) - slower) / SIGMA))
     return Seen(
-        Events(n_c, x_c, n_b, _errors(dice, n_b, old.errors)),
+        Events(n_c, x_c, n_b, _errors(dice, n_b, old.errors, cell.stress)),
         Histogram(canary, baseline, BOUNDS),
-        _errors(dice, sum(twin), old.errors),
+        _errors(dice, sum(twin), old.errors, cell.stress),
         twin,
         harm,
     )
@@ -170,8 +195,24 @@ def _latencies(dice: random.Random, mean: float, median_ln: float) -> tuple[int,
     return tuple(_poisson(dice, mean * (high - low)) for low, high in pairwise(reached))
 
 
-def _errors(dice: random.Random, count: int, rate: float) -> int:
-    return min(count, _poisson(dice, count * rate))
+def _errors(dice: random.Random, count: int, rate: float, stress: str = "") -> int:
+    """Failed requests; with retries they come in clusters of three on average, since who failed asks again."""
+    if stress != "retries":
+        return min(count, _poisson(dice, count * rate))
+    clusters = _poisson(dice, count * rate / RETRIES)
+    return min(count, sum(_cluster(dice) for _ in range(clusters)))
+
+
+def _cluster(dice: random.Random) -> int:
+    size = 1
+    while dice.random() > 1 / RETRIES:
+        size += 1
+    return size
+
+
+def _pods(stress: str, dice: random.Random, count: int) -> float:
+    """How much slower an arm is by the pods that it happens to have (ln): each is off by 2 % on its own."""
+    return sum(dice.gauss(0, POD_SPREAD) for _ in range(count)) / count if stress == "unequal pods" else 0.0
 
 
 def _poisson(dice: random.Random, mean: float) -> int:
