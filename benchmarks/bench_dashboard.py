@@ -45,7 +45,7 @@ def serve(root: str) -> None:
         cookies = [site.sessions.begin(people[number % len(people)], "ssh", "", site.now())[0] for number in range(50)]
         watching.MOST_OF_ONE = 10_000  # One machine plays all watchers.
         print(json.dumps({"port": port, "cookies": cookies}), flush=True)
-        uvicorn.Server(uvicorn.Config(application(site), log_level="error", access_log=False, backlog=2048)).run(sockets=[listening])
+        uvicorn.Server(uvicorn.Config(application(site, watching.Watch(site)), log_level="error", access_log=False, backlog=2048)).run(sockets=[listening])
 
 
 async def fetch(port: int, cookie: str, path: str) -> tuple[float, int, str]:

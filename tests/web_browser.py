@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,13 @@ class Window:
         )
         assert "exceptionDetails" not in said, said
         return json.loads(said["result"]["value"])
+
+    def keep(self, name: str) -> None:
+        """A picture of what is seen now, below $GONOGO_PICTURES where that is set (CI keeps them)."""
+        folder = os.environ.get("GONOGO_PICTURES")
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=Path(folder) / f"{name}.png")
 
     def overflow(self) -> int:
         """By how many pixels the page is wider than its window."""

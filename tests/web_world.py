@@ -19,6 +19,7 @@ from gonogo.web.application import application
 from gonogo.web.serving import Address, bound_to, names_of
 from gonogo.web.signing_in import NAMESPACE
 from gonogo.web.site import Site
+from gonogo.web.watching import Watch
 from tests.projects import Project
 
 _INPUT = re.compile(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">')
@@ -51,12 +52,13 @@ def served(project: Project, *, passkeys: bool = False) -> Iterator[Served]:
             line = f'web: {{rp_ids: [localhost], origins: ["http://localhost:{port}"]}}\n'
             project.edit("config/release-approvers.yaml", "freeze_stakeholders:", f"{line}freeze_stakeholders:")
         site = Site.of(project.door(), names_of(Address("127.0.0.1", port), port))
-        server = uvicorn.Server(uvicorn.Config(application(site), log_level="error", access_log=False, timeout_graceful_shutdown=1))
+        server = uvicorn.Server(uvicorn.Config(application(site, watch := Watch(site)), log_level="error", access_log=False, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:
             yield Served(project, site, port)
         finally:
+            watch.end()
             server.should_exit = True
             thread.join(10)
             site.drivers.join(10)

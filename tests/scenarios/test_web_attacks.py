@@ -28,13 +28,13 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def run(here: Served) -> RunId:
     found = here.project.begin("pre-deployment")
-    here.project.go_until(found, "readiness")
+    here.project.go_until(found, "audit_recommendation")
     return found
 
 
 def is_untouched(project: Project, run: RunId) -> bool:
     state = project.state(run)
-    return not state.aborting and state.halted is None and not state.rounds["readiness-1"].answers
+    return not state.aborting and state.halted is None and not state.rounds["scope-1"].answers
 
 
 @pytest.mark.req("t68_web")
@@ -123,7 +123,7 @@ def test_what_is_too_large_is_not_read(here: Served, run: RunId, declared: bool)
     assert is_untouched(here.project, run)
 
 
-def prepared(client: Client, run: RunId, name: str = "readiness-1") -> str:
+def prepared(client: Client, run: RunId, name: str = "scope-1") -> str:
     page = client.get(f"/runs/{run}/requests/{name}")
     key = re.search(r'<option value="(SHA256:[^"]+)">', page.text)
     assert key, page.text

@@ -19,8 +19,6 @@ from tests.worlds_http import place
 from web_browser import Window, chromium
 from web_world import Served, served, signed_in
 
-SHOTS = Path(__file__).resolve().parents[2] / ".artifacts-of-tests"
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -54,6 +52,7 @@ def test_a_release_is_approved_with_a_passkey_and_its_package_verifies_offline(b
         window.open("/approvals")
         page.get_by_role("link", name="readiness", exact=True).click()
         page.get_by_text("What changed since the last signature").wait_for()
+        window.keep("decision")
         page.get_by_role("radio", name="Go", exact=True).check()
         page.get_by_role("button", name="Show me exactly what I sign").click()
         shown = page.locator("#statement").inner_text()
@@ -107,6 +106,7 @@ def test_a_canary_that_goes_bad_is_watched_live_and_rolls_back_before_ones_eyes(
         page.get_by_text("Taken back:").wait_for(timeout=60_000)
         told = int(page.locator("[data-stream]").get_attribute("data-told") or "0")
         assert told >= 2, "the page was not loaded again: the server told it"
+        window.keep("live")
         assert page.get_by_text("abort at 1 :").count() == 1, "the bound at which the judge aborts is drawn"
         here.site.drivers.join(60)
         page = window.open(f"/runs/{run}")

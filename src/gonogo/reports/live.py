@@ -88,7 +88,8 @@ def _live(plan: Plan, state: RunState, known: Rolling, weighed: tuple[Weighed, .
     told = state.tasks.get(known.task)
     assert isinstance(task.act, Roll | Watch)
     facts = observed(plan, state, task.act.environment)
-    percent = 100 if window else _percent(known)
+    back = state.rollback is not None and state.rollback.verified
+    percent = 0 if back else 100 if window else _percent(known)
     old, new = _names(known)
     answer, explanation = _answer(plan, known, now) if window else _judged(known)
     return Live(
@@ -183,7 +184,7 @@ def _charts(known: Rolling, weighed: tuple[Weighed, ...], *, window: bool) -> It
     """Each chart with its heading and a sentence of how to read it."""
     began = known.began
     last = known.last_at or began
-    span = max((last - began).total_seconds(), 10.0)
+    span = max((last - began).total_seconds(), 2.0)
     if not window:
         yield (
             "Traffic on the new version",

@@ -109,14 +109,14 @@ def _missing(request: Request, _error: Exception) -> Response:
     return page(request, "error.html", about, 404)
 
 
-def application(site: Site) -> ASGIApp:
+def application(site: Site, watch: Watch) -> ASGIApp:
     """The whole server of a site, guard included."""
     app = Starlette(
         routes=[*signing_in_elsewhere.routes(), *_reading(), *_writing(), *api.routes(), *hooks.routes()],
         exception_handlers={GonogoError: _failed, 404: _missing},
     )
     app.state.site = site
-    app.state.watch = Watch(site)
+    app.state.watch = watch
     app.state.oidc = signing_in_elsewhere.configured(site.door.world.environ)
     app.state.tokens = TokenBook(site.door.world.journal)
     return Guard(app, site)

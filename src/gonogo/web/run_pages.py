@@ -103,7 +103,10 @@ def live_page(request: Request) -> Response:
 
 def live_fragment(site: Site, known: Known) -> str:
     """What changes on the live page, without its frame: drawn once for everybody who watches."""
-    return rendered("live_part.html", {"lives": lives_of(site, known), "now": site.door.world.clock.now()})
+    return rendered(
+        "live_part.html",
+        {"lives": lives_of(site, known), "outcome": known.opened.state.outcome, "now": site.door.world.clock.now()},
+    )
 
 
 def lives_of(site: Site, known: Known) -> tuple[Live, ...]:

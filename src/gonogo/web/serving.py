@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 
 import uvicorn
 
@@ -12,6 +13,7 @@ from gonogo.control.door import Door
 from gonogo.errors import Broken
 from gonogo.web.application import application
 from gonogo.web.site import Site
+from gonogo.web.watching import Watch
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -54,6 +56,19 @@ def first_link(site: Site, base: str) -> str:
     return f"{base}/welcome/{site.links.put('', site.now())}"
 
 
+class Serving(uvicorn.Server):
+    """The server; asked to end, it ends the live streams first, which would keep it waiting otherwise."""
+
+    def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
+        super().__init__(config)
+        self._watch = watch
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End, as uvicorn does."""
+        self._watch.end()
+        super().handle_exit(sig, frame)
+
+
 def serve(door: Door, address: Address, tell: Callable[[str], None]) -> None:
     """Serve until the process is asked to end."""
     with bound_to(address) as listening:
@@ -67,8 +82,9 @@ def serve(door: Door, address: Address, tell: Callable[[str], None]) -> None:
         if base not in site.people.ring().web.origins and address.host in LOOPBACK:
             line = f'web: {{rp_ids: [localhost], origins: ["{base}"]}}'
             tell(f"  passkeys: add to {door.workspace.project.approvers}: {line}")
+        watch = Watch(site)
         settings = uvicorn.Config(
-            application(site),
+            application(site, watch),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -77,4 +93,4 @@ def serve(door: Door, address: Address, tell: Callable[[str], None]) -> None:
             timeout_graceful_shutdown=3,
             h11_max_incomplete_event_size=1 << 16,
         )
-        uvicorn.Server(settings).run(sockets=[listening])
+        Serving(settings, watch).run(sockets=[listening])

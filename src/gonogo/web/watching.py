@@ -48,11 +48,24 @@ class Watch:
         self._topics: dict[str, Topic] = {}
         self._task: asyncio.Task[None] | None = None
         self._people: dict[str, int] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over = False
 
     @property
     def streams(self) -> int:
         """How many streams are open."""
         return sum(topic.watchers for topic in self._topics.values())
+
+    def end(self) -> None:
+        """End every stream, so that the server can; called from any thread, also by a signal."""
+        self._over = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: asyncio.ensure_future(self._wake()))
+
+    async def _wake(self) -> None:
+        for topic in tuple(self._topics.values()):
+            async with topic.changed:
+                topic.changed.notify_all()
 
     def admits(self, person: str) -> bool:
         """Whether one more stream may be opened for somebody."""
@@ -63,6 +76,7 @@ class Watch:
         found = self._topics.setdefault(name, topic())
         found.watchers += 1
         self._people[session.person] = self._people.get(session.person, 0) + 1
+        self._loop = asyncio.get_running_loop()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look())
         try:
@@ -77,7 +91,7 @@ class Watch:
     async def _messages(self, topic: Topic, session: Session) -> AsyncIterator[bytes]:
         told = 0
         yield b"retry: 2000\n\n"
-        while self._still(session):
+        while not self._over and self._still(session):
             if topic.number > told:
                 told = topic.number
                 yield topic.message
@@ -87,7 +101,8 @@ class Watch:
                     await asyncio.wait_for(topic.changed.wait(), HEARTBEAT_S)
             except TimeoutError:
                 yield b": here\n\n"
-        yield b"event: over\ndata: signed out\n\n"
+        if not self._over:
+            yield b"event: over\ndata: signed out\n\n"
 
     def _still(self, session: Session) -> bool:
         site = self._site
@@ -97,7 +112,7 @@ class Watch:
         )
 
     async def _look(self) -> None:
-        while self._topics:
+        while self._topics and not self._over:
             for topic in tuple(self._topics.values()):
                 await self._drawn(topic)
             await asyncio.sleep(EVERY_S)

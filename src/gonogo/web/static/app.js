@@ -28,6 +28,8 @@
       // Drawn by this very server from templates that escape everything.
       place.innerHTML = policy.createHTML(JSON.parse(event.data));
       for (const summary of place.querySelectorAll("details > summary")) summary.parentElement.open = open.has(summary.textContent);
+      // The head of the page is drawn with the page: it is loaded again once, when the run is over.
+      if (place.querySelector("[data-outcome]")?.dataset.outcome && !document.querySelector("details.act[open]")) location.reload();
       local(place);
       countDown();
       place.dataset.told = String(Number(place.dataset.told || 0) + 1);
