@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from gonogo.control.door import Door
+from gonogo.control.handing import RECEIVER, brief, record_signature
 from gonogo.engine.recomputing import recompute
 from gonogo.engine.gating import files_for
 from gonogo.errors import Refused, Tampered
 from gonogo.evidence.package_reading import open_package
-from gonogo.evidence.signers import EngineKey
+from gonogo.evidence.signers import EngineKey, Kind, namespace
 from gonogo.evidence.sshkeys import public_key
+from gonogo.evidence.sshsig import sign
 from gonogo.evidence.verifying import TrustFiles, Verification, verify_package
 from gonogo.plan.model import Execute
 from gonogo.reports.messages import messages_for
@@ -28,6 +30,7 @@ from gonogo.run.gate import Subject, judge
 from gonogo.run.machine import Over, Parked
 from gonogo.terms import Person, RunId, Verdict, digest_of
 from tests.command_line import gonogo
+from tests.prepared import copy_of
 from tests.projects import REQUESTER, Project, add_release, small_project
 from tests.worlds_http import place
 
@@ -343,6 +346,22 @@ def test_the_evidence_of_a_deployment_is_zipped_with_a_manifest_that_verifies(go
     said = gonogo("verify", str(path), "-C", good.project.root)
     assert said.out or said.err
     assert said.code != 2, said.err
+
+
+@pytest.mark.req("HND-07")
+def test_where_a_site_requires_it_production_is_not_opened_before_a_receipt_without_questions(good: Released, tmp_path: Path) -> None:
+    project = copy_of(good.project, tmp_path / "project")
+    project.edit("gonogo.yaml", "project: shop\n", "project: shop\nreceipt: required\n")
+    door = project.door()
+    opened = door.load(good.before)
+    questions: tuple[tuple[str, ...], ...] = (("which dashboard?",), ())
+    for open_items in questions:
+        with pytest.raises(Refused, match=f"nobody signed the receipt of what {good.before} handed over"):
+            project.door().open(PRODUCTION, "v2", Person(REQUESTER))
+        statement = brief(door, opened, RECEIVER, open_items=open_items)
+        signature = sign(project.keys["sre1"], statement, namespace(Kind.SIGNOFF, opened.plan.environment))
+        assert record_signature(door, opened, statement, signature, Person("sre1")) == "sre1"
+    assert project.door().open(PRODUCTION, "v2", Person(REQUESTER)).plan.name == PRODUCTION
 
 
 @pytest.mark.req("DRY-02")

@@ -30,9 +30,9 @@ from gonogo.evidence.sshsig import verify
 from gonogo.ports import Draft
 from gonogo.reports.handoff import Handing, Item, Learned, checklist, ready_text
 from gonogo.run.events import PackageSealed, recorded
+from gonogo.run.site import HANDOFF_SIGNED
 from gonogo.terms import Actor, Digest, Json, digest_of
 
-SIGNED: Final = "handoff.signed"
 OWNER, RECEIVER = "owner", "receiver"
 CARRIED: Final[Mapping[str, str]] = {"pre-deployment": "handoff", "production-deployment": "deployment"}
 NAMED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -186,7 +186,7 @@ def record_signature(door: Door, opened: Opened, statement: bytes, signature: by
         "statement_sha256": door.world.vault.put(statement),
         "signature_sha256": door.world.vault.put(signature),
     }
-    door.world.journal.note([Draft(SIGNED, data)], actor=actor, now=door.world.clock.now())
+    door.world.journal.note([Draft(HANDOFF_SIGNED, data)], actor=actor, now=door.world.clock.now())
     _write_signoff(door, opened)
     return person.handle
 
@@ -198,7 +198,7 @@ def _signatures(door: Door, opened: Opened) -> dict[str, Mapping[str, Tree]]:
     return {
         str(entry.data["part"]): {**entry.data, "at": time_text(entry.ts)}
         for entry in entries
-        if entry.type == SIGNED
+        if entry.type == HANDOFF_SIGNED
         and entry.data.get("run") == opened.run
         and sealed is not None
         and entry.data.get("bundle_sha256") == sealed.sha256

@@ -16,15 +16,16 @@ from gonogo.control.sources import compile_for, gate_limits_source, manifest_pat
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.bench import World
 from gonogo.engine.bound_plans import bound_plan
-from gonogo.errors import BadInput, Busy, Tampered
+from gonogo.engine.handover import PRE_DEPLOYMENT
+from gonogo.errors import BadInput, Busy, Refused, Tampered
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.trusting import POLICY
 from gonogo.plan.compiling import Source
 from gonogo.plan.model import Plan
 from gonogo.plan.stored import stored_form
 from gonogo.ports import Draft
-from gonogo.run.events import Event, PlanBound, RunOpened, TrustPinned, data_of, recorded, type_of
-from gonogo.run.site import LIMITS_CHANGED, opening_note
+from gonogo.run.events import Event, PlanBound, RunClosed, RunOpened, TrustPinned, data_of, recorded, type_of
+from gonogo.run.site import LIMITS_CHANGED, is_received, opening_note
 from gonogo.run.state import RunState, fold
 from gonogo.terms import Actor, Digest, RunId, digest_of
 
@@ -59,6 +60,7 @@ def open_run(
         raise BadInput(f"`{protocol}` cannot be compiled", next_step="`gonogo check` says why")
     people = admitted(workspace, world, actor)
     _refuse_second(world, plan)
+    _require_receipt(world, plan)
     run = RunId(f"{plan.name}-{plan.release.version}-{secrets.token_hex(3)}".lower().replace("+", "-"))
     inputs, names = _store(workspace, world, protocol, release, people)
     opened = RunOpened(
@@ -105,6 +107,24 @@ def _refuse_second(world: World, plan: Plan) -> None:
                 f"{run} is still open for {plan.name} of {plan.release.version}",
                 next_step=f"go on with `gonogo resume {run}`, or end it with `gonogo abort {run}`",
             )
+
+
+def _require_receipt(world: World, plan: Plan) -> None:
+    """Refused where the project asks for it, and nobody signed the receipt of what was handed over (HND-07)."""
+    if not plan.project.receipt_required or plan.name == PRE_DEPLOYMENT:
+        return
+    for run in reversed(world.journal.runs()):
+        entries = [recorded(entry).event for entry in world.journal.entries(run)]
+        first = entries[0]
+        same = isinstance(first, RunOpened) and first.release_digest == plan.release.digest
+        if same and isinstance(first, RunOpened) and first.protocol == PRE_DEPLOYMENT and RunClosed("ready") in entries:
+            if not is_received(world.journal.site(), run):
+                raise Refused(
+                    f"nobody signed the receipt of what {run} handed over",
+                    where="receipt in gonogo.yaml",
+                    next_step="gonogo receive .artifacts/protocol-14/PROTOCOL-14-EVIDENCE.zip --key KEY",
+                )
+            return
 
 
 def _store(

@@ -106,11 +106,18 @@ def _measured_anew(asked: Asked, opened: Opened) -> tuple[Bench, list[str]]:
     # What was filed after this file was no part of what it is about: the package is not the evidence of today.
     filed = opened.state.evidence[name].seq
     evidence = {key: item for key, item in bench.state.evidence.items() if item.seq < filed}
-    past = replace(bench, state=replace(bench.state, evidence=evidence), attempt=bench.attempt + 1)
+    past = replace(bench, state=replace(bench.state, evidence=evidence))
     found = next((file for file in MEASUREMENTS[what](past).files if file.name == name), None)
     if found is None:
         raise BadInput(f"{name} cannot be measured from what {opened.run} holds", next_step="nothing was written")
-    return with_fresh(bench, (found,)), [file_away(asked, found.data, asked.given["output"])]
+    anew = _as_further_attempt(found, bench.attempt)
+    return with_fresh(bench, (anew,)), [file_away(asked, anew.data, asked.given["output"])]
+
+
+def _as_further_attempt(found: Produced, attempt: int) -> Produced:
+    """The file with the number of the attempt after the run's own: it supersedes, and never is, what was sealed."""
+    body = dict(read_object(found.data, name=found.name, limit=1 << 26)) | {"attempt": attempt + 1}
+    return replace(found, data=write_json(body))
 
 
 def check(bench: Bench, rule: GateRule, asked: Asked) -> Checked:

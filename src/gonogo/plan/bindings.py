@@ -138,6 +138,7 @@ def _project(top: Section) -> Project:
         encryption=read_encryption(top.optional("encryption")),
         licences=read_licences(top.optional("licences")),
         directories=_directories(top.section("directories", required=False)),
+        receipt_required=top.choice("receipt", ("reported", "required"), "reported") == "required",
         compact_packages=top.choice("packages", ("reproducible", "compact"), "reproducible") == "compact",
         origin=top.origin,
     )

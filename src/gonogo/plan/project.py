@@ -448,6 +448,7 @@ class Project:
     licences: Licences | None
     directories: Directories
     compact_packages: bool
+    receipt_required: bool
     origin: Origin
     # What came after plans began to be kept has a default, so that a plan kept before can be read (plan/stored.py).
     cadence: Cadence = DAILY

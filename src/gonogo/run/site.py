@@ -25,6 +25,9 @@ ERASED = "retention.erased"
 HELD = "retention.held"
 ANCHORED = "anchor.made"
 ROOT_CAUSE = "rootcause.recorded"
+HANDOFF_SIGNED = "handoff.signed"
+"""Owner or receiver signed for the package that a run hands over."""
+
 DRY_RUN_PROVED = "script.proved"
 """A trial at a fake target showed that the dry run of a command, with exactly these scripts, changes nothing."""
 
@@ -39,6 +42,16 @@ def hold_note(environment: str, reason: str | None) -> tuple[str, dict[str, Json
     if reason is None:
         return RELEASED, {"environment": environment}
     return STOPPED, {"environment": environment, "reason": reason}
+
+
+def is_received(site: Iterable[Entry], run: RunId) -> bool:
+    """Whether the newest receipt for what a run handed over says that it is ready, without a question (HND-07)."""
+    receipts = [
+        entry.data
+        for entry in site
+        if entry.type == HANDOFF_SIGNED and entry.data.get("run") == run and entry.data.get("part") == "receiver"
+    ]
+    return bool(receipts) and receipts[-1].get("ready") is True
 
 
 def proved_fields(binding: CommandBinding, scripts: Mapping[str, Digest]) -> dict[str, Json]:
