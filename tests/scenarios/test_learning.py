@@ -148,3 +148,18 @@ def test_each_of_the_six_items_of_improvement_is_open_where_nobody_did_it(projec
     for name, other in broken.items():
         assert [item.name for item in improvement_list(other) if not item.held] == [name]
         assert all(item.why for item in improvement_list(other) if not item.held)
+
+
+@pytest.mark.req("LRN-04", "LRN-05")
+def test_trends_are_counted_from_runs_and_from_what_people_said(project: Project) -> None:
+    run = halted_then_ready(project)
+    say(project, "feedback", run, "--text", "had to ask twice", "--kind", "rework", "--rating", "2")
+    rows = {row["figure"]: row["quarters"][0] for row in say(project, "metrics", "trends", "--json").json()["trends"]}
+    assert {figure: (row["mean"], row["values"]) for figure, row in rows.items() if "minutes" not in figure} == {
+        "gate pass rate": ("1", 1),
+        "halts per run": ("1", 1),
+        "rework requests per run": ("1", 1),
+        "downstream satisfaction (1 to 5)": ("2", 1),
+        "statements by hand per run": ("0", 1),
+    }
+    assert "work per run in minutes" in rows

@@ -13,13 +13,15 @@ from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.over_runs import OverRuns, over_runs, run_times
 from gonogo.control.quality import quality_over_runs
+from gonogo.control.trending import trends_of
 from gonogo.evidence.ledger import time_text
 from gonogo.reports.over_runs import GateFigures, gap_row, gate_figures, gate_row, recurring_gaps
 from gonogo.reports.quality import MET, MISSED, quality_row
 from gonogo.reports.run_times import time_lines, time_row
+from gonogo.reports.trends import trend_row
 from gonogo.terms import Json
 
-SUBJECTS = ("gates", "intake", "quality", "time")
+SUBJECTS = ("gates", "intake", "quality", "time", "trends")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,16 @@ class MetricsOptions:
 def metrics(options: MetricsOptions) -> int:
     """Over all runs: `gates` with last failure, gaps at `intake`, `quality` against targets, `time` against usual.
 
+    `trends` shows every figure by quarter, with an alert where one became worse than in the quarter before.
+
     Times are of work: waits for people, for a deployment window and the health window do not count.
     """
     if options.subject == "quality":
         return _quality(options)
     if options.subject == "time":
         return _time(options)
+    if options.subject == "trends":
+        return _trends(options)
     found = over_runs(door_at(options.folder).world)
     for run, why in found.unreadable:
         tell(f"gonogo: {run} cannot be read and is not counted: {why}", "yellow")
@@ -82,6 +88,20 @@ def _time(options: MetricsOptions) -> int:
             say(text, "yellow" if over else "")
     if not found:
         say("there is no run yet")
+    return 0
+
+
+def _trends(options: MetricsOptions) -> int:
+    found = trends_of(door_at(options.folder))
+    alerts = [item.alert for item in found if item.alert]
+    if options.as_json:
+        say_json({"trends": [trend_row(item) for item in found], "alerts": [*alerts]})
+        return 0
+    for item in found:
+        means = "   ".join(f"{each.name} {each.mean:.2f} ({each.count})" for each in item.quarters)
+        say(f"{item.protocol}   {item.figure}   {means}")
+    for text in alerts:
+        say(f"ALERT {text}", "red")
     return 0
 
 
