@@ -100,3 +100,28 @@ def test_going_back_restores_the_bytes_tells_people_and_leaves_open_runs_with_th
     bound = next(entry for entry in project.door().load(held).entries if entry.type == "plan.bound")
     assert bound.data["inputs"]["document"] == second, "the open run went on with the version that it began with"
     assert project.begin("one-check") != held
+
+
+@pytest.mark.req("LRN-06", "LRN-08")
+def test_two_versions_are_compared_over_their_runs_and_a_change_gets_its_measured_outcome(project: Project) -> None:
+    good = (project.root / "scripts/tests.sh").read_text()
+    project.write("scripts/tests.sh", 'if [ "$GONOGO_ATTEMPT" = 1 ]; then exit 1; fi\n' + good)
+    first = look(project).run
+    project.lift(first)
+    project.go_on(first)
+    early = gonogo("history", "one-check", "--held", "yes", "-C", project.root)
+    assert early.code == 2
+    assert "no two versions that runs used" in early.err
+    before = digest(project)
+    project.edit(DOCUMENT, "Do the check.", "Do the check on a quiet machine.")
+    project.write("scripts/tests.sh", good)
+    history(project, "--record", "--reason", "suites are flaky under load", "--evidence", "a halt", "--impact", "no halts")
+    assert look(project).passed
+    figures = history(project)["figures"]
+    assert figures[before]["halts per run"] == "1"
+    assert figures[digest(project)]["halts per run"] == "0"
+    found = history(project, "--held", "yes", "--evidence", "one run of each")["history"]["changes"]
+    assert [row["kind"] for row in found] == ["change", "outcome"]
+    assert found[0]["body"] == {"reason": "suites are flaky under load", "evidence": "a halt", "impact": "no halts"}
+    outcome = found[1]["body"]
+    assert (outcome["held"], outcome["before"]["halts per run"], outcome["after"]["halts per run"]) == ("yes", "1.00", "0.00")

@@ -14,6 +14,7 @@ from typing import Final
 from gonogo.adapters.durable import write_file
 from gonogo.control.door import Door
 from gonogo.control.sources import protocol_sources
+from gonogo.control.trending import figures_of
 from gonogo.errors import BadInput, GonogoError, Refused
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.ledger import time_text
@@ -119,6 +120,25 @@ def note_change(door: Door, protocol: str, said: Mapping[str, str], actor: Actor
     return history_of(door, protocol)
 
 
+def note_outcome(door: Door, protocol: str, held: str, said: Mapping[str, str], actor: Actor) -> History:
+    """Note what the last change came to: measured before and after, and whether what was expected held (LRN-08)."""
+    known = history_of(door, protocol)
+    used = {(each.document, each.sidecar): each for each in known.versions}
+    present = used.get(known.present)
+    if present is None or len(used) < 2:
+        raise Refused(f"{protocol} has no two versions that runs used", next_step="run the new version first")
+    before = [each for each in known.versions if each is not present][-1]
+    body: dict[str, Tree] = {name: words for name, words in said.items() if words}
+    body |= {"held": held, "before": _plain(door, before), "after": _plain(door, present)}
+    _note(door, known, "outcome", body, actor)
+    return history_of(door, protocol)
+
+
+def _plain(door: Door, version: Version) -> dict[str, Tree]:
+    found = figures_of(door, version.runs)
+    return {"document": version.document, **{name: f"{value:.2f}" for name, value in found.items()}}
+
+
 def go_back(door: Door, protocol: str, beginning: str, said: Mapping[str, str], actor: Actor) -> History:
     """Put an earlier version in place of the present one, note it and tell the stakeholders; open runs keep theirs."""
     _require_words(said)
@@ -147,7 +167,7 @@ def _require_words(said: Mapping[str, str]) -> None:
             raise BadInput(f"a change of a protocol needs its {name}", next_step=f"say --{name} TEXT")
 
 
-def _note(door: Door, known: History, kind: str, said: Mapping[str, str], actor: Actor) -> None:
+def _note(door: Door, known: History, kind: str, said: Mapping[str, Tree], actor: Actor) -> None:
     body: dict[str, Tree] = {name: words for name, words in said.items() if words}
     data: dict[str, Json] = {
         "protocol": known.protocol,

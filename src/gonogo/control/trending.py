@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -19,10 +19,21 @@ from gonogo.terms import RunId
 def trends_of(door: Door) -> tuple[Trend, ...]:
     """The trends of a project, over every run that can be read."""
     worked = {item.run: sum(item.times.parts.values(), timedelta(0)) for item in run_times(door)}
-    return trends(each for run in door.runs() for each in _observed(door, run, worked.get(run)))
+    return trends(each for run in door.runs() for each in observed_in(door, run, worked.get(run)))
 
 
-def _observed(door: Door, run: RunId, worked: timedelta | None) -> Iterator[Observed]:
+def figures_of(door: Door, runs: Sequence[RunId]) -> dict[str, Decimal]:
+    """The mean of each figure over some runs: those of one version of a protocol, say (LRN-06)."""
+    worked = {item.run: sum(item.times.parts.values(), timedelta(0)) for item in run_times(door)}
+    values: dict[str, list[Decimal]] = {}
+    for run in runs:
+        for item in observed_in(door, run, worked.get(run)):
+            values.setdefault(item.figure, []).append(item.value)
+    return {figure: sum(found, Decimal(0)) / len(found) for figure, found in values.items()}
+
+
+def observed_in(door: Door, run: RunId, worked: timedelta | None) -> Iterator[Observed]:
+    """Every value that one run, and what was said about it, gives."""
     try:
         opened = door.load(run)
     except GonogoError:

@@ -18,6 +18,7 @@ from gonogo.plan.cadence import read_cadence
 from gonogo.plan.check_binding import read_code_coverage, read_licences, read_scan_binding, read_suite
 from gonogo.plan.control_lists import LISTS
 from gonogo.plan.encryption import read_encryption
+from gonogo.plan.hook_binding import read_hook, read_recovery
 from gonogo.plan.hosts import AMOUNT, check_hosts, read_hosts
 from gonogo.plan.operations_binding import read_operations
 from gonogo.plan.parity_binding import accepted_drift, parity_files, parity_rule, settings_of
@@ -30,7 +31,6 @@ from gonogo.plan.project import (
     Environment,
     Freeze,
     HealthWindow,
-    HookBinding,
     Objective,
     Project,
     ProjectCheck,
@@ -56,9 +56,6 @@ DEFAULT_CANARY = (5, 25, 50, 100)
 CONTEXT = ".cursor/context-kit"
 PROTOCOLS = ".cursor/ai-driven-workflow"
 _FOLDER = r"(?!/)(?!(?:.*/)?\.\.(?:/|\Z))[^\0\n]+"
-_FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-RECOVERY = ("vpn", "credentials")
-"""What is tried where an environment does not answer (ERR-01)."""
 _LISTS = ("observe", "traffic", "order", "test", "reload")
 
 Part = TypeVar("Part")
@@ -131,8 +128,8 @@ def _project(top: Section) -> Project:
         notify=top.texts("notify", ()),
         probes=top.mapping("probes"),
         checks={name: _check(name, child) for name, child in top.section("checks", required=False).children()},
-        recovery=_recovery(top.section("recovery", required=False)),
-        hooks=tuple(_hook(item) for item in top.sections("hooks")),
+        recovery=read_recovery(top.section("recovery", required=False)),
+        hooks=tuple(read_hook(item) for item in top.sections("hooks")),
         announce=read_announce(top.section("announce", required=False)),
         cadence=read_cadence(top.section("cadence", required=False)),
         encryption=read_encryption(top.optional("encryption")),
@@ -210,25 +207,6 @@ def _command(name: str, section: Section) -> CommandBinding:
         secrets=section.texts("secrets", ()),
         tolerates=section.texts("tolerates", ()),
         origin=section.origin,
-    )
-    section.finish()
-    return found
-
-
-def _recovery(section: Section) -> dict[str, str]:
-    found = {name: section.text(name, "") for name in RECOVERY}
-    section.finish()
-    return {name: command for name, command in found.items() if command}
-
-
-def _hook(section: Section) -> HookBinding:
-    found = HookBinding(
-        section.text("protocol"),
-        section.text("step"),
-        section.text("command"),
-        section.text("writes", pattern=_FILE_NAME, kind="a file name without folders"),
-        section.text("purpose"),
-        section.origin,
     )
     section.finish()
     return found

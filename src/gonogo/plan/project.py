@@ -448,10 +448,10 @@ class Project:
     licences: Licences | None
     directories: Directories
     compact_packages: bool
-    receipt_required: bool
     origin: Origin
     # What came after plans began to be kept has a default, so that a plan kept before can be read (plan/stored.py).
     cadence: Cadence = DAILY
     encryption: Encryption | None = None
     hooks: tuple[HookBinding, ...] = ()
     recovery: Mapping[str, str] = field(default_factory=dict)
+    receipt_required: bool = False
