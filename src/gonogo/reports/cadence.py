@@ -24,6 +24,8 @@ from gonogo.terms import Occasion, RunId
 STATUS: Final = "DAILY STATUS"
 SUMMARY: Final = "WEEKLY SUMMARY"
 RETROSPECTIVE: Final = "RETROSPECTIVE"
+FORGOTTEN: Final = timedelta(days=14)
+"""So long after it was due nobody is asked to a retrospective any more: old runs stay quiet."""
 NOT_TOLD: Final = frozenset({"resume", "dissent", *ASIDE})
 """Requests that nobody is asked to answer: whoever wants to say it says it."""
 _LEAST: Final = timedelta(minutes=15)
@@ -36,7 +38,8 @@ def due_message(plan: Plan, state: RunState, last: datetime | None, now: datetim
     cadence = plan.project.cadence
     if state.closed_at is not None:
         told = last is not None and last >= state.closed_at
-        if told or now - state.closed_at < _length(cadence.retrospective):
+        due = state.closed_at + _length(cadence.retrospective)
+        if told or not due <= now < due + FORGOTTEN:
             return None
         return Message(plan.voice.course(RETROSPECTIVE), _retrospective(plan, state), 0, occasion=Occasion.CALENDAR)
     if now - (last or state.opened_at) < _length(cadence.status):
