@@ -4,7 +4,7 @@
 
 Bars: every page answers within 200 ms at the 95th percentile with 50 readers on 2 cores; 500 streams cost less than one
 core. The readers are a process of their own, on the same machine: what they take, the server does not get. A reader looks
-at a page for a second before opening the next one (`--pause 0`: not at all), and opens all kinds of pages equally often.
+at a page for about a second before opening the next one (`--pause 0`: not at all), and opens all kinds of pages equally often.
 """
 
 from __future__ import annotations
@@ -88,12 +88,13 @@ async def read_pages(port: int, cookies: list[str], readers: int, seconds: float
     until = time.perf_counter() + seconds
 
     async def reader(number: int) -> None:
+        await asyncio.sleep(random.uniform(0, pause))  # People do not breathe in step.
         while time.perf_counter() < until:
             kind = random.choice(list(kinds))
             took, status, text = await fetch(port, cookies[number % len(cookies)], kinds[kind]())
             assert status == 200, (kind, status, text[-600:])
             found[kind].append(took)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
 
     for kind, path in kinds.items():  # Once before the clock runs: a server is not judged by its first minute.
         await fetch(port, cookies[0], path())
