@@ -52,20 +52,24 @@ def whole(site: Site, run: RunId) -> None:
 @pytest.mark.req("WFS-10", "ROL-06")
 def test_a_killed_workers_run_is_taken_over_within_seconds_and_its_deploy_is_not_repeated(site: Site) -> None:
     slow_deploy(site, 1.0)
-    site.start()
-    site.start()
-    site.alive(2)
+    dying = site.start(crash="CP-03")
+    site.alive(1)
     run = site.project.begin(SMALL)
     with site.signed_by_all(run):
+        assert dying.wait(60) == KILLED, "it had intended an act and not begun it"
+        site.start()
+        site.start()
+        site.alive(2)
         eventually(lambda: site.project.executions("deploy"), "a deploy is under way")
         had = site.drivers(run)[-1]
         site.process_of(had).kill()
         assert site.process_of(had).wait() == KILLED
         assert eventually(lambda: had not in {seen.worker.name for seen in site.workers()}, "taken over") < 5
     whole(site, run)
-    assert len(site.drivers(run)) == 2
+    assert len(site.drivers(run)) == 3
     settled = [entry.data for entry in site.project.door().load(run).entries if entry.type == "task.settled"]
-    assert all(data["by"] == "result" for data in settled)
+    assert settled[0]["outcome"] == "not_applied"
+    assert {(data["outcome"], data["by"]) for data in settled[1:]} <= {("applied", "result")}
 
 
 @pytest.mark.slow
