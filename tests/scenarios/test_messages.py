@@ -321,8 +321,10 @@ def test_every_file_of_a_good_run_that_has_a_schema_fits_it(good: Ran) -> None:
         if item.name in schema_names():
             faults = faults_of(item.name, vault.read(item.digest), item.name)
             # This project binds no command that tries its contacts: what was not measured, and what follows, is left out.
-            untried = ("/reachable: this field is missing", "/operations/status: this field is missing")
-            assert [fault for fault in faults if not fault.endswith(untried)] == []
+            # The package is indexed before the checklist is written, which says its own coverage.
+            unmeasured = ("/reachable", "/operations/status", "/metrics/checklist_coverage")
+            wrong = [fault for fault in faults if not fault.removesuffix(": this field is missing").endswith(unmeasured)]
+            assert wrong == [], item.name
             held += 1
     assert held >= 12
 
