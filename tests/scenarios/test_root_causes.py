@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,15 +23,24 @@ PRE = "pre-deployment"
 REHEARSE = "deployment-rehearsal-and-verification/rehearse-the-deployment"
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    root = tmp_path_factory.mktemp("causes")
+@contextmanager
+def project_at(root: Path) -> Iterator[Project]:
     with place(root / "world" / "staging") as staging, place(root / "world" / "production") as production:
         yield small_project(root / "project", staging, production)
 
 
 @pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    with project_at(tmp_path_factory.mktemp("causes")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def halted(project: Project) -> RunId:
+    return halted_run(project)
+
+
+def halted_run(project: Project) -> RunId:
     """A run whose rehearsal failed: a folder stands where the deploy script writes."""
     project.record.mkdir()
     run = project.begin(PRE)
@@ -107,7 +117,12 @@ def test_before_the_intake_a_run_answers_four_questions_about_itself(project: Pr
 
 
 @pytest.mark.req("RSN-04", "RSN-05")
-def test_a_record_needs_its_words_stands_in_the_log_and_is_closed_by_a_gate_that_passes_again(project: Project, halted: RunId) -> None:
+def test_a_record_needs_its_words_stands_in_the_log_and_is_closed_by_a_gate_that_passes_again(tmp_path: Path) -> None:
+    with project_at(tmp_path) as project:
+        recorded_and_closed(project, halted_run(project))
+
+
+def recorded_and_closed(project: Project, halted: RunId) -> None:
     root = project.root
     words = ("--class", "environment-failed", "--cause", "a folder stood in the way", "--as", "dev1", "-C", root)
     assert gonogo("rootcause", halted, *words).code == 2
