@@ -15,8 +15,10 @@ from gonogo.cli.taking import taking
 from gonogo.control.agent_separation import separated, separation_lines
 from gonogo.control.door import Door
 from gonogo.control.examining import examine
+from gonogo.control.examining_state import state_examined
 from gonogo.control.proving import workspace_at
 from gonogo.control.trust_standing import assurance_examined, trust_examined
+from gonogo.findings import forbids
 from gonogo.reports.model_json import model_json
 from gonogo.reports.separation import Separation
 
@@ -40,7 +42,7 @@ class DoctorOptions:
 @json_option
 @taking(DoctorOptions)
 def doctor(options: DoctorOptions) -> int:
-    """Look at programs, rights, room on disk and the journal. Exit 2 where something needed is missing."""
+    """Look at programs, rights, disk, clock, journal, leases, stalled runs. Exit 2 where something needed lacks."""
     if options.agents:
         return _agents(options)
     workspace = workspace_at(options.folder)
@@ -48,8 +50,9 @@ def doctor(options: DoctorOptions) -> int:
     found = examine(root, workspace, os.environ)
     if workspace is not None:
         found = (*found, *assurance_examined(workspace))
-    if options.trust and workspace is not None:
-        found = (*found, *trust_examined(Door.at(root, os.environ)))
+    if workspace is not None and not forbids(workspace.findings):
+        door = Door.at(root, os.environ)
+        found = (*found, *state_examined(door), *(trust_examined(door) if options.trust else ()))
     missing = [each for each in found if each.needed and not each.ok]
     if options.as_json:
         say_json({"ok": not missing, "examined": model_json(found)})

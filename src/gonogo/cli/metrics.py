@@ -14,6 +14,7 @@ from gonogo.cli.taking import taking
 from gonogo.control.over_runs import OverRuns, over_runs, run_times
 from gonogo.control.quality import quality_over_runs
 from gonogo.control.trending import trends_of
+from gonogo.control.vitals import vitals
 from gonogo.evidence.ledger import time_text
 from gonogo.reports.over_runs import GateFigures, gap_row, gate_figures, gate_row, recurring_gaps
 from gonogo.reports.quality import MET, MISSED, quality_row
@@ -21,7 +22,8 @@ from gonogo.reports.run_times import time_lines, time_row
 from gonogo.reports.trends import trend_row
 from gonogo.terms import Json
 
-SUBJECTS = ("gates", "intake", "quality", "time", "trends")
+SUBJECTS = ("gates", "intake", "quality", "time", "trends", "vitals")
+NEWEST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ def metrics(options: MetricsOptions) -> int:
 
     `trends` shows every figure by quarter, with an alert where one became worse than in the quarter before.
 
-    Times are of work: waits for people, for a deployment window and the health window do not count.
+    Times are of work: waits for people, for a deployment window and the health window do not count. `vitals` tells what
+    is late, stalled or unlike earlier runs in the newest ones.
     """
     if options.subject == "quality":
         return _quality(options)
@@ -51,6 +54,8 @@ def metrics(options: MetricsOptions) -> int:
         return _time(options)
     if options.subject == "trends":
         return _trends(options)
+    if options.subject == "vitals":
+        return _vitals(options)
     found = over_runs(door_at(options.folder).world)
     for run, why in found.unreadable:
         tell(f"gonogo: {run} cannot be read and is not counted: {why}", "yellow")
@@ -102,6 +107,22 @@ def _trends(options: MetricsOptions) -> int:
         say(f"{item.protocol}   {item.figure}   {means}")
     for text in alerts:
         say(f"ALERT {text}", "red")
+    return 0
+
+
+def _vitals(options: MetricsOptions) -> int:
+    door = door_at(options.folder)
+    found = vitals(door, door.runs()[-NEWEST:])
+    if options.as_json:
+        say_json({"runs": [each.as_json() for each in found]})
+        return 0
+    if not found:
+        say("there is no run yet")
+    for each in found:
+        gates = f"gates {each.passed} of {each.judged} passed, evidence {each.present} of {each.required}"
+        say(f"{each.run}   {each.outcome or 'open'}   {gates}")
+        for odd in each.anomalies:
+            say(f"    ! {odd.kind}: {odd.where}: {odd.words}", "yellow")
     return 0
 
 
