@@ -9,6 +9,7 @@ command -v prometheus-alertmanager >/dev/null || need="$need prometheus-alertman
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need="$need postgresql"
 command -v ssh-keygen >/dev/null || need="$need openssh-client"
 command -v sshd >/dev/null || [ -x /usr/sbin/sshd ] || need="$need openssh-server"
+command -v cc >/dev/null || need="$need gcc libc6-dev"
 command -v unzip >/dev/null || need="$need unzip"
 command -v jq >/dev/null || need="$need jq"
 command -v openssl >/dev/null || need="$need openssl"

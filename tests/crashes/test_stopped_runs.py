@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 from command_line import gonogo
 
 from gonogo.control.leasing import let_go
+from gonogo.control.own_place import demand_own_place
 from gonogo.engine.crash_points import (
     BEFORE_INTENT,
     COMMAND_RUNNING,
@@ -286,18 +290,32 @@ def test_a_rollback_that_failed_halts_is_tried_again_after_a_signature_and_ends_
 
 
 @pytest.mark.req("EXE-05", "WFS-10")
-def test_a_second_engine_on_the_same_run_is_refused_and_a_dead_one_leaves_no_lock(launch: Launch) -> None:
+def test_a_second_engine_is_refused_beside_a_stopped_one_and_in_a_copy_and_a_dead_one_leaves_no_lock(launch: Launch) -> None:
     stage = launch.at("approved")
     stage.slow("before", "production")
     first: Running = stage.begin("drive", launch.run)
     stage.slow_reached("before")
+    copy = stage.root / "copied-while-running"
+    shutil.copytree(stage.project.root, copy, ignore=shutil.ignore_patterns("*.db-shm"))
+    elsewhere = replace(stage.project, root=copy)
+    with pytest.raises(Refused, match="this workspace is a copy of .*: there an engine drives this run now"):
+        elsewhere.door().drive(launch.run, patient=False, listener=lambda state, entry: None)
+    assert first.process.pid is not None
+    os.kill(first.process.pid, signal.SIGSTOP)
     with pytest.raises(Busy, match="is being driven by process"):
         stage.project.door().drive(launch.run, patient=False, listener=lambda state, entry: None)
+    os.kill(first.process.pid, signal.SIGCONT)
     first.kill()
     assert first.ended()
     stage.quick()
     stage.go_on(launch.run)
     assert stage.project.state(launch.run).outcome == "released"
+    with pytest.raises(Refused, match="there this run has gone on, up to event") as refused:
+        elsewhere.door().drive(launch.run, patient=False, listener=lambda state, entry: None)
+    assert "gonogo lock adopt" in refused.value.next_step
+    assert gonogo("lock", "adopt", "--as", "rm1", "--project", copy).code == 0
+    assert elsewhere.door().world.journal.site()[-1].type == "workspace.adopted"
+    demand_own_place(copy / ".gonogo", launch.run, (), elsewhere.door().world.clock)
 
 
 @pytest.mark.req("EXE-05")

@@ -54,6 +54,7 @@ _REASONS: Final[tuple[tuple[str, type[GonogoError], str, str], ...]] = (
     ("SQLITE_CANTOPEN", Broken, "the journal cannot be opened", "give gonogo's user access to file and folder"),
     ("SQLITE_NOTADB", Broken, "this is not a journal of gonogo", "restore it from a backup; do not delete it"),
     ("SQLITE_CORRUPT", Broken, "the journal is damaged", "restore it from a backup; compare with an exported log"),
+    ("SQLITE_IOERR_SHM", NotStored, "the journal needs room: the disk is full or read-only", "free space, try again"),
     ("SQLITE_IOERR", NotStored, "the disk reports an error", "check the disk before anything else; delete nothing"),
 )
 

@@ -14,12 +14,12 @@ from gonogo.cli.shared_options import actor_of, actor_option, json_option, proje
 from gonogo.cli.taking import taking
 from gonogo.control.answering import Asked
 from gonogo.control.door import Door
-from gonogo.control.leasing import Held, held_now, hold, let_go, lift_hold
+from gonogo.control.leasing import Held, adopt, held_now, hold, let_go, lift_hold
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.evidence.ledger import time_text
 from gonogo.terms import Json
 
-ACTIONS = ("status", "hold", "lift", "release")
+ACTIONS = ("status", "hold", "lift", "release", "adopt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,14 @@ def lock(options: LockOptions) -> int:
 
     An environment belongs to a run until that run has ended, whatever becomes of its processes. A dead one is not
     pushed aside: `gonogo resume` finds out what became of its act and goes on. `release` is for a run that must not go
-    on: you state that it has let go, and it ends there, without any rollback.
+    on: you state that it has let go, and it ends there, without any rollback. `adopt` says that this workspace, a copy,
+    is the real one from now on.
     """
     door = door_at(options.folder)
     if options.action == "status":
         return _status(door, options)
+    if options.action == "adopt":
+        return _adopt(door, options)
     name = _environment(door, options)
     match options.action:
         case "hold":
@@ -74,6 +77,15 @@ def lock(options: LockOptions) -> int:
         say_json({"environment": name, "action": options.action, "done": True})
     else:
         say(told)
+    return 0
+
+
+def _adopt(door: Door, options: LockOptions) -> int:
+    adopt(door, actor_of(options.who))
+    if options.as_json:
+        say_json({"environment": None, "action": "adopt", "done": True})
+    else:
+        say("from now on this workspace is the real one; nobody may drive runs in the one that it was copied from")
     return 0
 
 

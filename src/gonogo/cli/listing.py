@@ -19,6 +19,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "plan": ("gonogo.cli.planning", "Show every act that would be done, in order; change nothing."),
         "run": ("gonogo.cli.running", "Open a run of a protocol for a release, and drive it."),
         "worker": ("gonogo.cli.employing", "Drive the runs of a shared database from this host; list workers."),
+        "drive": ("gonogo.cli.driving_all", "Go on with every run as soon as there is something to do."),
         "status": ("gonogo.cli.glancing", "Show where runs are, whom they wait for, why they halted."),
         "serve": ("gonogo.cli.serving", "Serve the dashboard: releases, live rollouts, approvals with passkeys."),
         "review": ("gonogo.cli.reviewing", "Show package, gates, risks and open items of a run in one view."),

@@ -11,6 +11,7 @@ from gonogo.adapters.run_places import RunPlaces
 from gonogo.control.assembling import STATE_FOLDER, Report, assemble, silent, store_at
 from gonogo.control.following import follow
 from gonogo.control.opening import Opened, Told, load_run, open_run, plan_of, untold
+from gonogo.control.own_place import demand_own_place
 from gonogo.control.remembering import remember
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
@@ -127,6 +128,7 @@ class Door:
         locks = RunLocks(state / "runs", self.world.clock)
         with locks.driving(run):
             opened = self.load(run)
+            demand_own_place(state, run, opened.entries, self.world.clock)
             project, environ = opened.plan.project, self.world.environ
             world = assemble(self.workspace.root, project, environ, self.report, store=self.store)
             places = RunPlaces(state / "places", at_once(environ))
@@ -143,7 +145,7 @@ class Door:
 
             stored = True
             try:
-                return turns.drive(lambda: driver().drive_while(allowed), patient=how.patient)
+                stopped = turns.drive(lambda: driver().drive_while(allowed), patient=how.patient)
             except NotStored:
                 # Nothing more can be written: trying it again would hide what became of the traffic.
                 stored = False
@@ -152,7 +154,8 @@ class Door:
                 places.leave()
                 if stored:
                     files.finish()
-                    remember(self.world, self.load(run))
+            remember(self.world, self.load(run))
+            return stopped
 
     def requests(self, run: RunId) -> tuple[Round, ...]:
         """The open rounds of a run."""

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
+from gonogo.control.own_place import settle_here
 from gonogo.engine.releasing import ask_release, release
 from gonogo.errors import Refused
-from gonogo.ports import Lease
+from gonogo.ports import Draft, Lease
+from gonogo.run.site import ADOPTED
 from gonogo.run.standing import Waiter
 from gonogo.terms import Actor, RunId
 
@@ -42,6 +44,14 @@ def held_now(door: Door) -> tuple[Held, ...]:
 def hold(door: Door, environment: str, reason: str, actor: Actor) -> None:
     """Stop every run before its next act on an environment; a rollback under way goes on."""
     door.world.journal.hold(environment, reason, actor=actor, now=door.world.clock.now())
+
+
+def adopt(door: Door, actor: Actor) -> None:
+    """From now on this workspace is the real one, not the one that it was copied from; the site's log says so."""
+    state = door.workspace.root / STATE_FOLDER
+    note: dict[str, str | int] = {"place": str(state.resolve())}
+    door.world.journal.note([Draft(ADOPTED, note)], actor=actor, now=door.world.clock.now())
+    settle_here(state)
 
 
 def lift_hold(door: Door, environment: str, actor: Actor) -> None:

@@ -25,7 +25,7 @@ from gonogo.plan.model import Plan
 from gonogo.plan.stored import stored_form
 from gonogo.ports import Draft
 from gonogo.run.events import Event, PlanBound, RunClosed, RunOpened, TrustPinned, data_of, recorded, type_of
-from gonogo.run.site import LIMITS_CHANGED, is_received, opening_note
+from gonogo.run.site import CLOSED, LIMITS_CHANGED, OPENED, is_received, opening_note
 from gonogo.run.state import RunState, fold
 from gonogo.terms import Actor, Digest, RunId, digest_of
 
@@ -98,15 +98,24 @@ def _limits_note(world: World, plan: Plan, bound: PlanBound) -> tuple[Draft, ...
 
 
 def _refuse_second(world: World, plan: Plan) -> None:
-    for run in world.journal.runs():
-        entries = world.journal.entries(run)
-        first = recorded(entries[0]).event
-        same = isinstance(first, RunOpened) and first.protocol == plan.name and first.version == plan.release.version
-        if same and entries[-1].type != "run.closed" and not any(entry.type == "run.closed" for entry in entries):
-            raise Busy(
-                f"{run} is still open for {plan.name} of {plan.release.version}",
-                next_step=f"go on with `gonogo resume {run}`, or end it with `gonogo abort {run}`",
-            )
+    """Busy where a run of the same protocol for the same release is open, as the site's log says."""
+    closed: set[str] = set()
+    same: list[str] = []
+    for entry in world.journal.site():
+        run = str(entry.data.get("run"))
+        if entry.type == OPENED and (entry.data.get("protocol"), entry.data.get("version")) == (
+            plan.name,
+            plan.release.version,
+        ):
+            same.append(run)
+        elif entry.type == CLOSED:
+            closed.add(run)
+    still = next((run for run in same if run not in closed), "")
+    if still:
+        raise Busy(
+            f"{still} is still open for {plan.name} of {plan.release.version}",
+            next_step=f"go on with `gonogo resume {still}`, or end it with `gonogo abort {still}`",
+        )
 
 
 def _require_receipt(world: World, plan: Plan) -> None:

@@ -32,6 +32,7 @@ DRY_RUN_PROVED = "script.proved"
 """A trial at a fake target showed that the dry run of a command, with exactly these scripts, changes nothing."""
 
 
+ADOPTED = "workspace.adopted"
 STOPPED = "environment.stopped"
 RELEASED = "environment.released"
 """Every run is stopped before its next effect on an environment, and that stop is lifted."""
