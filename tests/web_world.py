@@ -15,6 +15,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.response import BaseHTTPResponse
 
 from gonogo.evidence.sshsig import sign
+from gonogo.web.agents import agents_of
 from gonogo.web.application import application
 from gonogo.web.serving import Address, bound_to, names_of
 from gonogo.web.signing_in import NAMESPACE
@@ -52,7 +53,7 @@ def served(project: Project, *, passkeys: bool = False) -> Iterator[Served]:
             line = f'web: {{rp_ids: [localhost], origins: ["http://localhost:{port}"]}}\n'
             project.edit("config/release-approvers.yaml", "freeze_stakeholders:", f"{line}freeze_stakeholders:")
         site = Site.of(project.door(), names_of(Address("127.0.0.1", port), port))
-        server = uvicorn.Server(uvicorn.Config(application(site, watch := Watch(site)), log_level="error", access_log=False, timeout_graceful_shutdown=1))
+        server = uvicorn.Server(uvicorn.Config(application(site, watch := Watch(site), agents_of(site, f"http://localhost:{port}")), log_level="error", access_log=False, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:

@@ -156,3 +156,18 @@ def test_schemathesis_finds_no_server_error(here: Served, run: RunId) -> None:
 
         tried()
     assert len(asked) >= 20, asked
+
+
+def test_the_door_of_agents_stands_beside_the_pages_and_its_tokens_open_no_page(here: Served, run: RunId) -> None:
+    text = token(here, Scope.READ, name="beside")
+    call = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+    assert Client(here).post("/mcp", b"{}", **call).status == 401
+    assert Client(here).post("/agents/v1/tools/run_list", b"{}", **call).status in {401, 403}
+    assert Client(here).get("/agents/v1/openapi.json", accept="*/*").status == 401
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    agent = Client(here, headers={"authorization": f"Bearer {text}"})
+    listed = agent.post("/mcp", json.dumps(asked).encode(), **{**call, "mcp-protocol-version": "2025-06-18"})
+    assert listed.status == 200, listed.text
+    assert "approve" not in [tool["name"] for tool in json.loads(listed.text.partition("data: ")[2] or listed.text)["result"]["tools"]]
+    assert agent.get("/").location == "/sign-in", "a token is no session"
+    assert Client(here).post("/mcp", b"{}", host="evil.example", **call).status == 421

@@ -26,6 +26,7 @@ from gonogo.web import (
     signing_in_elsewhere,
     watching,
 )
+from gonogo.web.agents import alive_with
 from gonogo.web.guarding import Guard
 from gonogo.web.remembering import remembered
 from gonogo.web.showing import ASSETS, asset, code_of, error_page, page
@@ -109,14 +110,15 @@ def _missing(request: Request, _error: Exception) -> Response:
     return page(request, "error.html", about, 404)
 
 
-def application(site: Site, watch: Watch) -> ASGIApp:
-    """The whole server of a site, guard included."""
+def application(site: Site, watch: Watch, agents: Starlette | None = None) -> ASGIApp:
+    """The whole server of a site, guard included; with `agents` their door stands beside the pages."""
     app = Starlette(
         routes=[*signing_in_elsewhere.routes(), *_reading(), *_writing(), *api.routes(), *hooks.routes()],
+        lifespan=alive_with(agents),
         exception_handlers={GonogoError: _failed, 404: _missing},
     )
     app.state.site = site
     app.state.watch = watch
     app.state.oidc = signing_in_elsewhere.configured(site.door.world.environ)
     app.state.tokens = TokenBook(site.door.world.journal)
-    return Guard(app, site)
+    return Guard(app, site, agents)

@@ -18,6 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gonogo.web.agents import BELOW
 from gonogo.web.sessions import COOKIE, Session
 from gonogo.web.showing import TooLarge
 from gonogo.web.site import Site
@@ -51,6 +52,7 @@ class Guard:
 
     app: ASGIApp
     site: Site
+    agents: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -60,6 +62,9 @@ class Guard:
         answer = self._answer(scope)
         if answer is not None:
             await answer(scope, receive, _with_headers(send))
+            return
+        if self.agents is not None and str(scope["path"]).startswith(BELOW):
+            await self.agents(scope, self._limited(scope, receive), _with_headers(send))
             return
         await self.app(scope, self._limited(scope, receive), _with_headers(send))
 
@@ -88,13 +93,17 @@ class Guard:
             self.site.trail.refused("too_large", "")
             return _plain(413, "this is larger than anything that is taken here")
         scope["gonogo.session"] = session = self._session(headers)
+        if self.agents is not None and path.startswith(BELOW):
+            # Calls bring a token that is asked for at each; what only describes them is a page like any other.
+            return _to_sign_in(scope, headers) if path.endswith("/openapi.json") and session is None else None
         if path.startswith(OWN_KEYS) and (session is None or "authorization" in headers):
             scope["gonogo.session"] = None
             return None
         stranger = session is None and path not in OPEN and not path.startswith(OPEN_BELOW)
         if stranger:
             return _to_sign_in(scope, headers)
-        return None if scope["method"] in SAFE else self._foreign(headers, session)
+        address = scope["client"][0] if scope.get("client") else ""
+        return None if scope["method"] in SAFE else self._foreign(headers, session, address)
 
     def _session(self, headers: Headers) -> Session | None:
         value = cookie(headers, COOKIE)
@@ -108,7 +117,7 @@ class Guard:
             return None
         return found
 
-    def _foreign(self, headers: Headers, session: Session | None) -> Response | None:
+    def _foreign(self, headers: Headers, session: Session | None, address: str) -> Response | None:
         """An act that no page of ours asked for, or one too many."""
         person = session.person if session else ""
         origin = headers.get("origin", "")
@@ -116,7 +125,7 @@ class Guard:
         if not ours:
             self.site.trail.refused("foreign_origin", person)
             return _plain(403, "this was not asked for by a page of this server")
-        if not self.site.writes.allows(person or "strangers", self.site.now()):
+        if not self.site.writes.allows(person or f"stranger at {address}", self.site.now()):
             self.site.trail.refused("too_many", person)
             return _plain(429, "too many acts in a minute; wait a little")
         return None

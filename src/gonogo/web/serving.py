@@ -11,6 +11,7 @@ import uvicorn
 
 from gonogo.control.door import Door
 from gonogo.errors import Broken
+from gonogo.web.agents import agents_of
 from gonogo.web.application import application
 from gonogo.web.site import Site
 from gonogo.web.watching import Watch
@@ -84,7 +85,7 @@ def serve(door: Door, address: Address, tell: Callable[[str], None]) -> None:
             tell(f"  passkeys: add to {door.workspace.project.approvers}: {line}")
         watch = Watch(site)
         settings = uvicorn.Config(
-            application(site, watch),
+            application(site, watch, agents_of(site, base)),
             log_level="warning",
             access_log=False,
             server_header=False,
