@@ -99,3 +99,15 @@ def test_a_migration_that_is_killed_after_the_copy_goes_on_when_it_is_given_agai
     assert lines(project) == before, "nothing has moved yet"
     assert gonogo("migrate", "-C", str(project.root), GONOGO_DATABASE=url).code == 0
     assert lines(project, GONOGO_DATABASE=url) == before
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_doctor_says_whether_the_database_answers_and_whether_anybody_works_on_it(project: Project) -> None:
+    def database(url: str) -> dict[str, object]:
+        said = gonogo("doctor", "-C", str(project.root), "--json", GONOGO_DATABASE=url)
+        return next(row for row in json.loads(said.out)["examined"] if row["what"] == "database")
+
+    nobody = database(fresh_database())
+    assert (nobody["ok"], nobody["detail"]) == (False, "0 runs, 0 workers alive")
+    gone = database("postgresql://gonogo:hunter2@127.0.0.1:1/shop")
+    assert not gone["ok"] and "cannot be reached" in str(gone["detail"]) and "hunter2" not in str(gone)

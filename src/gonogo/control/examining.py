@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
-from gonogo.control.assembling import STATE_FOLDER, cipher_of
+from gonogo.control.assembling import STATE_FOLDER, cipher_of, store_at
+from gonogo.control.storing import address_of
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.rights import Need, needs, withheld
 from gonogo.errors import GonogoError
@@ -60,7 +61,7 @@ def examine(root: Path, workspace: Workspace | None, environ: Mapping[str, str])
         *_programs(workspace, environ),
         _room(root),
         *dict.fromkeys(rights),
-        *(_journal(root) if workspace else ()),
+        *(_journal(root, workspace.database, environ) if workspace else ()),
         *(_encryption(workspace, environ) if workspace else ()),
     )
 
@@ -105,6 +106,19 @@ def _text_tools(workspace: Workspace | None) -> set[str]:
     return found
 
 
+def _database(root: Path, database: str, environ: Mapping[str, str]) -> Examined:
+    """Whether the shared database answers, and whether anybody drives the runs in it."""
+    try:
+        store = store_at(root, database, environ)
+        runs, alive = len(store.journal.runs()), len(store.shared.alive()) if store.shared else 0
+    except GonogoError as error:
+        return Examined(
+            "database", ok=False, needed=True, detail=f"{error.where}: {error.what}", remedy=error.next_step
+        )
+    remedy = "" if alive else "start a worker on a host that reaches the environments: gonogo worker"
+    return Examined("database", bool(alive), needed=True, detail=f"{runs} runs, {alive} workers alive", remedy=remedy)
+
+
 def _room(root: Path) -> Examined:
     free = shutil.disk_usage(root).free
     ok = free >= LEAST_ROOM
@@ -112,7 +126,10 @@ def _room(root: Path) -> Examined:
     return Examined("disk", ok, needed=True, detail=f"{free >> 20} MiB free", remedy=remedy)
 
 
-def _journal(root: Path) -> Iterator[Examined]:
+def _journal(root: Path, database: str, environ: Mapping[str, str]) -> Iterator[Examined]:
+    if address_of(database, environ) is not None:
+        yield _database(root, database, environ)
+        return
     path = root / STATE_FOLDER / "journal.db"
     if not path.exists():
         yield Examined("journal", ok=True, needed=True, detail="none yet; the first run makes it")
