@@ -165,6 +165,7 @@ def test_guard_answers_an_agents_client_with_an_exit_code_and_a_reason(tmp_path:
     assert denied.code == 2
     assert "deploy script of this project" in denied.err
     assert gonogo("guard", "--line", "bash scripts/deploy_shop.sh production v2", "-C", root).code == 0, "no run is open"
+    assert gonogo("guard", "--line", "kubectl apply -f x", "-C", tmp_path).code == 0, "nothing is released in this folder"
 
 
 def test_apply_hands_an_agent_the_contract_of_the_state_instead_of_a_prompt(there: Agency) -> None:

@@ -14,6 +14,7 @@ from gonogo.cli.saying import say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
+from gonogo.control.sources import PROJECT_FILE
 from gonogo.errors import GonogoError, WrongUsage
 from gonogo.reports.guarding import MOST, refused_call
 
@@ -44,6 +45,9 @@ def guard(options: GuardOptions) -> int:
     belt against accidents; such hooks can be got round, so keep deploy credentials away from agents.
     """
     line = options.line or _given()
+    if not options.always and not _is_project(options.folder):
+        # A hook is asked in every folder; where nothing is released, there is nothing to guard.
+        return 0
     door = door_at(options.folder)
     names = [argument for command in door.workspace.project.commands.values() for argument in command.run]
     scripts = [name for name in names if "/" in name]
@@ -69,6 +73,11 @@ def _given() -> str:
     given = body.get("tool_input", body) if isinstance(body, dict) else {}
     command = given.get("command", "") if isinstance(given, dict) else ""
     return command if isinstance(command, str) else text
+
+
+def _is_project(folder: Path) -> bool:
+    start = folder.absolute()
+    return any((each / PROJECT_FILE).is_file() for each in (start, *start.parents))
 
 
 def _is_open(door: Door) -> bool:
