@@ -190,6 +190,8 @@ def meaning_of(bench: Bench, kind: Kind, point: str, stated: str = "") -> str:
             rolling = bench.state.rollings.get(bench.task.id)
             percent = rolling.progress.percent if rolling else 0
             return f"I let the rollout of {what} go beyond {percent} % of the traffic."
+        case _ if point == "rollback":
+            return f"I decide for {what}: go rolls production back, no-go leaves it as it is."
         case _ if point == "break_glass":
             return f"I let {what} begin in production outside its deployment window."
         case _ if point == "production":

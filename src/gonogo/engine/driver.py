@@ -35,6 +35,7 @@ from gonogo.run.events_of_halts import RootCauseOpened
 from gonogo.run.machine import (
     Ask,
     AskPromotion,
+    AskRollback,
     AwaitPeople,
     JudgeGate,
     Look,
@@ -237,7 +238,7 @@ class Driver:
                 sample(self._bench(state, task.id, attempt), act)
             case SealPackage(task, attempt):
                 seal_package(self._bench(state, task.id, attempt))
-            case AskPromotion(task, attempt) | PromoteStep(task, attempt):
+            case AskPromotion(task, attempt) | AskRollback(task, attempt) | PromoteStep(task, attempt):
                 permit(self._bench(state, task.id, attempt), act)
             case UseWaiver(task, attempt, asked):
                 use_waiver(self._bench(state, task.id, attempt), asked)

@@ -45,9 +45,9 @@ from gonogo.run.events import (
     TaskIntended,
     TrafficMoved,
 )
-from gonogo.run.machine import Perform, slots
+from gonogo.run.machine import Perform
 from gonogo.run.shifting import shifted
-from gonogo.run.state import usable_round
+from gonogo.run.state import slots_of, usable_round
 from gonogo.terms import Digest, Json, argv_digest, digest_of
 
 POLL = 0.05
@@ -243,7 +243,7 @@ def fail_after_intent(bench: Bench, start: int, detail: str) -> None:
 
 def wanted_weights(bench: Bench, percent: int) -> dict[str, int]:
     """The weights of both slots for a share of the candidate."""
-    stable, candidate = slots(bench.plan, bench.state, bench.task)
+    stable, candidate = slots_of(bench.plan, bench.state, bench.task)
     if not candidate or not stable:
         return {}
     return {candidate: percent, stable: 100 - percent}

@@ -6,6 +6,8 @@ needs an entry `break_glass` among the decisions; who has none cannot do it.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from gonogo.engine.asking import open_round
 from gonogo.engine.bench import Bench, World
 from gonogo.engine.using import check_again
@@ -15,16 +17,22 @@ from gonogo.evidence.signers import Kind
 from gonogo.plan.model import Plan, all_stages
 from gonogo.plan.windows import denied_by
 from gonogo.run.events import DecisionConsumed, DecisionVoided, RolloutPromoted, recorded
-from gonogo.run.machine import BREAK_GLASS, PROMOTION, AskPromotion, PromoteStep, outside_its_window
+from gonogo.run.machine import BREAK_GLASS, PROMOTION, AskPromotion, AskRollback, PromoteStep, outside_its_window
+from gonogo.run.rollback_asked import POINT as ROLLBACK
 from gonogo.run.state import fold, usable_round
 from gonogo.terms import Actor, RunId
 
 
-def permit(bench: Bench, act: AskPromotion | PromoteStep) -> None:
-    """Ask whether a rollout may leave its step; or, where people signed, use that up and leave it, in one transaction.
+def permit(bench: Bench, act: AskPromotion | AskRollback | PromoteStep) -> None:
+    """Ask whether a rollout may leave its step, or is taken back; where people signed for a step, use that up.
+
+    A rollback is asked about until its own deadline (ARB-04). What is used up is used in one transaction.
 
     A signature that no longer holds voids the round.
     """
+    if isinstance(act, AskRollback):
+        _open(bench, ROLLBACK, timedelta(seconds=float(bench.plan.project.rollout.rollback_deadline)))
+        return
     if isinstance(act, AskPromotion):
         _open(bench, PROMOTION)
         return
@@ -70,9 +78,10 @@ def glass_broken(bench: Bench) -> tuple[DecisionConsumed, ...] | None:
     return (DecisionConsumed(asked.name, bench.task.id, bench.attempt),)
 
 
-def _open(bench: Bench, point: str) -> str:
+def _open(bench: Bench, point: str, valid_for: timedelta | None = None) -> str:
     number = 1 + sum(1 for item in bench.state.rounds.values() if item.point == point)
     name = f"{point}-{number}"
     rule = bench.plan.decisions[point]
-    open_round(bench, bench.world.journal.entries(bench.run), Kind.APPROVAL, point, name, rule.valid_for, {})
+    until = valid_for or rule.valid_for
+    open_round(bench, bench.world.journal.entries(bench.run), Kind.APPROVAL, point, name, until, {})
     return name

@@ -262,6 +262,8 @@ def _rollout(section: Section) -> RolloutBinding:
         errors_in_row=section.integer("errors_in_row", 4),
         least_requests=max(1, section.integer("least_requests", 10)),
         batch=section.text("batch", "1", pattern=AMOUNT, kind="a number of hosts or a percentage of them"),
+        asks_rollback=section.choice("rollback", ("automatic", "ask"), "automatic") == "ask",
+        rollback_deadline=section.seconds("rollback_deadline", Decimal(600)),
         max_unavailable=section.text("max_unavailable", "", pattern=AMOUNT, kind="a number of hosts or a percentage"),
     )
     found = replace(found, max_unavailable=found.max_unavailable or found.batch)

@@ -418,6 +418,8 @@ class Builder:
         )
         if manual:
             found["promotion"] = self._rule(Decide("promotion", "approval"), self.project.origin)
+        if self.project.rollout.asks_rollback and self.sidecar.environment == "production":
+            found["rollback"] = self._rule(Decide("rollback", "approval"), self.project.origin)
         for point in ("promotion", "break_glass"):
             rule = self.ring.rule(point)
             found |= {point: rule} if rule else {}

@@ -233,7 +233,8 @@ class RolloutBinding:
 
     `limits` are fixed limits on the new version beside the judge; `failures` beyond them are forgiven in all, and
     `errors_in_row` measurements without a figure (fewer than `least_requests` give none). `batch` and
-    `max_unavailable` are numbers of hosts, or percentages of them.
+    `max_unavailable` are numbers of hosts, or percentages of them. Where it `asks_rollback`, people have until
+    `rollback_deadline` to say that production stays as it is; then it is rolled back.
     """
 
     strategy: str
@@ -253,6 +254,8 @@ class RolloutBinding:
     least_requests: int
     batch: str = "1"
     max_unavailable: str = "1"
+    asks_rollback: bool = False
+    rollback_deadline: Decimal = Decimal(600)
 
 
 @dataclass(frozen=True, slots=True)

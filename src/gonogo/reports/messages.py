@@ -30,6 +30,7 @@ from gonogo.run import events as happened
 from gonogo.run.choosing import POINT, question, ways_on
 from gonogo.run.events import Recorded
 from gonogo.run.events_of_halts import RepairProposed
+from gonogo.run.rollback_asked import POINT as ROLLBACK
 from gonogo.run.state import RunState
 from gonogo.terms import Occasion
 
@@ -57,6 +58,8 @@ def messages_for(plan: Plan, state: RunState, entry: Recorded, told: Told = unto
             return (_feedback(plan, event),)
         case happened.HostsReplaced() if _passes_half(state, event):
             return (_halfway(plan, state, event),)
+        case happened.DecisionRequested() if event.point == ROLLBACK:
+            return (_rollback_decision(plan, state, event, told),)
         case happened.DecisionRequested() if event.point != POINT:
             return (_asked(plan, state, event),)
         case _:
@@ -85,6 +88,19 @@ def _course(plan: Plan, state: RunState, event: happened.Event, told: Told) -> I
             yield _closed(plan, state, event)
         case _:
             return
+
+
+def _rollback_decision(plan: Plan, state: RunState, event: happened.DecisionRequested, told: Told) -> Message:
+    """Asks before a rollback where the policy says so (ARB-04, COM-16)."""
+    known = state.tasks.get(event.task)
+    error = (first_line(told(known.detail)) if known else "") or task_of(plan, event.task).title
+    text = (
+        f"Deployment failed: {error.rstrip('.')}. Execute automatic rollback? (yes/no) "
+        f"Without an answer it begins at {event.expires_at}; only a signature decides: gonogo approve (--no-go for no)"
+    )
+    rule = plan.decisions.get(event.point)
+    to = tuple(sorted(rule.roles)) if rule else ()
+    return Message("[ROLLBACK DECISION]", text, 0, to, CRITICAL, Occasion.ASKED)
 
 
 def _decision(plan: Plan, state: RunState, event: happened.RunHalted) -> Message:

@@ -42,6 +42,8 @@ from gonogo.run.events import (
     TaskFinished,
 )
 from gonogo.run.health_window import next_in_watch
+from gonogo.run.overtaken import caught_by_its_end, moved_since
+from gonogo.run.rollback_asked import Due, Kept, Unasked, Undecided, standing_of
 from gonogo.run.rolling import (
     AskStep,
     HoldUntil,
@@ -50,11 +52,10 @@ from gonogo.run.rolling import (
     ReplaceBatch,
     RollDone,
     RollFailed,
-    Rolling,
     next_in_roll,
 )
 from gonogo.run.shifting import needless, of_one_host
-from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, slots_of, usable_round
+from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, usable_round
 from gonogo.run.waiving import complete_waiver
 
 
@@ -163,6 +164,14 @@ class AskPromotion:
 
 
 @dataclass(frozen=True, slots=True)
+class AskRollback:
+    """Ask people whether production is rolled back; without an answer it is."""
+
+    task: Task
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class PromoteStep:
     """People signed that a rollout may leave step `step`: verify it again and use it up."""
 
@@ -202,6 +211,7 @@ NextAct: TypeAlias = (
     | Record
     | UseWaiver
     | AskPromotion
+    | AskRollback
     | PromoteStep
     | Parked
     | Over
@@ -266,7 +276,7 @@ def _in_stage(plan: Plan, state: RunState, stage: Stage, now: datetime) -> NextA
         if known is not None and known.outcome == "failed":
             if of_one_host(stage, task):
                 continue  # The others are taken back all the same; at the end every host has to answer.
-            return _failed(plan, state, stage, task, known)
+            return _failed(plan, state, stage, task, known, now)
         if task.batch >= 0:
             continue  # Begun by the rollout of this stage, when its batch is due.
         if known is None or known.outcome != "ok":
@@ -303,7 +313,7 @@ def _recovery(state: RunState, stage: Stage) -> int:
     return int((last - state.rollback.began) / timedelta(milliseconds=1))
 
 
-def _failed(plan: Plan, state: RunState, stage: Stage, task: Task, known: TaskState) -> NextAct:
+def _failed(plan: Plan, state: RunState, stage: Stage, task: Task, known: TaskState, now: datetime) -> NextAct:
     gate = isinstance(task.act, Judge)
     if stage.kind == "rollback":
         return Record(RunHalted("rollback_failed", "stop", stage.id, stage.id, known.detail))
@@ -311,11 +321,29 @@ def _failed(plan: Plan, state: RunState, stage: Stage, task: Task, known: TaskSt
         cause = str(known.facts.get("cause", "failed"))
         judged = "window" if cause == "window_closed" else "judge"
         trigger = "gate" if gate else judged if isinstance(task.act, Roll) else "task"
-        return Record(RollbackBegun(trigger, cause, known.detail))
+        begun = Record(RollbackBegun(trigger, cause, known.detail))
+        return _asked_before(plan, state, stage, task, known, now) or begun
     cause = str(known.facts.get("cause", "")) or ("gate_failed" if gate else "task_failed")
     effect = "pause" if HaltEffect.PAUSE in stage.halts and HaltEffect.STOP not in stage.halts else "stop"
     back_to = str(known.facts.get("resume_at", "")) or stage.id
     return Record(RunHalted(cause, effect, stage.id, back_to, known.detail))
+
+
+def _asked_before(
+    plan: Plan, state: RunState, stage: Stage, task: Task, known: TaskState, now: datetime
+) -> NextAct | None:
+    """What comes before the rollback where people are asked; None where it begins now."""
+    match standing_of(plan, state, task.id, known.attempt, now):
+        case Unasked():
+            return AskRollback(task, known.attempt)
+        case Undecided(deadline, missing):
+            why = f"people are asked whether to roll back ({', '.join(missing)}); without an answer it begins then"
+            return WaitUntil(deadline, why)
+        case Kept(asked, by):
+            said = f"{by} signed that production stays as it is ({asked.name})\n  next: repair it, or gonogo abort"
+            return Record(RunHalted("rollback_refused", "stop", stage.id, stage.id, None), said)
+        case Due():
+            return None
 
 
 def _must_roll_back(plan: Plan, state: RunState, stage: Stage) -> bool:
@@ -392,7 +420,7 @@ def _decision(plan: Plan, state: RunState, task: Task, attempt: int, now: dateti
     if refusal is not None:
         detail = f"{refusal.person} ({refusal.role}) said no-go at {asked.point}"
         return Record(_finished(task, attempt, "failed", {"cause": "no_go"}), detail)
-    moved = _moved_since(plan, state, task, asked)
+    moved = moved_since(plan, state, task, asked)
     if moved:
         return Record(DecisionVoided(asked.name, "evidence_changed", moved))
     if now >= time_of(asked.expires_at):
@@ -403,20 +431,13 @@ def _decision(plan: Plan, state: RunState, task: Task, attempt: int, now: dateti
     return Record(_finished(task, attempt, "ok", {"round": asked.name}))
 
 
-def _moved_since(plan: Plan, state: RunState, task: Task, asked: Round) -> str:
-    order = [stage.id for stage in plan.stages]
-    own = order.index(stage_of(plan, task.id).id)
-    before = set(order[:own])
-    return next((item.name for item in state.evidence.values() if item.stage in before and item.seq > asked.seq), "")
-
-
 def _finished(task: Task, attempt: int, outcome: str, facts: dict[str, str]) -> TaskFinished:
     return TaskFinished(task.id, attempt, 0, outcome, facts, None)
 
 
 def _rolling(plan: Plan, state: RunState, task: Task, attempt: int, now: datetime) -> NextAct:
     known = state.rollings.get(task.id)
-    caught = _caught_by_its_end(plan, known, now)
+    caught = caught_by_its_end(plan, known, now)
     if caught:
         return Record(_finished(task, attempt, "failed", {"cause": "window_closed"}), caught)
     match next_in_roll(plan, known, now):
@@ -463,18 +484,6 @@ def _promotion(plan: Plan, state: RunState, task: Task, attempt: int, step: int,
     return None if who_is_missing(plan, asked) else PromoteStep(task, attempt, asked, step)
 
 
-def _caught_by_its_end(plan: Plan, known: Rolling | None, now: datetime) -> str:
-    """Why a rollout under way is taken back because its window closed; empty where it is finished (WIN-02).
-
-    One that people let begin outside of every window, by breaking the glass, has no end that could catch it.
-    """
-    windows = plan.project.windows
-    if windows is None or windows.at_end != "roll_back" or known is None or not known.moves:
-        return ""
-    why = "" if denied_by(windows, known.began) else denied_by(windows, now)
-    return f"the rollout was caught by the end of its window: {why}" if why else ""
-
-
 def _watching(plan: Plan, state: RunState, task: Task, attempt: int, now: datetime) -> NextAct:
     known = state.rollings.get(task.id)
     match next_in_watch(plan, known, now):
@@ -488,8 +497,3 @@ def _sample_or_wait(
     task: Task, attempt: int, index: int, step: int, moment: datetime, now: datetime, why: str
 ) -> NextAct:
     return Sample(task, attempt, index, step) if now >= moment else WaitUntil(moment, why)
-
-
-def slots(plan: Plan, state: RunState, task: Task) -> tuple[str, str]:
-    """(stable, candidate) slot of the task's environment."""
-    return slots_of(plan, state, task)
