@@ -182,7 +182,7 @@ def test_a_letter_that_steers_the_terminal_is_never_printed(root: Path) -> None:
 def test_an_error_about_a_broken_configuration_names_file_and_line(root: Path) -> None:
     changed("gonogo.yaml", "hold: 600ms", "hold: 600")(root)
     said = call(root, PLAN)
-    line = next(number for number, text in enumerate((root / "gonogo.yaml").read_text().splitlines(), 1) if "600" in text)
+    line = next(number for number, text in enumerate((root / "gonogo.yaml").read_text().splitlines(), 1) if "hold: 600" in text)
     assert said.err.startswith(f"gonogo: gonogo.yaml:{line}: ")
 
 

@@ -23,6 +23,7 @@ from gonogo.adapters.metrics_command import CommandSource
 from gonogo.adapters.metrics_prometheus import Asked, PrometheusSource
 from gonogo.adapters.metrics_provided import ProvidedSource, log_of, statistics_of
 from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
+from gonogo.adapters.metrics_together import TogetherSource
 from gonogo.adapters.pipe_asker import PipeAsker
 from gonogo.adapters.plugins import PluginProviders
 from gonogo.adapters.posting import ChannelPost
@@ -118,7 +119,7 @@ def assemble(
         files=files,
         views=Views(root / VIEWS_FOLDER, vault, cipher),
         targets={each.name: target for each in environments if (target := target_of(root, each))},
-        probers={each.name: prober_of(root, each, environ) for each in environments},
+        probers={name: asked for each in environments for name, asked in probers_of(root, each, environ).items()},
         metrics={each.name: found for each in environments if (found := metrics_of(root, each))},
         announcer=_announcer(project, LogAnnouncer(state / "announcements.jsonl", clock, about, report), report),
         post=ChannelPost(tuple(channels_of(project, root, environ, clock)), clock),
@@ -202,6 +203,16 @@ def target_of(root: Path, environment: Environment) -> Target | None:
             return None
 
 
+def probers_of(root: Path, environment: Environment, environ: Mapping[str, str]) -> dict[str, Prober]:
+    """How an environment is asked, and each of its services by `ENVIRONMENT/SERVICE`."""
+    version, name = environment.version, environment.name
+    services: dict[str, Prober] = {
+        f"{name}/{service}": HttpProber(slots, environment.url, version.path, version.header, version.digest_header)
+        for service, slots in environment.services.items()
+    }
+    return {name: prober_of(root, environment, environ), **services}
+
+
 def prober_of(root: Path, environment: Environment, environ: Mapping[str, str]) -> Prober:
     """How an environment's slots or hosts are asked for their version."""
     if environment.target.kind == "argo_rollout":
@@ -229,6 +240,9 @@ def metrics_of(root: Path, environment: Environment) -> MetricSource | None:
         return log_of(question, root)
     if binding.kind.startswith(FOREIGN):
         return ProvidedSource(PluginProviders(root), binding.kind, question)
+    if environment.services:
+        services = environment.services.items()
+        return TogetherSource({name: ScrapeSource(slots, binding.path, _names(binding)) for name, slots in services})
     return ScrapeSource(environment.slots, binding.path, _names(binding))
 
 

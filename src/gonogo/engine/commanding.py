@@ -96,6 +96,7 @@ def _values(bench: Bench, act: Execute) -> dict[str, str]:
         "version": bench.plan.release.version,
         "slot": candidate,
         "host": act.host,
+        "service": act.service,
         "previous": str(seen.get("stable_version") or ""),
         "url": environment.slots.get(candidate, environment.url),
         "project": bench.plan.project.name,
@@ -123,6 +124,7 @@ def _environment(bench: Bench, act: Execute, values: Mapping[str, str]) -> dict[
         "GONOGO_RELEASE_DIGEST": bench.plan.release.digest,
         "GONOGO_SLOT": values["slot"],
         "GONOGO_HOST": values["host"],
+        **_artifact(bench, act),
         "GONOGO_URL": values["url"],
         "GONOGO_FRONT_URL": bench.plan.project.environments[act.environment].url,
         "GONOGO_PREVIOUS_RELEASE": values["previous"],
@@ -142,6 +144,18 @@ def _context(bench: Bench) -> dict[str, str]:
     if before is None or package is None:
         return {}
     return {"GONOGO_CONTEXT_RUN": before.run, "GONOGO_CONTEXT_SHA256": package.digest}
+
+
+def _artifact(bench: Bench, act: Execute) -> dict[str, str]:
+    """What a script of one service has to install: the file of this service, and its digest."""
+    found = next((each for each in bench.plan.release.services if each.name == act.service), None)
+    if found is None:
+        return {}
+    return {
+        "GONOGO_SERVICE": found.name,
+        "GONOGO_ARTIFACT": found.artifact,
+        "GONOGO_ARTIFACT_DIGEST": found.digest,
+    }
 
 
 def asked_outside(

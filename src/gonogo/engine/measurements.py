@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gonogo.engine import asking_hosts as hosts
+from gonogo.engine import asking_together as services
 from gonogo.engine import decisions_seen as decided
 from gonogo.engine import measuring_after as after
 from gonogo.engine import measuring_baseline as watching
@@ -27,6 +28,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "observe": outside.observe,
     "candidate": outside.candidate,
     "host": hosts.new_on_host,
+    "service": services.new_service,
     "host-now": hosts.host_now,
     "host-back": hosts.old_on_host,
     "serves-release": outside.serves_release,

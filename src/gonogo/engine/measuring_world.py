@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gonogo.engine.asking_hosts import answers_of, as_facts, one_version
+from gonogo.engine.asking_together import as_facts as of_services
+from gonogo.engine.asking_together import services_in, silent
 from gonogo.engine.bench import Bench, Looked
 from gonogo.errors import Broken, GonogoError
 from gonogo.evidence.canonical import write_json
@@ -64,6 +66,7 @@ def serving(bench: Bench, kind: str) -> Serving:
 def fingerprint(bench: Bench, kind: str, now: Serving) -> Digest:
     """Digest of what an environment serves: version, artifact, weights, and its settings files by keyed digest."""
     environment = bench.environment(kind)
+    serves = bench.plan.project.services
     salt = Secret(bench.world.key.sign(SETTINGS).hex())
     settings = {path: _keyed(bench.world.files.see(path).digest, salt) for path in environment.settings}
     return digest_of(
@@ -74,6 +77,7 @@ def fingerprint(bench: Bench, kind: str, now: Serving) -> Digest:
                 "weights": dict(sorted(now.weights.items())),
                 "settings": settings,
                 **({"hosts": as_facts(answers_of(bench, environment))} if environment.hosts else {}),
+                **({"services": of_services(services_in(bench, environment, now.stable))} if serves else {}),
             }
         )
     )
@@ -96,6 +100,9 @@ def observe(bench: Bench) -> Looked:
     faults = one_version(hosts)
     if faults:
         return Looked(ok=False, detail=f"{bench.task.title}: {faults}")
+    services = services_in(bench, bench.environment(kind), now.stable)
+    if silent(services):
+        return Looked(ok=False, detail=f"{bench.task.title}: {silent(services)}")
     facts: dict[str, Json] = {
         "observed": kind,
         "stable": now.stable,
@@ -106,8 +113,13 @@ def observe(bench: Bench) -> Looked:
         "fingerprint": fingerprint(bench, kind, now),
         "weights": dict(now.weights),
         **({"hosts": as_facts(hosts)} if hosts else {}),
+        **({"services_idle": _idle(bench, kind, now)} if services else {}),
     }
     return Looked(ok=True, facts=facts, detail=f"{kind} serves {now.front.version}")
+
+
+def _idle(bench: Bench, kind: str, now: Serving) -> dict[str, Json]:
+    return of_services(services_in(bench, bench.environment(kind), now.candidate))
 
 
 def _proves_a_rollback(bench: Bench) -> bool:

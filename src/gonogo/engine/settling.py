@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from gonogo.engine.asking_together import version_before
 from gonogo.engine.bench import Bench
 from gonogo.engine.commanding import outcome_of
 from gonogo.engine.crash_points import PROBED
@@ -138,7 +139,8 @@ def _asked(bench: Bench, command: Execute) -> tuple[str, str]:
     kind = bench.plan.project.environments[command.environment].kind
     seen = bench.seen(kind)
     candidate = command.host or str(seen.get("candidate") or "")
-    prober = bench.world.probers.get(command.environment)
+    asked = f"{command.environment}/{command.service}" if command.service else command.environment
+    prober = bench.world.probers.get(asked)
     if prober is None or command.purpose not in {"deploy", "redeploy", "rollback"}:
         return "unknown", "nothing can be asked about this command"
     answer = prober.ask(candidate) if candidate else prober.front()
@@ -151,6 +153,8 @@ def _asked(bench: Bench, command: Execute) -> tuple[str, str]:
         return "applied", f"{wanted} answers and is healthy"
     slot = bool(candidate) and not command.host
     before = seen.get("candidate_version") if slot else seen.get("stable_version")
+    if command.service:
+        before = version_before(seen, command.service)
     if answer.version is not None and answer.version == before:
         return "not_applied", f"{shown} answers, as before"
     return "unknown", f"{shown} answers, {wanted} was expected, {before or 'nothing'} was there before"

@@ -13,6 +13,7 @@ from gonogo.plan.drafting import STATE_PROBE, Draft, bound, effect_on, hosts_of,
 from gonogo.plan.host_activities import host_rollback, host_rollout, hosts_back, hosts_installed
 from gonogo.plan.model import Decide, Measure, Roll, Route, Seal, Watch
 from gonogo.plan.project import Project
+from gonogo.plan.shipped_together import services_back, services_installed
 
 
 def state_probes(project: Project, kind: str) -> tuple[Draft, ...]:
@@ -31,6 +32,8 @@ def _deploy(project: Project, kind: str, consumes: str = "") -> tuple[Draft, ...
     observe = Draft("observe", f"read what {kind} serves now", Measure(f"observe:{kind}"))
     if hosts_of(project, kind):
         return (observe, *hosts_installed(project, kind, "deploy", "install", "answers"))
+    if project.services:
+        return (observe, *services_installed(project, kind, "deploy", ("install", "answers"), consumes))
     return (
         observe,
         Draft("install", f"run the deploy script in {kind}", bound(project, "deploy", kind, "deploy"), consumes),
@@ -98,6 +101,8 @@ def _rollback_rehearsal(project: Project) -> tuple[Draft, ...]:
 def _rolled_back_in_staging(project: Project) -> tuple[Draft, ...]:
     if hosts_of(project, "staging"):
         return hosts_back(project, "staging")
+    if project.services:
+        return services_back(project, "staging")
     back = bound(project, "rollback", "staging", "rollback")
     return (Draft("roll-back", "run the rollback script in staging", back),)
 
@@ -105,6 +110,8 @@ def _rolled_back_in_staging(project: Project) -> tuple[Draft, ...]:
 def _deployed_again(project: Project) -> tuple[Draft, ...]:
     if hosts_of(project, "staging"):
         return hosts_installed(project, "staging", "redeploy", "install-again", "answers-again")
+    if project.services:
+        return services_installed(project, "staging", "redeploy", ("install-again", "answers-again"))
     return (
         Draft("install-again", "deploy again in staging", bound(project, "deploy", "staging", "redeploy")),
         Draft("answers-again", "ask the new version directly", Measure("candidate:staging")),
@@ -286,6 +293,8 @@ def rollback_drafts(project: Project) -> tuple[Draft, ...]:
     """The acts that bring production back, in order; never run but on a recorded trigger (ARB-07)."""
     if hosts_of(project, "production"):
         back = host_rollback(project, "production")
+    elif project.services:
+        back = (*_switch(project, "production", 0, "switch-back"), *services_back(project, "production"))
     else:
         script = bound(project, "rollback", "production", "rollback")
         switch = _switch(project, "production", 0, "switch-back")

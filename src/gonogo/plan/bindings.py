@@ -40,6 +40,7 @@ from gonogo.plan.project import (
     VersionProbe,
 )
 from gonogo.plan.reading import WRONG_KIND, WRONG_VALUE, Findings, Section, duration_of, ratio_of
+from gonogo.plan.shipped_together import check_services, read_services
 from gonogo.plan.ssh_binding import read_ssh
 from gonogo.plan.window_binding import read_windows
 
@@ -48,7 +49,7 @@ _MOMENT = "2027-01-31T22:00:00Z"
 DATABASE = re.compile(r"postgresql://([^\s:@/?#]+@)?[^\s:@/?#]+(:[0-9]{1,5})?/[^\s:@/?#]+")
 NAME = r"[a-z0-9][a-z0-9-]{0,31}"
 PLACEHOLDERS = frozenset(
-    {"environment", "release", "version", "slot", "previous", "url", "out", "python", "project", "host"}
+    {"environment", "release", "version", "slot", "previous", "url", "out", "python", "project", "host", "service"}
 )
 TARGETS = ("caddy", "proxy", "haproxy", "nginx", "kubernetes", "argo_rollout", "commands", "none")
 STRATEGIES = ("canary", "blue_green", "rolling", "direct")
@@ -136,6 +137,7 @@ def _project(top: Section) -> Project:
         licences=read_licences(top.optional("licences")),
         directories=_directories(top.section("directories", required=False)),
         receipt_required=top.choice("receipt", ("reported", "required"), "reported") == "required",
+        services=top.texts("services", ()),
         compact_packages=top.choice("packages", ("reproducible", "compact"), "reproducible") == "compact",
         origin=top.origin,
     )
@@ -163,6 +165,7 @@ def _environment(name: str, section: Section) -> Environment:
         origin=section.origin,
         hosts=tuple(hosts),
         ssh=read_ssh(section.optional("ssh"), hosts),
+        services=read_services(section.optional("services")),
     )
     if hosts and slots.names():
         words = f"environment `{name}` has `slots` and `hosts`; it is one or the other"
@@ -409,6 +412,7 @@ def _cross_check(project: Project, notes: Findings) -> None:
         check_latency(environment, project.rollout, project.health, notes)
         _check_environment(environment, project.rollout, notes)
     check_hosts(project, notes)
+    check_services(project, notes)
 
 
 def _used_commands(project: Project) -> Mapping[str, str]:

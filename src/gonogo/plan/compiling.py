@@ -34,6 +34,7 @@ from gonogo.plan.project import Project
 from gonogo.plan.proof import Certificate, Claim, prove
 from gonogo.plan.reading import Findings
 from gonogo.plan.release import Release, read_release
+from gonogo.plan.shipped_together import check_released
 from gonogo.plan.sidecar import Sidecar, StepBinding, read_sidecar
 from gonogo.protocol.model import ApprovalRequired, ArtifactRequired, Gate, HaltEffect, Protocol, StateRequired, Step
 from gonogo.protocol.references import words_of
@@ -109,6 +110,7 @@ def compile_plan(sources: Sources) -> Compilation:
         return Compilation(None, (*read_notes.found, *notes.found), reading=reading)
     signed = sources.gate_limits is not None and _names(ring, sources.gate_limits)
     bound = _with_promises(project.project, sources, notes)
+    check_released(project.project, release, notes)
     builder = Builder(reading.protocol, sidecar.sidecar, bound, ring, notes, limits, signed)
     plan = builder.plan(release, _digests(sources), sources.scripts)
     claims = claims_of(reading.protocol, sidecar.sidecar, plan, notes)

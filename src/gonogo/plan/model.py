@@ -40,7 +40,8 @@ class Measure:
 class Execute:
     """Run a bound command of the project. `purpose` says what for; `extra` are arguments appended to the binding.
 
-    `host` is the one it is about, where an environment is rolled out host by host.
+    `host` is the one it is about, where an environment is rolled out host by host; `service` where several services of
+    a release are installed one after the other.
     `owes` are files that it has to leave: where one is missing or empty, the act failed.
     """
 
@@ -51,6 +52,7 @@ class Execute:
     repeatable: bool
     extra: tuple[str, ...] = ()
     host: str = ""
+    service: str = ""
     owes: tuple[str, ...] = ()
 
 

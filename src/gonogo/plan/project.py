@@ -91,7 +91,8 @@ class Environment:
     """One environment. `kind` decides what may happen there: `staging` or `production`.
 
     Where it is rolled out host by host, `hosts` names them in that order, and `slots` has their addresses; `ssh` says
-    how gonogo itself installs there, None where the project's own scripts do.
+    how gonogo itself installs there, None where the project's own scripts do. `services` are the addresses of each
+    service in each slot, where several are released together.
 
     `settings_by_class` are the sources that describe it, by what they hold: configuration, secrets, infrastructure or
     feature_flags (PAR-01).
@@ -109,6 +110,7 @@ class Environment:
     origin: Origin
     hosts: tuple[str, ...] = ()
     ssh: SshBinding | None = None
+    services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -453,6 +455,7 @@ class Project:
     compact_packages: bool
     origin: Origin
     # What came after plans began to be kept has a default, so that a plan kept before can be read (plan/stored.py).
+    services: tuple[str, ...] = ()
     cadence: Cadence = DAILY
     encryption: Encryption | None = None
     hooks: tuple[HookBinding, ...] = ()

@@ -24,6 +24,19 @@ def touched_hosts(plan: Plan, state: RunState, environment: str) -> frozenset[st
     )
 
 
+def touched_services(plan: Plan, state: RunState, environment: str) -> frozenset[str]:
+    """Services whose installation was begun in this run, whatever became of it."""
+    return frozenset(
+        task.act.service
+        for stage in plan.stages
+        for task in stage.tasks
+        if isinstance(task.act, Execute)
+        and task.act.purpose in {"deploy", "redeploy"}
+        and task.act.environment == environment
+        and task.id in state.tasks
+    )
+
+
 def shares(base: Mapping[str, int], out: Iterable[str]) -> dict[str, int]:
     """`base` without the hosts `out`, in the same proportions and whole percent; `base` where nobody would be left."""
     left = {host: weight for host, weight in base.items() if host not in set(out)}
@@ -99,6 +112,9 @@ def needless(plan: Plan, state: RunState, stage: Stage, task: Task) -> str:
     if stage.kind != "rollback":
         return ""
     environment = next(each.name for each in plan.project.environments.values() if each.kind == "production")
+    if isinstance(task.act, Execute) and task.act.service:
+        begun = task.act.service in touched_services(plan, state, environment)
+        return "" if begun else f"{task.act.service} was never touched"
     if isinstance(task.act, Shift):
         batch = batches(plan.project)[task.act.batch]
         reached = task.act.way is Way.BACK_IN or set(batch) & touched_hosts(plan, state, environment)

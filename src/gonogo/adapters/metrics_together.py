@@ -1,0 +1,44 @@
+"""The counters of several services as one: what any of them serves badly counts, and one that is silent is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gonogo.ports import CounterSample, MetricSample, MetricSource
+
+
+@dataclass(frozen=True, slots=True)
+class TogetherSource:
+    """`sources` by service; all of the same slots."""
+
+    sources: Mapping[str, MetricSource]
+
+    def sample(self) -> MetricSample:
+        """Requests, errors and buckets of each slot over all services; a slot is missing where one service is."""
+        read = {name: source.sample() for name, source in self.sources.items()}
+        missing = {slot: f"{name}: {why}" for name, sample in read.items() for slot, why in sample.missing}
+        slots = dict.fromkeys(one.slot for sample in read.values() for one in sample.slots)
+        found = []
+        for slot in slots:
+            parts = [one for sample in read.values() for one in sample.slots if one.slot == slot]
+            if slot in missing or len(parts) != len(read):
+                missing.setdefault(slot, "a service gave no sample")
+            elif len({tuple(bound for bound, _ in one.buckets) for one in parts}) > 1:
+                missing[slot] = "the services count latency in different buckets"
+            else:
+                found.append(_added(slot, parts))
+        return MetricSample(tuple(found), tuple(missing.items()))
+
+
+def _added(slot: str, parts: list[CounterSample]) -> CounterSample:
+    counts = [sum(each) for each in zip(*([count for _, count in one.buckets] for one in parts), strict=True)]
+    bounds = [bound for bound, _ in parts[0].buckets]
+    full = [one.saturation for one in parts if one.saturation is not None]
+    return CounterSample(
+        slot,
+        sum(one.requests for one in parts),
+        sum(one.errors for one in parts),
+        tuple(zip(bounds, counts, strict=True)),
+        max(full, default=None),
+    )
