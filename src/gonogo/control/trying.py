@@ -108,6 +108,8 @@ def _run(target: FakeTarget, binding: CommandBinding, argv: tuple[str, ...], ver
         "release": version,
         "version": version,
         "slot": "trial",
+        "host": "trial",
+        "service": "trial",
         "previous": version,
         "url": target.url,
         "project": "trial",

@@ -42,6 +42,7 @@ from gonogo.plan.project import (
 from gonogo.plan.reading import WRONG_KIND, WRONG_VALUE, Findings, Section, duration_of, ratio_of
 from gonogo.plan.shipped_together import check_services, read_services
 from gonogo.plan.ssh_binding import read_ssh
+from gonogo.plan.target_check import check_target
 from gonogo.plan.window_binding import read_windows
 
 SCHEMA = "gonogo/project/1"
@@ -410,7 +411,7 @@ def _cross_check(project: Project, notes: Findings) -> None:
             )
     for environment in project.environments.values():
         check_latency(environment, project.rollout, project.health, notes)
-        _check_environment(environment, project.rollout, notes)
+        check_target(environment, project.rollout, notes)
     check_hosts(project, notes)
     check_services(project, notes)
 
@@ -459,27 +460,3 @@ def _check_placeholders(command: CommandBinding, notes: Findings) -> None:
                     command.origin,
                     f"known: {known}",
                 )
-
-
-def _check_environment(environment: Environment, rollout: RolloutBinding, notes: Findings) -> None:
-    routed = environment.target.kind != "none"
-    if routed and len(environment.slots) != 2 and not environment.hosts:
-        notes.error(
-            WRONG_VALUE,
-            f"environment `{environment.name}` has a target and so needs exactly two slots",
-            environment.origin,
-        )
-    if environment.kind == "production" and rollout.strategy in {"canary", "blue_green", "rolling"}:
-        if not routed and rollout.strategy != "rolling":
-            notes.error(
-                WRONG_VALUE,
-                f"`rollout.strategy: {rollout.strategy}` needs a `target` in environment `{environment.name}`",
-                environment.origin,
-                "without something that distributes requests only `strategy: direct` is possible",
-            )
-        if environment.metrics is None:
-            notes.error(
-                WRONG_VALUE,
-                f"environment `{environment.name}` has no `metrics`; nothing could be judged",
-                environment.origin,
-            )
