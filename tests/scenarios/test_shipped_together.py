@@ -99,7 +99,7 @@ def versions(project: Project, slot: str) -> dict[str, str]:
     return {name: path.read_text() if path.exists() else "" for name, path in paths.items()}
 
 
-@pytest.mark.req("ROL-01", "SCP-01")
+@pytest.mark.req("ROL-01")
 def test_services_are_installed_in_the_declared_order_by_one_approval_and_switched_together(project: Project) -> None:
     run = project.release(SMALL)
     state = project.state(run)

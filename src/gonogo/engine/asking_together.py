@@ -1,4 +1,4 @@
-"""Several services of one release, each asked in its own slot: bytes and version by its own answer (PX-06, SCP-01)."""
+"""Several services of one release, each asked in its own slot: bytes and version by its own answer (PX-06, ROL-01)."""
 
 from __future__ import annotations
 

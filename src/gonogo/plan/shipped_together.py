@@ -1,4 +1,4 @@
-"""Several services in one release: their declared order, their addresses, and their acts one by one (SCP-01, ARB-01).
+"""Several services in one release: their declared order, their addresses, and their acts one by one (ROL-01, ARB-01).
 
 They are installed in the order of `services`, switched together by one decision, and taken back in reverse.
 """
