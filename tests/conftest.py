@@ -6,6 +6,7 @@ With `CI=true` a test that is skipped fails: CI installs what tests need, so a s
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -20,6 +21,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.longrepr = f"skipped in CI, where nothing may be skipped: {report.longrepr}"
     return report
 
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Whoever starts the tests in the background hands down that Control-C is ignored; what is tried here must hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FIRST = ("test_demo_story.py", "test_rollout_crashes.py", "test_stopped_runs.py", "test_release_crashes.py", "test_own_project_page.py")
 """The files that take longest: begun first, so that no worker is left alone with one of them at the end."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gonogo.errors import Busy, BadInput, Broken, EnvironmentTaken, Refused, Tampered
+from gonogo.errors import BadInput, Broken, Busy, EnvironmentTaken, Refused, Tampered
 from gonogo.evidence.ledger import Entry, next_entry
 from gonogo.ports import (
     SITE_LOG,
@@ -305,6 +305,7 @@ class ScriptedCommands:
         self._script = script
         self._starts: dict[EffectKey, _Started] = {}
         self._barred: set[EffectKey] = set()
+        self._discarded: set[EffectKey] = set()
 
     @property
     def started(self) -> tuple[EffectKey, ...]:
@@ -341,6 +342,8 @@ class ScriptedCommands:
         lasts = timedelta(seconds=min(started.script.seconds, started.spec.timeout))
         if started.stopped_at is None and self._clock.now() < started.at + lasts:
             return Running(4711)
+        if key in self._discarded:
+            return Lost("what it left was discarded")
         if started.script.lost:
             return Lost("the command was started and left no result")
         return self._ended(key, started)
@@ -354,6 +357,7 @@ class ScriptedCommands:
 
     def discard(self, key: EffectKey) -> None:
         if isinstance(self.look(key), Ended):
+            self._discarded.add(key)
             shutil.rmtree(self.folder(key), ignore_errors=True)
             for name in ("stdout", "stderr"):
                 self.folder(key).with_suffix(f".{key.start}.{name}").unlink(missing_ok=True)

@@ -69,7 +69,8 @@ def test_a_killed_workers_run_is_taken_over_within_seconds_and_its_deploy_is_not
     assert len(site.drivers(run)) == 3
     settled = [entry.data for entry in site.project.door().load(run).entries if entry.type == "task.settled"]
     assert settled[0]["outcome"] == "not_applied"
-    assert {(data["outcome"], data["by"]) for data in settled[1:]} <= {("applied", "result")}
+    # Whichever act the second worker died in: its result is believed, or the next one looks and finds that it never began.
+    assert {(data["outcome"], data["by"]) for data in settled[1:]} <= {("applied", "result"), ("not_applied", "probe")}
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from gonogo.reports.root_causes import TRIPLES, CauseClass, gates_that_show, rea
 from gonogo.run.events import recorded
 from gonogo.run.state import fold
 from gonogo.terms import RunId
-from tests.projects import Project, small_project
+from tests.projects import Project, add_release, small_project
 from tests.worlds_http import place
 
 PRE = "pre-deployment"
@@ -106,7 +106,8 @@ def test_the_figures_of_the_statement_are_those_of_the_state(project: Project, h
 @pytest.mark.req("RSN-09")
 def test_before_the_intake_a_run_answers_four_questions_about_itself(project: Project) -> None:
     door = project.door()
-    run = project.begin("pre-deployment", "v2") if not door.runs() else door.runs()[0]
+    add_release(project.root, "v3")
+    run = project.begin(PRE, "v3")
     opened = door.load(run)
     early = opened.entries[:4]
     begun = replace(opened, state=fold(opened.plan, (recorded(entry) for entry in early)), entries=early)

@@ -12,7 +12,7 @@ import pytest
 
 from gonogo.adapters.commands import Patience, SupervisedCommands
 from gonogo.errors import BadInput, Busy, Refused
-from gonogo.ports import CommandSpec, EffectKey, Ended, NeverStarted, Running
+from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, NeverStarted, Running
 from gonogo.terms import RunId, digest_of
 from worlds import Script, ScriptedCommands, SimulatedClock
 
@@ -147,6 +147,7 @@ def test_what_an_ended_command_left_can_be_discarded_and_its_start_stays_used(wo
     world.commands.discard(KEY)
     assert not ended.stdout.path.exists()
     assert not (world.commands.folder(KEY) / "r.json").exists()
+    assert isinstance(world.commands.look(KEY), Lost), "whoever looks late is told that nothing is known, and does not fall over"
     with pytest.raises(Refused):
         world.start("exit 3")
 

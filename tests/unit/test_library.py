@@ -465,12 +465,15 @@ def test_the_example_of_the_approvers_is_read_without_a_finding_and_covers_every
 
 
 def comments_above(text: str) -> dict[str, bool]:
-    """For each line of the example that opens a key: whether a comment stands right above it or above its list."""
+    """For each line of the example that opens a key: whether a comment stands right above it or above its list.
+
+    A key that goes together with none of the others is shown as a comment of its own: `# batch: 25%`.
+    """
     explained: dict[str, bool] = {}
     previous = ""
     for line in text.splitlines():
-        found = re.match(r"\s*(?:- )?([a-z_]+):", line)
-        if found and not line.lstrip().startswith("#"):
+        found = re.match(r"\s*(?:- |# )?([a-z_]+):", line)
+        if found:
             explained[found[1]] = explained.get(found[1], False) or previous.lstrip(" -").startswith("#")
         previous = line
     return explained

@@ -359,7 +359,7 @@ class SupervisedCommands:
             said = read_object(result, name=str(folder / "result.json"))
             wrong = _disagreement(key, asked, said)
             return Lost(wrong) if wrong else _read_result(said, folder)
-        except (BadInput, KeyError, TypeError, ValueError) as error:
+        except (BadInput, KeyError, OSError, TypeError, ValueError) as error:
             return Lost(f"the result of the command cannot be read: {error}")
 
 
