@@ -1,7 +1,8 @@
 # Few verbs. Everything lives in .venv inside this checkout; nothing outside is changed (apart from `make debian` as root).
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
-WORKERS ?= 2
+# More than there are cores: many tests wait for real processes.
+WORKERS ?= 3
 N ?= 200
 
 .PHONY: setup demo test test-full test-crash test-kubernetes check bench conformance docs lock debian actionlint clean

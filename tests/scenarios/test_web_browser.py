@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser
 
 from gonogo.evidence.verifying import verify_package
 from gonogo.terms import RunId
+from gonogo.web.memory import FRESH_S
 from tests.projects import Project, small_project
 from tests.worlds_http import place
 from web_browser import Window, chromium
@@ -49,6 +51,7 @@ def test_a_release_is_approved_with_a_passkey_and_its_package_verifies_offline(b
         page.get_by_role("button", name="Sign out").click()
         window.sign_in()
         run = waiting_at(project, "pre-deployment", "readiness")
+        time.sleep(2 * FRESH_S)  # so long a page may be behind the journal
         window.open("/approvals")
         page.get_by_role("link", name="readiness", exact=True).click()
         page.get_by_text("What changed since the last signature").wait_for()
