@@ -7,6 +7,7 @@ back as folders: a kill begins from the scene just before it, not from the begin
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -182,15 +183,26 @@ class Stage:
         self.saved.add(name)
 
     def restore(self, name: str) -> None:
-        """Put a saved scene back."""
+        """Put a saved scene back, when the commands that a dead engine left behind have ended: they know it by its path."""
         folder = self.scenes / name
         self.quick()
+        wait_until(self._nothing_runs)
         for path in self._parts():
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
             _copied(folder / path.relative_to(self.root), path)
+
+    def _nothing_runs(self) -> bool:
+        """Whether no supervisor holds the lock of its act any more."""
+        for lock in (self.project.root / ".gonogo").rglob("lock"):
+            with lock.open("rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+        return True
 
     def _parts(self) -> tuple[Path, ...]:
         places = (self.project.staging.root, self.project.production.root)

@@ -12,7 +12,7 @@ import pytest
 
 from gonogo.adapters.commands import Patience, SupervisedCommands
 from gonogo.errors import BadInput, Busy, Refused
-from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, NeverStarted, Running
+from gonogo.ports import CommandSpec, EffectKey, Ended, Lost, NeverStarted, Running, Whereabouts
 from gonogo.terms import RunId, digest_of
 from worlds import Script, ScriptedCommands, SimulatedClock
 
@@ -38,14 +38,19 @@ class World:
     def start(self, text: str, key: EffectKey = KEY, timeout: float = 60.0) -> None:
         self.commands.start(key, CommandSpec(("sh", "-c", text), self.cwd, {}, {}, timeout))
 
-    def end(self, key: EffectKey = KEY) -> Ended:
+    def settled(self, key: EffectKey = KEY) -> Whereabouts:
+        """What became of a start, once its supervisor has gone too."""
         for _ in range(1500):
             seen = self.commands.look(key)
             if not isinstance(seen, Running):
-                assert isinstance(seen, Ended), seen
                 return seen
             self.wait(0.01)
         raise AssertionError("it does not end")
+
+    def end(self, key: EffectKey = KEY) -> Ended:
+        seen = self.settled(key)
+        assert isinstance(seen, Ended), seen
+        return seen
 
 
 @pytest.fixture(params=["scripted", "supervised"])
@@ -147,7 +152,7 @@ def test_what_an_ended_command_left_can_be_discarded_and_its_start_stays_used(wo
     world.commands.discard(KEY)
     assert not ended.stdout.path.exists()
     assert not (world.commands.folder(KEY) / "r.json").exists()
-    assert isinstance(world.commands.look(KEY), Lost), "whoever looks late is told that nothing is known, and does not fall over"
+    assert isinstance(world.settled(), Lost), "whoever looks late is told that nothing is known, and does not fall over"
     with pytest.raises(Refused):
         world.start("exit 3")
 
