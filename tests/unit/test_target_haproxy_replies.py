@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.target_haproxy import HaproxyTarget, parse_states
+from gonogo.adapters.target_haproxy import HaproxyTarget, parse_states, parted
 from gonogo.errors import BadInput, Broken
 
 HEAD = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port\n"
@@ -30,8 +30,11 @@ class RuntimeApi(socketserver.ThreadingUnixStreamServer):
         self.lines: list[str] = []
         self.weights = {"blue": 100, "green": 0}
 
-    def answer(self, line: str) -> str:
+    def answers(self, line: str) -> str:
         self.lines.append(line)
+        return "".join(self.answer(command.strip()) for command in line.split(";"))
+
+    def answer(self, line: str) -> str:
         if line.startswith("show servers state"):
             rows = (
                 f"3 app {n} {name} 127.0.0.1 2 0 {w} 100 910{n}" for n, (name, w) in enumerate(self.weights.items())
@@ -50,7 +53,7 @@ class OneLine(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         assert isinstance(self.server, RuntimeApi)
         line = self.rfile.readline().decode("ascii").strip()
-        self.wfile.write(self.server.answer(line).encode("ascii"))
+        self.wfile.write(self.server.answers(line).encode("ascii"))
 
 
 @contextmanager
@@ -73,16 +76,17 @@ def obedient(_line: str) -> str:
 
 
 @pytest.mark.req("PX-01", "PX-03", "PX-04")
-def test_a_move_sends_absolute_weights_one_command_a_call_raising_first_and_reads_back() -> None:
+def test_a_move_sends_absolute_weights_one_change_a_call_raising_first_and_reads_back_with_the_last() -> None:
     with runtime_api(obedient) as (api, target):
         seen = target.move({"blue": 95, "green": 5}, 4)
         assert (seen.readable, dict(seen.weights)) == (True, {"blue": 95, "green": 5})
         assert api.lines == [
             "show servers state app",
             "set server app/green weight 5",
-            "set server app/blue weight 95",
-            "show servers state app",
+            "set server app/blue weight 95; show servers state app",
         ]
+        assert target.move({"blue": 95, "green": 5}, 4).readable
+        assert api.lines[3:] == ["show servers state app"] * 2, "a move that changes nothing is read back all the same"
 
 
 @pytest.mark.req("PX-02")
@@ -107,6 +111,18 @@ def test_a_command_that_was_accepted_and_changed_nothing_is_found_by_the_read_ba
         api.weights = LeavesAtZero(api.weights)
         with pytest.raises(Broken, match="asked for blue 95 %, green 5 %"):
             target.move({"blue": 95, "green": 5}, 1)
+
+
+@pytest.mark.req("PX-02", "PX-03")
+def test_words_before_the_table_of_the_read_back_are_a_refusal_and_never_taken_for_its_head() -> None:
+    table = HEAD + "3 app 1 blue 127.0.0.1 2 0 5 5 9100\n\n"
+    assert parted("\n" + table)[0].strip() == ""
+    assert parse_states(parted("\n" + table)[1])["blue"].weight == 5
+    assert parted("No such server.\n\n" + table)[0].strip() == "No such server."
+    assert parted("Permission denied\n\nPermission denied\n") == ("Permission denied\n\nPermission denied\n", "")
+    assert parted("")[1] == ""
+    with pytest.raises(ValueError, match="no table"):
+        parse_states(parted("")[1])
 
 
 class LeavesAtZero(dict[str, int]):

@@ -1,9 +1,13 @@
-"""Moves traffic at HAProxy over its runtime API: a UNIX socket, one command a connection, each reply judged.
+"""Moves traffic at HAProxy over its runtime API: a UNIX socket, one change a connection, each reply judged.
 
 HAProxy reports a refused command as text on a call that succeeded (PX-02), two commands in one line are no transaction
 (PX-03), relative weights depend on the configured ones (PX-04) and run-time weights vanish on a restart (PX-05): so
 only absolute weights are sent, raises first (PX-01), any text in a reply is a failure, and the end is read back.
 There is no compare-and-set; two engines are kept apart by the lease alone (PX-12).
+
+Each connection waits for HAProxy's event loop, which the load keeps full, and costs as much as a change does. So the
+read-back rides on the line of the last change: whatever became of that change, the table behind it is what is now.
+No two changes share a line.
 """
 
 from __future__ import annotations
@@ -54,6 +58,18 @@ def parse_states(text: str) -> Mapping[str, ServerState]:
     return found
 
 
+def parted(reply: str) -> tuple[str, str]:
+    """What HAProxy said to a change, and the table of `show servers state` that came after it in the same reply.
+
+    The table begins with a line that holds the number of its format alone; without one, all of the reply are words.
+    """
+    words, mark, rows = reply.partition("\n# ")
+    before, _, number = words.rpartition("\n")
+    if not mark or not number.strip().isdecimal():
+        return reply, ""
+    return before, f"# {rows}"
+
+
 @dataclass(frozen=True, slots=True)
 class HaproxyTarget:
     """`socket_path` is the `stats socket` (level admin), `backend` its name.
@@ -100,9 +116,15 @@ class HaproxyTarget:
                     where=self._where,
                     next_step="make the server answer its health check, or enable it, and try again",
                 )
-        for done, (slot, weight) in enumerate(changes):
-            self._set(servers[slot], weight, changes[:done])
-        return confirm(self.traffic(), weights, self._where)
+        if not changes:
+            return confirm(self.traffic(), weights, self._where)
+        for done, (slot, weight) in enumerate(changes[:-1]):
+            self._accepted(self._ask(self._change(servers[slot], weight)), servers[slot], weight, changes[:done])
+        slot, weight = changes[-1]
+        reply = self._ask(f"{self._change(servers[slot], weight)}; {self._list}")
+        words, table = parted(reply)
+        self._accepted(words, servers[slot], weight, changes[:-1])
+        return confirm(self._seen(self._parsed(table)), weights, self._where)
 
     def _awaited(self, states: Mapping[str, ServerState], wanted: list[str]) -> Mapping[str, ServerState]:
         """The states, once `wanted` servers are up: HAProxy learns of a new process by its next check only."""
@@ -116,8 +138,15 @@ class HaproxyTarget:
     def _where(self) -> str:
         return f"{self.socket_path} backend {self.backend}"
 
-    def _set(self, server: str, weight: int, done: tuple[tuple[str, int], ...]) -> None:
-        reply = self._ask(f"set server {self.backend}/{server} weight {weight}")
+    @property
+    def _list(self) -> str:
+        return f"show servers state {self.backend}"
+
+    def _change(self, server: str, weight: int) -> str:
+        return f"set server {self.backend}/{server} weight {weight}"
+
+    def _accepted(self, reply: str, server: str, weight: int, done: tuple[tuple[str, int], ...]) -> None:
+        """Nothing where HAProxy said nothing about a change; Broken with its words and what was done otherwise."""
         if reply.strip():
             progress = f"done before it: {said(dict(done))}" if done else "nothing was changed before it"
             raise Broken(
@@ -127,7 +156,9 @@ class HaproxyTarget:
             )
 
     def _states(self) -> Mapping[str, ServerState]:
-        reply = self._ask(f"show servers state {self.backend}")
+        return self._parsed(self._ask(self._list))
+
+    def _parsed(self, reply: str) -> Mapping[str, ServerState]:
         try:
             return parse_states(reply)
         except (ValueError, KeyError) as error:
