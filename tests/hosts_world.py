@@ -1,4 +1,8 @@
-"""A project that is rolled out host by host: real HTTP hosts, its own scripts with `{host}`, with or without a proxy."""
+"""A project that is rolled out host by host: real HTTP hosts, its own scripts with `{host}`, with or without a proxy.
+
+Files named after hosts tell the scripts how to fail: `hang`, `dies`, `stuck`. Those that have to `meet` (in a
+deployment) or to `part` (on the way back) succeed only while all the others of that folder are at work, too.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,11 @@ set -euo pipefail
 echo "$GONOGO_PURPOSE $1 $2 $3 $GONOGO_FENCE" >> "$RECORD"
 root=$PLACES/$1
 [ -e "$root/hang/$3" ] && sleep 60
+if [ -e "$root/meet/$3" ]; then
+  touch "$root/met/$3"
+  for _ in $(seq 300); do [ "$(ls "$root/met")" = "$(ls "$root/meet")" ] && break; sleep 0.05; done
+  [ "$(ls "$root/met")" = "$(ls "$root/meet")" ] || { echo "$3 is alone" >&2; exit 1; }
+fi
 [ -e "$root/dies/$3" ] && { printf %s "$2" > "$root/slots/$3"; touch "$root/dead/$3"; echo "connection lost" >&2; exit 255; }
 [ -e "$root/dead/$3" ] && { echo "$3: no route to host" >&2; exit 255; }
 printf %s "$2" > "$root/slots/$3"
@@ -27,6 +36,11 @@ ROLLBACK = """#!/usr/bin/env bash
 set -euo pipefail
 echo "$GONOGO_PURPOSE $1 $2 $3 $GONOGO_FENCE" >> "$RECORD"
 root=$PLACES/$1
+if [ -e "$root/part/$3" ]; then
+  touch "$root/parted/$3"
+  for _ in $(seq 300); do [ "$(ls "$root/parted")" = "$(ls "$root/part")" ] && break; sleep 0.05; done
+  [ "$(ls "$root/parted")" = "$(ls "$root/part")" ] || { echo "$3 is alone" >&2; exit 1; }
+fi
 [ -e "$root/dead/$3" ] && { echo "$3: no route to host" >&2; exit 255; }
 [ -e "$root/stuck/$3" ] && { echo "$3: cannot be rolled back" >&2; exit 1; }
 printf v1 > "$root/slots/$3"
@@ -50,7 +64,7 @@ class _Slotted(Place):
 
 def hosted_project(root: Path, staging: Place, production: Place, *, routed: bool, batch: str = "1") -> Project:
     """The small project, turned to hosts."""
-    for name in ("hang", "dies", "stuck"):
+    for name in ("hang", "dies", "stuck", "meet", "met", "part", "parted"):
         (production.root / name).mkdir(exist_ok=True)
         (staging.root / name).mkdir(exist_ok=True)
     project = small_project(root, _Slotted(staging), _Slotted(production))

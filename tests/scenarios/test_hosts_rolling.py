@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from gonogo.control.sources import compile_for, open_workspace
+from gonogo.demo.processes import wait_until
 from gonogo.reports.planned import planned
 from gonogo.run.machine import Parked
-from gonogo.terms import RunId
+from gonogo.terms import Person, RunId
 from tests.hosts_world import hosts_at
 from tests.projects import Project
 
@@ -46,6 +48,12 @@ def done(project: Project, *purposes: str) -> list[str]:
 def happened(project: Project, run: RunId, kind: str) -> list[dict[str, object]]:
     entries = project.door().world.journal.entries(run)
     return [dict(entry.data) for entry in entries if entry.type == kind]
+
+
+def spoiled(project: Project) -> None:
+    """A new version that fails half of its requests, and as much time as the judge wants to see it in the first batch."""
+    (project.production.root / "faults.json").write_text(json.dumps({"v2": 0.5}))
+    project.edit("gonogo.yaml", "hold: 400ms", "hold: 30s")
 
 
 @dataclass(frozen=True)
@@ -151,14 +159,15 @@ def test_a_lost_host_that_still_gets_requests_is_no_restored_production_until_it
 
 @pytest.mark.req("ARB-08")
 def test_a_host_that_cannot_be_taken_back_keeps_no_other_one_from_it_and_halts_as_critical(routed: Project) -> None:
-    (routed.production.root / "faults.json").write_text(json.dumps({"v2": 0.5}))
+    spoiled(routed)
     (routed.production.root / "stuck" / "web2").touch()
     routed.edit("gonogo.yaml", "batch: 1", "batch: 2")
     run = routed.begin(SMALL)
     assert isinstance(routed.go_on(run), Parked)
     state = routed.state(run)
     assert (state.halted.cause, state.rollback.finished) == ("rollback_failed", None)
-    assert done(routed) == ["deploy web1", "deploy web2", "rollback web2", "rollback web1"]
+    assert done(routed, "deploy") == ["deploy web1", "deploy web2"]
+    assert sorted(done(routed, "rollback")) == ["rollback web1", "rollback web2"]
     assert versions(routed) == {"web1": "v1", "web2": "v2", "web3": "v1"}
     assert routed.production.weights()["web3"] > 0
     assert "run the rollback script on web2" in routed.view(run).halt
@@ -170,9 +179,57 @@ def test_a_host_that_cannot_be_taken_back_keeps_no_other_one_from_it_and_halts_a
     assert routed.production.weights() == {"web1": 34, "web2": 33, "web3": 33}
 
 
+@pytest.mark.req("ROL-01", "ROL-06", "ARB-07")
+def test_hosts_of_one_batch_are_replaced_and_taken_back_at_the_same_time_each_with_its_own_intent(routed: Project) -> None:
+    world = routed.production.root
+    spoiled(routed)
+    for host in ("web1", "web2"):
+        (world / "meet" / host).touch()
+        (world / "part" / host).touch()
+    routed.edit("gonogo.yaml", "batch: 1", "batch: 2")
+    run = routed.release(SMALL)
+    state = routed.state(run)
+    assert (state.outcome, state.rollback.trigger) == ("rolled_back", "judge"), routed.view(run).halt
+    assert sorted(done(routed)) == ["deploy web1", "deploy web2", "rollback web1", "rollback web2"]
+    assert versions(routed) == dict.fromkeys(("web1", "web2", "web3"), "v1")
+    intents = [entry for entry in happened(routed, run, "task.intended") if entry["environment"] == "production"]
+    names = [str(entry["task"]).rpartition("#")[2] for entry in intents]
+    assert [name for name in names if name.startswith(("install", "roll-back"))] == [
+        "install-web1",
+        "install-web2",
+        "roll-back-web2",
+        "roll-back-web1",
+    ]
+    fences = {name: entry["fence"] for name, entry in zip(names, intents, strict=True)}
+    assert fences["install-web1"] == fences["install-web2"] < fences["roll-back-web1"] == fences["roll-back-web2"]
+
+
+@pytest.mark.req("ARB-01", "ROL-04")
+def test_an_abort_waits_for_no_script_of_a_batch_and_takes_every_host_of_it_back(routed: Project) -> None:
+    (routed.production.root / "hang" / "web2").touch()
+    routed.edit("gonogo.yaml", "batch: 1", "batch: 2")
+    routed.edit("gonogo.yaml", '"{host}"], timeout: 20s', '"{host}"], timeout: 60s')
+    run = routed.begin(SMALL)
+
+    def abort() -> None:
+        assert wait_until(lambda: "deploy web2" in done(routed) and versions(routed)["web1"] == "v2", 50)
+        routed.door().abort(run, "it is not wanted any more", Person("rm1"))
+
+    person = threading.Thread(target=abort)
+    person.start()
+    routed.go_on(run)
+    person.join()
+    state = routed.state(run)
+    assert (state.outcome, state.rollback.trigger) == ("rolled_back", "abort"), routed.view(run).halt
+    installed = next(known for name, known in state.tasks.items() if name.endswith("#install-web2"))
+    assert installed.facts["ended_by"] == "stop"
+    assert sorted(done(routed, "rollback")) == ["rollback web1"]  # web2 was stopped before it changed anything
+    assert versions(routed) == dict.fromkeys(("web1", "web2", "web3"), "v1")
+
+
 @pytest.mark.req("ARB-01", "ARB-07")
 def test_a_bad_build_is_caught_on_its_first_host_and_the_others_are_never_touched(routed: Project) -> None:
-    (routed.production.root / "faults.json").write_text(json.dumps({"v2": 0.5}))
+    spoiled(routed)
     run = routed.release(SMALL)
     state = routed.state(run)
     assert (state.outcome, state.rollback.trigger) == ("rolled_back", "judge")
@@ -222,14 +279,14 @@ def test_the_dry_run_shows_every_host_in_its_batch_and_the_way_back_in_reverse(t
     assert [act.title for act in rollout.acts if act.title.startswith("batch")] == [
         "batch 1: take a, b out of the traffic",
         "batch 1: run the deploy script on a",
-        "batch 1: ask a for its version",
         "batch 1: run the deploy script on b",
+        "batch 1: ask a for its version",
         "batch 1: ask b for its version",
         "batch 1: let a, b into the traffic again",
         "batch 2: take c, d out of the traffic",
         "batch 2: run the deploy script on c",
-        "batch 2: ask c for its version",
         "batch 2: run the deploy script on d",
+        "batch 2: ask c for its version",
         "batch 2: ask d for its version",
         "batch 2: let c, d into the traffic again",
     ]

@@ -6,8 +6,9 @@ The order is the whole point: after a crash at any line the ledger says enough f
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 
 from gonogo.engine.advising import fault
 from gonogo.engine.bench import Bench
@@ -31,8 +32,8 @@ from gonogo.errors import GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.ledger import Entry
 from gonogo.plan.drafting import STATE_PROBE
 from gonogo.plan.hooking import HOOK
-from gonogo.plan.model import Decide, Effect, Execute, Roll, Route, Shift, task_of
-from gonogo.ports import EffectKey, Ended, Moved, Running, Whereabouts
+from gonogo.plan.model import Decide, Effect, Execute, Roll, Route, Shift, Task, task_of
+from gonogo.ports import CommandSpec, EffectKey, Ended, Moved, Running
 from gonogo.run.events import (
     Announced,
     DecisionConsumed,
@@ -51,8 +52,33 @@ from gonogo.run.state import slots_of, usable_round
 from gonogo.terms import Digest, Json, argv_digest, digest_of
 
 POLL = 0.05
+LOOK_FOR_ABORT = 5
+"""Once in so many polls of a running command it is asked whether somebody aborted the run."""
+
 MOST_MOVES = 100
 OUTCOMES = frozenset({"task.finished", "task.settled", "traffic.moved"})
+ABORTED = frozenset({"abort.requested"})
+ORDERED_OTHERWISE = ABORTED | {"run.halted"}
+INSTALLING = frozenset({"deploy", "redeploy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One start of one command: the bench of its task, and the number of the start."""
+
+    bench: Bench
+    start: int
+
+    @property
+    def key(self) -> EffectKey:
+        """By what its start is known outside."""
+        return EffectKey(self.bench.run, self.bench.task.id, self.bench.attempt, self.start)
+
+    @property
+    def command(self) -> Execute:
+        """What it runs."""
+        assert isinstance(self.bench.task.act, Execute)
+        return self.bench.task.act
 
 
 def perform(bench: Bench, act: Perform) -> None:
@@ -69,27 +95,44 @@ def perform(bench: Bench, act: Perform) -> None:
 
 
 def _execute(bench: Bench, act: Perform, command: Execute) -> None:
-    key = EffectKey(bench.run, bench.task.id, act.attempt, act.start)
-    try:
-        spec = command_spec(bench, command, key, 0)
-    except GonogoError as error:
-        _not_begun(bench, act, command, str(error))
-        return
+    """Begin a command, and at the same time those of other hosts that go along with it; wait for all of them."""
+    parts = (Part(bench, act.start), *(Part(replace(bench, task=task), start) for task, start in act.along))
+    ready: list[tuple[Part, CommandSpec]] = []
+    for part in parts:
+        try:
+            ready.append((part, command_spec(part.bench, part.command, part.key, 0)))
+        except GonogoError as error:
+            _not_begun(part, str(error))
+            return
     allowed = _allowed(bench)
     if allowed is None:
         return
     environment = command.environment if command.effect is not Effect.NONE else ""
-    fence = _intend(bench, act, environment, argv_digest(spec.argv), allowed)
+    told = [(part.bench.task, part.start, argv_digest(spec.argv)) for part, spec in ready]
+    fence = _intend(bench, environment, told, consumed=allowed)
     bench.world.crash(INTENT_COMMITTED)
-    try:
-        bench.world.commands.start(key, replace(spec, fence=fence))
-    except OutcomeUnknown:
-        return  # It may have begun: the intent stays open, and what is decided next is to settle it.
-    except GonogoError as error:
-        fail_after_intent(bench, act.start, str(error))
-        return
-    bench.world.crash(COMMAND_RUNNING)
-    finish(bench, key, act.start)
+    finish(_begun(ready, fence))
+
+
+def _begun(ready: Sequence[tuple[Part, CommandSpec]], fence: int) -> list[Part]:
+    """Start what was intended, and stop starting where something is wrong or somebody ordered otherwise.
+
+    An intent without a start is settled before anything else is decided: it is barred, and never begins.
+    """
+    running: list[Part] = []
+    for part, spec in ready:
+        if running and is_overtaken(part.bench):
+            break
+        try:
+            part.bench.world.commands.start(part.key, replace(spec, fence=fence))
+        except OutcomeUnknown:
+            break  # It may have begun: the intent stays open, and what is decided next is to settle it.
+        except GonogoError as error:
+            fail_after_intent(part.bench, part.start, str(error))
+            break
+        part.bench.world.crash(COMMAND_RUNNING)
+        running.append(part)
+    return running
 
 
 def _allowed(bench: Bench) -> tuple[DecisionConsumed, ...] | None:
@@ -105,19 +148,25 @@ def _allowed(bench: Bench) -> tuple[DecisionConsumed, ...] | None:
     return (*consumed, *glass)
 
 
-def _not_begun(bench: Bench, act: Perform, command: Execute, detail: str) -> None:
+def _not_begun(part: Part, detail: str) -> None:
     """Nothing was begun. For a probe that is an answer like any other: it proves nothing."""
-    if command.purpose == STATE_PROBE:
+    bench = part.bench
+    if part.command.purpose == STATE_PROBE:
         facts: Mapping[str, Json] = {"exit_code": -1, "ended_by": "never begun"}
-        append(bench, [TaskFinished(bench.task.id, bench.attempt, act.start, "ok", facts, blob(bench, detail))])
+        append(bench, [TaskFinished(bench.task.id, bench.attempt, part.start, "ok", facts, blob(bench, detail))])
     else:
-        fail(bench, act.start, detail, "task_failed")
+        fail(bench, part.start, detail, "task_failed")
 
 
 def _intend(
-    bench: Bench, act: Perform, environment: str, argv: Digest, consumed: tuple[DecisionConsumed, ...] = ()
+    bench: Bench,
+    environment: str,
+    told: Sequence[tuple[Task, int, Digest]],
+    *,
+    step: int = -1,
+    consumed: tuple[DecisionConsumed, ...] = (),
 ) -> int:
-    """Commit lease, used approval and intent together; gives the fence."""
+    """Commit lease, used approval and every intent together; gives the fence. `told`: task, start, digest of it."""
     bench.world.crash(BEFORE_INTENT)
     now = bench.world.clock.now()
     before = so_far(bench)
@@ -127,8 +176,11 @@ def _intend(
         bench.world.crash(LEASE_TAKEN)
         host = bench.world.place or platform.node()
         effect = bench.plan.project.environments[environment].kind if environment else "none"
-        intent = TaskIntended(bench.task.id, act.attempt, act.start, environment, fence, host, argv, act.step, effect)
-        write_marked(bench.world, bench.plan.ring.site, bench.run, before, tx, (*consumed, intent))
+        intents = [
+            TaskIntended(task.id, bench.attempt, start, environment, fence, host, digest, step, effect)
+            for task, start, digest in told
+        ]
+        write_marked(bench.world, bench.plan.ring.site, bench.run, before, tx, (*consumed, *intents))
     return fence
 
 
@@ -149,21 +201,42 @@ def _void(bench: Bench, why: str) -> None:
     append(bench, [*events, halt])
 
 
-def finish(bench: Bench, key: EffectKey, start: int) -> None:
-    """Wait for a started command and record what it came to.
+def finish(running: Sequence[Part]) -> None:
+    """Wait for started commands and record what each came to, as soon as it did.
 
-    Where it left no result its intent stays open: what became of it is settled next, as after a crash (EF-06).
+    Where one left no result its intent stays open: what became of it is settled next, as after a crash (EF-06).
     """
-    ended = _wait(bench, key)
-    bench.world.crash(RESULT_THERE)
-    if isinstance(ended, Ended):
-        record(bench, start, outcome_of(bench, key, ended))
+    left, stopped = list(running), False
+    for turn in count():
+        for part in tuple(left):
+            found = part.bench.world.commands.look(part.key)
+            if isinstance(found, Running):
+                continue
+            left.remove(part)
+            part.bench.world.crash(RESULT_THERE)
+            if isinstance(found, Ended):
+                record(part.bench, part.start, outcome_of(part.bench, part.key, found))
+        if not left:
+            return
+        if not stopped and turn % LOOK_FOR_ABORT == 0:
+            stopped = _stopped_by_abort(left)
+        left[0].bench.world.clock.sleep(POLL)
 
 
-def _wait(bench: Bench, key: EffectKey) -> Whereabouts:
-    while isinstance(found := bench.world.commands.look(key), Running):
-        bench.world.clock.sleep(POLL)
-    return found
+def _stopped_by_abort(left: Sequence[Part]) -> bool:
+    """End installations that an abort overtakes: it waits for no script. What they left is then taken back."""
+    bench = left[0].bench
+    if bench.state.rollback is not None or not (bench.state.aborting or is_overtaken(bench, ABORTED)):
+        return False
+    for part in left:
+        if part.command.purpose in INSTALLING:
+            part.bench.world.commands.stop(part.key)
+    return True
+
+
+def is_overtaken(bench: Bench, by: frozenset[str] = ORDERED_OTHERWISE) -> bool:
+    """Whether somebody ended or halted the run since this act was decided."""
+    return any(entry.type in by for entry in bench.world.journal.entries(bench.run, bench.state.seq))
 
 
 def record(bench: Bench, start: int, outcome: Outcome, before: tuple[Event, ...] = ()) -> None:
@@ -257,7 +330,7 @@ def _move(bench: Bench, act: Perform, environment: str, weights: Mapping[str, in
     if allowed is None:
         return
     told = digest_of(repr(sorted(weights.items())).encode())
-    fence = _intend(bench, act, environment, told, allowed)
+    fence = _intend(bench, environment, [(bench.task, act.start, told)], step=act.step, consumed=allowed)
     bench.world.crash(MOVE_INTENDED)
     try:
         seen = bench.world.targets[environment].move(weights, fence)

@@ -9,7 +9,7 @@ from gonogo.engine.asking_together import version_before
 from gonogo.engine.bench import Bench
 from gonogo.engine.commanding import outcome_of
 from gonogo.engine.crash_points import PROBED
-from gonogo.engine.performing import append_latest, finish, moved, record, wanted_weights
+from gonogo.engine.performing import Part, append_latest, finish, moved, record, wanted_weights
 from gonogo.engine.writing import append, blob
 from gonogo.errors import GonogoError, Waiting
 from gonogo.plan.model import Execute, Roll, Route, Shift
@@ -59,7 +59,7 @@ def _settle_command(bench: Bench, act: Settle, command: Execute) -> None:
         return
     match bench.world.commands.look(key):
         case Running():
-            finish(bench, key, start)
+            finish([Part(bench, start)])
         case Ended() as ended:
             settled = TaskSettled(bench.task.id, act.known.attempt, start, "applied", "result", None)
             record(bench, start, outcome_of(bench, key, ended), (settled,))

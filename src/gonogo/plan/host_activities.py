@@ -1,7 +1,8 @@
 """Acts of an environment that is rolled out host by host: each host is its own act, with its own intent and read-back.
 
 So a crash, a script that hangs and a host that dies are met as for any other command, and `gonogo plan` shows every
-host in the batch it belongs to (ROL-01, ROL-02, ROL-06).
+host in the batch it belongs to. What stands side by side there for the hosts of one batch is begun at the same time
+(`run.at_once`; ROL-01, ROL-02, ROL-06).
 """
 
 from __future__ import annotations
@@ -31,15 +32,19 @@ def hosts_installed(project: Project, kind: str, purpose: str, name: str, asked:
 
 
 def hosts_back(project: Project, kind: str) -> tuple[Draft, ...]:
-    """Take every host back in reverse order; each is looked at before and after."""
-    return tuple(draft for host in reversed(hosts_of(project, kind)) for draft in _host_back(project, kind, host))
+    """Take every host back in reverse order, one after the other; each is looked at before and after."""
+    return tuple(draft for host in reversed(hosts_of(project, kind)) for draft in _batch_back(project, kind, (host,)))
 
 
-def _host_back(project: Project, kind: str, host: str) -> Iterator[Draft]:
-    yield Draft(f"look-{host}", f"look what runs on {host}", Measure(f"host-now:{kind}:{host}"))
-    act = _on(project, kind, "rollback", "rollback", host)
-    yield Draft(f"roll-back-{host}", f"run the rollback script on {host}", act)
-    yield Draft(f"back-{host}", f"ask {host} for the old version", Measure(f"host-back:{kind}:{host}"))
+def _batch_back(project: Project, kind: str, names: tuple[str, ...]) -> Iterator[Draft]:
+    """Look at every host of a batch, take back at once what needs it, and ask every one of them."""
+    for host in names:
+        yield Draft(f"look-{host}", f"look what runs on {host}", Measure(f"host-now:{kind}:{host}"))
+    for host in names:
+        act = _on(project, kind, "rollback", "rollback", host)
+        yield Draft(f"roll-back-{host}", f"run the rollback script on {host}", act)
+    for host in names:
+        yield Draft(f"back-{host}", f"ask {host} for the old version", Measure(f"host-back:{kind}:{host}"))
 
 
 def host_rollout(project: Project, kind: str) -> tuple[Draft, ...]:
@@ -59,9 +64,9 @@ def _batch(project: Project, kind: str, number: int, names: tuple[str, ...]) -> 
     for host in names:
         act = _on(project, kind, "deploy", "deploy", host)
         yield Draft(f"install-{host}", f"{title}run the deploy script on {host}", act, batch=number)
-        yield Draft(
-            f"answers-{host}", f"{title}ask {host} for its version", Measure(f"host:{kind}:{host}"), batch=number
-        )
+    for host in names:
+        asked = Measure(f"host:{kind}:{host}")
+        yield Draft(f"answers-{host}", f"{title}ask {host} for its version", asked, batch=number)
     if routed(project, kind):
         into = Shift(named(project, kind), number, Way.IN, effect_on(kind))
         yield Draft(f"return-{number + 1}", f"{title}let {shown} into the traffic again", into, batch=number)
@@ -75,8 +80,7 @@ def host_rollback(project: Project, kind: str) -> tuple[Draft, ...]:
         if routed(project, kind):
             act = Shift(named(project, kind), number, Way.BACK_OUT, effect_on(kind))
             found.append(Draft(f"switch-back-{number + 1}", "take hosts with the new version out of the traffic", act))
-        for host in reversed(steps[number]):
-            found += _host_back(project, kind, host)
+        found += _batch_back(project, kind, tuple(reversed(steps[number])))
     if routed(project, kind):
         act = Shift(named(project, kind), 0, Way.BACK_IN, effect_on(kind))
         found.append(Draft("switch-in", "let every host that answers into the traffic again", act))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from gonogo.plan.model import Stage
 from gonogo.run.events_of_halts import RootCauseOpened
 from gonogo.run.state import RunState
 
@@ -16,3 +19,11 @@ def root_cause(state: RunState) -> tuple[RootCauseOpened, str] | None:
         "**Root Cause:** not found yet\n**Resolution:** none yet\n**Prevention:** none yet"
     )
     return RootCauseOpened(known.trigger, known.cause, known.detail), text
+
+
+def recovery_ms(state: RunState, stage: Stage) -> int:
+    """Milliseconds from the beginning of the rollback to the end of the last act of its stage."""
+    assert state.rollback is not None
+    ended = [state.tasks[task.id].ended for task in stage.tasks if task.id in state.tasks]
+    last = max((moment for moment in ended if moment is not None), default=state.rollback.began)
+    return int((last - state.rollback.began) / timedelta(milliseconds=1))

@@ -7,7 +7,7 @@ run. An open intent is settled before anything else, so that a crash never acts 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeAlias
 
 from gonogo.evidence.ledger import time_of
@@ -28,8 +28,9 @@ from gonogo.plan.model import (
 )
 from gonogo.plan.windows import denied_by, next_opening
 from gonogo.protocol.model import HaltEffect
-from gonogo.run.aftermath import root_cause
+from gonogo.run.aftermath import recovery_ms, root_cause
 from gonogo.run.asking import who_is_missing
+from gonogo.run.at_once import along_with, next_start
 from gonogo.run.events import (
     DecisionExpired,
     DecisionVoided,
@@ -61,13 +62,17 @@ from gonogo.run.waiving import complete_waiver
 
 @dataclass(frozen=True, slots=True)
 class Perform:
-    """Intent, act, outcome. A Route's move is absolute; a Roll's is said by `percent` and `step`."""
+    """Intent, act, outcome. A Route's move is absolute; a Roll's is said by `percent` and `step`.
+
+    `along` are the acts of other hosts that are begun at the same time, each with its start.
+    """
 
     task: Task
     attempt: int
     start: int
     percent: int = -1
     step: int = -1
+    along: tuple[tuple[Task, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +296,7 @@ def _in_stage(plan: Plan, state: RunState, stage: Stage, now: datetime) -> NextA
         )
         return Record(RunHalted("evidence_missing", "stop", stage.id, stage.id, None), detail)
     if stage.kind == "rollback" and state.rollback is not None and state.rollback.finished is None:
-        return Record(RollbackFinished(True, _recovery(state, stage)))
+        return Record(RollbackFinished(True, recovery_ms(state, stage)))
     opened = root_cause(state) if stage.kind == "rollback" else None
     return Record(*opened) if opened else None
 
@@ -304,13 +309,6 @@ def _ask_all(state: RunState, stage: Stage, waiting: AwaitPeople) -> NextAct:
             if isinstance(task.act, Decide) and round_of(state, task, attempt) is None:
                 return Ask(task, attempt)
     return waiting
-
-
-def _recovery(state: RunState, stage: Stage) -> int:
-    assert state.rollback is not None
-    ended = [state.tasks[task.id].ended for task in stage.tasks if task.id in state.tasks]
-    last = max((moment for moment in ended if moment is not None), default=state.rollback.began)
-    return int((last - state.rollback.began) / timedelta(milliseconds=1))
 
 
 def _failed(plan: Plan, state: RunState, stage: Stage, task: Task, known: TaskState, now: datetime) -> NextAct:
@@ -365,7 +363,8 @@ def _begin(plan: Plan, state: RunState, stage: Stage, task: Task, now: datetime)
             closed = _outside_the_window(plan, state, task, attempt, now)
             if closed is not None:
                 return closed
-            return Perform(task, attempt, state.starts.get(task.id, 0) + 1, _percent(task))
+            along = along_with(plan, state, stage, task)
+            return Perform(task, attempt, next_start(state, task), _percent(task), along=along)
         case Judge():
             return JudgeGate(task, attempt)
         case Seal():
@@ -442,7 +441,7 @@ def _rolling(plan: Plan, state: RunState, task: Task, attempt: int, now: datetim
         return Record(_finished(task, attempt, "failed", {"cause": "window_closed"}), caught)
     match next_in_roll(plan, known, now):
         case MoveTo(step, percent):
-            return Perform(task, attempt, state.starts.get(task.id, 0) + 1, percent, step)
+            return Perform(task, attempt, next_start(state, task), percent, step)
         case ReplaceBatch(step, percent, hosts):
             due = _due_in_batch(plan, state, task, step, now)
             return due or Record(HostsReplaced(task.id, attempt, step, percent, hosts))
