@@ -19,8 +19,12 @@ test: setup debian actionlint
 test-full: setup debian actionlint
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
+# Its table is printed at the end, also where a test failed, and goes into docs/durability.md.
 test-crash: setup
-	@GONOGO_RANDOM_KILLS=$(N) $(PYTEST) -n $(WORKERS) --dist loadfile tests/crashes -m "slow or not slow"
+	@mkdir -p build && rm -f build/kills.jsonl
+	@GONOGO_RANDOM_KILLS=$(N) GONOGO_KILLS_TALLY=$(CURDIR)/build/kills.jsonl \
+	  $(PYTEST) -n $(WORKERS) --dist loadfile tests/crashes -m "slow or not slow"; ended=$$?; \
+	  $(PY) tools/kills_table.py build/kills.jsonl && exit $$ended
 
 # A real API server with real controllers; GONOGO_RECORD=1 records anew what the fast tests play back.
 test-kubernetes: setup

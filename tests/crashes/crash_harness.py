@@ -56,6 +56,8 @@ ROOT = Path(__file__).resolve().parents[2]
 GONE_ON = frozenset({COMMAND_RUNNING, MOVED, RESULT_THERE, RESULT_RECORDED, RECORDED, NOT_SHOWN, STATEMENT_RECORDED})
 """Points that the next engine does not pass again: what was done is found, and work goes on behind them."""
 SLOW_SCRIPT = 'if [ -e "$root/slow-{0}-$1" ]; then touch "$root/{0}-reached"; sleep 1.2; fi\n'
+COUNTED = 'echo "$GONOGO_EFFECT" >> "$root/$1/effects.txt"\n'
+"""The target's own record of what took effect in it, by the key that every try of an act carries."""
 FORKING = multiprocessing.get_context("forkserver")
 FORKING.set_forkserver_preload(["tests.crashes.crash_harness"])
 
@@ -206,7 +208,7 @@ class Stage:
 
     def _parts(self) -> tuple[Path, ...]:
         places = (self.project.staging.root, self.project.production.root)
-        files = tuple(root / name for root in places for name in ("slots", "weights.json", "faults.json"))
+        files = tuple(root / name for root in places for name in ("slots", "weights.json", "faults.json", "effects.txt"))
         return (self.project.root, self.project.record, *files)
 
     def up_to(self, run: RunId, point: str) -> None:
@@ -293,7 +295,7 @@ def _slowed(project: Project, path: str) -> None:
     lines = (project.root / path).read_text().splitlines(keepends=True)
     act = next(number for number, line in enumerate(lines) if line.startswith(("printf", "rm ")))
     broken = 'if [ -e "$root/broken" ]; then exit 3; fi\n'
-    lines[act : act + 1] = [SLOW_SCRIPT.format("before"), broken, lines[act], SLOW_SCRIPT.format("after")]
+    lines[act : act + 1] = [SLOW_SCRIPT.format("before"), broken, lines[act], COUNTED, SLOW_SCRIPT.format("after")]
     project.write(path, "".join(lines), mode=0o755)
 
 
@@ -354,6 +356,7 @@ def faults(stage: Stage, run: RunId, door: Door | None = None) -> list[str]:
     door = door or stage.project.door()
     opened = door.load(run)
     found = list(check_chain(entry.line for entry in opened.entries))
+    found += [f"{key} took effect {count} times" for key, count in effects(stage).items() if count > 1]
     # An act that begins anew has a new intent, and each intent its own signed checkpoint.
     signed = checkpoints_held(door, run, opened.plan.ring.site, opened.entries)
     found += [] if signed.ok else [signed.detail]
@@ -381,6 +384,14 @@ def faults(stage: Stage, run: RunId, door: Door | None = None) -> list[str]:
         found += [str(item) for item in door.world.views.differences(expected_views(opened))]
         found += [f"{name} is still open" for name, task in opened.state.tasks.items() if task.open]
     return found
+
+
+def effects(stage: Stage) -> Counter[str]:
+    """How often each key took effect, by the targets' own records; knows nothing of gonogo, its journal least of all."""
+    counted: Counter[str] = Counter()
+    for place in sorted((stage.root / "world").glob("*/effects.txt")):
+        counted.update(place.read_text(encoding="utf-8").split())
+    return counted
 
 
 def _doubled(entries: Sequence[object]) -> bool:

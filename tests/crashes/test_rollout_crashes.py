@@ -47,6 +47,7 @@ from tests.crashes.crash_harness import (
     agrees,
     die_at_every,
     die_once_at_each,
+    effects,
     ending,
     faults,
     specs,
@@ -68,6 +69,8 @@ ACTS = (
 )
 BAD = 0.5
 RANDOM_KILLS = int(os.environ.get("GONOGO_RANDOM_KILLS", "20"))
+TALLY = os.environ.get("GONOGO_KILLS_TALLY", "")
+"""Where each played scene of the random kills leaves its line for the table (tools/kills_table.py)."""
 
 
 @dataclass(frozen=True)
@@ -176,16 +179,29 @@ def test_engines_killed_at_random_moments_change_nothing(launch: Launch) -> None
     while left > 0:
         scene, known = chance.choice([("good/0", launch.good), ("bad/0", launch.bad), ("spoiled", launch.bad)])
         stage.restore(scene)
-        while left > 0:
+        kills = 0
+        while left > kills:
             engine = stage.begin("drive", known.run)
             time.sleep(chance.uniform(0.1, 0.9))
             engine.kill()
             if not engine.ended():
                 break
-            left -= 1
+            kills += 1
         stage.go_on(known.run)
-        answer_halts(stage, known.run)
+        asked = answer_halts(stage, known.run)
         ends_alike(stage, known, f"seed {seed}")
+        left -= kills
+        tell_tally(stage, known, {"scene": scene, "seed": seed, "kills": kills, "asked": asked})
+
+
+def tell_tally(stage: Stage, known: Straight, told: dict[str, object]) -> None:
+    """One line about a played scene, with what the targets' own records say, for the table of a long run."""
+    if TALLY:
+        counted = effects(stage)
+        events = len(stage.project.door().load(known.run).entries)
+        found = {"effects": counted.total(), "doubled": counted.total() - len(counted), "events": events}
+        with Path(TALLY).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(told | found | {"outcome": known.ending.outcome}) + "\n")
 
 
 def ends_alike(stage: Stage, known: Straight, words: str) -> None:
@@ -223,8 +239,15 @@ def test_a_script_that_ran_twice_or_a_fact_that_is_missing_would_be_seen(launch:
     stage.restore("bad/0")
     stage.go_on(known.run)
     agrees(stage, known)
-    with stage.project.record.open("a") as record:
-        record.write("deploy production v2 green 9\n")
+    acted = known.ending.scripts
+    assert effects(stage).total() == len(acted) > 0, "the targets' own records know of every script"
+    record = stage.project.production.root / "effects.txt"
+    counted = record.read_text()
+    record.write_text(f"{counted}{counted.split()[0]}\n")
+    assert f"{counted.split()[0]} took effect 2 times" in faults(stage, known.run)
+    record.write_text(counted)
+    with stage.project.record.open("a") as scripts:
+        scripts.write("deploy production v2 green 9\n")
     with pytest.raises(AssertionError):
         agrees(stage, known)
 

@@ -27,7 +27,7 @@ from gonogo.engine.crash_points import (
 )
 from gonogo.engine.permitting import glass_broken
 from gonogo.engine.using import verified_for_use
-from gonogo.engine.writing import append, blob, so_far, write
+from gonogo.engine.writing import append, blob, show_stored, so_far, write
 from gonogo.errors import GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.ledger import Entry
 from gonogo.plan.drafting import STATE_PROBE
@@ -111,7 +111,10 @@ def _execute(bench: Bench, act: Perform, command: Execute) -> None:
     told = [(part.bench.task, part.start, argv_digest(spec.argv)) for part, spec in ready]
     fence = _intend(bench, environment, told, consumed=allowed)
     bench.world.crash(INTENT_COMMITTED)
-    finish(_begun(ready, fence))
+    running = _begun(ready, fence)
+    if bench.task.at_once == 1:
+        finish(running)
+    # Else others may begin beside it: what is decided next is one of them, or to wait for the first that ends.
 
 
 def _begun(ready: Sequence[tuple[Part, CommandSpec]], fence: int) -> list[Part]:
@@ -241,12 +244,14 @@ def is_overtaken(bench: Bench, by: frozenset[str] = ORDERED_OTHERWISE) -> bool:
 
 def record(bench: Bench, start: int, outcome: Outcome, before: tuple[Event, ...] = ()) -> None:
     """Append the outcome of a command, and the evidence that a custom step owes from its output folder."""
-    events = [*before, *_step_evidence(bench, outcome)]
+    evidence = _step_evidence(bench, outcome)
     word = "ok" if outcome.ok else "failed"
     detail = blob(bench, outcome.detail)
     done = TaskFinished(bench.task.id, bench.attempt, start, word, outcome.facts, detail)
-    append_latest(bench, (*events, done))
+    append_latest(bench, (*before, *evidence, done))
     bench.world.crash(RESULT_RECORDED)
+    if evidence:
+        show_stored(bench, {event.name: event.sha256 for event in evidence})
     if isinstance(bench.task.act, Execute) and (bench.task.act.purpose == "scan" or bench.plan.project.encryption):
         # Its output is stored: redacted, for a scanner quotes the secrets that it found (SC-06); encrypted, where the
         # policy asks for it (SEC-09).
@@ -262,7 +267,7 @@ def discard_plain(bench: Bench) -> None:
             bench.world.commands.discard(EffectKey(bench.run, task, known.attempt, known.start))
 
 
-def _step_evidence(bench: Bench, outcome: Outcome) -> list[Event]:
+def _step_evidence(bench: Bench, outcome: Outcome) -> list[EvidenceSealed]:
     from_step = isinstance(bench.task.act, Execute) and bench.task.act.purpose in {"step", HOOK}
     if not (from_step and outcome.ok):
         return []
@@ -273,7 +278,7 @@ def _step_evidence(bench: Bench, outcome: Outcome) -> list[Event]:
     ]
 
 
-def _sealed_event(bench: Bench, name: str, digest: Digest, size: int) -> Event:
+def _sealed_event(bench: Bench, name: str, digest: Digest, size: int) -> EvidenceSealed:
     return EvidenceSealed(name, digest, size, bench.stage.id, bench.attempt, "external")
 
 

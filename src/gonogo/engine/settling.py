@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from gonogo.engine.asking_together import version_before
-from gonogo.engine.bench import Bench
+from gonogo.engine.bench import Bench, World
 from gonogo.engine.commanding import outcome_of
 from gonogo.engine.crash_points import PROBED
-from gonogo.engine.performing import Part, append_latest, finish, moved, record, wanted_weights
+from gonogo.engine.performing import POLL, Part, append_latest, finish, moved, record, wanted_weights
 from gonogo.engine.writing import append, blob
 from gonogo.errors import GonogoError, Waiting
 from gonogo.plan.model import Execute, Roll, Route, Shift
@@ -18,7 +18,7 @@ from gonogo.run.events import Event, RunHalted, TaskFinished, TaskSettled
 from gonogo.run.machine import Settle
 from gonogo.run.rolling import step_percent
 from gonogo.run.shifting import shifted
-from gonogo.terms import Json
+from gonogo.terms import Json, RunId
 
 MOST_TRIES = 3
 LATEST_END = timedelta(seconds=60)
@@ -51,6 +51,25 @@ def settle(bench: Bench, act: Settle) -> None:
             _settle_move(bench, act, roll.environment, step_percent(bench.plan, act.known.step))
 
 
+def ended_first(world: World, run: RunId, act: Settle) -> Settle:
+    """Which of the acts that are open together is settled now: the first that is not at work any more.
+
+    What was started elsewhere cannot be seen from here, and is settled when nothing is open here.
+    """
+    here = [
+        Settle(task, known, act.beside)
+        for task, known in act.beside
+        if not world.place or known.host in {"", world.place}
+    ]
+    while here:
+        for each in here:
+            key = EffectKey(run, each.task.id, each.known.attempt, each.known.start)
+            if not isinstance(world.commands.look(key), Running):
+                return each
+        world.clock.sleep(POLL)
+    return act
+
+
 def _settle_command(bench: Bench, act: Settle, command: Execute) -> None:
     start = act.known.start
     key = EffectKey(bench.run, bench.task.id, act.known.attempt, start)
@@ -60,6 +79,8 @@ def _settle_command(bench: Bench, act: Settle, command: Execute) -> None:
     match bench.world.commands.look(key):
         case Running():
             finish([Part(bench, start)])
+        case Ended() if act.beside:
+            finish([Part(bench, start)])  # Its plain end: the engine that began it went on with what is beside it.
         case Ended() as ended:
             settled = TaskSettled(bench.task.id, act.known.attempt, start, "applied", "result", None)
             record(bench, start, outcome_of(bench, key, ended), (settled,))
@@ -125,7 +146,8 @@ def _conclude(bench: Bench, act: Settle, answer: str, text: str) -> None:
 def _ask_people(bench: Bench, settled: TaskSettled, text: str) -> None:
     """Nobody can tell: a person says what happened. An abort does not wait for that, since it takes everything back."""
     events: list[Event] = [settled]
-    if not (bench.state.aborting and bench.state.rollback is None):
+    # Where the run halted because of an act beside this one, people are asked about this one when they lift that halt.
+    if bench.state.halted is None and not (bench.state.aborting and bench.state.rollback is None):
         detail = (
             f"{text}\nNobody can tell whether it took effect; gonogo does not repeat it on a guess.\n"
             f"  next: look, then say what happened: gonogo resume {bench.run} --key YOUR-KEY --reason TEXT "

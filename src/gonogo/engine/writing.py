@@ -71,8 +71,12 @@ def sealed(bench: Bench, files: Sequence[Produced]) -> tuple[EvidenceSealed, ...
 
 def show(bench: Bench, files: Sequence[Produced]) -> None:
     """Write the readable copies below `.artifacts/`, after the events are committed."""
+    show_stored(bench, {file.name: digest_of(file.data) for file in files})
+
+
+def show_stored(bench: Bench, names: Mapping[str, Digest]) -> None:
+    """The same for files that are in the vault already, by name."""
     bench.world.crash(NOT_SHOWN)
-    names = {file.name: digest_of(file.data) for file in files}
     bench.world.views.write(_placed(bench.plan.name, names))
 
 

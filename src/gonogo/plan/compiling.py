@@ -120,6 +120,10 @@ def compile_plan(sources: Sources) -> Compilation:
     return Compilation(None if forbids(found) else plan, found, ring, reading, proven)
 
 
+def _at_once(drafts: tuple[Draft, ...], bound: StepBinding) -> tuple[Draft, ...]:
+    return tuple(replace(one, at_once=bound.at_once) if isinstance(one.act, Execute) else one for one in drafts)
+
+
 def _with_sources(rule: GateRule, stages: tuple[Stage, ...]) -> GateRule:
     owed = {name: stage.id for stage in stages for name in stage.evidence}
     return replace(rule, owed_by={name: owed[name] for name in rule.judged_files if name in owed})
@@ -364,22 +368,26 @@ class Builder:
                 known = ", ".join(sorted(ACTIVITIES))
                 self.notes.error("GN0702", f"`{bound.does}` is no activity", bound.origin, f"known: {known}")
                 return ()
-            return activity(self.project)
-        if bound.command:
-            return self._command_drafts(bound)
+            return _at_once(activity(self.project), bound)
+        if bound.commands:
+            return _at_once(self._command_drafts(bound), bound)
         return (Draft("attest", step.title, Decide(f"attest-{bound.attested_by}", "attestation")),)
 
     def _command_drafts(self, bound: StepBinding) -> tuple[Draft, ...]:
-        command = self.project.commands.get(bound.command)
-        if command is None:
-            self.notes.error("GN0702", f"`{bound.command}` is not bound under `commands`", bound.origin)
-            return ()
+        """The commands of a step; the first that changes production uses the approval up."""
         effect = Effect(bound.effect)
         where = bound.effect if effect is not Effect.NONE else self.sidecar.environment
         environment = next((item.name for item in self.project.environments.values() if item.kind == where), where)
-        act = Execute(command.name, environment, effect, "step", command.repeatable or effect is Effect.NONE)
-        consumes = "production" if effect is Effect.PRODUCTION else ""
-        return (Draft("run", f"run {command.name}", act, consumes),)
+        found: list[Draft] = []
+        for name in bound.commands:
+            command = self.project.commands.get(name)
+            if command is None:
+                self.notes.error("GN0702", f"`{name}` is not bound under `commands`", bound.origin)
+                continue
+            act = Execute(name, environment, effect, "step", command.repeatable or effect is Effect.NONE)
+            consumes = "production" if effect is Effect.PRODUCTION and not found else ""
+            found.append(Draft("run" if len(bound.commands) == 1 else f"run-{name}", f"run {name}", act, consumes))
+        return tuple(found)
 
     def _gate_stage(self, gate: Gate, rule: GateRule, phase: int) -> Stage:
         drafts = [
@@ -397,7 +405,8 @@ class Builder:
 
     def _stage(self, name: str, title: str, kind: str, phase: int, drafts: tuple[Draft, ...], origin: Origin) -> Stage:
         tasks = tuple(
-            Task(f"{name}#{draft.name}", draft.title, draft.act, draft.consumes, draft.batch) for draft in drafts
+            Task(f"{name}#{draft.name}", draft.title, draft.act, draft.consumes, draft.batch, draft.at_once)
+            for draft in drafts
         )
         self._check_commands(tasks, origin)
         return Stage(name, title, kind, phase, Obligation.MUST, frozenset(), tasks, (), (), origin)

@@ -16,13 +16,14 @@ QUIET = frozenset({"tests", "scan", "refresh", "dry_run", "probe", "snapshot", S
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An act before it got its id: a short name, a title for people, what it consumes, and the batch it belongs to."""
+    """An act before it got its id: a short name, a title for people, and what its task will say of it."""
 
     name: str
     title: str
     act: Act
     consumes: str = ""
     batch: int = -1
+    at_once: int = 1
 
 
 def environment_of(project: Project, kind: str) -> Environment | None:

@@ -220,12 +220,22 @@ def _onward(forward: Sequence[_Piece], closing: _Piece) -> Iterator[Edge]:
 def _inside(piece: _Piece) -> Iterator[Edge]:
     for one, other in pairwise(piece.states):
         yield Edge(one.id, other.id, EdgeKind.NEXT)
+    yield from _begun_again(piece.stage)
     for state in piece.states:
         yield Edge(state.id, state.id, EdgeKind.RETRY)
         yield Edge(state.id, piece.first, EdgeKind.RETRY)
         yield Edge(state.id, piece.halt_of(state).id, EdgeKind.FAIL)
     for halt in piece.halts:
         yield Edge(halt.id, piece.first, EdgeKind.RESUME)
+
+
+def _begun_again(stage: Stage) -> Iterator[Edge]:
+    """Acts that run at the same time begin in their order, but one of them may begin again behind all the others."""
+    for number, task in enumerate(stage.tasks):
+        if task.at_once > 1:
+            for earlier in stage.tasks[:number]:
+                if earlier.at_once > 1:
+                    yield Edge(task.id, earlier.id, EdgeKind.RETRY)
 
 
 def _resumes(forward: Sequence[_Piece]) -> Iterator[Edge]:

@@ -131,7 +131,8 @@ Act: TypeAlias = Measure | Execute | Route | Shift | Roll | Watch | Decide | Jud
 class Task:
     """One act of a stage. `consumes` names the decision point whose approval this act uses up when it begins.
 
-    A task of a `batch` (from 0) is begun by the rollout of its stage when that batch is due; -1 is no batch.
+    A task of a `batch` (from 0) is begun by the rollout of its stage when that batch is due; -1 is no batch. Neighbours
+    with the same `at_once` above 1 may be at work at the same time, so many of them (C57); 1 is one after the other.
     """
 
     id: str
@@ -139,6 +140,7 @@ class Task:
     act: Act
     consumes: str = ""
     batch: int = -1
+    at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from gonogo.findings import Finding, Origin
 from gonogo.plan.reading import Findings, Section
 
 SCHEMA = "gonogo/sidecar/1"
+INDEPENDENT = ("tests", "security", "smoke", "post_checks", "dry_run")
+"""Activities whose commands need nothing of each other."""
+MOST_AT_ONCE = 16
 UNITS = ("ratio", "count", "duration", "word", "severity", "flag", "hours")
 
 
@@ -29,13 +32,17 @@ class MetricBinding:
 
 @dataclass(frozen=True, slots=True)
 class StepBinding:
-    """What a step does: a built-in activity, a command of the project, or a person's attestation."""
+    """What a step does: a built-in activity, commands of the project, or a person's attestation.
+
+    `at_once` of its commands may be at work at the same time (C57); 1 is one after the other.
+    """
 
     does: str
-    command: str
+    commands: tuple[str, ...]
     attested_by: str
     effect: str
     origin: Origin
+    at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +152,29 @@ def _unfilled(section: Section, *keys: str) -> bool:
 
 def _step(section: Section) -> StepBinding:
     if _unfilled(section, "does", "command", "attested_by"):
-        return StepBinding("", "", "", "none", section.origin)
+        return StepBinding("", (), "", "none", section.origin)
+    command, commands = section.text("command", ""), section.texts("commands", ())
     found = StepBinding(
         section.text("does", ""),
-        section.text("command", ""),
+        commands or ((command,) if command else ()),
         section.text("attested_by", ""),
         section.choice("effect", ("none", "staging", "production"), "none"),
         section.origin,
+        section.integer("at_once", 1, least=1),
     )
-    if sum(1 for way in (found.does, found.command, found.attested_by) if way) != 1:
-        section.notes.error(
-            "GN0702", f"`{section.path}` needs exactly one of `does`, `command`, `attested_by`", section.origin
-        )
+    if sum(1 for way in (found.does, command, commands, found.attested_by) if way) != 1:
+        ways = "`does`, `command`, `commands`, `attested_by`"
+        section.notes.error("GN0702", f"`{section.path}` needs exactly one of {ways}", section.origin)
+    if found.at_once > 1:
+        _check_at_once(found, section)
     section.finish()
     return found
+
+
+def _check_at_once(found: StepBinding, section: Section) -> None:
+    """Only acts that need nothing of each other may be at work together; the others are done in their order."""
+    fits = found.does in INDEPENDENT or len(found.commands) > 1
+    if not fits or found.at_once > MOST_AT_ONCE or len(set(found.commands)) < len(found.commands):
+        known = f"`commands` (each named once) or one of {', '.join(INDEPENDENT)}, up to {MOST_AT_ONCE}"
+        words = f"`{section.path}.at_once` lets acts of one step run at the same time; this step does its acts in order"
+        section.notes.error("GN0702", words, section.origin_of("at_once"), f"it can stand beside {known}")

@@ -195,6 +195,8 @@ def _command(plan: Plan, task: Task, act: Execute) -> PlannedAct:
         details.append(f"hook {place_of(task.id.rpartition('#')[0])} the work; has to write {', '.join(act.owes)}")
     if binding.secrets:
         details.append(f"with the secrets {', '.join(binding.secrets)} in its environment")
+    if task.at_once > 1:
+        details.append(f"may be at work together with its neighbours, up to {task.at_once} at once")
     if task.consumes:
         details.append(f"uses up the approval `{task.consumes}`")
     if task.consumes == "production" and plan.project.windows:

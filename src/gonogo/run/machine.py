@@ -1,7 +1,7 @@
 """`decide(plan, state, now)`: the one place that says what happens next. Pure; it sees events only.
 
 The way forward is the plan's stages in order; a recorded trigger switches to the rollback; the closing stage ends every
-run. An open intent is settled before anything else, so that a crash never acts twice (ROL-06, WFS-10).
+run. An open intent is settled before anything but what may run beside it, so that a crash never acts twice.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from gonogo.protocol.model import HaltEffect
 from gonogo.run.aftermath import recovery_ms, root_cause
 from gonogo.run.asking import who_is_missing
 from gonogo.run.at_once import along_with, next_start
+from gonogo.run.beside import Open, failed_with, one_more, open_acts
 from gonogo.run.events import (
     DecisionExpired,
     DecisionVoided,
@@ -77,10 +78,14 @@ class Perform:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """An intent has no outcome: find out what happened, never repeat on a guess."""
+    """An intent has no outcome: find out what happened, never repeat on a guess.
+
+    `beside` are all acts that are open together with it, itself among them: any of them may be the first to end.
+    """
 
     task: Task
     known: TaskState
+    beside: tuple[Open, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +232,14 @@ def decide(plan: Plan, state: RunState, now: datetime) -> NextAct:
     """What to do next, from the events so far."""
     if state.outcome:
         return Over(state.outcome)
+    opened = open_acts(plan, state)
+    if opened:
+        another = one_more(plan, state, opened)
+        if another is not None:
+            return _begin(plan, state, stage_of(plan, another.id), another, now)
+        return Settle(*opened[0], opened if opened[0][0].at_once > 1 else ())
     if state.halted is not None:
         return _parked(plan, state, state.halted, now)
-    for task_id, known in state.tasks.items():
-        if known.open and not _given_up(state, known):
-            return Settle(_task(plan, task_id), known)
     if state.aborting and state.touched and state.rollback is None and plan.rollback is not None:
         return Record(RollbackBegun("abort", "aborted", None))
     for stage in _route(plan, state):
@@ -239,11 +247,6 @@ def decide(plan: Plan, state: RunState, now: datetime) -> NextAct:
         if act is not None:
             return act
     return Record(RunClosed(outcome_of(plan, state)))
-
-
-def _given_up(state: RunState, known: TaskState) -> bool:
-    """An act whose outcome nobody knows keeps an abort from nothing: what follows takes production back as a whole."""
-    return known.unknown and state.aborting and state.rollback is None
 
 
 def _parked(plan: Plan, state: RunState, halted: Halted, now: datetime) -> NextAct:
@@ -271,17 +274,13 @@ def _route(plan: Plan, state: RunState) -> tuple[Stage, ...]:
     return (*plan.stages, plan.closing)
 
 
-def _task(plan: Plan, task_id: str) -> Task:
-    return next(task for task in stage_of(plan, task_id).tasks if task.id == task_id)
-
-
 def _in_stage(plan: Plan, state: RunState, stage: Stage, now: datetime) -> NextAct | None:
     for task in stage.tasks:
-        known = state.tasks.get(task.id)
-        if known is not None and known.outcome == "failed":
+        known, failed = state.tasks.get(task.id), failed_with(state, stage, task)
+        if failed is not None:
             if of_one_host(stage, task):
                 continue  # The others are taken back all the same; at the end every host has to answer.
-            return _failed(plan, state, stage, task, known, now)
+            return _failed(plan, state, stage, failed, state.tasks[failed.id], now)
         if task.batch >= 0:
             continue  # Begun by the rollout of this stage, when its batch is due.
         if known is None or known.outcome != "ok":
