@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,7 @@ from gonogo.measure.baseline import FigureRead
 from gonogo.measure.connectivity import AlertSeen
 from gonogo.run.standing import Standing, Waiter
 from gonogo.terms import Actor, Digest, Json, Occasion, RunId, Secret
+from gonogo.values import dataclass
 
 
 class Clock(Protocol):

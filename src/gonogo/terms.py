@@ -8,8 +8,9 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NewType, TypeAlias
+
+from gonogo.values import dataclass
 
 Digest = NewType("Digest", str)
 """SHA-256 in 64 lower-case hex digits."""

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src" / "gonogo"
 
 FLOORS = (
+    ("values",),
     ("errors", "findings", "terms"),
     ("protocol",),
     ("document", "evidence"),
@@ -31,7 +32,7 @@ FLOORS = (
     ("cli", "web"),
     ("__main__",),
 )
-PURE = ("terms", "errors", "findings", "protocol", "document", "evidence", "measure", "plan", "run", "reports")
+PURE = ("values", "terms", "errors", "findings", "protocol", "document", "evidence", "measure", "plan", "run", "reports")
 FORBIDDEN_WORDS = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "service", "services", "types", "constants"}
 FIELD_TERMS = {"ServiceInScope", "ServiceDeployed", "ServicesSeen", "ServiceProbe", "Service"}
 """A *service* is what is released (F24): these classes are about one, none of them is one."""

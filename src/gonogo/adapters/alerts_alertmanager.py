@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -18,6 +17,7 @@ from gonogo.errors import BadInput, Broken
 from gonogo.measure.connectivity import AlertSeen
 from gonogo.ports import AlertsRead
 from gonogo.terms import Severity
+from gonogo.values import dataclass
 
 OK = 200
 SEVERITIES: Mapping[str, Severity] = {

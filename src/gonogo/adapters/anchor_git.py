@@ -13,7 +13,6 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,7 @@ from gonogo.errors import Broken, Tampered
 from gonogo.evidence.git_commit import read_commit, signed_commit
 from gonogo.evidence.note import Checkpoint, read_note
 from gonogo.evidence.sshkeys import PublicKey
+from gonogo.values import dataclass
 
 SECONDS: Final = 60.0
 FOLDER: Final = "checkpoints"

@@ -14,11 +14,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Literal, TypeAlias
 
 from gonogo.errors import Broken
+from gonogo.values import dataclass
 
 EndedBy: TypeAlias = Literal["itself", "time", "output"]
 

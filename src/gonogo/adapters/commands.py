@@ -23,7 +23,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +52,7 @@ from gonogo.ports import (
     Whereabouts,
 )
 from gonogo.terms import Digest, RunId, argv_digest
+from gonogo.values import dataclass
 
 _IDENTITY: Final = ("run", "task", "attempt", "start", "argv_sha256")
 _DOT: Final = ord(".")

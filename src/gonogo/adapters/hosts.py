@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 import urllib3
 
 from gonogo.errors import Broken
+from gonogo.values import dataclass
 
 SECONDS = 3.0
 MOST_BYTES = 4 << 20

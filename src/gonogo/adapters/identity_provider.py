@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,6 +16,7 @@ from gonogo.adapters.http_calls import call
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.terms import Secret
+from gonogo.values import dataclass
 
 SECONDS: Final = 10.0
 MOST: Final = 1 << 20

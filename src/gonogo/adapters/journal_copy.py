@@ -6,10 +6,10 @@ Ledgers, fences, stops and lines are copied; what is remembered for lists is mad
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.adapters.journal_leases import Rows
+from gonogo.values import dataclass
 
 _TABLES: Final = (
     ("gonogo_head", "run, seq, hash", "rowid"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -15,6 +15,7 @@ from gonogo.evidence.ledger import read_entry, time_of, time_text
 from gonogo.ports import Lease
 from gonogo.run.standing import Standing, Waiter
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 
 class Answered(Protocol):

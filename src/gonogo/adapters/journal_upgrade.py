@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -20,6 +19,7 @@ from gonogo.adapters.journal_schema import SCHEMA, STEPS
 from gonogo.errors import BadInput, Broken, Refused
 from gonogo.evidence.ledger import check_chain
 from gonogo.ports import CrashPoint
+from gonogo.values import dataclass
 
 FIRST: Final = 1
 _LINES: Final = "select cast(line as blob) from gonogo_event where run = ? order by seq"

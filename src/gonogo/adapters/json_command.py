@@ -13,13 +13,13 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from gonogo.adapters.http_calls import printable
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import Tree, read_object
+from gonogo.values import dataclass
 
 MOST_BYTES = 1 << 20
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "USER")

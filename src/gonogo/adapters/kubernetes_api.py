@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from gonogo.adapters.http_calls import HttpAnswer, call
 from gonogo.adapters.kubernetes_login import KubernetesLogin
 from gonogo.errors import BadInput, Broken, Refused
 from gonogo.evidence.canonical import Tree, read_object, write_json
+from gonogo.values import dataclass
 
 OK, CREATED, NOT_FOUND, CONFLICT = 200, 201, 404, 409
 MANAGER = "gonogo"

@@ -12,13 +12,13 @@ import os
 import ssl
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from gonogo.errors import BadInput
 from gonogo.terms import Secret
+from gonogo.values import dataclass
 
 MOST_BYTES = 1 << 20
 POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from gonogo.errors import Broken
+from gonogo.values import dataclass
 
 BACKLOG = 16 << 20
 BLOCK = 1 << 18

@@ -19,13 +19,14 @@ import math
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate
 
 from gonogo.adapters.http_calls import printable
 from gonogo.adapters.log_tail import LogTail
 from gonogo.errors import BadInput, Broken
 from gonogo.ports import CounterSample, MetricSample
+from gonogo.values import dataclass
 
 INFINITE = "+Inf"
 BOUNDS = tuple(f"{2 ** (step / 4) / 1000:.9g}" for step in range(61))

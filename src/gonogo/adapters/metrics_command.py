@@ -8,13 +8,13 @@ all cumulative. A slot that is not mentioned, or whose numbers contradict each o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.adapters.json_command import JsonCommand
 from gonogo.adapters.metrics_scrape import ordered_buckets
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import Tree
 from gonogo.ports import CounterSample, MetricSample
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.adapters.haproxy_api import ask_haproxy
 from gonogo.adapters.http_calls import printable
 from gonogo.errors import Broken
 from gonogo.ports import CounterSample, MetricSample
+from gonogo.values import dataclass
 
 ANSWERS = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other")
 UNANSWERED = ("eresp", "econ")

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from gonogo.adapters.metrics_scrape import EXACT, MetricNames, ordered_buckets
@@ -22,6 +21,7 @@ from gonogo.adapters.prometheus_api import PrometheusApi, Sampled
 from gonogo.errors import BadInput, Broken
 from gonogo.measure.baseline import FigureRead, error_rate, latency, saturation
 from gonogo.ports import CounterSample, MetricSample
+from gonogo.values import dataclass
 
 QUANTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 

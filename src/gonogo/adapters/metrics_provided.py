@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.providers import MetricQuestion, MetricReader, Providers
 from gonogo.ports import MetricSample
+from gonogo.values import dataclass
 
 
 def read_pages(question: MetricQuestion) -> Mapping[str, Tree]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
@@ -19,6 +18,7 @@ from prometheus_client.samples import Sample
 from gonogo.adapters.http_calls import call
 from gonogo.errors import BadInput, Broken
 from gonogo.ports import CounterSample, MetricSample
+from gonogo.values import dataclass
 
 OK = 200
 EXACT = float(1 << 53)

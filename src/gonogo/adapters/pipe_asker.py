@@ -6,12 +6,12 @@ Their output may hold secrets: it is kept in memory only, and neither it nor wha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.adapters.bounded_command import Asked, Told, run_bounded
 from gonogo.adapters.command_checks import check_spec, environment
 from gonogo.errors import Broken
 from gonogo.ports import CommandSpec
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

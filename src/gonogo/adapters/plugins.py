@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -50,6 +49,7 @@ from gonogo.measure.scan_findings import ScanRead
 from gonogo.measure.scanner_reports import SCAN_READERS
 from gonogo.measure.test_forms import TEST_READERS
 from gonogo.measure.test_reports import ReportRead
+from gonogo.values import dataclass
 
 Answer = TypeVar("Answer")
 

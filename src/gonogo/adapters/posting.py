@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final, Protocol
 
@@ -19,6 +18,7 @@ from gonogo.evidence.ledger import time_text
 from gonogo.ports import Clock, Delivery, Notice
 from gonogo.run.waiving import role_of
 from gonogo.terms import Json, Occasion
+from gonogo.values import dataclass
 
 TRIES: Final = 3
 PAUSE: Final = 2.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import smtplib
 import ssl
-from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -18,6 +17,7 @@ from gonogo.adapters.durable import clean_line
 from gonogo.adapters.posting import notice_id
 from gonogo.ports import Notice
 from gonogo.terms import Secret
+from gonogo.values import dataclass
 
 MOST_SUBJECT = 150
 

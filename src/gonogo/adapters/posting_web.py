@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -22,6 +21,7 @@ from gonogo.errors import Broken
 from gonogo.evidence.ledger import time_text
 from gonogo.ports import Clock, Notice
 from gonogo.terms import Json, Occasion, Secret
+from gonogo.values import dataclass
 
 SIGNATURE: Final = "X-Gonogo-Signature"
 TIMESTAMP: Final = "X-Gonogo-Timestamp"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.adapters.http_calls import HttpAnswer, call
 from gonogo.errors import Broken
 from gonogo.ports import SlotSeen
+from gonogo.values import dataclass
 
 FRONT = "front"
 OK = 200

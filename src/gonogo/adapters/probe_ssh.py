@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gonogo.adapters.hosts import Hosts
 from gonogo.adapters.probe_http import HttpProber
 from gonogo.errors import GonogoError
 from gonogo.ports import SlotSeen
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

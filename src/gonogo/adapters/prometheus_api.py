@@ -10,13 +10,13 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from gonogo.adapters.http_calls import call, printable
 from gonogo.errors import BadInput, Broken
+from gonogo.values import dataclass
 
 MOST_SERIES = 10_000
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)

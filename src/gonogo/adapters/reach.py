@@ -15,12 +15,12 @@ import stat
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.sshkeys import public_key
+from gonogo.values import dataclass
 
 CREDENTIAL_NAMES: Final = re.compile(
     r"(AWS|AZURE|GOOGLE|GCP|GCLOUD|KUBE|DOCKER|HEROKU|CLOUDFLARE|FLY|VERCEL|DIGITALOCEAN|HCLOUD|VAULT|NOMAD|CONSUL)_?"

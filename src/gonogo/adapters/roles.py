@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gonogo.adapters.probe_http import HttpProber
 from gonogo.adapters.target_argo_rollout import ArgoTarget
 from gonogo.errors import GonogoError
 from gonogo.ports import SlotSeen
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
 from gonogo.errors import BadInput
+from gonogo.values import dataclass
 
 LIMIT: Final = 30.0
 MOST_BYTES: Final = 256 << 20

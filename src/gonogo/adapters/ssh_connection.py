@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +16,7 @@ import asyncssh
 
 from gonogo.adapters.host_commands import quoted
 from gonogo.errors import Broken, GonogoError, Refused
+from gonogo.values import dataclass
 
 MOST_OUTPUT = 1 << 16
 MOST_SHOWN = 400

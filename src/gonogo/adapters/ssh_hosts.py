@@ -17,7 +17,6 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
@@ -27,6 +26,7 @@ from gonogo.adapters.hosts import HostState, Package
 from gonogo.adapters.ssh_connection import Reach, Session, connected, on_host
 from gonogo.errors import BadInput, Broken, Refused
 from gonogo.plan.ssh_binding import SshBinding
+from gonogo.values import dataclass
 
 RECORD = "gonogo-release.json"
 LOCK_WAIT = 10.0

@@ -11,10 +11,11 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
+
+from gonogo.values import dataclass
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,200}")
 _LISTED = (

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from gonogo.adapters.kubernetes_api import (
     Conflicting,
@@ -29,6 +28,7 @@ from gonogo.adapters.kubernetes_api import (
 from gonogo.adapters.shares import WHOLE, check_weights, confirm, said
 from gonogo.errors import Broken, Refused
 from gonogo.ports import TrafficSeen
+from gonogo.values import dataclass
 
 GROUP = "argoproj.io/v1alpha1"
 FENCE, SERVING = "gonogo.dev/fence", "gonogo.dev/serving"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from gonogo.adapters.http_calls import HttpAnswer, call
 from gonogo.adapters.shares import WHOLE, check_weights, confirm, percentages, said
@@ -18,6 +17,7 @@ from gonogo.errors import BadInput, Broken, Refused
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.ports import TrafficSeen
 from gonogo.terms import digest_of
+from gonogo.values import dataclass
 
 OK, PRECONDITION_FAILED = 200, 412
 HANDLER = "/config/apps/http/servers/s/routes/0/handle/0"

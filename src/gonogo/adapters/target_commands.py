@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gonogo.adapters.json_command import JsonCommand
 from gonogo.adapters.shares import WHOLE, check_weights, confirm
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import Tree
 from gonogo.ports import TrafficSeen
+from gonogo.values import dataclass
 
 _PLACEHOLDER = re.compile(r"\{([a-z0-9-]+)\}")
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.adapters.haproxy_api import ask_haproxy
 from gonogo.adapters.http_calls import printable
 from gonogo.adapters.shares import check_weights, confirm, ordered_changes, percentages, said
 from gonogo.errors import BadInput, Broken
 from gonogo.ports import TrafficSeen
+from gonogo.values import dataclass
 
 PAUSE = 0.05
 RUNNING = 2

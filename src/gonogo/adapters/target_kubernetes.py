@@ -17,7 +17,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from gonogo.adapters.kubernetes_api import (
@@ -33,6 +32,7 @@ from gonogo.adapters.kubernetes_api import (
 from gonogo.adapters.shares import WHOLE, check_weights, confirm, ordered_changes, percentages, said
 from gonogo.errors import BadInput, Broken, Refused
 from gonogo.ports import TrafficSeen
+from gonogo.values import dataclass
 
 FENCE = "gonogo.dev/fence"
 PAUSE = 0.1

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.adapters.durable import read_small, write_file
@@ -20,6 +19,7 @@ from gonogo.adapters.json_command import JsonCommand
 from gonogo.adapters.shares import check_weights, confirm
 from gonogo.errors import BadInput, Broken, Refused
 from gonogo.ports import TrafficSeen
+from gonogo.values import dataclass
 
 SECONDS = 5.0
 PAUSE = 0.02

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.adapters.http_calls import HttpAnswer, call
 from gonogo.adapters.shares import check_weights, confirm, said
 from gonogo.errors import BadInput, Broken, Refused
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.ports import TrafficSeen
+from gonogo.values import dataclass
 
 OK, CONFLICT, PRECONDITION_FAILED = 200, 409, 412
 

@@ -13,7 +13,6 @@ import re
 import secrets as tokens
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -27,6 +26,7 @@ from gonogo.adapters.supervisor import Redactor
 from gonogo.errors import BadInput, Refused, Tampered
 from gonogo.ports import Sealed
 from gonogo.terms import Digest, Secret, digest_of
+from gonogo.values import dataclass
 
 MOST_BYTES: Final = 10 << 30
 MOST_FILES: Final = 100_000
@@ -55,6 +55,9 @@ class Limits:
 
     size: int = MOST_BYTES
     files: int = MOST_FILES
+
+
+USUAL: Final = Limits()
 
 
 class Reads(Protocol):
@@ -87,7 +90,7 @@ class Cipher(Protocol):
 class FolderVault:
     """The `Vault` port on a folder of a local file system. With a cipher no object is stored plain (SEC-09)."""
 
-    def __init__(self, root: Path, *, limits: Limits = Limits(), cipher: Cipher | None = None) -> None:
+    def __init__(self, root: Path, *, limits: Limits = USUAL, cipher: Cipher | None = None) -> None:
         self._root = root
         self._limits = limits
         self._cipher = cipher

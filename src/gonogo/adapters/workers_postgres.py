@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from gonogo.adapters.postgres import Line, Postgres
 from gonogo.errors import BadInput, Broken, GonogoError
+from gonogo.values import dataclass
 
 CLASS: Final = 7001
 """The first half of the key of each worker's advisory lock; the second is its number, which is never used again."""

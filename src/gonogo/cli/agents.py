@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from gonogo.errors import WrongUsage
 from gonogo.evidence.ledger import time_text
 from gonogo.run.agents import ENFORCED, LEVELS, AgentToken, Scope, TokenWish
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 ACTIONS = ("create", "list", "revoke")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}

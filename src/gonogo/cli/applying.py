@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from gonogo.control.continuing import next_release
 from gonogo.control.door import Door
 from gonogo.control.numbering import protocol_at
 from gonogo.control.step_contracts import contract, newest_open
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

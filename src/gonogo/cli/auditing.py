@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from gonogo.control.audit_export import between, export, write_proofs
 from gonogo.control.auditing import audit as audited
 from gonogo.errors import Refused, WrongUsage
 from gonogo.reports.auditing import as_csv, as_html, as_tree
+from gonogo.values import dataclass
 
 ACTIONS = ("sample", "export")
 FORMATS = {"csv": as_csv, "html": as_html}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from gonogo.cli.shared_options import actor_of, actor_option, json_option, proje
 from gonogo.cli.taking import taking
 from gonogo.control.telling import Told, tell_due
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

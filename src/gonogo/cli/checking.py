@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -23,6 +22,7 @@ from gonogo.errors import WrongUsage
 from gonogo.findings import forbids
 from gonogo.protocol.codes_binding import EVERY_CODE
 from gonogo.reports.model_json import model_json
+from gonogo.values import dataclass
 
 FORMATS = ("text", "json", "sarif", "github")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import time_text
 from gonogo.run.choosing import Way, ways_on
 from gonogo.terms import Json, RunId
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -15,6 +14,7 @@ from gonogo.cli.taking import taking
 from gonogo.control.cleaning import Cleaning, clean, preview
 from gonogo.evidence.retention import row_tree
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 MOST_SHOWN = 200
 

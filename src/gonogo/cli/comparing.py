@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -23,6 +22,7 @@ from gonogo.plan.parity_binding import is_rule_file, read_rule_file
 from gonogo.protocol.change import Change, Direction, any_weaker
 from gonogo.protocol.comparing import compare
 from gonogo.reports.model_json import model_json
+from gonogo.values import dataclass
 
 YAML = {".yaml", ".yml"}
 COLOURS = {Direction.WEAKER: "red", Direction.STRONGER: "green", Direction.OTHER: ""}

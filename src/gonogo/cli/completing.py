@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import click
 from click.shell_completion import get_completion_class
 
@@ -11,6 +9,7 @@ from gonogo.cli.saying import say_json, tell
 from gonogo.cli.shared_options import json_option
 from gonogo.cli.taking import taking
 from gonogo.errors import Broken
+from gonogo.values import dataclass
 
 VARIABLE = "_GONOGO_COMPLETE"
 PLACES = {

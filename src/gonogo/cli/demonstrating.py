@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +16,7 @@ from gonogo.demo.story import Wishes, tell_story
 from gonogo.demo.story_stage import FAST, Pace, wish_of
 from gonogo.demo.telling import WIDTH, Telling
 from gonogo.errors import GonogoError
+from gonogo.values import dataclass
 
 DEFAULT_FOLDER = "demo-run"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from gonogo.plan.sidecar import Sidecar
 from gonogo.protocol.artifacts import Flow, follow
 from gonogo.protocol.model import Protocol
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 UTF8 = "utf-8"
 _MARK = b"\xef\xbb\xbf"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -14,6 +13,7 @@ from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.driving_all import drive_all
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ from gonogo.control.sources import find_root
 from gonogo.control.storing import WORKING, needed
 from gonogo.errors import WrongUsage
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 ACTIONS = ("start", "list", "evict")
 AT_ONCE = 4

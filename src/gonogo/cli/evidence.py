@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -21,6 +20,7 @@ from gonogo.evidence.ledger import time_text
 from gonogo.reports.quality import summary_lines, summary_row
 from gonogo.run.state import Evidence
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 ACTIONS = ("list", "show")
 MOST_BYTES = 1 << 26

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -21,6 +20,7 @@ from gonogo.control.trust_standing import assurance_examined, trust_examined
 from gonogo.findings import forbids
 from gonogo.reports.model_json import model_json
 from gonogo.reports.separation import Separation
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -31,6 +30,7 @@ from gonogo.reports.planned_text import gate_json, gate_lines
 from gonogo.reports.root_causes import gates_that_show, reasoning_of, triple_of
 from gonogo.run.gate import judgement_body
 from gonogo.terms import Json, Verdict
+from gonogo.values import dataclass
 
 _CODE = re.compile(r"(?i)gn\d+")
 EXITS = {Verdict.PASS: 0, Verdict.FAIL: 2, Verdict.INCONCLUSIVE: 3, Verdict.ERROR: 2}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import Tree
 from gonogo.reports.messages import FEEDBACK
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

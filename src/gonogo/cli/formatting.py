@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from gonogo.cli.shared_options import json_option
 from gonogo.cli.taking import taking
 from gonogo.document.formatting import Formatted, format_document
 from gonogo.errors import Refused
+from gonogo.values import dataclass
 
 ENCODING = "gonogo fmt --fix-encoding --write FILE"
 

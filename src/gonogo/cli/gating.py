@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -18,6 +17,7 @@ from gonogo.plan.model import GateRule
 from gonogo.reports.judged_text import judged_lines
 from gonogo.run.gate import judgement_body
 from gonogo.terms import Json, Verdict
+from gonogo.values import dataclass
 
 COLOURS = {"pass": "green", "inconclusive": "yellow", "error": "red", "fail": "red"}
 CODES = {Verdict.PASS: 0, Verdict.FAIL: 2, Verdict.INCONCLUSIVE: 3, Verdict.ERROR: 1}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -32,6 +31,7 @@ from gonogo.protocol.layers import analyse, report
 from gonogo.protocol.model import Protocol
 from gonogo.protocol.profile import Profile, under
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 MOST_ROUNDS = 20
 

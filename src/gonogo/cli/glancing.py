@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from gonogo.cli.shared_options import json_option, project_option, run_argument
 from gonogo.cli.taking import taking
 from gonogo.errors import WrongUsage
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 PROJECT_FILE = "gonogo.yaml"
 STATE_FOLDER = ".gonogo"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from gonogo.cli.shared_options import json_option, project_option, protocol_argu
 from gonogo.cli.taking import taking
 from gonogo.control.governing import exported, limits_in_force, limits_json
 from gonogo.control.sources import find_root, open_workspace
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -25,6 +24,7 @@ from gonogo.reports.drawing import draw_protocol, draw_set
 from gonogo.reports.graph import protocol_mermaid, protocol_svg, set_mermaid, set_svg
 from gonogo.reports.model_json import model_json
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from gonogo.control.door import Door
 from gonogo.control.sources import PROJECT_FILE
 from gonogo.errors import GonogoError, WrongUsage
 from gonogo.reports.guarding import MOST, refused_call
+from gonogo.values import dataclass
 
 DENIED = 2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -27,6 +26,7 @@ from gonogo.control.handing import (
 from gonogo.control.opening import Opened
 from gonogo.errors import Refused, WrongUsage
 from gonogo.evidence.signers import Kind, namespace
+from gonogo.values import dataclass
 
 MOST = 1 << 30
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from gonogo.errors import WrongUsage
 from gonogo.evidence.retention import ACTIONS, EXTEND, NAMESPACE
 from gonogo.evidence.signers import RELEASE_MANAGER
 from gonogo.plan.reading import moment_of
+from gonogo.values import dataclass
 
 run_option = click.option("--run", default="", help="The run that the files are of. Default: the newest one.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -17,6 +17,7 @@ from gonogo.control.sources import find_root, open_workspace
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import WrongUsage
 from gonogo.plan.project import Environment
+from gonogo.values import dataclass
 
 FENCE = "GONOGO_FENCE"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +35,7 @@ from gonogo.evidence.vouching import CHALLENGE_BYTES, passkey_registration
 from gonogo.findings import Level
 from gonogo.plan.approvers_editing import NewKey
 from gonogo.terms import digest_of
+from gonogo.values import dataclass
 
 ACTIONS = ("new", "list", "challenge", "enrol", "revoke", "lint")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -24,6 +23,7 @@ from gonogo.protocol.layers import analyse, report
 from gonogo.protocol.model import Protocol
 from gonogo.protocol.references import words_of
 from gonogo.reports.model_json import model_json
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

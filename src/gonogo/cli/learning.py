@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -20,6 +19,7 @@ from gonogo.evidence.canonical import Tree
 from gonogo.reports.knowledge import pattern_row
 from gonogo.reports.model_json import model_json
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

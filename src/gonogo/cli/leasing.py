@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -18,6 +17,7 @@ from gonogo.control.leasing import Held, adopt, held_now, hold, let_go, lift_hol
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.evidence.ledger import time_text
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 ACTIONS = ("status", "hold", "lift", "release", "adopt")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -23,6 +22,7 @@ from gonogo.protocol.profile import Profile, under
 from gonogo.protocol.score import Score, score
 from gonogo.reports.model_json import model_json
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 FORMATS = ("text", "json", "sarif", "github")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from gonogo.document.rendering_formats import finding_json
 from gonogo.errors import BadInput
 from gonogo.findings import Finding, forbids
 from gonogo.plan.lock import LockFacts, graph_digest
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import importlib.util
 import os
 import re
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -26,6 +25,7 @@ from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.reports.agent_clients import CLIENTS, merged, snippet
 from gonogo.reports.agent_tools import TOOLS
 from gonogo.reports.model_json import model_json
+from gonogo.values import dataclass
 
 HERE = "serve"
 """What `--http` without an address stands for."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -21,6 +20,7 @@ from gonogo.reports.quality import MET, MISSED, quality_row
 from gonogo.reports.run_times import time_lines, time_row
 from gonogo.reports.trends import trend_row
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 SUBJECTS = ("gates", "intake", "quality", "time", "trends", "vitals")
 NEWEST = 10

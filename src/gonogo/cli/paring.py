@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from gonogo.measure.parity import unplanned
 from gonogo.measure.stored_fields import Fields
 from gonogo.reports.parity_table import parity_table
 from gonogo.terms import Severity
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

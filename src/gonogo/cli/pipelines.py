@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -19,6 +18,7 @@ from gonogo.errors import WrongUsage
 from gonogo.reports.gate_reports import github_annotations, junit, summary
 from gonogo.run.gate import judgement_body
 from gonogo.terms import Json, Verdict
+from gonogo.values import dataclass
 
 ACTIONS = ("write", "report")
 CODES = {Verdict.PASS: 0, Verdict.INCONCLUSIVE: 3}

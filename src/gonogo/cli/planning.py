@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -15,6 +14,7 @@ from gonogo.control.sources import compile_for, find_root, open_workspace
 from gonogo.errors import BadInput
 from gonogo.reports.planned import planned
 from gonogo.reports.planned_text import planned_json, planned_text
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -24,6 +23,7 @@ from gonogo.protocol.artifacts import follow
 from gonogo.protocol.guardrail import guardrail_parts
 from gonogo.protocol.model import Protocol
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 PROOF = ("GN0801", "GN0802", "GN0803", "GN0505")
 PROPERTY = {

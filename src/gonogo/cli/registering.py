@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -13,6 +13,7 @@ from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.registering import Registered, registry_of
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

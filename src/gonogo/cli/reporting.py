@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from gonogo.cli.shared_options import json_option, project_option, run_argument
 from gonogo.cli.taking import taking
 from gonogo.control.run_reports import page_of, report_of
 from gonogo.control.viewing import as_json, view
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

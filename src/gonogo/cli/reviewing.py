@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from gonogo.control.opening import Opened
 from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.reports.reviewing import production_body, review_body, review_lines, scope_body
+from gonogo.values import dataclass
 
 MOST = 16 << 20
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from gonogo.control.revising import SHORT, History, go_back, history_of, note_ch
 from gonogo.control.trending import figures_of
 from gonogo.errors import WrongUsage
 from gonogo.reports.model_json import model_json
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

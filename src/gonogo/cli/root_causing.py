@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from gonogo.control.root_causing import Recorded, Words, last_halt, records, wri
 from gonogo.errors import WrongUsage
 from gonogo.plan.model import all_stages
 from gonogo.reports.root_causes import CauseClass, gates_that_show, triple_of
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -20,6 +19,7 @@ from gonogo.cli.shared_options import (
     release_option,
 )
 from gonogo.cli.taking import taking
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 import click
 
@@ -15,6 +14,7 @@ from gonogo.control.scripting import carry_out, script_named
 from gonogo.errors import BadInput, Broken, Busy, GonogoError, Refused, WrongUsage
 from gonogo.plan.documented_scripts import Script
 from gonogo.plan.script_flags import usage
+from gonogo.values import dataclass
 
 USAGE = 2
 """Input, prerequisites or usage are missing; of Command 3 alone the documents say that every failure is 1."""

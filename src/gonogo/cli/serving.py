@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from gonogo.cli.saying import say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.errors import BadInput
+from gonogo.values import dataclass
 
 OFFERED = ("releases", "live", "approvals", "gates", "parity", "rollback", "evidence", "audit", "history")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from gonogo.cli.taking import taking
 from gonogo.control.schemas import faults_of, schema_named, schema_names
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.evidence.canonical import write_json
+from gonogo.values import dataclass
 
 INVALID = 2
 

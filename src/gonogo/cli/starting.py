@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from gonogo.evidence.handles import HANDLE
 from gonogo.evidence.sshkeys import PublicKey, public_key
 from gonogo.plan.bindings import NAME
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 COLOURS = {"written": "green", "replaced": "green", "completed": "green", "kept": "yellow"}
 NEXT = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from gonogo.control.door import Door
 from gonogo.errors import Refused, WrongUsage
 from gonogo.run.state import Halted
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 reason_option = click.option("--reason", required=True, help="Why; shown to everybody who looks at the run.")
 

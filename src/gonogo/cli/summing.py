@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ from gonogo.cli.saying import say_json
 from gonogo.cli.shared_options import json_option
 from gonogo.cli.taking import taking
 from gonogo.errors import BadInput
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

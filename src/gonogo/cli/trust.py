@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -18,6 +17,7 @@ from gonogo.control.trusting import build, check, newest, record_signature, ring
 from gonogo.errors import Refused, WrongUsage
 from gonogo.evidence.policy import POLICY_NAMESPACE
 from gonogo.findings import Level, forbids
+from gonogo.values import dataclass
 
 ACTIONS = ("init", "build", "check", "sign")
 COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.INFO: ""}

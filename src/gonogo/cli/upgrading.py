@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.sources import find_root
 from gonogo.control.upgrading import upgrade as upgrade_journal
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

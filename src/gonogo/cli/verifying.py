@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from gonogo.control.verifying_given import Asked, verify_given
 from gonogo.errors import WrongUsage
 from gonogo.evidence.verifying import REFUSED, VERIFIED, Verification
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 COLOURS = {VERIFIED: "green", REFUSED: "red"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from gonogo.evidence.ledger import time_text
 from gonogo.plan.windows import Windows, closing, denied_by, next_opening, said
 from gonogo.run.machine import BREAK_GLASS
 from gonogo.terms import Json, RunId
+from gonogo.values import dataclass
 
 OPEN, CLOSED = 0, 3
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from gonogo.cli.taking import taking
 from gonogo.control.anchoring import Anchored, anchor, log_key, standings
 from gonogo.errors import Waiting, WrongUsage
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 ACTIONS = ("add", "status", "key", "know", "serve")
 PORT = 8733

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from gonogo.control.agent_site import AgentSite
@@ -12,6 +11,7 @@ from gonogo.errors import BadInput, GonogoError
 from gonogo.reports.agent_answers import Answer
 from gonogo.run.agents import AgentToken
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 PAGE = 50
 Row = TypeVar("Row")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from gonogo.control.judging_now import judge_now
 from gonogo.control.opening import Opened
@@ -21,6 +20,7 @@ from gonogo.run.machine import AwaitPeople
 from gonogo.run.state import Round
 from gonogo.run.waiving import failed_gate, why_not
 from gonogo.terms import Json, Verdict
+from gonogo.values import dataclass
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:%+-]{1,40}|not measured")
 _BLOCK = {

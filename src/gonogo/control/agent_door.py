@@ -19,7 +19,7 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -38,6 +38,7 @@ from gonogo.reports.untrusted import cleaned
 from gonogo.run.agent_acts import CONNECTED, REFUSED
 from gonogo.run.agents import ENFORCED, AgentToken, Scope, holder
 from gonogo.terms import Digest, Json, digest_of
+from gonogo.values import dataclass
 
 Handler: TypeAlias = Callable[[Call], Answer]
 Progress: TypeAlias = Callable[[int, int, str], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,6 +13,7 @@ from gonogo.control.opening import Opened
 from gonogo.plan.model import Stage
 from gonogo.reports.untrusted import cleaned
 from gonogo.terms import Digest, Json
+from gonogo.values import dataclass
 
 MOST_SECONDS: Final = 2.0
 MOST_LINE: Final = 1 << 16

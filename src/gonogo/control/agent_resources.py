@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.control.agent_asking import Call, Declined
@@ -25,6 +24,7 @@ from gonogo.reports.agent_answers import Answer
 from gonogo.reports.agent_tools import NAME, RUN, SLUG
 from gonogo.reports.untrusted import cleaned
 from gonogo.run.agents import Scope
+from gonogo.values import dataclass
 
 MOST: Final = 256 << 10
 SCHEME: Final = "gonogo://"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from gonogo.control.sources import PROJECT_FILE
 from gonogo.evidence.signers import Assurance
 from gonogo.reports.separation import Reach, Separation, Statement, level, statements
 from gonogo.run.site import ANCHORED
+from gonogo.values import dataclass
 
 FRESH = timedelta(days=7)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from gonogo.adapters.operations import Operations
 from gonogo.control.agent_separation import Separated, separated
@@ -19,6 +19,7 @@ from gonogo.run.agent_acts import Acts, acts_of
 from gonogo.run.events import recorded
 from gonogo.run.state import fold
 from gonogo.terms import Actor, RunId
+from gonogo.values import dataclass
 
 MOST_RUNS = 64
 """So many runs are kept folded; one that was not asked for longest is let go."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gonogo.control.door import Door
 from gonogo.engine.bench import World
@@ -16,6 +16,7 @@ from gonogo.errors import BadInput, Refused
 from gonogo.ports import SITE_LOG, Draft, Journal
 from gonogo.run.agents import CREATED, REVOKED, AgentToken, TokenWish, admitted, created_fields, token_text, tokens_of
 from gonogo.terms import Actor, Person, Secret
+from gonogo.values import dataclass
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -34,6 +33,7 @@ from gonogo.ports import Draft
 from gonogo.run.events import CheckpointMade, recorded
 from gonogo.run.site import ANCHORED
 from gonogo.terms import Actor, Digest, RunId, digest_of
+from gonogo.values import dataclass
 
 ANCHORS: Final = "anchors"
 GIT: Final = "git:"

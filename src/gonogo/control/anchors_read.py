@@ -7,7 +7,6 @@ that was stamped; certificates of authorities are `*.pem` beside it. Each is ver
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from gonogo.errors import BadInput
 from gonogo.evidence.anchor_rules import BRANCH
 from gonogo.evidence.signers import Ring
 from gonogo.evidence.verifying_anchors import Outside
+from gonogo.values import dataclass
 
 STAMP: Final = ".tsr"
 ROOT: Final = ".pem"

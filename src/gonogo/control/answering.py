@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gonogo.control.door import Door
@@ -22,6 +21,7 @@ from gonogo.evidence.statements import Answer, Signer, read_statement, statement
 from gonogo.run.asking import rule_of
 from gonogo.run.state import Round
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

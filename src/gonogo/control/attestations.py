@@ -8,7 +8,6 @@ key's line names its SHA-256, so that exchanging it is a change of the approvers
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ from gonogo.evidence.signers import Assurance, Ring
 from gonogo.evidence.sshkeys import PublicKey
 from gonogo.evidence.vouching import Attested, Pins, attested, certificate_digest
 from gonogo.terms import digest_of
+from gonogo.values import dataclass
 
 FOLDER: Final = "config/trust/attestations"
 ROOTS: Final = "roots"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +21,7 @@ from gonogo.evidence.verifying import VERIFIED, TrustFiles, verify_package
 from gonogo.reports.auditing import Change, Period, cells_of, csv_of, population, population_gaps
 from gonogo.run.site import CLOSED, OPENED, SEALED
 from gonogo.terms import Digest, RunId
+from gonogo.values import dataclass
 
 COLUMNS: Final = (
     "number",

@@ -7,7 +7,6 @@ somebody is stands in it as what it is: an opinion that nobody computes, and tha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from gonogo.control.opening import Opened
@@ -21,6 +20,7 @@ from gonogo.run.asking import who_is_missing
 from gonogo.run.awaiting import awaited, waited_in_all, words_of
 from gonogo.run.due import Standing, due
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 OPINION = "nobody computes it; whoever states one states an opinion, and it opens no gate"
 SOON = timedelta(hours=24)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,7 @@ from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.sshkeys import PublicKey, public_key
 from gonogo.reports.ci_workflows import github_workflows, gitlab_files
 from gonogo.reports.front_ends import REGISTRY, front_ends, registry
+from gonogo.values import dataclass
 
 TEMPLATES: Final = "gonogo.library"
 RECORD: Final = f"{STATE_FOLDER}/init.json"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib import resources
 from typing import Final
 
@@ -20,6 +19,7 @@ from gonogo.findings import Finding, Level, Origin
 from gonogo.plan.compiling import Source
 from gonogo.plan.providers_named import named_providers
 from gonogo.plan.release import read_release
+from gonogo.values import dataclass
 
 MARK: Final = "EDIT-ME"
 _MARKED: Final = re.compile(rf"{MARK}:[ \t]*(.*)")

@@ -7,7 +7,6 @@ when its time is over for each of them; what a plan is compiled from never goes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,6 +32,7 @@ from gonogo.evidence.retention import (
 from gonogo.ports import Draft
 from gonogo.run.site import CLOSED, DELETED, ERASED
 from gonogo.terms import Actor, Digest
+from gonogo.values import dataclass
 
 OVERRIDES: Final = "config/retention"
 LOG: Final = "cleanup-log.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from gonogo.adapters.run_lock import RunLocks
@@ -39,6 +39,7 @@ from gonogo.run.events import AbortRequested, Event, Recorded, RunHalted, data_o
 from gonogo.run.state import Round, RunState
 from gonogo.run.waiving import complete_waiver
 from gonogo.terms import Actor, Agent, Digest, Engine, RunId
+from gonogo.values import dataclass
 
 MOST_MOVES = 20
 """So often a signature is judged again because somebody else wrote to the ledger in the same moment."""

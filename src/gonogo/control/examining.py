@@ -9,7 +9,6 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ from gonogo.control.storing import address_of
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.rights import Need, needs, withheld
 from gonogo.errors import GonogoError
+from gonogo.values import dataclass
 
 LEAST_PYTHON: Final = (3, 11)
 LEAST_ROOM: Final = 200 << 20

@@ -7,7 +7,6 @@ An entry is noted in the site's log with its author, so that it can be given lon
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.control.door import Door
@@ -18,6 +17,7 @@ from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.ledger import time_text
 from gonogo.ports import Draft
 from gonogo.terms import Actor, Digest, Json
+from gonogo.values import dataclass
 
 GIVEN: Final = "feedback.given"
 FILE: Final = "feedback-log.json"

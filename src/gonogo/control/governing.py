@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gonogo.control.policy_files import history
 from gonogo.control.soundness import require_sound
@@ -14,6 +14,7 @@ from gonogo.plan.compiling import Source, Sources, compile_plan
 from gonogo.plan.gate_limits import WEAKER_BY_POLICY
 from gonogo.plan.model import Plan
 from gonogo.terms import Json, digest_of
+from gonogo.values import dataclass
 
 SCHEMA = "gonogo/limits/1"
 

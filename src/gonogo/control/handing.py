@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.control.door import Door
@@ -32,6 +31,7 @@ from gonogo.reports.handoff import Handing, Item, Learned, checklist, ready_text
 from gonogo.run.events import PackageSealed, recorded
 from gonogo.run.site import HANDOFF_SIGNED
 from gonogo.terms import Actor, Digest, Json, digest_of
+from gonogo.values import dataclass
 
 OWNER, RECEIVER = "owner", "receiver"
 CARRIED: Final[Mapping[str, str]] = {"pre-deployment": "handoff", "production-deployment": "deployment"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,7 @@ from gonogo.evidence.verifying import VERIFIED, TrustFiles, verify_package
 from gonogo.ports import Draft
 from gonogo.run.site import HELD
 from gonogo.terms import Digest, Person
+from gonogo.values import dataclass
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 MOST: Final = 1 << 30

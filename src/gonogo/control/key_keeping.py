@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from gonogo.evidence.vouching import Attested, attested, passkey_of
 from gonogo.evidence.wire import BadSignature
 from gonogo.findings import Finding
 from gonogo.plan.approvers_editing import NewKey, by_hand, enrolled, revoked, revoked_by_hand
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

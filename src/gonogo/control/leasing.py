@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.assembling import STATE_FOLDER
@@ -16,6 +15,7 @@ from gonogo.ports import Draft, Lease
 from gonogo.run.site import ADOPTED
 from gonogo.run.standing import Waiter
 from gonogo.terms import Actor, RunId
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +28,7 @@ from gonogo.control.storing import MOVED_AWAY, address_of
 from gonogo.engine.crash_points import COPIED
 from gonogo.errors import BadInput, Broken, Busy, Refused
 from gonogo.terms import Digest, RunId
+from gonogo.values import dataclass
 
 WAIT: Final = 30.0
 KEPT: Final = "journal.db.moved"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import secrets
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
 from importlib import metadata
 from typing import TypeAlias
 
@@ -28,6 +27,7 @@ from gonogo.run.events import Event, PlanBound, RunClosed, RunOpened, TrustPinne
 from gonogo.run.site import CLOSED, LIMITS_CHANGED, OPENED, is_received, opening_note
 from gonogo.run.state import RunState, fold
 from gonogo.terms import Actor, Digest, RunId, digest_of
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

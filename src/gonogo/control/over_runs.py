@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from gonogo.control.door import Door
 from gonogo.engine.bench import World
@@ -17,6 +16,7 @@ from gonogo.run.state import RunState, advance
 from gonogo.run.waiving import WAIVED
 from gonogo.run.worktime import WorkTime, after
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 INTAKE_FILES = ("prerequisites-validation.json", "intake-validation-report.json")
 MOST_BYTES = 1 << 24

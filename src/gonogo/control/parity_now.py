@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.control.assembling import assemble, store_at
 from gonogo.control.workspaces import Workspace
@@ -17,6 +16,7 @@ from gonogo.measure.parity import parity_body
 from gonogo.plan.project import CommandBinding, Environment
 from gonogo.ports import CommandSpec
 from gonogo.terms import Secret, digest_of
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.control.opening import Opened
@@ -13,6 +12,7 @@ from gonogo.evidence.canonical import read_object
 from gonogo.measure.intake import PARITY_REPORT
 from gonogo.measure.parity import open_items
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 MOST_BYTES = 16 << 20
 

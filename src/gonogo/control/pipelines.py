@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.control.door import Door
@@ -13,6 +12,7 @@ from gonogo.plan.documented_scripts import SCRIPTS
 from gonogo.plan.script_defaults import script_defaults
 from gonogo.run.gate import GateJudgement
 from gonogo.terms import Pipeline, Verdict
+from gonogo.values import dataclass
 
 _ANY: Final = SCRIPTS["run_protocol_10_gates"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -40,6 +40,7 @@ from gonogo.plan.compiling import Source
 from gonogo.ports import Draft
 from gonogo.run.site import TRUST_CHANGED, TRUST_REFUSED
 from gonogo.terms import Actor, Digest, Json, digest_of
+from gonogo.values import dataclass
 
 FOLDER: Final = "config/trust"
 HISTORY: Final = "history"

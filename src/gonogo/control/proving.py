@@ -6,7 +6,6 @@ Nothing is started. Which release is meant changes nothing of the machine, so th
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from gonogo.findings import Finding, Level, Origin
 from gonogo.plan.compiling import Compilation, Source, Sources, compile_plan
 from gonogo.plan.lock import LockFacts, lock_bytes, lock_path
 from gonogo.plan.lock_facts import facts_of
+from gonogo.values import dataclass
 
 EXAMPLE = "gonogo.example.yaml"
 PEOPLE = "release-approvers.example.yaml"

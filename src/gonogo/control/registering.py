@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -22,6 +21,7 @@ from gonogo.plan.documented_scripts import SCRIPTS, Script
 from gonogo.plan.script_inputs import reads_of
 from gonogo.reports.front_ends import REGISTRY, front_ends
 from gonogo.terms import digest_of
+from gonogo.values import dataclass
 
 COMPLIANCE: Final = "script-compliance.json"
 SCHEMA: Final = "gonogo/script-registry/1"

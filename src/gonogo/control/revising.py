@@ -8,7 +8,6 @@ keep the version that they began with, because each is bound to the bytes that i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.adapters.durable import write_file
@@ -21,6 +20,7 @@ from gonogo.evidence.ledger import time_text
 from gonogo.ports import Draft, Notice
 from gonogo.run.events import PlanBound, RunOpened, recorded
 from gonogo.terms import Actor, Digest, Json, RunId, digest_of
+from gonogo.values import dataclass
 
 CHANGED: Final = "protocol.changed"
 MOST_BYTES: Final = 1 << 20

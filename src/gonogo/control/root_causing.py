@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from gonogo.control.opening import Opened
 from gonogo.engine.bench import World
@@ -15,6 +15,7 @@ from gonogo.ports import Draft
 from gonogo.reports.root_causes import CauseClass, Record, gates_that_show
 from gonogo.run.site import ROOT_CAUSE
 from gonogo.terms import Actor, Digest, Json, RunId
+from gonogo.values import dataclass
 
 MOST_WORDS = 2000
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
 
 from gonogo.control.door import Door
@@ -17,6 +16,7 @@ from gonogo.reports.release_page import Seen, release_page
 from gonogo.run.events import recorded
 from gonogo.run.tracing import traced
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 MOST_JUDGEMENT = 16 << 20
 PARITY = "staging-parity-report.json"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
@@ -27,6 +27,7 @@ from gonogo.ports import Draft
 from gonogo.run.events import RunOpened, recorded
 from gonogo.run.state import Evidence, RunState
 from gonogo.terms import Actor, Digest, Json, RunId, digest_of
+from gonogo.values import dataclass
 
 RELEASE: Final = "GONOGO_RELEASE"
 FINISHED: Final = "script.finished"

@@ -6,7 +6,7 @@ All clauses of the gate are judged whatever flags are given. A judgement here is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from gonogo.control.opening import Opened
@@ -32,6 +32,7 @@ from gonogo.plan.script_flags import wishes
 from gonogo.ports import Draft
 from gonogo.run.gate import GateJudgement, judgement_body
 from gonogo.terms import Json, Verdict
+from gonogo.values import dataclass
 
 CHECKED: Final = "gate.checked"
 """The entry of the site's log that says how a gate was judged outside of its run."""

@@ -6,7 +6,7 @@ here it hands to a worker that can: an act on an environment to one that reaches
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from threading import BoundedSemaphore, Event
 from typing import Final
@@ -28,6 +28,7 @@ from gonogo.run.machine import AwaitPeople, Look, NextAct, Over, Parked, Perform
 from gonogo.run.standing import Waiter
 from gonogo.run.state import RunState
 from gonogo.terms import Engine, RunId
+from gonogo.values import dataclass
 
 MOST_FAULTS: Final = 5
 """So often a segment may end by a fault without any new event; then the run halts and people look (ERR-10)."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Final, Protocol
@@ -22,6 +21,7 @@ from gonogo.adapters.vault import Cipher, FolderVault
 from gonogo.errors import BadInput, Broken, Refused
 from gonogo.ports import CrashPoint, Journal, Vault
 from gonogo.terms import Digest, RunId, Secret
+from gonogo.values import dataclass
 
 ADDRESS: Final = "GONOGO_DATABASE"
 PASSWORD: Final = "GONOGO_DATABASE_PASSWORD"  # noqa: S105 - the name of a variable

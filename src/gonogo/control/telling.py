@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +17,7 @@ from gonogo.ports import Draft, Notice
 from gonogo.reports.cadence import SUMMARY, RunInBrief, is_by_calendar, summary_due, summary_text
 from gonogo.run.events import Announced, GateJudged, recorded
 from gonogo.terms import Actor, Engine, Occasion, RunId
+from gonogo.values import dataclass
 
 TOLD: Final = "summary.told"
 """The site's log says that a summary was told, so that the next one knows from when on to tell."""

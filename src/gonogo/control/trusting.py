@@ -8,7 +8,7 @@ admins; a version never replaces a higher one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gonogo.adapters.durable import make_folder, read_small, write_file
 from gonogo.control.attestations import levels_of
@@ -33,6 +33,7 @@ from gonogo.evidence.trusting import POLICY, deciding_on, differing, lint, succe
 from gonogo.findings import Finding, Level, Origin, forbids
 from gonogo.plan.reading import UNKNOWN_KEY
 from gonogo.terms import Actor, Digest, digest_of
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.adapters.script_trial import FakeTarget, Trial, fake_target
@@ -19,6 +18,7 @@ from gonogo.plan.project import CommandBinding
 from gonogo.ports import Draft
 from gonogo.run.site import DRY_RUN_PROVED, proved_fields
 from gonogo.terms import Actor, Digest
+from gonogo.values import dataclass
 
 COMMANDS: Final = ("deploy", "rollback")
 RELEASE: Final = "0.0.0-trial"

@@ -7,7 +7,7 @@ from the dead either: it is its run's, which goes on by `gonogo resume` and find
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from gonogo.adapters.run_lock import RunLocks
@@ -21,6 +21,7 @@ from gonogo.run.machine import NextAct, Perform
 from gonogo.run.standing import Waiter
 from gonogo.run.state import RunState
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 AT_ONCE: Final = "GONOGO_AT_ONCE"
 """The variable that says how many runs are worked on at once on this machine."""

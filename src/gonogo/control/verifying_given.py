@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +27,7 @@ from gonogo.evidence.statements import read_request
 from gonogo.evidence.verifying import INCOMPLETE, POLICY, REFUSED, Check, TrustFiles, Verification, verify_package
 from gonogo.plan.revisions import read_revisions
 from gonogo.terms import digest_of
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.control.assembling import VIEWS_FOLDER
@@ -24,6 +23,7 @@ from gonogo.run.awaiting import ASIDE, Awaited, awaited, waited_in_all
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
 from gonogo.run.state import Round
 from gonogo.terms import Digest, Json, RunId, digest_of
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

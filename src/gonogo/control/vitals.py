@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
@@ -12,6 +11,7 @@ from gonogo.measure.figures import share
 from gonogo.reports.anomalies import Anomaly, Usual, anomalies, clock_anomalies
 from gonogo.run.events import EvidenceSealed, recorded
 from gonogo.terms import Json, RunId
+from gonogo.values import dataclass
 
 MOST_EARLIER = 10
 """So many earlier runs of the same protocol say what is usual."""

@@ -7,7 +7,7 @@ drive writes it anew (WFS-03, WFS-05 to WFS-07, C2).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from gonogo.control.opening import Opened
@@ -22,6 +22,7 @@ from gonogo.reports.workflow import METRICS, STATE, STATUS, Told, log_lines, met
 from gonogo.run.events import recorded
 from gonogo.run.state import fold
 from gonogo.terms import Digest, RunId
+from gonogo.values import dataclass
 
 PAUSE: Final = 1.0
 """So many seconds lie at least between two writings while a run is driven; the last one is always written."""

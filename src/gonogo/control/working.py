@@ -13,7 +13,6 @@ import re
 import secrets
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +29,7 @@ from gonogo.errors import BadInput, Broken, Busy, GonogoError, Refused
 from gonogo.evidence.ledger import time_text
 from gonogo.run.standing import Standing
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 LOOK: Final = 0.3
 """Seconds between two looks at the list of workers: a dead one is seen at most so much later."""

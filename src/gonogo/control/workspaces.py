@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.adapters.project_files import ProjectFiles
 from gonogo.findings import Finding
 from gonogo.plan.compiling import Source
 from gonogo.plan.project import Project
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

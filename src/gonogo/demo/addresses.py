@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
-from dataclasses import dataclass
 from itertools import islice
 
 from gonogo.errors import BadInput, Broken, Refused
+from gonogo.values import dataclass
 
 MOST_PORT = 65535
 SERVER_PORTS = range(20_000, 32_000)

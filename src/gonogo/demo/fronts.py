@@ -7,7 +7,6 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.adapters.http_calls import call
@@ -18,6 +17,7 @@ from gonogo.demo.processes import Live, launch, log_tail, stop, wait_until
 from gonogo.errors import Broken
 from gonogo.evidence.canonical import write_json
 from gonogo.ports import Target
+from gonogo.values import dataclass
 
 READY_SECONDS = 10.0
 CADDY, PROXY = "caddy", "proxy"

@@ -17,7 +17,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,6 +25,7 @@ from gonogo.demo.tally import NOBODY, OK, Recorder, line_of
 from gonogo.demo.upstreams import Connection, Pool, Unreachable
 from gonogo.demo.wire import Head, NoAnswer, UntilClose, WireFault, read_head, relay, response_body
 from gonogo.errors import BadInput, GonogoError
+from gonogo.values import dataclass
 
 CUSTOMERS = 100
 MOST_UNANSWERED = 200

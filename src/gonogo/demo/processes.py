@@ -15,11 +15,11 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import read_object
+from gonogo.values import dataclass
 
 GRACE_SECONDS = 12.0
 POLL_SECONDS = 0.02

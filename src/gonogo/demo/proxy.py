@@ -19,7 +19,6 @@ import contextlib
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from gonogo.demo.addresses import Address, address_of
 from gonogo.demo.routing import Answer, Routes, refusal
@@ -41,6 +40,7 @@ from gonogo.demo.wire import (
     written,
 )
 from gonogo.errors import BadInput, GonogoError, WrongUsage
+from gonogo.values import dataclass
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 ANSWER_SECONDS = 15.0

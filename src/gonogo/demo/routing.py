@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.demo.weights import WHOLE, Turns
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_object
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.demo.fronts import CADDY
@@ -22,6 +21,7 @@ from gonogo.demo.story_stage import Pace, Stage, end_traffic, playing, set_stage
 from gonogo.demo.story_verification import DEPLOYMENT, PACKAGES, READINESS, RELEASE_REPORT, keep, verify_packages
 from gonogo.demo.tally import Tally
 from gonogo.demo.telling import Telling
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

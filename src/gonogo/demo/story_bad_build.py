@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gonogo.demo.processes import wait_until
 from gonogo.demo.story_command import ROLLED_BACK, Answer
@@ -19,6 +19,7 @@ from gonogo.demo.story_stage import Stage
 from gonogo.demo.story_verification import READINESS, keep
 from gonogo.demo.tally import OK, Tally
 from gonogo.demo.telling import NotHeld, Telling
+from gonogo.values import dataclass
 
 BAD = "v3"
 SETTLED_SECONDS = 0.4

@@ -11,11 +11,11 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.errors import Broken, GonogoError
 from gonogo.evidence.canonical import Tree, read_object
+from gonogo.values import dataclass
 
 LIMIT_SECONDS = 90.0
 GO, NO_GO, WAITING, ROLLED_BACK = 0, 2, 3, 4

@@ -8,12 +8,13 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gonogo.demo.story_command import Answer, Pending
 from gonogo.demo.story_people import SIGNERS
 from gonogo.demo.story_stage import Stage
 from gonogo.demo.telling import NotHeld, Telling
+from gonogo.values import dataclass
 
 VERBS = {"scope_confirmation": "attest", "freeze": "acknowledge"}
 """Everything else is approved."""

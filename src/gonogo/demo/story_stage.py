@@ -11,7 +11,6 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
@@ -26,6 +25,7 @@ from gonogo.demo.story_people import Person, approvers_file, make_people
 from gonogo.demo.tally import Tally, read_tally
 from gonogo.demo.world import PROJECT, World, start_release, write_world
 from gonogo.errors import Broken, GonogoError, Refused
+from gonogo.values import dataclass
 
 STATE = ".demo"
 OWN_PID = "story.pid.json"

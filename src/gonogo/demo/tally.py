@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_object
+from gonogo.values import dataclass
 
 NOBODY = "-"
 OK = "ok"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from gonogo.demo.addresses import Address
 from gonogo.demo.wire import MOST_HEAD
 from gonogo.errors import GonogoError
+from gonogo.values import dataclass
 
 CONNECT_SECONDS = 1.0
 MOST_IDLE = 64

@@ -14,7 +14,6 @@ import math
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
@@ -27,6 +26,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from gonogo.errors import BadInput, GonogoError, Refused
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.terms import Digest, digest_of
+from gonogo.values import dataclass
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 MOST_SECONDS = 30.0

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from gonogo.errors import GonogoError
+from gonogo.values import dataclass
 
 MOST_HEAD = 1 << 16
 BLOCK = 1 << 16

@@ -15,7 +15,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.adapters.http_calls import call
@@ -25,6 +24,7 @@ from gonogo.demo.web import Release, read_release
 from gonogo.errors import BadInput, Broken, GonogoError, Refused
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.ports import SlotSeen
+from gonogo.values import dataclass
 
 PROJECT = Path(__file__).with_name("project")
 """The template of the demo project: releases and scripts."""

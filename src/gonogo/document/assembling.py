@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from gonogo.document.attribution import Attribution
 from gonogo.document.claims import Claims, LineClass
@@ -37,6 +36,7 @@ from gonogo.protocol.model import (
     Protocol,
     all_steps,
 )
+from gonogo.values import dataclass
 
 _ROLE = re.compile(r"you are (?:an? |the )?\*\*(?P<role>[^*]+)\*\*", re.IGNORECASE)
 _PLAIN_ROLE = re.compile(r"you are (?:an? |the )?(?P<role>[A-Z][^.,*]{2,60})", re.IGNORECASE)

@@ -8,13 +8,13 @@ one that is enforced (GN0201), and which lines a viewer drops (GN0004).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from gonogo.document.text import Source
 from gonogo.findings import Span
+from gonogo.values import dataclass
 
 MOST_BLOCKS = 20_000
 MOST_MARKERS = 50_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from gonogo.document.lines import Line
+from gonogo.values import dataclass
 
 
 class LineClass(enum.Enum):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from gonogo.document.claims import Claims, LineClass
 from gonogo.document.extracts import (
@@ -21,6 +20,7 @@ from gonogo.document.lines import Layer, Line, label_of, mark_of, plain
 from gonogo.document.tables import Cell, tables_in
 from gonogo.document.text import Source
 from gonogo.protocol.model import ChecklistItem, CommandRef, EvidenceRef, Handoff, Message, Note
+from gonogo.values import dataclass
 
 _EXPECTED = re.compile(r"^[*_]*(?:expected )?outputs?[*_]*\s*:[*_]*\s*(?P<what>.+)$", re.IGNORECASE)
 _COMPLETE = re.compile(r"^\W*\[[^\]]*\b(?:complete|handoff|ready)[^\]]*\]", re.IGNORECASE)

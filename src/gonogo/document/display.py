@@ -7,7 +7,8 @@ never reach a terminal as themselves, they are shown as `<U+200B>`.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+
+from gonogo.values import dataclass
 
 _TAB = "    "
 _CUT = "…"

@@ -7,12 +7,12 @@ else.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.document.extracts import base_name, paths_in
 from gonogo.document.lines import line_of, plain
 from gonogo.document.tables import Cell, tables_in
+from gonogo.values import dataclass
 
 _COLUMNS: Final = {
     "location": ("location", "path", "storage", "storage location"),

@@ -6,7 +6,6 @@ A machine fix may not change the model at all; a reviewed fix may not make it we
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from gonogo.document.reading import read_document
 from gonogo.findings import Applicability, Edit, Finding, Fix
@@ -14,6 +13,7 @@ from gonogo.protocol.change import any_weaker
 from gonogo.protocol.comparing import compare
 from gonogo.protocol.model import Protocol
 from gonogo.protocol.sameness import without_places
+from gonogo.values import dataclass
 
 _MOST_ROUNDS = 8
 

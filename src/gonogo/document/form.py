@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gonogo.document.form_fields import Text
 from gonogo.findings import Origin
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

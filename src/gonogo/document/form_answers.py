@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
 from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar, read_yaml
 from gonogo.findings import Finding, Level
+from gonogo.values import dataclass
 
 _EMPTY = re.compile(r"`(?P<path>[\w.\[\]-]+)` is empty")
 _PART = re.compile(r"([\w-]+)|\[(\d{1,4})\]")

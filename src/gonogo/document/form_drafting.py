@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gonogo.document.extracts import is_shell_fence, paths_in
 from gonogo.document.form import Form, FormError, FormEvidence, FormExchange, FormGate, FormHook, FormPhase, FormStep
@@ -39,6 +39,7 @@ from gonogo.protocol.model import (
 )
 from gonogo.protocol.references import number_of, words_of
 from gonogo.terms import Obligation
+from gonogo.values import dataclass
 
 _DASH = "\u2013"
 _APPROVAL = re.compile(r"\bapprov|\bsign(ed|-?off)\b|\bauthori[sz]|\bconsent", re.IGNORECASE)

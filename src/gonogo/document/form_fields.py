@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar
 from gonogo.findings import Applicability, Edit, Finding, Fix, Level, Origin, Span
+from gonogo.values import dataclass
 
 _OPEN, _CLOSE = "([{", ")]}"
 

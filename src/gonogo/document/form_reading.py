@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 
 from gonogo.document.form import (
@@ -26,6 +26,7 @@ from gonogo.document.yaml_nodes import Pairs, read_yaml
 from gonogo.errors import BadInput
 from gonogo.findings import Finding, Level, Origin
 from gonogo.protocol.change import sense
+from gonogo.values import dataclass
 
 _COLON = re.compile(r"(?P<name>[^:`]{1,120}?)\s*:\s+(?P<rest>\S.*)\Z", re.DOTALL)
 _OBLIGATION = re.compile(r"\W*(MUST|GUIDELINE|STRICT|CRITICAL|REQUIRED|OPTIONAL)\W*\Z", re.IGNORECASE)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from gonogo.document.display import width_of
 from gonogo.document.reading import read_document
@@ -17,6 +16,7 @@ from gonogo.errors import Refused
 from gonogo.findings import Finding, Level
 from gonogo.protocol.model import Protocol
 from gonogo.protocol.sameness import without_places
+from gonogo.values import dataclass
 
 _FENCE = re.compile(r"\s*(?P<mark>`{3,}|~{3,})")
 _LABEL = re.compile(r"^(?P<head>\s*(?:[-*+]\s+)?)\*\*(?P<name>[A-Z][\w /-]{0,40}?)\*\*\s*:(?P<rest>\s|$)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gonogo.document.form import Form
 from gonogo.document.form_drafting import draft, reference
@@ -33,6 +33,7 @@ from gonogo.protocol.model import (
     all_steps,
 )
 from gonogo.protocol.references import number_of, words_of
+from gonogo.values import dataclass
 
 _SCRIPT = re.compile(r"[\w./-]+\.(?:py|sh|bash|js|ts|rb|pl|ps1)\b")
 

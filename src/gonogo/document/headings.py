@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from gonogo.document.vocabulary import slug_of
+from gonogo.values import dataclass
 
 _TITLE = re.compile(
     r"^(?:\W*)protocol\b(?:\s+(?P<number>\d{1,4}[A-Za-z]?|[A-Z]{2}\d{0,2}))?\s*(?P<mark>[:–—-])\s*(?P<name>\S.*)$",

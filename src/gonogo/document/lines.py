@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
 
 from gonogo.document.vocabulary import LABELS, MARKS, Field
+from gonogo.values import dataclass
 
 _LEAD = re.compile(
     r"(?P<quote>>)"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from gonogo.values import dataclass
 
 RUN = re.compile(r"[^\x00-\x7f]+")
 

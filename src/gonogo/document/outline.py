@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from gonogo.document.headings import Title, phase_of, title_of
 from gonogo.document.lines import Line
@@ -14,6 +13,7 @@ from gonogo.document.yaml_nodes import Pairs, read_yaml
 from gonogo.errors import BadInput
 from gonogo.findings import Finding
 from gonogo.protocol.codes import finding
+from gonogo.values import dataclass
 
 FRONT_KEYS = frozenset({"id", "title", "tags", "revision"})
 

@@ -5,8 +5,6 @@ This is the one reader: check, compile, run, format, diff, the editor and the ag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gonogo.document.assembling import assemble
 from gonogo.document.blocks import MOST_BLOCKS, MOST_CELLS, MOST_MARKERS, blocks, markers
 from gonogo.document.claims import Claims, Coverage, LineClass
@@ -25,6 +23,7 @@ from gonogo.findings import Finding, Origin
 from gonogo.protocol.codes import finding
 from gonogo.protocol.model import Protocol
 from gonogo.terms import Digest, digest_of
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

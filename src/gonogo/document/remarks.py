@@ -6,7 +6,9 @@ The model holds no place for them; a generated document carries them over from i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

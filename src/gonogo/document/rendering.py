@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from gonogo.document.display import shown, width_of, window_of
 from gonogo.findings import Finding, Level, Origin
+from gonogo.values import dataclass
 
 WIDTH = 110
 """Columns that a rendered finding takes at most."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.document.lines import Layer, Line, line_of
 from gonogo.document.text import Source
+from gonogo.values import dataclass
 
 _FENCE = re.compile(r"^[ \t]*(?:(?:[-*+]|\d{1,4}[.)]|>)[ \t]*)*(?P<mark>`{3,}|~{3,})(?P<info>[^`]*)$")
 _PIN = re.compile(r"<!--\s*gn:id=(?P<name>[a-z0-9][a-z0-9-]{0,63})\s*-->")

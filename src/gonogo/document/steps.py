@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from gonogo.document.extracts import (
     commands_in_fence,
@@ -25,6 +24,7 @@ from gonogo.document.vocabulary import BINDING_MARKS, STEP_MARKS, Field, slug_of
 from gonogo.protocol.halt_grammar import effects_of, parse_halt
 from gonogo.protocol.model import CommandRef, EvidenceRef, Halt, Note, Phase, Step
 from gonogo.terms import Obligation
+from gonogo.values import dataclass
 
 _NOTED = frozenset(
     {

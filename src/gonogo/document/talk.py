@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gonogo.document.claims import Claims, LineClass
 from gonogo.document.extracts import fence_content, fence_text, runs
@@ -11,6 +10,7 @@ from gonogo.document.lines import Layer, Line, label_of
 from gonogo.document.text import Source
 from gonogo.document.vocabulary import bare_name
 from gonogo.protocol.model import Message
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

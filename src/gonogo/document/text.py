@@ -10,12 +10,12 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 
 from gonogo.document.mojibake import RUN, Doubtful, Mended, mend
 from gonogo.findings import Finding, Origin, Span
 from gonogo.protocol.codes import finding
 from gonogo.terms import Digest, digest_of
+from gonogo.values import dataclass
 
 MOST_BYTES = 1 << 20
 MOST_LINE = 64 * 1024

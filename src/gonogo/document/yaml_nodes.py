@@ -7,13 +7,13 @@ levels. `1.10` stays `1.10` and `no` stays `no` (trust section 15; compiler sect
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import yaml
 
 from gonogo.errors import BadInput
 from gonogo.findings import Origin
+from gonogo.values import dataclass
 
 MOST_BYTES = 256 * 1024
 MOST_DEPTH = 16

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gonogo.engine.bench import World
 from gonogo.engine.checkpointing import write_marked
 from gonogo.engine.crash_points import STATEMENT_RECORDED, STATEMENT_VERIFIED
@@ -18,6 +16,7 @@ from gonogo.run.asking import rule_of
 from gonogo.run.events import DecisionRecorded, DecisionRefused, Event, recorded
 from gonogo.run.state import Round, RunState, fold
 from gonogo.terms import Actor, RunId
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

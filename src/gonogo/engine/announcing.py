@@ -7,7 +7,7 @@ told twice than never. In the ledger each message stands once, and each outcome 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from gonogo.engine.bench import Bench, World
@@ -22,6 +22,7 @@ from gonogo.reports.trouble import Message
 from gonogo.run.events import Announced, Delivered, Recorded
 from gonogo.run.state import RunState
 from gonogo.terms import Digest, Occasion, RunId, digest_of
+from gonogo.values import dataclass
 
 EVERYBODY = ("stakeholders",)
 

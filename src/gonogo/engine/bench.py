@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TypeAlias
 
@@ -36,6 +36,7 @@ from gonogo.ports import (
 )
 from gonogo.run.state import RunState, TaskState, observed
 from gonogo.terms import Actor, Digest, Json, RunId
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

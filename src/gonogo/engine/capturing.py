@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.engine.bench import Bench
@@ -18,6 +17,7 @@ from gonogo.measure.scan_redaction import redacted_scan
 from gonogo.plan.model import Execute
 from gonogo.ports import EffectKey, Ended, Output, Sealed
 from gonogo.terms import Digest, digest_of
+from gonogo.values import dataclass
 
 MOST_REPORT = 1 << 26
 

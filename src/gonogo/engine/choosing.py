@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +16,7 @@ from gonogo.run.choosing import POINT, choices, question, ways_on
 from gonogo.run.events import recorded
 from gonogo.run.state import RunState, fold
 from gonogo.terms import Actor, RunId
+from gonogo.values import dataclass
 
 _VALID: Final = timedelta(hours=24)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.engine.bench import Bench
@@ -23,6 +22,7 @@ from gonogo.plan.project import CommandBinding, Environment
 from gonogo.ports import CommandSpec, EffectKey, Ended, Sealed
 from gonogo.run.site import is_proved, proved_fields
 from gonogo.terms import Json, Secret
+from gonogo.values import dataclass
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 DRY_RUN = "dry_run"

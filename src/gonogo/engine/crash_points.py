@@ -7,8 +7,9 @@ which is what the next engine has to find out by itself. The journal has points 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from gonogo.values import dataclass
 
 BEFORE_INTENT: Final = "CP-01 before the intent"
 LEASE_TAKEN: Final = "CP-02 lease taken, intent not committed"

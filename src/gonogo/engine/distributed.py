@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from typing import Any, Final, Protocol, runtime_checkable
 from uuid import uuid4
+
+from gonogo.values import dataclass
 
 # What stands in the environment would change how the package behaves, some of it already while it is imported.
 for _name in [name for name in os.environ if name.startswith("DBOS_")]:

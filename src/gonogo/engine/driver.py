@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -56,6 +56,7 @@ from gonogo.run.retrospecting import retrospective_of
 from gonogo.run.state import RunState, advance
 from gonogo.run.worktime import LIMIT, TIME_LIMIT, WorkTime, after, is_over_time
 from gonogo.terms import Actor, RunId
+from gonogo.values import dataclass
 
 MOST_IDLE = 0.2
 MOST_MOVES = 1000

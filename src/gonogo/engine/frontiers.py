@@ -5,12 +5,12 @@ Nothing here is trusted: what was remembered of a log has to end in the line tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from threading import Lock
 
 from gonogo.evidence.merkle import Frontier
 from gonogo.ports import Journal
 from gonogo.terms import Digest, RunId
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gonogo.engine.bench import Bench
 from gonogo.engine.bound_plans import bound_plan
 from gonogo.errors import GonogoError
@@ -11,6 +9,7 @@ from gonogo.plan.model import Plan
 from gonogo.run.events import PlanBound, RunOpened, recorded
 from gonogo.run.state import Evidence, RunState, fold
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 PRE_DEPLOYMENT = "pre-deployment"
 

@@ -10,7 +10,6 @@ readable makes the answer unknown; it is never read as "nothing is open".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gonogo.engine.bench import Bench
 from gonogo.engine.measuring_baseline import alerts_of
@@ -23,6 +22,7 @@ from gonogo.measure.open_lists import read_alerts, read_incidents
 from gonogo.measure.post_deployment import CheckAfter, IncidentSeen
 from gonogo.run.judging import JudgeKind
 from gonogo.terms import Severity
+from gonogo.values import dataclass
 
 ALERTS_FILE, INCIDENTS_FILE = "alerts.json", "incidents.json"
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gonogo.engine.bench import Bench, Produced
 from gonogo.errors import BadInput
 from gonogo.evidence.exporting import PARTS_LIST
 from gonogo.measure.licences import PARTS_READERS, LicencePolicy, parts_faults
 from gonogo.measure.security import LicenceAudit
 from gonogo.plan.project import Licences
+from gonogo.values import dataclass
 
 CYCLONEDX = "cyclonedx"
 KEPT = {CYCLONEDX: PARTS_LIST, "spdx": "sbom.spdx.json", "pip-licenses": "pip-licenses.json"}

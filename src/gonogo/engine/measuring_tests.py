@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -30,6 +30,7 @@ from gonogo.measure.tests_measured import (
 )
 from gonogo.plan.project import Suite
 from gonogo.terms import digest_of
+from gonogo.values import dataclass
 
 SUITE_KINDS: Mapping[str, SuiteKind] = {
     "smoke": "smoke",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.engine.asking_hosts import answers_of, as_facts, one_version
 from gonogo.engine.asking_together import as_facts as of_services
@@ -16,6 +15,7 @@ from gonogo.measure.parity_leaves import fingerprint_of
 from gonogo.plan.model import Measure, Task
 from gonogo.ports import SlotSeen
 from gonogo.terms import Digest, Json, Secret, digest_of
+from gonogo.values import dataclass
 
 ANSWERS = 5
 TRIES = 40

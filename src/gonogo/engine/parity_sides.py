@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -38,6 +37,7 @@ from gonogo.plan.parity_project import BASELINE, RuleSet, SettingsSource
 from gonogo.plan.project import CommandBinding, Environment, Project
 from gonogo.ports import CommandSpec
 from gonogo.terms import Digest, Secret, Severity, digest_of
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 
 from gonogo.engine.advising import fault
@@ -50,6 +50,7 @@ from gonogo.run.machine import Perform
 from gonogo.run.shifting import shifted
 from gonogo.run.state import slots_of, usable_round
 from gonogo.terms import Digest, Json, argv_digest, digest_of
+from gonogo.values import dataclass
 
 POLL = 0.05
 LOOK_FOR_ABORT = 5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gonogo.engine.bench import World
 from gonogo.engine.checkpointing import signed_checkpoint
@@ -12,6 +11,7 @@ from gonogo.evidence.ledger import Entry
 from gonogo.evidence.tlog_proof import write_proof
 from gonogo.run.site import ANCHORED, CLOSED, OPENED, SEALED
 from gonogo.terms import Digest, RunId
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ text that people were shown is written again, too, and has to be the one that th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
@@ -32,6 +32,7 @@ from gonogo.run.events import DecisionRequested, GateJudged, PlanBound, RunOpene
 from gonogo.run.gate import GateJudgement, SealedFile, Subject, judge, judgement_body
 from gonogo.run.state import RunState, advance
 from gonogo.terms import Digest, RunId, digest_of
+from gonogo.values import dataclass
 
 SKEW: Final = timedelta(seconds=10)
 """How far the time of a judgement may lie from that of its entry: acts take time, and clocks are set."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from gonogo.values import dataclass
 
 READ, WRITE, RUN = "read", "write", "execute"
 VIEWS: Final = ".artifacts"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.engine.bench import Bench
@@ -13,6 +12,7 @@ from gonogo.measure.command_runs import CommandRun
 from gonogo.plan.model import Execute, Task
 from gonogo.run.state import TaskState
 from gonogo.terms import Digest, argv_digest
+from gonogo.values import dataclass
 
 
 def when(known: TaskState | None, name: str) -> datetime | None:

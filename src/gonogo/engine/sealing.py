@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import metadata, resources
 
 from gonogo.engine.bench import Bench, Produced
@@ -41,6 +40,7 @@ from gonogo.reports.standing import rules_in_force
 from gonogo.run.events import CheckpointMade, Event, PackageSealed, PlanBound, TaskFinished, recorded
 from gonogo.run.machine import outcome_of
 from gonogo.terms import Digest, Json, digest_of
+from gonogo.values import dataclass
 
 NAMES: Mapping[str, str] = {
     "readiness": "PRE-DEPLOYMENT-PACKAGE.zip",

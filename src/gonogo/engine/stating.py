@@ -7,7 +7,7 @@ log and in each package, where the handoff and whoever receives it look for them
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Final
 
@@ -21,6 +21,7 @@ from gonogo.plan.model import Plan, all_stages
 from gonogo.run.events import recorded
 from gonogo.run.state import fold
 from gonogo.terms import Actor, RunId
+from gonogo.values import dataclass
 
 VALID: Final = timedelta(hours=72)
 

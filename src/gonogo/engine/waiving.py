@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.engine.asking import open_round
@@ -32,6 +31,7 @@ from gonogo.run.waiving import (
     why_not,
 )
 from gonogo.terms import Actor, Digest, Json, RunId, Verdict
+from gonogo.values import dataclass
 
 FILE = "gate-waivers.json"
 FINDINGS = "security-compliance-report.json"

@@ -7,7 +7,7 @@ processor; a moment that has come, a signature or a freed environment makes some
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Final
 
@@ -15,6 +15,7 @@ from gonogo.engine.local import LocalWakeups
 from gonogo.errors import Busy, GonogoError
 from gonogo.ports import Clock, Journal
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 AT_WORK: Final = frozenset({"open", "running"})
 """How a run stands in which an engine has something to do at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -16,6 +16,7 @@ from gonogo.evidence.signers import Assurance, DecisionRule, ListedKey, ListedPe
 from gonogo.evidence.sshsig import WEBAUTHN, Signed
 from gonogo.evidence.statements import Request, Statement
 from gonogo.terms import Decision
+from gonogo.values import dataclass
 
 CLOCK_SKEW: Final = timedelta(minutes=10)
 FREEZE_RULE: Final = DecisionRule(not_author=False, not_requester=False)

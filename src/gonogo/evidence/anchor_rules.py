@@ -7,13 +7,13 @@ log has to be confirmed; without any rule one is enough, whatever it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.closed import Fields, closed, names
 from gonogo.evidence.sshkeys import PublicKey, public_key
 from gonogo.evidence.witnessing import WitnessKey, read_witness_key
+from gonogo.values import dataclass
 
 BRANCH: Final = "gonogo-checkpoints"
 

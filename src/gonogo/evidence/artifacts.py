@@ -6,7 +6,7 @@ Required items are counted apart; optional ones can never excuse a required one 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
@@ -14,6 +14,7 @@ from gonogo.evidence.canonical import Tree, write_json
 from gonogo.evidence.closed import moment_text
 from gonogo.evidence.filing import Filed
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 MEDIA: Final[Mapping[str, str]] = {
     "json": "application/json",

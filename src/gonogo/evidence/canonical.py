@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final, NoReturn, TypeAlias
 
 from gonogo.errors import BadInput
+from gonogo.values import dataclass
 
 Tree: TypeAlias = "bool | int | Decimal | str | Sequence[Tree] | Mapping[str, Tree] | None"
 """JSON as gonogo holds it: like `terms.Json`, and fractions are decimals; floats do not occur."""

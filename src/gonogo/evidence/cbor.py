@@ -7,10 +7,10 @@ floats, indefinite lengths and a key that stands twice are refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from gonogo.evidence.wire import BadSignature
+from gonogo.values import dataclass
 
 Cbor: TypeAlias = "int | bytes | str | bool | tuple[Cbor, ...] | Mapping[int | str, Cbor]"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 MOST_TEXT: Final = 16 * 1024
 MOST_ITEMS: Final = 10_000

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -20,6 +19,7 @@ from gonogo.evidence.canonical import Tree, read_object, write_json, write_line
 from gonogo.evidence.sshkeys import PublicKey
 from gonogo.evidence.wire import string
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT: Final = "https://in-toto.io/Statement/v1"

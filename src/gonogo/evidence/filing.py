@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.errors import Tampered
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.manifest import sound_path, write_sums
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 SEALED: Final = "evidence.sealed"
 CLAIMED: Final = "claimed"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from gonogo.errors import Tampered
 from gonogo.evidence.sshkeys import PublicKey
 from gonogo.evidence.sshsig import BadSignature, signature_from, signed_data, verify
+from gonogo.values import dataclass
 
 NAMESPACE: Final = "git"
 AUTHOR: Final = "gonogo <gonogo@localhost>"

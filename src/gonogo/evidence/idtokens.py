@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.canonical import Tree, read_object
+from gonogo.values import dataclass
 
 MOST_TOKEN: Final = 1 << 16
 SKEW: Final = timedelta(seconds=60)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise, starmap
@@ -20,6 +19,7 @@ from typing import Final
 from gonogo.errors import BadInput, Refused, Tampered
 from gonogo.evidence.canonical import Tree, read_line, write_line
 from gonogo.terms import Actor, Agent, Digest, Engine, Json, Person, Pipeline, digest_of
+from gonogo.values import dataclass
 
 NOTHING_BEFORE: Final = Digest("0" * 64)
 MOST_LINE_BYTES: Final = 64 * 1024

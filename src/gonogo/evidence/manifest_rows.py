@@ -7,12 +7,12 @@ what is left of the file is read as a whole, and so is a manifest in any other s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.evidence.manifest import EVIDENCE_MANIFEST
+from gonogo.values import dataclass
 
 ROWS: Final = "artifacts"
 MOST_REST: Final = 64 << 20

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from gonogo.values import dataclass
 
 LEAF: Final = b"\x00"
 NODE: Final = b"\x01"

@@ -11,13 +11,13 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from gonogo.errors import BadInput, Tampered
+from gonogo.values import dataclass
 
 ED25519: Final = 1
 MOST_SIGNATURES: Final = 16

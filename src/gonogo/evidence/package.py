@@ -9,11 +9,11 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import BinaryIO, Final, TypeAlias
 
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.manifest import check_paths
+from gonogo.values import dataclass
 
 _FAST: tuple[str, Callable[[bytes, int, int], bytes]] | None = None
 try:

@@ -12,7 +12,6 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from sys import intern
 from typing import BinaryIO, Final, NoReturn
 
@@ -21,6 +20,7 @@ from gonogo.evidence import package as form
 from gonogo.evidence.manifest import check_paths
 from gonogo.evidence.package import Placed
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 MOST_ENTRIES: Final = 200_000
 MOST_TOTAL: Final = 16 << 30

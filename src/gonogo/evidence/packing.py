@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from gonogo.errors import BadInput
@@ -27,6 +27,7 @@ from gonogo.evidence.signers import namespace
 from gonogo.evidence.sshkeys import PublicKey
 from gonogo.evidence.sshsig import signature_from, signed_data
 from gonogo.terms import Digest, digest_of
+from gonogo.values import dataclass
 
 SEAL: Final = "seal.json"
 SEAL_SIGNATURE: Final = "seal.json.sig"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
@@ -20,6 +19,7 @@ from gonogo.evidence.sshkeys import PublicKey
 from gonogo.evidence.sshsig import armour, examine, signed_data, wrapped
 from gonogo.evidence.vouching import unpadded
 from gonogo.evidence.wire import BadSignature, mpint, take
+from gonogo.values import dataclass
 
 _ADVICE = "sign again on the approval page, or on the command line with: gonogo approve"
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import read_object
 from gonogo.evidence.wire import BadSignature, nothing_left, string, take, take_string
+from gonogo.values import dataclass
 
 ATTESTED_DATA: Final = 0x40
 EXTENSIONS: Final = 0x80

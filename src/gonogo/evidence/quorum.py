@@ -7,10 +7,10 @@ nothing until it is signed again without them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from gonogo.evidence.signers import DecisionRule, Ring
+from gonogo.values import dataclass
 
 
 class Standing(Protocol):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,6 +20,7 @@ from gonogo.evidence.handles import HANDLE
 from gonogo.evidence.signers import ROLE, Ring
 from gonogo.evidence.sshsig import verify
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 ACTIVE: Final = timedelta(days=90)
 ARCHIVED_YEARS: Final = 3

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
 from gonogo.evidence.closed import Fields, names
 from gonogo.evidence.signers import Kind
 from gonogo.terms import Decision, Digest
+from gonogo.values import dataclass
 
 _DECISION: Final = re.compile(r"go|no_go")
 _VERDICT: Final = re.compile(r"approved|rejected")

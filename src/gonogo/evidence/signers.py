@@ -9,13 +9,14 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gonogo.evidence.anchor_rules import NO_RULES, AnchorRules
 from gonogo.evidence.sshkeys import SK_ECDSA, SK_ED25519, PublicKey
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 ROLE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ENVIRONMENT: Final = re.compile(r"[a-z0-9-]{1,32}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from gonogo.evidence.sshkeys import Opened, PublicKey, open_key, public_key
 from gonogo.evidence.sshraw import verify_raw
 from gonogo.evidence.wire import BadSignature, nothing_left, string, strings, take, take_string
+from gonogo.values import dataclass
 
 SUFFIX: Final = b"-cert-v01@openssh.com"
 USER: Final = 1

@@ -11,7 +11,6 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -22,6 +21,7 @@ from gonogo.evidence.sshcerts import Certificate, is_certificate, open_certifica
 from gonogo.evidence.sshkeys import SK_ECDSA, SK_ED25519, Opened, PublicKey, open_key, public_key
 from gonogo.evidence.sshraw import AGAIN, expect, sized, verify_ecdsa, verify_raw
 from gonogo.evidence.wire import BadSignature, nothing_left, string, strings, take, take_string
+from gonogo.values import dataclass
 
 __all__ = [
     "BadSignature",

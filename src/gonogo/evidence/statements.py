@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,6 +20,7 @@ from gonogo.evidence.handles import HANDLE
 from gonogo.evidence.sayings import ANSWERED, ASKED, Saying, check_asked, decision_of, read_saying
 from gonogo.evidence.signers import ENVIRONMENT, ROLE, Kind, namespace
 from gonogo.terms import Decision, Digest, digest_of
+from gonogo.values import dataclass
 
 CLIENTS: Final = re.compile(r"cli|browser|ssh-keygen")
 MOST_STATEMENT: Final = 1 << 20

@@ -11,13 +11,13 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.errors import Tampered
 from gonogo.evidence.ledger import Entry, read_entry
 from gonogo.evidence.merkle import included, inclusion_proof, leaf_digest
 from gonogo.evidence.note import Checkpoint, NoteKey, read_note, verify_note
+from gonogo.values import dataclass
 
 FORM: Final = "c2sp.org/tlog-proof@v1"
 MOST_NODES: Final = 64

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from types import MappingProxyType
@@ -37,6 +37,7 @@ from gonogo.evidence.sshsig import BadSignature, verify
 from gonogo.evidence.wire import strings
 from gonogo.findings import Finding, Level, Origin
 from gonogo.terms import Digest, digest_of
+from gonogo.values import dataclass
 
 APPROVERS: Final = "config/release-approvers.yaml"
 POLICY: Final = "policy.json"

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
@@ -48,6 +47,7 @@ from gonogo.evidence.verifying_files import binding_problems, evidence_problems,
 from gonogo.evidence.verifying_machines import attestation_problems, proof_problems
 from gonogo.evidence.verifying_people import decision_problems, round_problems, statement_problems
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 POLICY: Final = "trust/policy.json"
 MOST_LOG: Final = 1 << 30

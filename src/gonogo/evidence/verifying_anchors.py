@@ -8,7 +8,6 @@ the reader kept counts as one anchor. The same party never counts twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -19,6 +18,7 @@ from gonogo.evidence.merkle import leaf_digest, prefix_roots
 from gonogo.evidence.note import Checkpoint, read_note
 from gonogo.evidence.verifying_case import Case
 from gonogo.evidence.witnessing import witnessed_at
+from gonogo.values import dataclass
 
 SKEW: Final = timedelta(minutes=10)
 

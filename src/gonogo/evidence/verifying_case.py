@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.errors import Tampered
@@ -16,6 +15,7 @@ from gonogo.evidence.package_reading import Package
 from gonogo.evidence.signers import Ring
 from gonogo.evidence.wire import strings
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
@@ -28,6 +27,7 @@ from gonogo.evidence.cbor import Cbor, decode, read_cbor, read_map
 from gonogo.evidence.signers import Assurance, Fido, Web
 from gonogo.evidence.sshkeys import SK_ECDSA, SK_ED25519, PublicKey, open_key
 from gonogo.evidence.wire import BadSignature, string, strings, take
+from gonogo.values import dataclass
 
 SSH_ATTESTATION: Final = b"ssh-sk-attest-v01"
 PASSKEY_ATTESTATION: Final = b"gonogo-passkey-attest-v01"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gonogo.errors import Refused
+from gonogo.values import dataclass
 
 
 class BadSignature(Refused):

@@ -13,7 +13,6 @@ import hashlib
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from gonogo.errors import BadInput, GonogoError, Tampered
 from gonogo.evidence.merkle import consistent
 from gonogo.evidence.note import Checkpoint, NoteKey, read_note, verify_note
+from gonogo.values import dataclass
 
 COSIGNATURE: Final = 4
 MOST_PROOF: Final = 63

@@ -6,7 +6,6 @@ number of connections fills the memory. TLS is the business of the proxy in fron
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import anyio.to_thread
@@ -23,6 +22,7 @@ from gonogo.control.agent_door import AgentDoor
 from gonogo.control.agent_http import AgentHttp
 from gonogo.errors import Refused
 from gonogo.mcp.server import Context, build_server
+from gonogo.values import dataclass
 
 MOST_REQUEST = 1 << 20
 

@@ -7,7 +7,6 @@ stands until that person decides anew. Lapsed approvals, open risks and unfilled
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias, get_args
 
@@ -17,6 +16,7 @@ from gonogo.measure.figures import Body, hours, maybe_time, share, time_text, wi
 from gonogo.measure.quorum import Vote, filled_slots
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 DecisionWord: TypeAlias = Literal["go", "no_go"]
 RiskState: TypeAlias = Literal["open", "resolved", "accepted"]

@@ -12,11 +12,11 @@ import struct
 import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from gonogo.errors import BadInput
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 MOST_BYTES: Final = 256 << 20
 """An archive larger than this is not opened."""

@@ -7,7 +7,6 @@ milliseconds and percent. The same names stand beside the figures of production 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
@@ -17,6 +16,7 @@ from gonogo.evidence.canonical import Tree
 from gonogo.measure.figures import Body, duration_text, time_text, trimmed
 from gonogo.measure.markdown import cell, page, section, table
 from gonogo.measure.stored_fields import Fields
+from gonogo.values import dataclass
 
 FILE = "observability-baseline.json"
 PERCENT, MILLISECONDS = "%", "ms"

@@ -6,7 +6,7 @@ An item is done when its state says so, somebody owns it and a file proves it. T
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias, get_args
 
 from gonogo.evidence.canonical import Tree
@@ -16,6 +16,7 @@ from gonogo.measure.figures import Body, duration_text, share, without_none
 from gonogo.measure.header import RawFile, raw_row
 from gonogo.measure.markdown import cell, page, section, table
 from gonogo.measure.stored_fields import Fields
+from gonogo.values import dataclass
 
 ItemState: TypeAlias = Literal["open", "done"]
 

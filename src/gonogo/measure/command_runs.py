@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.evidence.canonical import write_line
 from gonogo.measure.figures import Body, duration_text, maybe_time, time_text, without_none
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, digest_of
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.evidence.canonical import Tree
@@ -11,6 +10,7 @@ from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, time_text
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, RunId
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

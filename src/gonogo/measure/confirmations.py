@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -13,6 +12,7 @@ from gonogo.measure.figures import Body, maybe_time, without_none
 from gonogo.measure.markdown import page, section, table
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 SecurityImpact: TypeAlias = Literal["yes", "no", "not_stated"]
 

@@ -6,7 +6,6 @@ Bodies of `connectivity-report.json`, `health-check-report.json` and `validation
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,6 +15,7 @@ from gonogo.measure.figures import Body, severity_of, share, time_text, without_
 from gonogo.measure.header import RawFile, raw_rows
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Severity
+from gonogo.values import dataclass
 
 PRODUCTION = "production"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from xml.parsers import expat
 
@@ -12,6 +11,7 @@ from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.measure.figures import share
 from gonogo.measure.stored_fields import Fields
+from gonogo.values import dataclass
 
 MOST_BYTES = 1 << 27
 _LCOV = re.compile(rb"^(LF|LH):([0-9]{1,9})\r?$", re.MULTILINE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -13,6 +12,7 @@ from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, time_text, without_none
 from gonogo.measure.markdown import cell, page, table
 from gonogo.measure.stored_fields import Fields
+from gonogo.values import dataclass
 
 RefreshedKind: TypeAlias = Literal["data_set", "feature_flag", "stub"]
 RefreshResult: TypeAlias = Literal["success", "failure", "unknown"]

@@ -8,7 +8,6 @@ version answering. An action whose end nobody knows makes the whole `unknown`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -19,6 +18,7 @@ from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, duration_text, maybe_time, share, time_text, without_none
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Verdict
+from gonogo.values import dataclass
 
 Strategy: TypeAlias = Literal["blue_green", "canary", "rolling"]
 

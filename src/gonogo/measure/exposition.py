@@ -9,13 +9,13 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from gonogo.errors import BadInput
+from gonogo.values import dataclass
 
 Labels = tuple[tuple[str, str], ...]
 

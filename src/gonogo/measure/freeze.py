@@ -6,7 +6,6 @@ An acknowledgement counts once for a required person, when it is signed and was 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.errors import BadInput
@@ -15,6 +14,7 @@ from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, share, time_text
 from gonogo.measure.markdown import page, section, table
 from gonogo.measure.stored_fields import Fields
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from gonogo.errors import BadInput
 from gonogo.terms import Severity
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -12,6 +11,7 @@ from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.figures import Body, time_text, without_none
 from gonogo.terms import Digest, RunId
+from gonogo.values import dataclass
 
 ProducerKind: TypeAlias = Literal["engine", "command", "person", "agent"]
 Mode: TypeAlias = Literal["normal", "lenient", "relaxed", "manual"]

@@ -7,7 +7,6 @@ missing: silence of the metric source is never health.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, TypeAlias, get_args
@@ -18,6 +17,7 @@ from gonogo.measure.figures import Body, time_text, without_none
 from gonogo.measure.markdown import page, section, table
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Verdict
+from gonogo.values import dataclass
 
 Comparison: TypeAlias = Literal["≤", "<", "≥", ">"]
 

@@ -8,7 +8,6 @@ optional item may be absent, but where it is present it has to hold (C46).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, get_args
 
@@ -17,6 +16,7 @@ from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, maybe_time, severity_of, share, time_text, without_none
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Severity
+from gonogo.values import dataclass
 
 ItemState: TypeAlias = Literal["ok", "missing", "expired", "invalid", "requires_approval"]
 GapCause: TypeAlias = Literal["not_generated", "expired", "upstream_incomplete"]

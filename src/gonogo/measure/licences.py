@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
@@ -18,6 +17,7 @@ from gonogo.measure.figures import time_text
 from gonogo.measure.scan_findings import stated_time
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 Standing: TypeAlias = Literal["allowed", "unknown", "forbidden"]
 

@@ -7,7 +7,8 @@ dots), JUnit XML on the way, and the marks of spec reporters (node, jest, mocha)
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from gonogo.values import dataclass
 
 MOST_BYTES = 8 << 20
 """Of a longer output only so much is looked at."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from gonogo.errors import BadInput
 from gonogo.measure.figures import burden
+from gonogo.values import dataclass
 
 MOST_BYTES = 1 << 24
 

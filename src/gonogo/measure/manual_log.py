@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +18,7 @@ from gonogo.measure.figures import Body, time_text, without_none
 from gonogo.measure.header import RawFile, raw_rows
 from gonogo.measure.markdown import page, section, table
 from gonogo.measure.stored_fields import Fields
+from gonogo.values import dataclass
 
 SEPARATOR: Final = " // "
 COLUMNS: Final = ("at", "person", "command", "result")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, duration_text, maybe_time, time_text, without_none
 from gonogo.measure.stored_fields import Fields
+from gonogo.values import dataclass
 
 _HEADING = re.compile(r" {0,3}(#{1,6})\s+(.+?)\s*#*\s*\Z")
 

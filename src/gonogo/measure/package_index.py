@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,6 +11,7 @@ from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, maybe_time, share, without_none
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

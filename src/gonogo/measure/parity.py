@@ -9,7 +9,7 @@ an item that nobody could compare or review leave the severity and both figures 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
@@ -35,6 +35,7 @@ from gonogo.measure.parity_diff import (
 )
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Severity
+from gonogo.values import dataclass
 
 ItemClass: TypeAlias = Literal["configuration", "secret", "infrastructure", "feature_flag"]
 DriftCause: TypeAlias = Literal["not_synchronised", "secret_separate", "infrastructure"]

@@ -9,7 +9,6 @@ import enum
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import compress, repeat
 from operator import and_, eq, is_, methodcaller, not_
@@ -18,6 +17,7 @@ from typing import TypeAlias
 from gonogo.measure.figures import total
 from gonogo.measure.glob_rules import AcceptedDrift, ParityRules, first_match
 from gonogo.terms import Severity
+from gonogo.values import dataclass
 
 MOST_SHOWN = 200
 """Characters of a value that a report shows."""

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
 from typing import TypeAlias
@@ -19,6 +18,7 @@ from gonogo.errors import BadInput
 from gonogo.measure.parity_diff import Empty, Encrypted, Fingerprint, Leaf, Unknown
 from gonogo.measure.providers import Setting, Settings
 from gonogo.terms import Secret
+from gonogo.values import dataclass
 
 RawLeaf: TypeAlias = Leaf | Secret | date | time | float
 

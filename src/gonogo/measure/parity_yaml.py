@@ -8,7 +8,7 @@ No message quotes a value.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import yaml
@@ -16,6 +16,7 @@ import yaml
 from gonogo.errors import BadInput
 from gonogo.measure.parity_sources import bounded, decoded, plain_scalar
 from gonogo.measure.providers import Setting
+from gonogo.values import dataclass
 
 MOST_BYTES: Final = 1 << 23
 MOST_DEPTH: Final = 60

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -11,6 +10,7 @@ from gonogo.evidence.canonical import Tree
 from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, duration_text, time_text, trimmed, without_none
 from gonogo.measure.stored_fields import Fields
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

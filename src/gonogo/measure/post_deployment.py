@@ -6,7 +6,6 @@ The success rate counts every declared check; one that could not be run lowers i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, TypeAlias, get_args
@@ -17,6 +16,7 @@ from gonogo.measure.figures import Body, duration_text, share, time_text, withou
 from gonogo.measure.rollback import CheckResult
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Severity
+from gonogo.values import dataclass
 
 CheckKind: TypeAlias = Literal["smoke", "health", "service"]
 

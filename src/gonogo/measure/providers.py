@@ -25,7 +25,7 @@ Nothing that it leaves out counts as good: a reader that is in doubt refuses.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Literal, Protocol, TypeAlias
@@ -35,6 +35,7 @@ from gonogo.measure.parity_diff import Encrypted, Fingerprint, Unknown
 from gonogo.measure.scan_findings import ScanRead
 from gonogo.measure.test_reports import ReportRead
 from gonogo.terms import Secret
+from gonogo.values import dataclass
 
 SCANNERS = "gonogo.scanners"
 PARITY = "gonogo.parity"

@@ -6,7 +6,8 @@ A slot is a set of roles of which any one suffices. One person never fills two s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

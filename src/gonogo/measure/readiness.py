@@ -7,7 +7,6 @@ again from its raw evidence with `pass`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -17,6 +16,7 @@ from gonogo.measure.figures import Body, maybe_time, share, without_none
 from gonogo.measure.header import RawFile, raw_row
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Verdict
+from gonogo.values import dataclass
 
 RecordState: TypeAlias = Literal["ok", "missing", "expired", "invalid"]
 

@@ -7,7 +7,6 @@ and the version that was to be deployed. A command whose end nobody knows makes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -18,6 +17,7 @@ from gonogo.measure.figures import Body, share, time_text, without_none
 from gonogo.measure.header import RawFile
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 RehearsalCause: TypeAlias = Literal["script", "infrastructure", "sequence"]
 

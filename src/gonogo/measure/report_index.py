@@ -6,7 +6,6 @@ A section is present only when it was generated from evidence that it names: fre
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from gonogo.evidence.canonical import Tree
@@ -14,6 +13,7 @@ from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, share
 from gonogo.measure.header import RawFile, raw_rows
 from gonogo.measure.stored_fields import Fields
+from gonogo.values import dataclass
 
 RunOutcome: TypeAlias = Literal["released", "rolled_back", "aborted"]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from gonogo.values import dataclass
 
 ZONES = timedelta(hours=14)
 """No zone of the earth is further from UTC."""

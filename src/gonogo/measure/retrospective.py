@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, duration_text, maybe_time, without_none
 from gonogo.measure.stored_fields import Fields
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -20,6 +20,7 @@ from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, burden, duration_text, maybe_time, read_duration, time_text, without_none
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 RollbackMethod: TypeAlias = Literal["automation", "blue_green_switchback"]
 RollbackCause: TypeAlias = Literal["automation", "time", "infrastructure"]

@@ -6,7 +6,6 @@ The steps are the rehearsed ones and nothing else, so that the plan and the play
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gonogo.errors import BadInput
@@ -17,6 +16,7 @@ from gonogo.measure.figures import Body, duration_text, time_text, without_none
 from gonogo.measure.markdown import page, section, table
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Severity
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

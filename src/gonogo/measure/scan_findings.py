@@ -9,12 +9,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 from gonogo.measure.header import RawFile
 from gonogo.terms import Severity
+from gonogo.values import dataclass
 
 FindingCause: TypeAlias = Literal["vulnerability", "licence", "compliance"]
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from gonogo.measure.figures import time_text
 from gonogo.measure.scan_findings import ScanRead
+from gonogo.values import dataclass
 
 SKEW = timedelta(seconds=5)
 """How far the clock of a tool may lie from ours: both run on one machine, and some round to seconds."""

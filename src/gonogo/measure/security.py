@@ -8,7 +8,7 @@ is missing, partial, stale or of another digest, counts appear only if they alre
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
@@ -30,6 +30,7 @@ from gonogo.measure.licences import LicencePolicy, LicenceSeen, standing
 from gonogo.measure.scan_findings import ScanFinding, ScanRead, ScanUnread, fingerprint
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Severity
+from gonogo.values import dataclass
 
 ControlState: TypeAlias = Literal["met", "not_met", "unanswered"]
 FindingState: TypeAlias = Literal["open", "resolved", "waived"]

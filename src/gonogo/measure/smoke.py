@@ -6,7 +6,6 @@ A critical test that was skipped has not passed. Without a critical test there i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import get_args
 
@@ -15,6 +14,7 @@ from gonogo.measure.derived import Derived, filled
 from gonogo.measure.figures import Body, duration_text, share
 from gonogo.measure.stored_fields import Fields
 from gonogo.measure.test_reports import Outcome
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

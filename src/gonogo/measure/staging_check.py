@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, get_args
 
@@ -14,6 +13,7 @@ from gonogo.measure.header import RawFile
 from gonogo.measure.rollback import NamedCheck, check_row
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Severity
+from gonogo.values import dataclass
 
 ValidationReason: TypeAlias = Literal["age", "fingerprint", "requested", "reused"]
 

@@ -6,7 +6,6 @@ Every wrong type, missing field or foreign word raises BadInput with the path of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -14,6 +13,7 @@ from typing import TypeVar
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.figures import read_duration, read_time
+from gonogo.values import dataclass
 
 Word = TypeVar("Word", bound=str)
 

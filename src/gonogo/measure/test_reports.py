@@ -6,12 +6,12 @@ Document types and entities are refused before they can mean anything; size, dep
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Literal, TypeAlias
 from xml.parsers import expat
 
 from gonogo.errors import BadInput
+from gonogo.values import dataclass
 
 Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
 

@@ -8,7 +8,7 @@ one that cannot be read leaves the status out: no gate can pass then.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -20,6 +20,7 @@ from gonogo.measure.figures import Body, duration_text, share, time_text, withou
 from gonogo.measure.header import RawFile, raw_rows
 from gonogo.measure.stored_fields import Fields
 from gonogo.measure.test_reports import CaseResult
+from gonogo.values import dataclass
 
 SuiteKind: TypeAlias = Literal["smoke", "end_to_end", "acceptance", "regression"]
 FailureCause: TypeAlias = Literal["deployment", "code", "environment"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
@@ -17,6 +17,7 @@ from gonogo.errors import BadInput
 from gonogo.evidence.canonical import Found, Tree, read_object, resolve_pointer
 from gonogo.measure.archive import Archive, open_archive
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 MOST_JSON: Final = 16 << 20
 _SUMS: Final = re.compile(r"(?:.*/)?(?:sha256sums?|checksums?(?:\.sha256)?)(?:\.txt)?", re.IGNORECASE)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.plan.channels import ChannelBinding, read_channel, read_occasions
 from gonogo.plan.reading import WRONG_VALUE, Section
 from gonogo.protocol.model import Message, Protocol, all_steps
 from gonogo.terms import Occasion
+from gonogo.values import dataclass
 
 DEFAULT_BRAND: Final = "GONOGO"
 FAMILIES: Final = ("document", "brand", "protocol")

@@ -7,7 +7,6 @@ settings are further keys of the same file.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -38,6 +37,7 @@ from gonogo.findings import Finding
 from gonogo.plan.approvers_anchors import anchor_rules
 from gonogo.plan.reading import WRONG_KIND, WRONG_VALUE, Findings, Section
 from gonogo.terms import digest_of
+from gonogo.values import dataclass
 
 SCHEMA = "gonogo/approvers/1"
 UNUSABLE_KEY = "TL09"

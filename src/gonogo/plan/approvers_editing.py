@@ -7,7 +7,7 @@ shows what to write by hand. What came out is read again and has to be the old r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from gonogo.evidence.closed import moment_text
@@ -15,6 +15,7 @@ from gonogo.evidence.signers import NO_FILE, Assurance, ListedKey, ListedPerson,
 from gonogo.evidence.sshkeys import PublicKey
 from gonogo.findings import Level
 from gonogo.plan.approvers import read_approvers
+from gonogo.values import dataclass
 
 _TOP: Final = re.compile(r"[a-z_]+\s*:")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import TypeVar
@@ -44,6 +44,7 @@ from gonogo.plan.shipped_together import check_services, read_services
 from gonogo.plan.ssh_binding import read_ssh
 from gonogo.plan.target_check import check_target
 from gonogo.plan.window_binding import read_windows
+from gonogo.values import dataclass
 
 SCHEMA = "gonogo/project/1"
 _MOMENT = "2027-01-31T22:00:00Z"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from gonogo.plan.reading import Section
+from gonogo.values import dataclass
 
 DAY = Decimal(86400)
 

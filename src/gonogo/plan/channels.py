@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from gonogo.plan.reading import WRONG_VALUE, Section
 from gonogo.terms import LOUD, Occasion
+from gonogo.values import dataclass
 
 SMTP: Final = "smtp"
 WEBHOOK: Final = "webhook"

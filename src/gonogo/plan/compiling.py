@@ -7,7 +7,7 @@ is guessed and nothing is left out in silence (DOC-13, CFG-11, GAT-09).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from gonogo.document.reading import Reading, read_document
@@ -39,6 +39,7 @@ from gonogo.plan.sidecar import Sidecar, StepBinding, read_sidecar
 from gonogo.protocol.model import ApprovalRequired, ArtifactRequired, Gate, HaltEffect, Protocol, StateRequired, Step
 from gonogo.protocol.references import words_of
 from gonogo.terms import Digest, Obligation, digest_of
+from gonogo.values import dataclass
 
 NOWHERE = Digest("0" * 64)
 

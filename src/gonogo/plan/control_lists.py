@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.document.yaml_nodes import read_yaml
 from gonogo.errors import BadInput
 from gonogo.plan.reading import Findings, Section
+from gonogo.values import dataclass
 
 SCHEMA = "gonogo/control-lists/1"
 LISTS = ("soc2", "iso27001", "gdpr", "ftc")

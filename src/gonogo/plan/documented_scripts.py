@@ -7,8 +7,10 @@ with what is really there. A row holds no rule of its own: gates are judged by t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, TypeAlias
+
+from gonogo.values import dataclass
 
 Kind: TypeAlias = Literal["severity", "ratio", "minutes", "path", "word", "switch", "flag"]
 """What a flag takes. `switch` takes nothing; `flag` takes nothing, or `=true` or `=false`."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gonogo.plan.model import Act, Effect, Execute
 from gonogo.plan.project import Environment, Project
+from gonogo.values import dataclass
 
 STATE_PROBE = "state"
 """Purpose of a command that says whether a state holds; that it fails is an answer and stops nothing by itself."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.findings import Origin
 from gonogo.plan.reading import WRONG_VALUE, Section
+from gonogo.values import dataclass
 
 _RECIPIENT: Final = re.compile(r"age1[0-9a-z]{20,2000}|(?:ssh-ed25519|ssh-rsa) [A-Za-z0-9+/=]{40,}(?: .{1,200})?")
 _KIND: Final = "an age recipient (age1...) or an SSH public key (ssh-ed25519 or ssh-rsa)"

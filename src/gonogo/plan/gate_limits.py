@@ -8,7 +8,7 @@ missing is an error, because a limit that somebody deleted would otherwise pass 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 
 from gonogo.document.yaml_nodes import read_yaml
@@ -19,6 +19,7 @@ from gonogo.plan.reading import MISSING_KEY, UNKNOWN_KEY, WRONG_VALUE, Findings,
 from gonogo.plan.sidecar import metric_key
 from gonogo.protocol.threshold import Op
 from gonogo.terms import Severity
+from gonogo.values import dataclass
 
 FOLDER = "config/protocol_gates"
 SCHEMA = "gonogo/gate-limits/1"

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from gonogo.findings import Origin
 from gonogo.plan.model import Decide, Effect, Execute, Judge, Plan, Roll, Route, Shift, Stage, Task, Watch
 from gonogo.terms import Obligation
+from gonogo.values import dataclass
 
 START, END = "(start)", "(end)"
 

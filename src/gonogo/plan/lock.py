@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gonogo.document.reading import read_document
 from gonogo.errors import BadInput
@@ -22,6 +22,7 @@ from gonogo.plan.proof import Certificate
 from gonogo.protocol.change import Change, Direction
 from gonogo.protocol.comparing import compare
 from gonogo.terms import Digest, Json, digest_of
+from gonogo.values import dataclass
 
 LOCK_FORMAT = "gonogo/lock/1"
 GRAMMAR = "1"

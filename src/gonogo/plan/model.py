@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -19,6 +19,7 @@ from gonogo.plan.release import Release
 from gonogo.protocol.model import HaltEffect, Waiver
 from gonogo.protocol.threshold import Op
 from gonogo.terms import Digest, Obligation
+from gonogo.values import dataclass
 
 
 class Effect(enum.Enum):

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from gonogo.document.yaml_nodes import Node, Scalar, read_yaml
 from gonogo.findings import Finding, Origin
 from gonogo.plan.project import Promise
 from gonogo.plan.reading import MISSING_KEY, WRONG_VALUE, Findings, Section, duration_of
+from gonogo.values import dataclass
 
 VERSION = "openslo/v1"
 BESIDE = ("Service", "DataSource", "AlertPolicy", "AlertCondition", "AlertNotificationTarget")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,6 +13,7 @@ from gonogo.measure.parity import MARK, RemediationMark, RemediationPlan
 from gonogo.measure.parity_forms import ENDINGS, SETTINGS_READERS
 from gonogo.plan.parity_project import AcceptedDrift, ParityFiles, ParityRule, RuleSet, SettingsSource
 from gonogo.plan.reading import WRONG_VALUE, Findings, Section, moment_of
+from gonogo.values import dataclass
 
 RULES_SCHEMA = "gonogo/parity-rules/1"
 REMEDIATION_SCHEMA = "gonogo/parity-remediation/1"

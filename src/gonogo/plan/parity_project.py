@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from gonogo.findings import Origin
+from gonogo.values import dataclass
 
 BASELINE = "config/staging-env.yaml"
 """The description of staging where no source is bound (PAR-10)."""

@@ -6,7 +6,7 @@ The annotated example `library/gonogo.example.yaml` documents every key and is t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
 from gonogo.findings import Origin
@@ -16,6 +16,7 @@ from gonogo.plan.encryption import Encryption
 from gonogo.plan.parity_project import AcceptedDrift, ParityFiles, ParityRule, SettingsSource
 from gonogo.plan.ssh_binding import SshBinding
 from gonogo.plan.windows import Windows
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from gonogo.evidence.canonical import write_json
 from gonogo.findings import Finding, Label, Level, Origin
 from gonogo.plan.graph import EdgeKind, Graph, State, StateKind, targets
 from gonogo.plan.model import Effect
 from gonogo.terms import Digest, digest_of
+from gonogo.values import dataclass
 
 _GUARDS = frozenset({StateKind.STEP, StateKind.GATE, StateKind.APPROVAL, StateKind.ROLLOUT, StateKind.SOAK})
 _BOUNDED = frozenset({EdgeKind.RETRY, EdgeKind.RESUME})

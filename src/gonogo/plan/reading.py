@@ -10,7 +10,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias, TypeVar
@@ -18,6 +18,7 @@ from typing import TypeAlias, TypeVar
 from gonogo.document.yaml_nodes import Items, Node, Pairs, Scalar
 from gonogo.findings import Finding, Level, Origin
 from gonogo.measure.providers import FOREIGN
+from gonogo.values import dataclass
 
 MISSING_KEY = "GN1001"
 WRONG_KIND = "GN1002"

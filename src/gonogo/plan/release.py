@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import read_json
 from gonogo.plan.reading import moment_of
 from gonogo.plan.revisions import read_revisions
 from gonogo.terms import Digest, digest_of
+from gonogo.values import dataclass
 
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gonogo.document.yaml_nodes import Scalar, read_yaml
 from gonogo.findings import Finding, Origin
 from gonogo.plan.reading import Findings, Section
+from gonogo.values import dataclass
 
 SCHEMA = "gonogo/sidecar/1"
 INDEPENDENT = ("tests", "security", "smoke", "post_checks", "dry_run")

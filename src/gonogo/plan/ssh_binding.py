@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import urlsplit
 
 from gonogo.findings import Origin
 from gonogo.plan.reading import WRONG_VALUE, Section
+from gonogo.values import dataclass
 
 MANAGERS = ("systemd", "supervisor", "process")
 FIELDS = frozenset({"folder", "current", "program", "host"})

@@ -6,11 +6,12 @@ length. What is denied wins over what is allowed; where nothing allows, all that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
+
+from gonogo.values import dataclass
 
 HORIZON = timedelta(days=400)
 """How far an opening is looked for: a window that does not open within it is said to have none."""

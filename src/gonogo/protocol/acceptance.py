@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from gonogo.protocol.change import sense
 from gonogo.protocol.layers import analyse
 from gonogo.protocol.model import CommandRef, Gate, Phase, Protocol, Step, all_steps
 from gonogo.protocol.references import words_of
 from gonogo.terms import Obligation
+from gonogo.values import dataclass
 
 SECTIONS = (
     "role",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from gonogo.findings import Finding, Label, Level, Origin
 from gonogo.protocol.model import ArtifactRequired, EvidenceRef, Protocol, all_steps
 from gonogo.protocol.references import Ambiguous, Named, Outside, resolve
+from gonogo.values import dataclass
 
 _FILE = re.compile(r"[\w.{}$*-]+\.[A-Za-z][A-Za-z0-9]{0,7}\Z")
 

@@ -6,9 +6,9 @@ import enum
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from gonogo.findings import Origin
+from gonogo.values import dataclass
 
 
 class Direction(enum.Enum):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 
 from gonogo.findings import Origin
 from gonogo.protocol.threshold import Clause, Limit, Number, Op, Period, Ref, Word
+from gonogo.values import dataclass
 
 _NOWHERE = Origin("", 0)
 _MOST_METRIC_WORDS = 10

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from gonogo.findings import Level
+from gonogo.values import dataclass
 
 
 class FixKind(enum.Enum):

@@ -7,11 +7,11 @@ Limits of different kinds (a number, a duration, a word, a name such as RTO) are
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 
 from gonogo.protocol.change import Change, Direction, sense
 from gonogo.protocol.threshold import Clause, Number, Op, Period, Ref, Word
+from gonogo.values import dataclass
 
 _ORDER = {word: Decimal(rank) for rank, word in enumerate(("none", "low", "medium", "high", "critical"))}
 _LOWEST = Decimal("-Infinity")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gonogo.findings import Origin
 from gonogo.protocol.change import Said, said, sense
@@ -23,6 +23,7 @@ from gonogo.protocol.model import (
     Step,
     all_steps,
 )
+from gonogo.values import dataclass
 
 
 class Layer(enum.Enum):

@@ -6,12 +6,12 @@ All values are frozen, with tuples inside. Every part knows the place in the ori
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from gonogo.findings import Origin
 from gonogo.protocol.threshold import Clause
 from gonogo.terms import Obligation
+from gonogo.values import dataclass
 
 
 class HaltEffect(enum.Enum):

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from gonogo.protocol.model import Protocol
+from gonogo.values import dataclass
 
 _NUMBERED = re.compile(r"\bprotocols?\b\s*[-#]?\s*(?P<number>\d+[a-z]?|[a-z]{2}\b)?", re.IGNORECASE)
 _LEADING = re.compile(r"\A\s*(?P<number>\d+[a-z]?)\s*(?:[-:.)]|\Z)\s*", re.IGNORECASE)

@@ -7,11 +7,11 @@ evidence file never lowers it. The score decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
 from gonogo.protocol.model import ArtifactRequired, Gate, Halt, Phase, Protocol, Step, all_steps
 from gonogo.terms import Obligation
+from gonogo.values import dataclass
 
 Fact = Callable[[Protocol], bool]
 

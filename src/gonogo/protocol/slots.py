@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from gonogo.values import dataclass
 
 _SLOT = re.compile(
     r"(?P<variable>\$\{(?P<variable_name>[A-Za-z_]\w{0,63})\})"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
 from gonogo.findings import Origin
+from gonogo.values import dataclass
 
 
 class Op(enum.Enum):

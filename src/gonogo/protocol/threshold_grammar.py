@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from gonogo.findings import Origin
 from gonogo.protocol.clause_grammar import Comparison, comparisons, path_comparison
 from gonogo.protocol.threshold import Clause
+from gonogo.values import dataclass
 
 MOST_CLAUSES = 64
 MOST_TEXT = 4096

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.plan.model import Decide, Plan
 from gonogo.run.events import GateJudged, Recorded, RunHalted
 from gonogo.run.state import RunState
+from gonogo.values import dataclass
 
 WELL, POORLY, ACTIONS = "what went well", "what went poorly", "what to do"
 QUESTIONS: Final[Mapping[str, tuple[str, str, str]]] = {

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 MOST_BYTES: Final = 16 << 10
 

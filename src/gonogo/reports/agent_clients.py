@@ -7,8 +7,9 @@ token ever stands in a snippet: the client takes it from its own environment, or
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Final
+
+from gonogo.values import dataclass
 
 VARIABLE: Final = "GONOGO_AGENT_TOKEN"
 CLIENTS: Final = ("claude-code", "cursor", "vscode", "codex")

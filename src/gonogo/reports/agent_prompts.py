@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.reports.agent_tools import RUN, SLUG, Text
+from gonogo.values import dataclass
 
 INSTRUCTIONS: Final = (
     "Drive releases with these tools: run_status says what is due, step_start starts it, operation_get waits for it.\n"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.run.agents import Scope
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 MOST_NESTING: Final = 16
 MOST_TEXT: Final = 8 << 10

@@ -6,7 +6,7 @@ An anomaly is told and decides nothing: gates judge evidence, and people judge w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
@@ -18,6 +18,7 @@ from gonogo.run.events import EvidenceSealed, Recorded, TaskFinished, TaskIntend
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
 from gonogo.run.state import RunState, advance
 from gonogo.run.worktime import LIMIT, WorkTime, after
+from gonogo.values import dataclass
 
 MANY: Final = 3
 """So many starts of one act, or attempts of one step, are told."""

@@ -6,7 +6,6 @@ Read from the stored statements and lists themselves; whatever cannot be read is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from gonogo.errors import GonogoError
 from gonogo.evidence.sayings import ApprovalSaying, DissentSaying
@@ -14,6 +13,7 @@ from gonogo.evidence.statements import read_statement
 from gonogo.plan.model import Plan
 from gonogo.run.state import Answer, Round, RunState
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 Read = Callable[[Digest], bytes]
 

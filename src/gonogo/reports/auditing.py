@@ -10,7 +10,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
@@ -21,6 +20,7 @@ from gonogo.plan.model import Plan
 from gonogo.run.site import CLOSED, OPENED, SEALED
 from gonogo.run.state import RunState
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 _PERIOD: Final = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?")
 YEAR: Final = 12

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -20,6 +19,7 @@ from gonogo.run.asking import who_is_missing
 from gonogo.run.awaiting import ASIDE, words_of
 from gonogo.run.state import Round, RunState
 from gonogo.terms import Occasion, RunId
+from gonogo.values import dataclass
 
 STATUS: Final = "DAILY STATUS"
 SUMMARY: Final = "WEEKLY SUMMARY"

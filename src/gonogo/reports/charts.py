@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
+
+from gonogo.values import dataclass
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 640, 52, 12, 14, 22
 MOST_TICKS = 5

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from gonogo.protocol.artifacts import Flow
 from gonogo.protocol.model import Gate, HaltEffect, Protocol, Step
 from gonogo.terms import Obligation
+from gonogo.values import dataclass
 
 
 class Shape(enum.Enum):

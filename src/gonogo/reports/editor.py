@@ -8,13 +8,13 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from gonogo.findings import Origin
 from gonogo.protocol.artifacts import base_name
 from gonogo.protocol.codes import CODES
 from gonogo.protocol.model import ArtifactRequired, EvidenceRef, Gate, HaltEffect, Protocol, Step, all_steps
 from gonogo.protocol.slots import slots_in
+from gonogo.values import dataclass
 
 _NAME = re.compile(r"[\w.{}$*/-]+")
 

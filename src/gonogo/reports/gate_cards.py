@@ -6,11 +6,11 @@ Made from the stored judgement (F30), or, before the first one, from the plan; n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from gonogo.evidence.canonical import Tree
 from gonogo.plan.model import GateRule
 from gonogo.protocol.model import WaiverForbidden
+from gonogo.values import dataclass
 
 NOT_JUDGED = "not judged"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from gonogo.document.display import shown, width_of
 from gonogo.protocol.artifacts import Flow
 from gonogo.protocol.model import Protocol
 from gonogo.reports.drawing import Arrow, Box, Drawing, Shape, draw_protocol, draw_set
+from gonogo.values import dataclass
 
 _MERMAID = {
     Shape.EDGE: ('(["', '"])'),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.plan.model import Execute, Plan, Stage
 from gonogo.run.events import Announced, Recorded
 from gonogo.run.state import RunState
 from gonogo.run.waiving import WAIVED, waiver_point
+from gonogo.values import dataclass
 
 GOOD: Final = frozenset({"ready", "released"})
 FORMS: Final = frozenset({"md", "json", "log", "zip", "xml", "sarif"})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
 from gonogo.evidence.ledger import Entry
 from gonogo.reports.charts import Bar, Chart, Line, bar_chart, line_chart
 from gonogo.run.site import CLOSED, OPENED
+from gonogo.values import dataclass
 
 WEEKS = 26
 LOOKS = {"released": "go", "ready": "ready", "rolled_back": "back", "aborted": "aborted"}

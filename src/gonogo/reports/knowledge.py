@@ -6,11 +6,11 @@ Taken from ledgers alone. A resolution is proven where the step that had stopped
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.run.events import Recorded, RunHalted, RunOpened, RunResumed, TaskFinished
 from gonogo.terms import Digest, Json, RunId
+from gonogo.values import dataclass
 
 GATE: Final = "gate/"
 

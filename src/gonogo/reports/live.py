@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -19,6 +18,7 @@ from gonogo.run.rolling import Rolling, step_percent
 from gonogo.run.served import Counts
 from gonogo.run.state import RunState, observed
 from gonogo.run.tracing import Weighed
+from gonogo.values import dataclass
 
 _Figure: TypeAlias = Callable[[Sequence[Counts], tuple[float, ...]], float | None]
 SMOOTH = 5

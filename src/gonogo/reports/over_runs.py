@@ -6,7 +6,6 @@ They are about many runs and never decide one (C17). A waived gate did not pass;
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 from gonogo.evidence.ledger import time_text
 from gonogo.measure.figures import share
 from gonogo.terms import Json, RunId
+from gonogo.values import dataclass
 
 PASSED: Final = "pass"
 WAIVED: Final = "waived"

@@ -6,7 +6,6 @@ Nothing here looks at the world: argument lists stand with their placeholders, p
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
 
@@ -34,6 +33,7 @@ from gonogo.plan.model import (
 from gonogo.protocol.model import HaltEffect
 from gonogo.run.rolling import strategy_of
 from gonogo.run.rollout import preview
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -11,6 +10,7 @@ from gonogo.evidence.artifacts import ArtifactNote
 from gonogo.measure.figures import share
 from gonogo.run.state import Evidence
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 MET: Final = "met"
 MISSED: Final = "missed"

@@ -7,7 +7,6 @@ images and HTML are switched off where the sections are rendered, and a policy i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from typing import Final
@@ -24,6 +23,7 @@ from gonogo.reports.live import Live
 from gonogo.reports.release import outcome_word, release_sections
 from gonogo.run.state import RunState
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 MOST_DIFFERENCES: Final = 200

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.plan.model import Plan, Stage
+from gonogo.values import dataclass
 
 
 class CauseClass(enum.Enum):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from gonogo.run.awaiting import words_of
 from gonogo.run.worktime import AFTER, BEFORE, LIMIT, MAIN, WorkTime
 from gonogo.terms import Json, RunId
+from gonogo.values import dataclass
 
 TOTAL: Final = "total"
 EXPECTED: Final[Mapping[str, tuple[int, int, int]]] = {

@@ -7,9 +7,9 @@ never that there is none.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 MOST_NAMED = 5
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.evidence.ledger import time_text
@@ -11,6 +10,7 @@ from gonogo.plan.model import Plan
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.state import RunState
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

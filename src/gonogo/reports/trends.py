@@ -6,12 +6,12 @@ They are about many runs: they suggest what to look at, and never decide one (C1
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 PASS_RATE, WORK, HALTS, REWORK, SATISFACTION, BY_HAND = (
     "gate pass rate",

@@ -7,7 +7,6 @@ could decide, is always CRITICAL: there is no way to write that message with ano
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from gonogo.errors import BadInput
@@ -18,6 +17,7 @@ from gonogo.run import events as happened
 from gonogo.run.state import RunState
 from gonogo.run.waiving import why_not
 from gonogo.terms import Digest, Occasion
+from gonogo.values import dataclass
 
 Told: TypeAlias = Callable[[Digest | None], str]
 """Reads the text that an event names by digest; empty where it cannot be read."""

@@ -7,7 +7,6 @@ was edited, and editing one changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,6 +17,7 @@ from gonogo.plan.model import Decide, Plan, Stage, all_stages, stage_of
 from gonogo.run.asking import standing
 from gonogo.run.state import RunState
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 
 STATE: Final = "workflow-state.json"
 STATUS: Final = "workflow-status.json"

@@ -7,12 +7,13 @@ digest of the arguments: so a repeated call finds the answer of the first one, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import Entry
 from gonogo.terms import Digest, Json
+from gonogo.values import dataclass
 
 ACTED: Final = "agent.acted"
 REFUSED: Final = "agent.refused"

@@ -10,7 +10,7 @@ import enum
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
@@ -19,6 +19,7 @@ from gonogo.errors import BadInput, Refused
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import Entry, time_of, time_text
 from gonogo.terms import Agent, Digest, Json, digest_of
+from gonogo.values import dataclass
 
 CREATED: Final = "agent.created"
 REVOKED: Final = "agent.revoked"

@@ -7,7 +7,6 @@ Here they are joined into the question that the engine asks: may this act begin 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -17,6 +16,7 @@ from gonogo.evidence.quorum import Quorum, freeze_quorum, quorum
 from gonogo.evidence.signers import DecisionRule, Kind, Ring
 from gonogo.evidence.statements import read_request
 from gonogo.terms import digest_of
+from gonogo.values import dataclass
 
 __all__ = [
     "FREEZE_RULE",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
+
+from gonogo.values import dataclass
 
 OLD, NEW = "old", "new"
 

@@ -7,13 +7,14 @@ least one incomplete request, not a sum over people.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gonogo.plan.model import Plan
 from gonogo.run.asking import standing
 from gonogo.run.choosing import POINT as CHOICE
 from gonogo.run.state import Round, RunState
+from gonogo.values import dataclass
 
 OWN_WORDS = ("dissent", "signoff", "acceptance")
 """Kinds that somebody states of their own accord; no run waits for them."""

@@ -7,12 +7,12 @@ is a signed statement; it is on record with its author and moves nothing by itse
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from gonogo.plan.model import Plan
 from gonogo.run.state import Answer, Round, RunState
 from gonogo.run.waiving import FailedGate, failed_gate, why_not
+from gonogo.values import dataclass
 
 POINT: Final = "resume_way"
 """The decision point; without an entry under `decisions` a release manager chooses."""

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 from gonogo.errors import BadInput
 from gonogo.measure.exposition import Labels, SeriesKind, VersionCounters
 from gonogo.run.judging_ticks import Arm, Events, Faulty, Histogram, Missing, Observation, Tick, silent_arm
+from gonogo.values import dataclass
 
 _Key = tuple[SeriesKind, Labels, float]
 

@@ -7,8 +7,9 @@ lifted, and the run then measures and judges again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from gonogo.values import dataclass
 
 UNREACHABLE: Final = "environment_unreachable"
 

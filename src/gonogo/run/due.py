@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
 
 from gonogo.plan.model import Plan, Task, stage_of
 from gonogo.run.machine import AwaitPeople, NextAct, Over, Parked, Record, Settle, WaitUntil, decide
 from gonogo.run.state import RunState
+from gonogo.values import dataclass
 
 
 class Standing(enum.Enum):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -17,6 +16,7 @@ from gonogo.evidence.ledger import Entry
 from gonogo.run.events_of_halts import RepairProposed, RetrospectiveOpened, RootCauseOpened
 from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.terms import Actor, Digest, Json
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gonogo.terms import Digest
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ INCONCLUSIVE, what is broken or foreign is an ERROR, and only PASS is a pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -21,6 +20,7 @@ from gonogo.plan.model import BoundClause, GateRule, ShownMetric
 from gonogo.plan.reading import duration_of, moment_of
 from gonogo.protocol.threshold import Op
 from gonogo.terms import Digest, Json, RunId, Severity, Verdict, digest_of, worst
+from gonogo.values import dataclass
 
 NOT_MEASURED: Final = "not measured"
 SKEW: Final = timedelta(minutes=5)

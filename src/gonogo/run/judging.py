@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gonogo.errors import BadInput
 from gonogo.run import judging_exam as exam
@@ -27,6 +27,7 @@ from gonogo.run.judging_show import abort_text, figures, lacking, missing_for_no
 from gonogo.run.judging_state import Abort, Exam, ExamScore, Fault, JudgeState, MetricState
 from gonogo.run.judging_ticks import Arm, Events, Faulty, Histogram, Silence, Tick
 from gonogo.terms import Verdict
+from gonogo.values import dataclass
 
 LONGEST_GAP = 100_000
 """More missing ticks than this are a mistake of the caller, not an outage."""

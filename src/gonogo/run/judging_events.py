@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gonogo.run.judging_ticks import Events
+from gonogo.values import dataclass
 
 RHOS = (1.25, 1.6, 2.2, 3.0, 4.5, 8.0, 16.0, 40.0)
 RHO_WEIGHTS = (0.16, 0.18, 0.18, 0.14, 0.12, 0.10, 0.07, 0.05)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import NormalDist
 
 from gonogo.run.judging_events import share
 from gonogo.run.judging_ticks import Events
+from gonogo.values import dataclass
 
 NORMAL = NormalDist()
 MOST_EVENTS = 2000

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from statistics import NormalDist
 
 from gonogo.run.judging_events import Dispersion
 from gonogo.run.judging_ticks import Histogram
+from gonogo.values import dataclass
 
 NORMAL = NormalDist()
 LAMBDAS = (0.06, 0.12, 0.25, 0.5, 1.0, 2.0)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from gonogo.values import dataclass
 
 ONSET_EVERY = 6
 """A later start of the defect is tried every so many ticks."""

@@ -6,11 +6,11 @@ Changing any of these values is another run. Constructing one verifies it: a `Ju
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
 from gonogo.errors import BadInput
+from gonogo.values import dataclass
 
 GUARD_SHARE = 0.2
 """Weight of the warm-up pair of processes; the main ones have the rest."""

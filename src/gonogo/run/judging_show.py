@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gonogo.run.judging_events import RHO_WEIGHTS, RHOS, compared
 from gonogo.run.judging_mixture import Mixture, advance, onset, start
 from gonogo.run.judging_plan import BLOCKS_FOR_PHI, EventRule, JudgePlan, LatencyRule, LimitRule, MetricRule, NoHarm
 from gonogo.run.judging_state import Abort, JudgeState, MetricState
 from gonogo.run.judging_ticks import Events
+from gonogo.values import dataclass
 
 CERTAIN = math.log(20.0)
 """A GO certificate is an e-value of 20: level 5 %."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -16,6 +16,7 @@ from gonogo.errors import BadInput
 from gonogo.run.judging_exam import EventTotals, LatencyTotals
 from gonogo.run.judging_mixture import Process
 from gonogo.terms import Json
+from gonogo.values import dataclass
 
 FORMAT = "gonogo-judge-state/1"
 T = TypeVar("T")

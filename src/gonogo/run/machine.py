@@ -6,7 +6,6 @@ run. An open intent is settled before anything but what may run beside it, so th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -59,6 +58,7 @@ from gonogo.run.rolling import (
 from gonogo.run.shifting import needless, of_one_host
 from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, usable_round
 from gonogo.run.waiving import complete_waiver
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ spans at once, and at the end the promise has to have been kept over the whole w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -18,6 +17,7 @@ from gonogo.run.judging_ticks import Arm, Events, Faulty, Histogram, Missing, Ob
 from gonogo.run.served import Interval
 from gonogo.run.slo_burn import BudgetSample, BurnAnswer, BurnRule, judge_burn
 from gonogo.terms import Verdict, worst
+from gonogo.values import dataclass
 
 SHARE_OF_PROMISES = 0.2
 """What all promises together weigh in the judge beside errors and latency against the old version."""

@@ -8,7 +8,6 @@ answered by the deadline
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -16,6 +15,7 @@ from gonogo.evidence.ledger import time_of
 from gonogo.plan.model import Plan
 from gonogo.run.asking import who_is_missing
 from gonogo.run.state import Round, RunState
+from gonogo.values import dataclass
 
 POINT = "rollback"
 """The decision point: go means roll back, no-go means leave production as it is."""

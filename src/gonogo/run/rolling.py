@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
@@ -38,6 +38,7 @@ from gonogo.run.judging_ticks import Events
 from gonogo.run.promises import limit_rules, observed
 from gonogo.run.served import Counts, Interval, figures_of, millis, moment_ms
 from gonogo.run.slo import Tally
+from gonogo.values import dataclass
 
 MOST_SILENT_SAMPLES = 20
 MOST_UNREAD = 3

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 from gonogo.errors import BadInput
 from gonogo.run.judging import JudgeKind
+from gonogo.values import dataclass
 
 HOUR_MS = 3_600_000
 WHOLE = 100

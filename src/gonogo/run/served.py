@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeAlias
 
 from gonogo.plan.project import Objective
 from gonogo.run.slo import Measured, quantile_of, rate_of
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from gonogo.errors import BadInput
 from gonogo.protocol.threshold import Clause, Number, Op, Period
 from gonogo.run.judging_show import quantile
 from gonogo.terms import Verdict
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ Burning needs both spans: the long one says that it matters, the short one that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from gonogo.errors import BadInput
 from gonogo.terms import Verdict
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ length, a usable sample in every interval, and no breach; missing samples make i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gonogo.errors import BadInput, Refused
 from gonogo.run.slo import FixedRule, Measured, RuleAnswer, judge_rules
 from gonogo.terms import Verdict
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ State is never stored as truth and never written by hand; the files that people 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from gonogo.plan.hosts import batches
@@ -33,6 +33,7 @@ from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.rolling import Rolling, rolled
 from gonogo.run.turns import Judgement, Rollback
 from gonogo.terms import Digest, Json
+from gonogo.values import dataclass
 
 REPEATED_ON_RESUME = frozenset(
     {"task_failed", "gate_failed", "evidence_missing", "no_go", "judge_hold", "approval_void", "rollback_failed"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from gonogo.plan.model import Plan
 from gonogo.run.events import MetricsSampled, Recorded
 from gonogo.run.state import RunState, advance
+from gonogo.values import dataclass
 
 MOST_POINTS = 4000
 

@@ -7,7 +7,6 @@ stays what it was judged to be; from then on it is called waived, never passed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +17,7 @@ from gonogo.protocol.model import WaiverByRoles, WaiverForbidden
 from gonogo.run.asking import who_is_missing
 from gonogo.run.state import Round, RunState
 from gonogo.run.turns import Judgement
+from gonogo.values import dataclass
 
 POINT: Final = "waiver_"
 WAIVED: Final = "waived"

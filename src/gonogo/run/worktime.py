@@ -9,7 +9,7 @@ took too long gives it the whole time again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ from gonogo.plan.windows import denied_by
 from gonogo.run.events import MetricsSampled, Recorded, RunHalted, RunResumed
 from gonogo.run.state import RunState
 from gonogo.terms import Engine
+from gonogo.values import dataclass
 
 LIMIT: Final = timedelta(minutes=90)
 """So long a protocol may be at work (EXE-03)."""

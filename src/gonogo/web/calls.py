@@ -7,7 +7,6 @@ say what another does not do. A caller is a person with a session, or a program 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +18,7 @@ from gonogo.errors import BadInput, GonogoError, Refused
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.run.agents import AgentToken, Scope
 from gonogo.terms import Actor, Json, Person
+from gonogo.values import dataclass
 from gonogo.web.sessions import Session
 from gonogo.web.showing import code_of
 from gonogo.web.site import Site, site_of

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from gonogo.adapters.durable import make_folder, write_file
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import read_object, write_json
+from gonogo.values import dataclass
 
 MOST: Final = 1 << 20
 FIELDS: Final = ("id", "fingerprint", "person")

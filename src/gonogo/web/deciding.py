@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -30,6 +29,7 @@ from gonogo.reports.asked import known_about
 from gonogo.run.asking import rule_of
 from gonogo.run.state import Round
 from gonogo.terms import Digest, RunId, digest_of
+from gonogo.values import dataclass
 from gonogo.web.memory import Known
 from gonogo.web.run_pages import asking_of, frame, run_named
 from gonogo.web.showing import form_of, page

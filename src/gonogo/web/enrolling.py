@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from gonogo.evidence.canonical import read_object
 from gonogo.evidence.vouching import CHALLENGE_BYTES, passkey_registration
 from gonogo.plan.approvers_editing import NewKey
 from gonogo.terms import Person, digest_of
+from gonogo.values import dataclass
 from gonogo.web.credentials import Credential
 from gonogo.web.sessions import LINK, Session
 from gonogo.web.showing import form_of, page

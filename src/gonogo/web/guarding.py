@@ -9,7 +9,6 @@ each form carries.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gonogo.values import dataclass
 from gonogo.web.agents import BELOW
 from gonogo.web.sessions import COOKIE, Session
 from gonogo.web.showing import TooLarge

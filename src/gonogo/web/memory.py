@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar, cast
 
@@ -29,6 +29,7 @@ from gonogo.run.site import CLOSED, OPENED
 from gonogo.run.state import Round
 from gonogo.run.tracing import Traced, Weighed, traced
 from gonogo.terms import Digest, RunId
+from gonogo.values import dataclass
 
 T = TypeVar("T")
 FRESH_S: Final = 0.25

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
@@ -11,6 +10,7 @@ from starlette.responses import Response
 
 from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import Entry
+from gonogo.values import dataclass
 from gonogo.web.memory import Row
 from gonogo.web.run_pages import Asking, asking_of
 from gonogo.web.showing import page, rendered

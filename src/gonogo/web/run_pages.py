@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from gonogo.reports.live import Live, lives
 from gonogo.run.asking import standing
 from gonogo.run.state import Round
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 from gonogo.web.memory import Known, able_people
 from gonogo.web.showing import page, rendered
 from gonogo.web.site import Site, site_of

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
 
 import uvicorn
 
 from gonogo.control.door import Door
 from gonogo.errors import Broken
+from gonogo.values import dataclass
 from gonogo.web.agents import agents_of
 from gonogo.web.application import application
 from gonogo.web.site import Site

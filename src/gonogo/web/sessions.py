@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+from gonogo.values import dataclass
 
 COOKIE: Final = "gonogo_session"
 IDLE_S: Final = 30 * 60.0

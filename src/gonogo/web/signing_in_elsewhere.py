@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -24,6 +23,7 @@ from gonogo.errors import GonogoError, Refused
 from gonogo.evidence.idtokens import Expected, email_of
 from gonogo.evidence.signers import ListedPerson
 from gonogo.terms import Secret, digest_of
+from gonogo.values import dataclass
 from gonogo.web.guarding import cookie
 from gonogo.web.showing import page
 from gonogo.web.signing_in import following, let_in

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
 from gonogo.errors import GonogoError
 from gonogo.terms import Person
+from gonogo.values import dataclass
 from gonogo.web.credentials import Credentials
 from gonogo.web.driving import Drivers
 from gonogo.web.memory import Memory

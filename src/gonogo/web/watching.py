@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from gonogo.errors import GonogoError
 from gonogo.terms import RunId
+from gonogo.values import dataclass
 from gonogo.web.pages import open_part
 from gonogo.web.run_pages import live_fragment, run_named
 from gonogo.web.sessions import Session

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from gonogo.values import dataclass
 
 _MOTION = (
     "proceed proceeding continue continuing go going carry carrying move moving advance deploy release ship launch"

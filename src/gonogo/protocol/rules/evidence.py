@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from gonogo.findings import Finding, Label, Origin
 from gonogo.protocol.codes import finding
 from gonogo.protocol.model import ArtifactRequired, CommandRef, EvidenceRef, Gate, Protocol, all_steps
 from gonogo.terms import Obligation
+from gonogo.values import dataclass
 
 _OUTPUT = re.compile(r"(?:--output(?:-file)?|--out|--report-file|-o|>{1,2})[ =]\s*(?P<path>[^\s`'\"]+)")
 
