@@ -238,7 +238,7 @@ def tried(faults: tuple[Fault, ...]) -> list[object]:
 @pytest.mark.parametrize("fault", tried(tuple(fault for fault in FAULTS if fault.quick)))
 def test_a_fault_is_stopped_where_it_is_made(course: Course, fault: Fault) -> None:
     found = course.told(fault)
-    assert found.title == fault.stopped_by
+    assert found.title == fault.stopped_by, found.message
     assert fault.words in found.message
 
 
@@ -247,7 +247,7 @@ def test_a_fault_is_stopped_where_it_is_made(course: Course, fault: Fault) -> No
 @pytest.mark.parametrize("fault", tried(FAULTS))
 def test_every_fault_is_stopped_with_the_message_that_the_page_of_faults_shows(course: Course, fault: Fault) -> None:
     found = course.told(fault)
-    assert found.title == fault.stopped_by
+    assert found.title == fault.stopped_by, found.message
     assert fault.words in found.message
     if WRITE:
         write(fault.name, found.title, found.message)
