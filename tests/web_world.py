@@ -14,6 +14,7 @@ import uvicorn
 from urllib3 import HTTPConnectionPool
 from urllib3.response import BaseHTTPResponse
 
+from gonogo.cli.verb_table import served as verb_table
 from gonogo.evidence.sshsig import sign
 from gonogo.web.agents import agents_of
 from gonogo.web.application import application
@@ -23,6 +24,7 @@ from gonogo.web.site import Site
 from gonogo.web.watching import Watch
 from tests.projects import Project
 
+VERBS = verb_table()
 _INPUT = re.compile(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">')
 
 
@@ -52,7 +54,7 @@ def served(project: Project, *, passkeys: bool = False) -> Iterator[Served]:
         if passkeys:
             line = f'web: {{rp_ids: [localhost], origins: ["http://localhost:{port}"]}}\n'
             project.edit("config/release-approvers.yaml", "freeze_stakeholders:", f"{line}freeze_stakeholders:")
-        site = Site.of(project.door(), names_of(Address("127.0.0.1", port), port))
+        site = Site.of(project.door(), names_of(Address("127.0.0.1", port), port), VERBS)
         server = uvicorn.Server(uvicorn.Config(application(site, watch := Watch(site), agents_of(site, f"http://localhost:{port}")), log_level="error", access_log=False, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -63,6 +65,7 @@ def served(project: Project, *, passkeys: bool = False) -> Iterator[Served]:
             server.should_exit = True
             thread.join(10)
             site.drivers.join(10)
+            site.work.close()
 
 
 @dataclass

@@ -45,7 +45,9 @@ def serve(options: ServeOptions) -> int:
     if not installed():
         raise BadInput("the dashboard is not installed", next_step="pip install 'gonogo[web]'")
     serving = importlib.import_module("gonogo.web.serving")
-    serving.serve(door_at(options.folder), serving.Address(options.host, options.port), tell)
+    # Describing every verb imports every command: only the server pays for that.
+    verbs = importlib.import_module("gonogo.cli.verb_table").served()
+    serving.serve(door_at(options.folder), serving.Address(options.host, options.port), tell, verbs)
     return 0
 
 

@@ -17,18 +17,18 @@ from gonogo.run.agents import Scope
 from gonogo.terms import Json
 from gonogo.web.api_acting import ACTING
 from gonogo.web.api_reading import READING
-from gonogo.web.calls import Call, caller_of, problem
+from gonogo.web.calls import MOST_VALUES, PROBLEM, Call, Field, caller_of, problem
 from gonogo.web.site import Site, site_of
 from gonogo.web.watching import Watch
 
 CALLS: Final = (*READING, *ACTING)
 BASE: Final = "/api/v1"
-PROBLEM: Final = "#/components/schemas/Problem"
+PROBLEM_SCHEMA: Final = "#/components/schemas/Problem"
 
 
-def routes() -> list[Route]:
+def routes(calls: tuple[Call, ...]) -> list[Route]:
     """One route for each call, the description, and the figures."""
-    found = [Route(f"{BASE}{call.path}", call.__call__, methods=[call.method]) for call in CALLS]
+    found = [Route(f"{BASE}{call.path}", call.__call__, methods=[call.method]) for call in calls]
     return [*found, Route(f"{BASE}/openapi.json", described), Route("/metrics", figures)]
 
 
@@ -38,22 +38,24 @@ async def described(request: Request) -> Response:
         await run_in_threadpool(caller_of, request)
     except GonogoError as error:
         return problem(error)
-    return JSONResponse(description())
+    return JSONResponse(description(request.app.state.calls))
 
 
-def description() -> dict[str, Json]:
+def description(calls: tuple[Call, ...]) -> dict[str, Json]:
     """OpenAPI 3.1, made from the table of calls."""
     paths: dict[str, dict[str, Json]] = {}
-    for call in CALLS:
+    for call in calls:
         paths.setdefault(f"{BASE}{call.path}", {})[call.method.lower()] = _operation(call)
     text: dict[str, Json] = {"type": ["string", "null"]}
-    about: dict[str, Json] = {"error": {"type": "string"}, "where": text, "next_step": text}
+    words: dict[str, Json] = {name: {"type": "string"} for name in ("type", "title", "detail")}
+    about: dict[str, Json] = {**words, "status": {"type": "integer"}, "where": text, "next_step": text}
+    needed: list[Json] = ["type", "title", "status", "detail"]
     return {
         "openapi": "3.1.0",
         "info": {"title": "gonogo", "version": "1", "description": "Every verb that is not a signature."},
         "paths": {path: {**operations} for path, operations in paths.items()},
         "components": {
-            "schemas": {"Problem": {"type": "object", "properties": about, "required": ["error"]}},
+            "schemas": {"Problem": {"type": "object", "properties": about, "required": needed}},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}],
@@ -65,37 +67,67 @@ def _operation(call: Call) -> Json:
     parameters: list[Json] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}} for name in names
     ]
-    schema = {field.name: _schema(call, field.name) for field in call.fields}
-    needed: list[Json] = [field.name for field in call.fields if field.needed]
+    trouble: Json = {"schema": {"$ref": PROBLEM_SCHEMA}}
+    operation = f"{call.method.lower()}{call.path}".replace("/", "_").replace("{", "").replace("}", "")
     found: dict[str, Json] = {
-        "operationId": f"{call.method.lower()}{call.path}".replace("/", "_").replace("{", "").replace("}", ""),
+        "operationId": operation,
         "summary": call.about,
-        "description": f"Needs the scope {call.scope.value}, or a person who is signed in.",
+        "description": _who(call),
         "responses": {
             "200": {"description": "done"},
-            "default": {
-                "description": "what went wrong, and what to do next",
-                "content": {"application/json": {"schema": {"$ref": PROBLEM}}},
-            },
+            "202": {"description": "begun; ask for it at `Location`"},
+            "default": {"description": "what went wrong, and what to do next", "content": {PROBLEM: trouble}},
         },
     }
     if call.method == "GET":
         parameters += [
-            {"name": field.name, "in": "query", "required": field.needed, "schema": schema[field.name]}
+            {"name": field.name, "in": "query", "required": field.needed, "schema": _schema(field)}
             for field in call.fields
         ]
-    elif call.fields:
-        body: dict[str, Json] = {"type": "object", "properties": {**schema}, "additionalProperties": False}
+        return {**found, "parameters": parameters}
+    parameters += [{"name": name, "in": "header", "schema": _HEADERS[name]} for name in _headers(call)]
+    if call.fields:
+        needed: list[Json] = [field.name for field in call.fields if field.needed]
+        properties: dict[str, Json] = {field.name: _schema(field) for field in call.fields}
+        body: dict[str, Json] = {"type": "object", "properties": properties, "additionalProperties": False}
         content: dict[str, Json] = {"application/json": {"schema": {**body, "required": needed}}}
         found["requestBody"] = {"required": bool(needed), "content": content}
     return {**found, "parameters": parameters}
 
 
-def _schema(call: Call, name: str) -> Json:
-    field = next(item for item in call.fields if item.name == name)
+_HEADERS: Final[dict[str, Json]] = {
+    "Idempotency-Key": {
+        "type": "string",
+        "pattern": "^[!-~]{1,200}$",
+        "description": "asked again with it, the act is not done again",
+    },
+    "If-Match": {"type": "string", "pattern": "^[0-9]{1,12}$", "description": "the `seq` of the run as you saw it"},
+}
+
+
+def _headers(call: Call) -> tuple[str, ...]:
+    return ("Idempotency-Key", "If-Match") if "{run}" in call.path else ("Idempotency-Key",)
+
+
+def _who(call: Call) -> str:
+    if call.people:
+        return "For a person who is signed in; for no token."
+    reach = " that reaches the whole project" if call.whole else ""
+    return f"Needs a token with the scope {call.scope.value}{reach}, or a person who is signed in."
+
+
+def _schema(field: Field) -> Json:
+    one: dict[str, Json]
     if field.number:
-        return {"type": "integer", "minimum": 0, "maximum": 999_999_999, "description": field.about}
-    return {"type": "string", "maxLength": field.longest, "description": field.about}
+        one = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+    elif field.flag:
+        one = {"type": "boolean"}
+    else:
+        choices: list[Json] = list(field.choices)
+        one = {"type": "string", **({"enum": choices} if choices else {"maxLength": field.longest})}
+    if field.many:
+        one = {"type": "array", "items": one, "maxItems": MOST_VALUES}
+    return {**one, "description": field.about}
 
 
 class _Figures:

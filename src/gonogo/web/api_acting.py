@@ -7,41 +7,66 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from gonogo.control.agent_separation import separated
 from gonogo.control.answering import Asked as Round_
 from gonogo.control.answering import Said, signer_of, statement_of
+from gonogo.control.door import Door
 from gonogo.engine.people import people_now
+from gonogo.engine.resuming import OUTCOMES
 from gonogo.engine.stating import OwnWord
 from gonogo.engine.waiving import Wish
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.handles import HANDLE
-from gonogo.evidence.signers import Kind, namespace
+from gonogo.evidence.signers import PRODUCTION, Kind, namespace
 from gonogo.evidence.statements import read_statement
+from gonogo.plan.model import Plan
+from gonogo.ports import Draft
+from gonogo.reports.separation import WORDS as LEVELS
 from gonogo.run.agents import Scope
-from gonogo.terms import Json, Person, digest_of
-from gonogo.web.api_reading import known_of
-from gonogo.web.calls import Answered, Asked, Call, Field
+from gonogo.terms import Actor, Json, Person, RunId, digest_of
+from gonogo.web.calls import Answered, Asked, Call, Field, known_of
 from gonogo.web.deciding import says_of
+from gonogo.web.settling import settle
 
 DUE: Final = timedelta(days=30)
 REASON: Final = Field("reason", "why; shown to everybody who looks at the run", needed=True)
 
 
 def _open(asked: Asked) -> Answered:
-    workspace = asked.site.door.workspace
-    protocol, release = asked.given["protocol"], asked.given["release"]
-    reach = {environment.name for environment in workspace.project.environments.values()}
-    if not any(asked.caller.reaches(protocol, name) for name in reach):
-        raise Refused("this token is not for this protocol", next_step="gonogo agent list")
-    opened = asked.site.door.open(protocol, release, asked.caller.actor)
+    def told(_run: RunId, plan: Plan) -> tuple[Draft, ...]:
+        """Asked when the plan is known and nothing is written yet."""
+        if not asked.caller.reaches(plan.name, plan.environment):
+            raise Refused("this token is not for this protocol", next_step="gonogo agent list")
+        _demand_apart(asked, plan)
+        return ()
+
+    opened = asked.site.door.open(asked.given["protocol"], asked.given["release"], asked.caller.actor, told)
     return {"run": opened.run, "driven": asked.site.drivers.drive(opened.run)}
 
 
 def _drive(asked: Asked) -> Answered:
-    run = known_of(asked).opened.run
-    return {"run": run, "driven": asked.site.drivers.drive(run)}
+    opened = known_of(asked).opened
+    _demand_apart(asked, opened.plan)
+    return {"run": opened.run, "driven": asked.site.drivers.drive(opened.run)}
+
+
+def _demand_apart(asked: Asked, plan: Plan) -> None:
+    """Refused where a token would drive production, and could reach more than a person accepted when making it.
+
+    It is what the door for agents demands of the same token: one door is no way round the other.
+    """
+    token, door = asked.caller.token, asked.site.door
+    if token is None or plan.environment != PRODUCTION:
+        return
+    if separated(door, "", door.world.environ).level < LEVELS[token.separation]:
+        raise Refused(
+            f"agents are not kept apart here as this token asks ({token.separation})",
+            next_step="gonogo doctor --agents says what an agent could reach",
+        )
 
 
 def _halt(asked: Asked) -> Answered:
@@ -71,14 +96,35 @@ def _waiver(asked: Asked) -> Answered:
 
 
 def _ask(asked: Asked) -> Answered:
-    run = known_of(asked).opened.run
-    match asked.given["kind"]:
-        case "dissent":
-            return {"round": asked.site.door.ask_own(run, OwnWord(Kind.DISSENT, "release"), asked.caller.actor)}
-        case "resume":
-            return {"round": asked.site.door.ask_resume(run, asked.given.get("stage", ""), asked.caller.actor)}
-        case _:
-            raise BadInput("there is no such thing to ask for", next_step="ask for dissent or resume")
+    run, said, actor = known_of(asked).opened.run, asked.given, asked.caller.actor
+    return {"round": ASKS[said["kind"]](asked.site.door, run, said, actor)}
+
+
+def _sign_off(door: Door, run: RunId, said: Mapping[str, str], actor: Actor) -> str:
+    return door.ask_own(run, OwnWord(Kind.SIGNOFF, said.get("about", "")), actor)
+
+
+def _consent(door: Door, run: RunId, said: Mapping[str, str], actor: Actor) -> str:
+    lines = [line for line in said.get("lines", "").splitlines() if line.strip()]
+    if not lines:
+        raise BadInput("`lines` is missing", next_step="say what is accepted, one a line")
+    return door.ask_own(run, OwnWord(Kind.ACCEPTANCE, said.get("about", ""), {"weaker": [*lines]}), actor)
+
+
+def _by_hand(door: Door, run: RunId, said: Mapping[str, str], actor: Actor) -> str:
+    return door.ask_by_hand(run, said.get("step", ""), actor)
+
+
+ASKS: Final[Mapping[str, Callable[[Door, RunId, Mapping[str, str], Actor], str]]] = {
+    "dissent": lambda door, run, _said, actor: door.ask_own(run, OwnWord(Kind.DISSENT, "release"), actor),
+    "resume": lambda door, run, said, actor: door.ask_resume(run, said.get("stage", ""), actor),
+    "outcome": lambda door, run, said, actor: door.ask_outcome(run, said.get("outcome", ""), actor),
+    "choice": lambda door, run, _said, actor: door.ask_choice(run, actor),
+    "sign-off": _sign_off,
+    "consent": _consent,
+    "by-hand": _by_hand,
+}
+"""What a caller may ask people for of their own accord; the engine asks for the rest, when it is due."""
 
 
 def _prepare(asked: Asked) -> Answered:
@@ -112,9 +158,11 @@ def _hand_in(asked: Asked) -> Answered:
         raise BadInput("`statement` is no base64", next_step="hand in the very bytes that were signed") from error
     signature = asked.given["signature"].strip().encode() + b"\n"
     person = read_statement(statement).signer.person
-    found = asked.site.door.record(run, asked.path["round"], statement, signature, Person(person))
+    door, name = asked.site.door, asked.path["round"]
+    found = door.record(run, name, statement, signature, Person(person))
+    lifted = settle(door, run, name, Person(person))
     body: dict[str, Json] = {"run": run, "round": asked.path["round"], "person": found.person, "role": found.role}
-    return {**body, "decision": found.decision, "level": found.level.name}
+    return {**body, "decision": found.decision, "level": found.level.name, "lifted": lifted}
 
 
 ACTING: Final = (
@@ -157,9 +205,16 @@ ACTING: Final = (
     Call(
         "POST",
         "/runs/{run}/requests",
-        "Open a request of one's own: dissent, or resume.",
+        "Ask people for something of one's own accord: an objection, a resume, a choice, a sign-off.",
         _ask,
-        (Field("kind", "dissent or resume", needed=True), Field("stage", "resume: the step to return to")),
+        (
+            Field("kind", "what people are asked for", needed=True, choices=tuple(ASKS)),
+            Field("stage", "resume: the step to return to"),
+            Field("outcome", "outcome: what became of the act", choices=OUTCOMES),
+            Field("about", "sign-off, consent: what it is about"),
+            Field("lines", "consent: what is accepted, one a line"),
+            Field("step", "by-hand: the step"),
+        ),
         Scope.DRIVE,
     ),
     Call(
@@ -172,6 +227,7 @@ ACTING: Final = (
             Field("key", "the fingerprint, SHA256:...", needed=True, longest=64),
             Field("decision", "go or no_go"),
             Field("reason", "why"),
+            Field("answer", "choice: the letter of the option; by-hand: the answers"),
             Field("mitigation", "resume: what was done"),
             Field("role", "in which role"),
             Field("comment", "stored, never judged"),

@@ -9,37 +9,24 @@ from typing import Final
 from starlette.responses import Response
 
 from gonogo.control.key_keeping import listed
-from gonogo.control.over_runs import over_runs
-from gonogo.control.run_reports import PARITY, body_of, card_of
-from gonogo.control.sources import compile_for, releases_of
+from gonogo.control.run_reports import PARITY, body_of, card_of, page_of
+from gonogo.control.sources import compile_for
 from gonogo.control.viewing import as_json, view
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import Entry, actor_text, check_chain, time_text
 from gonogo.reports.gate_cards import GateCard
 from gonogo.reports.model_json import model_json
-from gonogo.reports.over_runs import gap_row, gate_figures, gate_row, recurring_gaps
 from gonogo.reports.planned import planned
 from gonogo.reports.planned_text import planned_json
-from gonogo.terms import Digest, Json, RunId
-from gonogo.web.calls import MOST_ROWS, Answered, Asked, Call, Field, number
-from gonogo.web.memory import Known, Row
+from gonogo.terms import Digest, Json
+from gonogo.web.calls import MOST_ROWS, Answered, Asked, Call, Field, known_of, number
+from gonogo.web.memory import Row
 from gonogo.web.run_pages import ROLLBACK, asking_of, lives_of
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 LIMIT: Final = Field("limit", f"how many at most, up to {MOST_ROWS}", number=True)
 AFTER: Final = Field("after", "only entries with a greater number", number=True)
-
-
-def known_of(asked: Asked) -> Known:
-    """The run that the address names, if the caller may see it; BadInput (404) otherwise."""
-    run = RunId(asked.path["run"])
-    if asked.site.memory.head(run) >= 0:
-        found = asked.site.memory.known(run)
-        plan = found.opened.plan
-        if asked.caller.reaches(plan.name, plan.environment):
-            return found
-    raise BadInput("there is no run of this name", next_step="GET /api/v1/runs lists them")
 
 
 def _runs(asked: Asked) -> Answered:
@@ -124,6 +111,15 @@ def _bytes(asked: Asked) -> Answered:
     return Response(data, media_type="application/octet-stream", headers={"content-disposition": "attachment"})
 
 
+def _report(asked: Asked) -> Answered:
+    opened = known_of(asked).opened
+    headers = {
+        "content-disposition": f'attachment; filename="{opened.run}.html"',
+        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+    }
+    return Response(page_of(asked.site.door, opened), media_type="text/html; charset=utf-8", headers=headers)
+
+
 def _trail(asked: Asked) -> Answered:
     entries = known_of(asked).opened.entries
     return _entries(entries, asked, check_chain(entry.line for entry in entries))
@@ -199,13 +195,6 @@ def _proofs(asked: Asked) -> Answered:
     return {"proofs": model_json(asked.site.memory.proofs())}
 
 
-def _figures(asked: Asked) -> Answered:
-    found = over_runs(asked.site.door.world)
-    gates: list[Json] = [gate_row(item) for item in gate_figures(found.judgements)]
-    gaps: list[Json] = [gap_row(item) for item in recurring_gaps(found.gaps)]
-    return {"runs": found.runs, "gates": gates, "gaps": gaps, "unreadable": [run for run, _ in found.unreadable]}
-
-
 def _plan(asked: Asked) -> Answered:
     compiled = compile_for(asked.site.door.workspace, asked.given["protocol"], asked.given["release"])
     if compiled.plan is None:
@@ -213,14 +202,6 @@ def _plan(asked: Asked) -> Answered:
         what = first.message if first else "it cannot be compiled"
         raise BadInput(f"there is no plan: {what}", next_step="gonogo check says why")
     return planned_json(planned(compiled.plan))
-
-
-def _check(asked: Asked) -> Answered:
-    findings: list[Json] = [
-        {"code": item.code, "level": item.level.name, "message": item.message, "where": str(item.primary)}
-        for item in asked.site.door.workspace.findings
-    ]
-    return {"findings": findings, "releases": list(releases_of(asked.site.door.workspace))}
 
 
 def _keys(asked: Asked) -> Answered:
@@ -246,10 +227,10 @@ READING: Final = (
     Call("GET", "/runs/{run}/requests", "What people are asked now.", _requests),
     Call("GET", "/runs/{run}/evidence", "Evidence on file and sealed packages.", _evidence),
     Call("GET", "/runs/{run}/evidence/{sha256}", "The bytes of one file.", _bytes),
+    Call("GET", "/runs/{run}/report.html", "The report as one page with pictures, for people.", _report),
     Call("GET", "/runs/{run}/trail", "The log of a run.", _trail, (AFTER, LIMIT)),
     Call("GET", "/audit", "The log of the site.", _audit, (AFTER, LIMIT, Field("type", "only entries of this type"))),
     Call("GET", "/rollbacks", "Rollback proofs and until when they count.", _proofs),
-    Call("GET", "/figures", "Passes and failures of gates, gaps at intake, over all runs.", _figures),
     Call(
         "GET",
         "/plan",
@@ -260,7 +241,6 @@ READING: Final = (
             Field("release", "the version", needed=True, longest=100),
         ),
     ),
-    Call("GET", "/check", "What is wrong in the project's files.", _check),
     Call("GET", "/keys", "Keys of the approvers file.", _keys),
 )
 """Every call that reads."""

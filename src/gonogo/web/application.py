@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -27,9 +27,11 @@ from gonogo.web import (
     watching,
 )
 from gonogo.web.agents import alive_with
+from gonogo.web.api_verbs import verb_calls
+from gonogo.web.calls import problem
 from gonogo.web.guarding import Guard
 from gonogo.web.remembering import remembered
-from gonogo.web.showing import ASSETS, asset, code_of, error_page, page
+from gonogo.web.showing import ASSETS, asset, error_page, page
 from gonogo.web.site import Site
 from gonogo.web.watching import Watch
 
@@ -101,8 +103,7 @@ def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, GonogoError)
     if "text/html" in request.headers.get("accept", ""):
         return error_page(request, error)
-    body = {"error": error.what, "where": error.where or None, "next_step": error.next_step or None}
-    return JSONResponse(body, code_of(error))
+    return problem(error)
 
 
 def _missing(request: Request, _error: Exception) -> Response:
@@ -112,13 +113,15 @@ def _missing(request: Request, _error: Exception) -> Response:
 
 def application(site: Site, watch: Watch, agents: Starlette | None = None) -> ASGIApp:
     """The whole server of a site, guard included; with `agents` their door stands beside the pages."""
+    calls = (*api.CALLS, *verb_calls(site.verbs))
     app = Starlette(
-        routes=[*signing_in_elsewhere.routes(), *_reading(), *_writing(), *api.routes(), *hooks.routes()],
+        routes=[*signing_in_elsewhere.routes(), *_reading(), *_writing(), *api.routes(calls), *hooks.routes()],
         lifespan=alive_with(agents),
         exception_handlers={GonogoError: _failed, 404: _missing},
     )
     app.state.site = site
     app.state.watch = watch
     app.state.oidc = signing_in_elsewhere.configured(site.door.world.environ)
+    app.state.calls = calls
     app.state.tokens = TokenBook(site.door.world.journal)
     return Guard(app, site, agents)

@@ -32,6 +32,7 @@ from gonogo.terms import Digest, RunId, digest_of
 from gonogo.values import dataclass
 from gonogo.web.memory import Known
 from gonogo.web.run_pages import asking_of, frame, run_named
+from gonogo.web.settling import settle
 from gonogo.web.showing import form_of, page
 from gonogo.web.site import Site, actor_of, session_of, site_of
 
@@ -146,8 +147,7 @@ async def sign(request: Request) -> Response:
     except GonogoError:
         site.trail.refused("signature", ready.person, run=ready.run, round=ready.round)
         raise
-    if ready.kind == Kind.RESUME.value:
-        site.door.lift(ready.run, ready.round, actor_of(request))
+    if settle(site.door, ready.run, ready.round, actor_of(request)):
         site.drivers.drive(ready.run)
     return RedirectResponse(f"/runs/{ready.run}?done=signed", 303)
 
@@ -206,7 +206,7 @@ def _attestation(fields: Mapping[str, str]) -> dict[str, Tree]:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     answer = "no" if fields.get("decision") == "no_go" else "yes"
     return {
-        "answer": answer,
+        "answer": fields.get("answer", "").strip() or answer,
         "observed_at": now,
         "reason_no_automation": fields.get("reason", "").strip() or "only a person can state this",
     }

@@ -17,10 +17,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gonogo.errors import Refused
 from gonogo.values import dataclass
 from gonogo.web.agents import BELOW
 from gonogo.web.sessions import COOKIE, Session
-from gonogo.web.showing import TooLarge
+from gonogo.web.showing import TooLarge, problem_body
 from gonogo.web.site import Site
 
 OPEN: Final = frozenset({"/healthz", "/sign-in", "/favicon.ico"})
@@ -145,7 +146,8 @@ def _to_sign_in(scope: Scope, headers: Headers) -> Response:
         path = str(scope["path"])
         wanted = f"?next={quote(path)}" if path != "/" else ""
         return RedirectResponse(f"/sign-in{wanted}", 303)
-    return JSONResponse({"error": "sign in first", "next_step": "open /sign-in"}, 401)
+    body = problem_body(Refused("sign in first", next_step="open /sign-in"), 401)
+    return JSONResponse(body, 401, media_type="application/problem+json")
 
 
 def _declared(headers: Headers) -> int:

@@ -9,6 +9,7 @@ from types import FrameType
 import uvicorn
 
 from gonogo.control.door import Door
+from gonogo.control.served_verbs import Verb
 from gonogo.errors import Broken
 from gonogo.values import dataclass
 from gonogo.web.agents import agents_of
@@ -70,11 +71,11 @@ class Serving(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(door: Door, address: Address, tell: Callable[[str], None]) -> None:
-    """Serve until the process is asked to end."""
+def serve(door: Door, address: Address, tell: Callable[[str], None], verbs: tuple[Verb, ...] = ()) -> None:
+    """Serve until the process is asked to end; `verbs` are what the command line offers through the API."""
     with bound_to(address) as listening:
         port = int(listening.getsockname()[1])
-        site = Site.of(door, names_of(address, port))
+        site = Site.of(door, names_of(address, port), verbs)
         base = f"http://{'localhost' if address.host in LOOPBACK else address.host}:{port}"
         tell(f"gonogo serves {site.name} at {base}/")
         link = first_link(site, base)
@@ -94,4 +95,7 @@ def serve(door: Door, address: Address, tell: Callable[[str], None]) -> None:
             timeout_graceful_shutdown=3,
             h11_max_incomplete_event_size=1 << 16,
         )
-        Serving(settings, watch).run(sockets=[listening])
+        try:
+            Serving(settings, watch).run(sockets=[listening])
+        finally:
+            site.work.close()

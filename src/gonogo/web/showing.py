@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Final
 from urllib.parse import parse_qs
@@ -16,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 
 from gonogo.errors import BadInput, Broken, GonogoError, Refused, Tampered, WrongUsage
 from gonogo.evidence.ledger import time_text
+from gonogo.terms import Json
 from gonogo.web.sessions import Session
 from gonogo.web.site import site_of
 
@@ -219,6 +221,13 @@ def code_of(error: GonogoError) -> int:
             return 503
         case _:
             return 409
+
+
+def problem_body(error: GonogoError, code: int) -> dict[str, Json]:
+    """An error as problem details (RFC 9457), with the place and what to do next."""
+    where, following = error.where or None, error.next_step or None
+    body: dict[str, Json] = {"type": "about:blank", "title": HTTPStatus(code).phrase, "status": code}
+    return {**body, "detail": error.what, "where": where, "next_step": following}
 
 
 def error_page(request: Request, error: GonogoError) -> Response:

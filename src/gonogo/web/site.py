@@ -10,6 +10,7 @@ from starlette.requests import Request
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
+from gonogo.control.served_verbs import Calls, Verb
 from gonogo.errors import GonogoError
 from gonogo.terms import Person
 from gonogo.values import dataclass
@@ -17,6 +18,7 @@ from gonogo.web.credentials import Credentials
 from gonogo.web.driving import Drivers
 from gonogo.web.memory import Memory
 from gonogo.web.people import People
+from gonogo.web.repeating import Repeats
 from gonogo.web.sessions import Once, Rate, Session, Sessions
 from gonogo.web.trail import Trail
 
@@ -25,7 +27,10 @@ MINUTE = 60.0
 
 @dataclass(slots=True)
 class Site:
-    """One project, served. `hosts` are the names under which this server answers, `bound` those of its own socket."""
+    """One project, served. `hosts` are the names under which this server answers, `bound` those of its own socket.
+
+    `verbs` are what the command line offers through the API.
+    """
 
     door: Door
     memory: Memory
@@ -34,15 +39,19 @@ class Site:
     drivers: Drivers
     trail: Trail
     bound: frozenset[str]
+    work: Calls
+    repeats: Repeats
+    verbs: tuple[Verb, ...] = ()
     sessions: Sessions = field(default_factory=Sessions)
     challenges: Once = field(default_factory=lambda: Once(5 * MINUTE))
     links: Once = field(default_factory=lambda: Once(24 * 60 * MINUTE))
     prepared: Once = field(default_factory=lambda: Once(30 * MINUTE))
     attempts: Rate = field(default_factory=lambda: Rate(20, MINUTE))
     writes: Rate = field(default_factory=lambda: Rate(120, MINUTE))
+    pace: Rate = field(default_factory=lambda: Rate(600, MINUTE))
 
     @classmethod
-    def of(cls, door: Door, bound: frozenset[str]) -> Site:
+    def of(cls, door: Door, bound: frozenset[str], verbs: tuple[Verb, ...] = ()) -> Site:
         """The site of a project that is open."""
         root = door.workspace.root
         people = People(root / door.workspace.project.approvers, door.world.ring)
@@ -54,6 +63,9 @@ class Site:
             drivers=Drivers(door, RunLocks(root / STATE_FOLDER / "runs", door.world.clock)),
             trail=Trail(door.world),
             bound=bound,
+            work=Calls.of(root, door.world.environ, door.world.clock),
+            repeats=Repeats(door.world),
+            verbs=verbs,
         )
 
     @property

@@ -86,7 +86,7 @@
 
   async function enrol(form) {
     const begun = await fetch("/you/passkey/begin", { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" }, body: new URLSearchParams({ csrf: form.elements.csrf.value }) });
-    if (!begun.ok) throw new Error((await begun.json()).error || "refused");
+    if (!begun.ok) throw new Error((await begun.json()).detail || "refused");
     const given = await begun.json();
     const made = await navigator.credentials.create({ publicKey: {
       challenge: bytes(given.challenge), rp: { id: given.rp_id, name: "gonogo" },
