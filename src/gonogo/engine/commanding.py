@@ -10,6 +10,7 @@ from pathlib import Path
 from gonogo.engine.bench import Bench
 from gonogo.engine.capturing import captured
 from gonogo.engine.handover import PRE_DEPLOYMENT, handover
+from gonogo.engine.release_files import demand_own_artifact
 from gonogo.engine.saved_states import rehearsal_faults, saved_state
 from gonogo.errors import BadInput, Refused, Tampered
 from gonogo.evidence.canonical import read_json
@@ -26,6 +27,8 @@ from gonogo.values import dataclass
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 DRY_RUN = "dry_run"
+INSTALLING = frozenset({"deploy", "redeploy"})
+"""What brings the files of the release to a place. With an approval their bytes are looked at when it is used."""
 READINESS_PACKAGE = "PRE-DEPLOYMENT-PACKAGE.zip"
 _OURS = frozenset({"python", "out"})
 _SAFE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_:/@-]{0,255}\Z")
@@ -47,6 +50,8 @@ def command_spec(bench: Bench, act: Execute, key: EffectKey, fence: int) -> Comm
     if act.purpose == "refresh":
         require_staging(bench.plan.project.environments[act.environment].kind)
     check_scripts(bench, binding)
+    if act.purpose in INSTALLING and not bench.task.consumes:
+        demand_own_artifact(bench, act.service)
     if act.purpose == DRY_RUN:
         _proved_harmless(bench, binding)
     values = {**_values(bench, act), "out": str(bench.world.commands.folder(key))}

@@ -10,6 +10,7 @@ from gonogo.engine.bench import Bench, Looked
 from gonogo.engine.handover import handover
 from gonogo.engine.measuring_states import system_states
 from gonogo.engine.measuring_upstream import upstream_artifacts
+from gonogo.engine.release_files import foreign_artifacts
 from gonogo.engine.rights import needs, withheld
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.figures import Body, read_time
@@ -149,19 +150,6 @@ def _sentence(gap: GapRow) -> str:
     supplier = f"; {gap.owner or gap.source} can supply it" if gap.owner or gap.source else ""
     optional = "" if gap.required else " (optional, but what is there has to hold)"
     return f"{gap.item}: {gap.state}{f', {why}' if why else ''}{supplier}{optional}"
-
-
-def foreign_artifacts(bench: Bench) -> list[str]:
-    """Services whose artifact is not the one that the release manifest names by digest (PRE-05)."""
-    found = []
-    for service in bench.plan.release.services:
-        seen = bench.world.files.see(service.artifact)
-        if seen.digest is None:
-            found.append(f"{service.artifact} of {service.name}: {seen.why or 'it is missing'}")
-        elif seen.digest != service.digest:
-            stated = f"the release manifest states sha256 {service.digest[:12]}…"
-            found.append(f"{service.artifact} of {service.name} has sha256 {seen.digest[:12]}…, {stated}")
-    return found
 
 
 def _runs_something(bench: Bench, argv: tuple[str, ...]) -> bool:

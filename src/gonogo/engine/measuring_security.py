@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.measuring_controls import controls, mapping
-from gonogo.engine.measuring_intake import foreign_artifacts
 from gonogo.engine.measuring_licences import licences
+from gonogo.engine.release_files import foreign_artifacts
 from gonogo.engine.runs_seen import left_behind, left_nothing
 from gonogo.engine.waiving import waived_findings
 from gonogo.errors import BadInput, Broken

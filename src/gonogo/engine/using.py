@@ -7,6 +7,7 @@ from datetime import datetime
 from gonogo.engine.accepting import Signed, judged, rule_for
 from gonogo.engine.bench import Bench
 from gonogo.engine.people import people_now
+from gonogo.engine.release_files import demand_same_bytes
 from gonogo.errors import Refused
 from gonogo.evidence.acceptance import Declined, Occasion
 from gonogo.evidence.ledger import Entry
@@ -28,6 +29,7 @@ def verified_for_use(bench: Bench, now: datetime) -> tuple[DecisionConsumed, ...
     begun = used_round(bench.state, point, bench.task.id, bench.attempt)
     if begun is not None:
         check_again(bench, begun, now)
+        demand_same_bytes(bench)
         return ()
     asked = usable_round(bench.state, point)
     if asked is None:
@@ -36,6 +38,7 @@ def verified_for_use(bench: Bench, now: datetime) -> tuple[DecisionConsumed, ...
             next_step=f"ask for it and let people sign: gonogo approve {bench.run}",
         )
     check_again(bench, asked, now)
+    demand_same_bytes(bench)
     return (DecisionConsumed(asked.name, bench.task.id, bench.attempt),)
 
 
