@@ -60,6 +60,11 @@ class Victim:
             "outcome": state.outcome,
         }
 
+    @property
+    def revision(self) -> int:
+        """Where the ledger of the run stands."""
+        return self.there.door.site.run(self.run).state.seq
+
     def check(self, answer: Answer) -> None:
         """V1 to V3 and V7 by what was seen before; V5 and V6 by the answer itself."""
         now = self.seen()
@@ -68,6 +73,11 @@ class Victim:
         text = json.dumps(answer)
         assert not [canary for canary in self.canaries if canary in text], "a secret left"
         assert size_of(answer) <= MOST_BYTES, f"{size_of(answer)} bytes"
+
+    def refusals(self, actor: str, after: int) -> int:
+        """How many refused calls of an agent stand in the log since entry `after`, those included that are only counted."""
+        self.there.door.tell_rest()
+        return sum(int(item.get("count", 1)) for item in self.trail(actor, after) if item["type"] == "agent.refused")
 
     def trail(self, actor: str, after: int) -> list[Mapping[str, Any]]:
         """What the log of the site says about an agent since entry `after`."""
@@ -182,7 +192,7 @@ def valid(name: str, a: Attacker) -> dict[str, Any]:
         "source_text": "# PROTOCOL\n",
         "document_sha256": "0" * 64,
         "release_sha256": "0" * 64,
-        "revision": a.revision(),
+        "revision": a.victim.revision,
         "key": key(),
         "operation_id": "o_" + "0" * 24,
         "reason": "because",

@@ -20,6 +20,7 @@ import httpx2
 import pytest
 from agents_world import Agency, Answer, agency, key, opening
 from bypass_attacks import ATTACKS, INCIDENTS, PRODUCTION, Attacker, Victim, other_token, valid
+from generated_attacks import FAMILIES, ROWS
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -141,9 +142,36 @@ def test_no_attack_gets_past_a_gate_and_each_one_is_in_the_trail(victim: Victim,
         attacker = Attacker(victim, token, secret, via)
         ATTACKS[name].act(attacker)
     assert attacker.answers
-    trail = [item for item in victim.trail(f"agent:{agent}", last) if item["type"] == "agent.refused"]
-    assert len(trail) == min(attacker.refused, 100), "every refused call is written down, and a flood is counted"
+    assert victim.refusals(f"agent:{agent}", last) == attacker.refused, "every refused call is written down, and a flood is counted"
     assert secret not in json.dumps(attacker.answers)
+
+
+def shares() -> list[Any]:
+    """Generated attacks: all of a family over each surface in the long run; every time a part of each over the door itself,
+    and a few over a client of each era and transport."""
+    found = []
+    for family in FAMILIES:
+        for through in SURFACES:
+            few = 5 if through == "door" else 150
+            found.append(pytest.param(family, through, few, id=f"{family}-{through}"))
+            found.append(pytest.param(family, through, 1, id=f"{family}-{through}-all", marks=pytest.mark.slow))
+    return found
+
+
+@pytest.mark.parametrize(("family", "through", "share"), shares())
+def test_no_generated_attack_gets_past_a_gate_and_each_one_is_in_the_trail(victim: Victim, family: str, through: str, share: int) -> None:
+    there = victim.there
+    rows = [row for row in ROWS.values() if row.family == family and (row.wire or through == "door")][FAMILIES.index(family) % share :: share]
+    for number, scopes in enumerate(dict.fromkeys(row.scopes for row in rows)):
+        agent = f"{family.replace(' ', '-')}-{through}-{number}-{share}"
+        token, secret = other_token(there, agent, scopes=scopes)
+        last = there.project.door().world.journal.site()[-1].seq
+        with surface(there, through, secret) as via:
+            attacker = Attacker(victim, token, secret, via)
+            for row in (row for row in rows if row.scopes == scopes):
+                answer = attacker.call_with(row.tool, row.given(attacker))
+                assert answer["code"] in row.codes, f"{row.name}: {answer}"
+        assert victim.refusals(f"agent:{agent}", last) == attacker.refused, "every refused call is written down, and a flood is counted"
 
 
 def test_a_token_opens_only_its_scopes_protocols_and_environments(victim: Victim) -> None:
@@ -234,9 +262,10 @@ def test_a_flood_is_slowed_down_and_its_refusals_do_not_fill_the_disk(victim: Vi
     codes = [slow.call(token, "run_status", {"run_id": "x"}).code for _ in range(40)]
     assert codes.count("RATE_LIMITED") == 20
     last = there.project.door().world.journal.site()[-1].seq
-    for _ in range(150):
+    for _ in range(450):
         there.door.call(token, "run_status", {"run_id": "x"})
-    assert len(victim.trail("agent:flood", last)) == 100
+    assert len(victim.trail("agent:flood", last)) == 102, "a hundred, then a word about the next hundred and about two hundred more"
+    assert victim.refusals("agent:flood", last) == 450
 
 
 def test_a_client_that_accepts_everything_is_asked_nothing(victim: Victim) -> None:

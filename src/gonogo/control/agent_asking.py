@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from gonogo.control.agent_site import AgentSite
 from gonogo.control.opening import Opened
 from gonogo.errors import BadInput, GonogoError
-from gonogo.reports.agent_answers import Answer
+from gonogo.reports.agent_answers import MOST_ROWS, Answer, fitting
 from gonogo.run.agents import AgentToken
 from gonogo.terms import Json
 from gonogo.values import dataclass
 
-PAGE = 50
 Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many rows, of how many bytes together, one page has."""
+
+    rows: int = 50
+    size: int = MOST_ROWS
+
+
+ROOM: Final = Room()
 
 
 class Declined(GonogoError):
@@ -58,8 +68,12 @@ class Call:
             raise Declined(Answer("NOT_FOUND"))
         return opened
 
-    def page(self, rows: Sequence[Row], size: int = PAGE) -> tuple[Sequence[Row], str | None]:
-        """The rows from the cursor on, and the cursor of what follows them."""
+    def page(
+        self, rows: Sequence[Row], as_json: Callable[[Row], Json], room: Room = ROOM
+    ) -> tuple[list[Json], str | None]:
+        """The rows from the cursor on, as many as the answer has room for, and the cursor of what follows them."""
         begin = int(self.text("cursor", "0"))
-        end = begin + size
-        return rows[begin:end], str(end) if end < len(rows) else None
+        shown = [as_json(row) for row in rows[begin : begin + room.rows]]
+        shown = shown[: fitting(shown, room.size)]
+        end = begin + len(shown)
+        return shown, str(end) if end < len(rows) else None

@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import secrets
 import sys
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from gonogo.control import agent_driving, agent_reading
 from gonogo.control.agent_asking import Call, Declined
+from gonogo.control.agent_pace import Allowances, Pace
 from gonogo.control.agent_resources import Resource, resource_at
 from gonogo.control.agent_site import AgentSite
 from gonogo.control.agent_tokens import token_admitted
@@ -36,8 +36,8 @@ from gonogo.reports.agent_answers import Answer, fitted
 from gonogo.reports.agent_tools import TOOLS, Tool, nested_too_deep, tools_for
 from gonogo.reports.untrusted import cleaned
 from gonogo.run.agent_acts import CONNECTED, REFUSED
-from gonogo.run.agents import ENFORCED, AgentToken, Scope, holder
-from gonogo.terms import Digest, Json, digest_of
+from gonogo.run.agents import ENFORCED, LOCAL, AgentToken, Scope, holder
+from gonogo.terms import Agent, Digest, Json, digest_of
 from gonogo.values import dataclass
 
 Handler: TypeAlias = Callable[[Call], Answer]
@@ -76,32 +76,9 @@ INNER_FAULTS: Final = (
     ValueError,
 )
 """Faults of our own: they become INTERNAL with a reference, and nothing of their text reaches a model."""
-LOCAL: Final = "local"
-MOST_REFUSALS: Final = 100
+NOBODY: Final = Agent("no.token")
+"""Who calls with a token that nobody ever made; no token can bear this name."""
 LOOK_EVERY: Final = 0.2
-MINUTE: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast one agent may call: so many calls a second after a burst, so many runs an hour."""
-
-    per_second: float = 10.0
-    burst: int = 50
-    runs_per_hour: int = 30
-    operations: int = 4
-
-
-@dataclass(slots=True)
-class _Allowance:
-    """What one agent has used up of its pace, and how many refusals of this minute stand in the log."""
-
-    left: float
-    at: float
-    runs: list[float] = field(default_factory=list)
-    minute: float = 0.0
-    refused: int = 0
-    unsaid: int = 0
 
 
 def local_token(now: datetime) -> AgentToken:
@@ -119,18 +96,22 @@ class AgentDoor:
     """One project, for agents. For several threads, and for several processes side by side."""
 
     site: AgentSite
-    pace: Pace = field(default_factory=Pace)
-    _used: dict[str, _Allowance] = field(default_factory=dict)
-    _guard: threading.Lock = field(default_factory=threading.Lock)
+    allowed: Allowances
 
     @classmethod
     def of(cls, door: Door, pace: Pace | None = None, agent_user: str = "") -> AgentDoor:
         """The agent door of an opened project."""
-        return cls(AgentSite.of(door, agent_user), pace or Pace())
+        return cls(AgentSite.of(door, agent_user), Allowances(pace or Pace(), door.world.clock))
 
     def close(self) -> None:
-        """Let go of what this door holds; operations go on."""
+        """Let go of what this door holds; operations go on. What was refused and only counted is written down."""
+        self.tell_rest()
         self.site.operations.close()
+
+    def tell_rest(self) -> None:
+        """Write down how many refused calls were counted and not yet written."""
+        for name, unsaid in self.allowed.unsaid().items():
+            self._note([_counted(unsaid)], Agent(name))
 
     def admit(self, text: str) -> AgentToken:
         """Who holds this token now; no token is `agent:local`, who reads. Refused where it opens nothing."""
@@ -143,14 +124,34 @@ class AgentDoor:
         try:
             token = self.admit(text)
         except Refused:
-            if (gone := holder(text, self.site.tokens.tokens())) is not None:
-                self._write_down(gone, name, dict(given or {}), Answer("FORBIDDEN"))
-            return Answer("FORBIDDEN")
+            return self.turned_away(text, name, given)
         return self.call(token, name, given, progress)
+
+    def read_as(self, text: str, address: str) -> Resource | Answer:
+        """What stands at an address, for whoever holds the token `text`."""
+        try:
+            token = self.admit(text)
+        except Refused:
+            return self.turned_away(text, "resource", {"address": address})
+        return self.read(token, address)
+
+    def turned_away(self, text: str, name: str, given: Mapping[str, Json] | None = None) -> Answer:
+        """The answer to a token that opens nothing, written down under the name of its agent where it once had one."""
+        holds = holder(text, self.site.tokens.tokens())
+        self._write_down(holds.agent if holds else NOBODY, name, dict(given or {}), Answer("FORBIDDEN"))
+        return Answer("FORBIDDEN")
 
     def tools(self, token: AgentToken) -> tuple[Tool, ...]:
         """What is listed for a token."""
         return tools_for(token.scopes)
+
+    def tools_as(self, text: str) -> tuple[Tool, ...]:
+        """What is listed for whoever holds the token `text`; nothing where it opens nothing."""
+        try:
+            return self.tools(self.admit(text))
+        except Refused:
+            self.turned_away(text, "tools")
+            return ()
 
     def connected(self, token: AgentToken, surface: str) -> None:
         """Write down that an agent came, by which surface, and which list of tools it was shown."""
@@ -165,7 +166,7 @@ class AgentDoor:
         arguments = dict(given or {})
         found = fitted(_caught(lambda: self._answered(token, name, arguments, progress)))
         if not found.ok:
-            self._write_down(token, name, arguments, found)
+            self._write_down(token.agent, name, arguments, found)
         return found
 
     def read(self, token: AgentToken, address: str) -> Resource | Answer:
@@ -173,7 +174,7 @@ class AgentDoor:
         found: list[Resource] = []
 
         def looked() -> Answer:
-            if not self._may_go_on(token):
+            if not self.allowed.may_call(token.name):
                 return Answer("RATE_LIMITED", wait_ms=1000)
             found.append(resource_at(Call(self.site, token, "resource", {}), address))
             return Answer()
@@ -181,11 +182,11 @@ class AgentDoor:
         answer = _caught(looked)
         if answer.ok:
             return found[0]
-        self._write_down(token, "resource", {"address": address}, answer)
+        self._write_down(token.agent, "resource", {"address": address}, answer)
         return answer
 
     def _answered(self, token: AgentToken, name: str, given: dict[str, Json], progress: Progress) -> Answer:
-        if not self._may_go_on(token):
+        if not self.allowed.may_call(token.name):
             return Answer("RATE_LIMITED", wait_ms=1000)
         tool = TOOLS.get(name)
         if tool is None:
@@ -203,9 +204,9 @@ class AgentDoor:
 
     def _one_at_a_time(self, call: Call) -> Answer:
         found: list[Answer] = []
-        if call.tool == "run_start" and not self._may_open(call.token):
+        if call.tool == "run_start" and not self.allowed.may_open(call.token.name):
             return Answer("RATE_LIMITED", wait_ms=60_000)
-        if call.tool == "step_start" and self._at_work(call) >= self.pace.operations:
+        if call.tool == "step_start" and self._at_work(call) >= self.allowed.pace.operations:
             return Answer("BUSY", wait_ms=1000)
         self.site.operations.one_at_a_time(lambda: found.append(HANDLERS[call.tool](call)))
         return found[0]
@@ -215,77 +216,53 @@ class AgentDoor:
         acts, agent = self.site.acts(), str(call.token.agent)
         if (agent, call.text("key")) in acts.by_key:
             return 0
-        recent = [name for name, act in acts.operations.items() if act.agent == agent][-2 * self.pace.operations :]
+        recent = [name for name, act in acts.operations.items() if act.agent == agent][
+            -2 * self.allowed.pace.operations :
+        ]
         return sum(self.site.operations.lives(name) for name in recent)
 
     def _watched(self, call: Call, progress: Progress) -> Answer:
         """Look, and look again until something changed or the time is up; each look reads what is new, and no more."""
-        until = self._clock.monotonic() + call.number("wait_ms", 0) / 1000
-        first: tuple[Json, int | None] | None = None
-        while True:
-            answer = HANDLERS["operation_get"](call)
-            done, of = answer.data["done"], answer.data["of"]
-            progress(len(done) if isinstance(done, list) else 0, of if isinstance(of, int) else 0, answer.state)
-            seen = (answer.data["status"], answer.revision)
-            first = first or seen
-            left = until - self._clock.monotonic()
-            if answer.data["status"] != "working" or left <= 0 or (seen != first and left < LOOK_EVERY):
-                return answer
-            self._clock.sleep(min(LOOK_EVERY, left))
+        with self.allowed.waiting(call.token.name) as may:
+            until = self._clock.monotonic() + (call.number("wait_ms", 0) / 1000 if may else 0)
+            first: tuple[Json, int | None] | None = None
+            while True:
+                answer = HANDLERS["operation_get"](call)
+                done, of = answer.data["done"], answer.data["of"]
+                progress(len(done) if isinstance(done, list) else 0, of if isinstance(of, int) else 0, answer.state)
+                seen = (answer.data["status"], answer.revision)
+                first = first or seen
+                left = until - self._clock.monotonic()
+                if answer.data["status"] != "working" or left <= 0 or (seen != first and left < LOOK_EVERY):
+                    return answer
+                self._clock.sleep(min(LOOK_EVERY, left))
 
     @property
     def _clock(self) -> Clock:
         return self.site.door.world.clock
 
-    def _allowance(self, token: AgentToken, now: float) -> _Allowance:
-        return self._used.setdefault(token.name, _Allowance(float(self.pace.burst), now))
-
-    def _may_go_on(self, token: AgentToken) -> bool:
-        with self._guard:
-            now = self._clock.monotonic()
-            used = self._allowance(token, now)
-            used.left = min(float(self.pace.burst), used.left + (now - used.at) * self.pace.per_second)
-            used.at = now
-            if used.left < 1:
-                return False
-            used.left -= 1
-            return True
-
-    def _may_open(self, token: AgentToken) -> bool:
-        with self._guard:
-            now = self._clock.monotonic()
-            used = self._allowance(token, now)
-            used.runs = [moment for moment in used.runs if now - moment < 60 * MINUTE]
-            if len(used.runs) >= self.pace.runs_per_hour:
-                return False
-            used.runs.append(now)
-            return True
-
-    def _write_down(self, token: AgentToken, name: str, given: Mapping[str, Json], answer: Answer) -> None:
+    def _write_down(self, agent: Agent, name: str, given: Mapping[str, Json], answer: Answer) -> None:
         """A refused call in the log of the site; above so many a minute only their number: none fills a disk."""
-        with self._guard:
-            now = self._clock.monotonic()
-            used = self._allowance(token, now)
-            unsaid = 0
-            if now - used.minute >= MINUTE:
-                used.minute, used.refused, unsaid, used.unsaid = now, 0, used.unsaid, 0
-            used.refused += 1
-            if used.refused > MOST_REFUSALS:
-                used.unsaid += 1
-                return
+        word = self.allowed.refused(agent.name)
         fields: dict[str, Json] = {
             "tool": name if name in TOOLS or name == "resource" else "unknown",
             "code": answer.code,
             "arguments_sha256": _digest(given),
             "run": answer.run,
         }
-        drafts = [Draft(REFUSED, fields)]
-        if unsaid:
-            drafts.insert(0, Draft(REFUSED, {"tool": "several", "code": "RATE_LIMITED", "count": unsaid}))
+        drafts = [*([_counted(word.unsaid)] if word.unsaid else []), *([Draft(REFUSED, fields)] if word.itself else [])]
+        if drafts:
+            self._note(drafts, agent)
+
+    def _note(self, drafts: list[Draft], agent: Agent) -> None:
         try:
-            self.site.note(drafts, token.agent)
+            self.site.note(drafts, agent)
         except GonogoError as error:
-            sys.stderr.write(f"a refused call of {token.agent} could not be written down: {type(error).__name__}\n")
+            sys.stderr.write(f"a refused call of {agent} could not be written down: {type(error).__name__}\n")
+
+
+def _counted(unsaid: int) -> Draft:
+    return Draft(REFUSED, {"tool": "several", "code": "RATE_LIMITED", "count": unsaid})
 
 
 def _caught(act: Callable[[], Answer]) -> Answer:

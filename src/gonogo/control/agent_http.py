@@ -67,6 +67,7 @@ class AgentHttp:
         try:
             self._door.admit(text or "none")
         except Refused:
+            await asyncio.to_thread(self._door.turned_away, text, name)
             challenge = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
             await _send(send, 401, _body(Answer("FORBIDDEN")), challenge)
             return
@@ -83,10 +84,8 @@ class AgentHttp:
 
 
 def _plain(body: Mapping[str, Any]) -> dict[str, Json]:
-    return {
-        name: value if isinstance(value, bool | int | str) or value is None else str(value)
-        for name, value in body.items()
-    }
+    """Arguments as they came, nothing coerced; no tool takes a fraction, a list or an object."""
+    return {name: value if isinstance(value, bool | int | str) or value is None else [] for name, value in body.items()}
 
 
 def _bearer(scope: Scope) -> str:

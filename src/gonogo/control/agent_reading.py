@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
-from gonogo.control.agent_asking import Call, Declined
-from gonogo.control.agent_blocking import gate_of, hindered, next_steps, unmet, waiting, way_to_go
+from gonogo.control.agent_asking import Call, Declined, Room
+from gonogo.control.agent_blocking import gate_of, hindered, next_steps, plain, unmet, waiting, way_to_go
 from gonogo.control.agent_logs import searched
 from gonogo.control.awareness import awareness
 from gonogo.control.door import Door
@@ -18,10 +19,11 @@ from gonogo.control.workspaces import Workspace
 from gonogo.document.reading import read_document
 from gonogo.errors import BadInput
 from gonogo.evidence.ledger import time_text
+from gonogo.plan.compiling import Source
 from gonogo.plan.linting import document_findings
 from gonogo.plan.model import GateRule, Plan, Stage, all_stages
 from gonogo.plan.sidecar import read_sidecar
-from gonogo.reports.agent_answers import Answer, Step
+from gonogo.reports.agent_answers import MOST_ROWS, Answer, Step, fitting, size_of
 from gonogo.reports.planned import PlannedStage, planned
 from gonogo.reports.root_causes import triple_of
 from gonogo.reports.untrusted import cleaned
@@ -29,8 +31,13 @@ from gonogo.run.due import Standing, due
 from gonogo.run.gate import ClauseResult
 from gonogo.run.state import RunState
 from gonogo.terms import Json, digest_of
+from gonogo.values import dataclass
 
 MOST_EVENTS = 100
+
+
+def _itself(row: Mapping[str, Json]) -> Json:
+    return row
 
 
 def fresh(call: Call) -> Workspace:
@@ -43,34 +50,58 @@ def protocol_list(call: Call) -> Answer:
     """Protocols that can be run here, and registered releases, with the digests that `run_start` wants."""
     workspace = fresh(call)
     rows = [row for name in installed(workspace) if (row := _protocol(call, workspace, name))]
-    shown, cursor = call.page(rows)
     releases: list[Json] = [
         {"release": name, "sha256": digest_of(workspace.files.read(manifest_path(workspace.project, name)))}
         for name in releases_of(workspace)[:50]
     ]
+    shown, cursor = call.page(rows, _itself, Room(size=MOST_ROWS - size_of(releases)))
     steps = (Step("protocol_show", {"part": "outline"}),)
-    return Answer(data={"protocols": list(shown), "releases": releases}, next_actions=steps, cursor=cursor)
+    return Answer(data={"protocols": shown, "releases": releases}, next_actions=steps, cursor=cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is listed of a protocol; `errors` and `warnings` are numbers of findings."""
+
+    title: str | None
+    number: str | None
+    environment: str
+    errors: int
+    warnings: int
 
 
 def _protocol(call: Call, workspace: Workspace, name: str) -> dict[str, Json] | None:
     try:
         document, sidecar = protocol_sources(workspace, name)
-        bound = read_sidecar(sidecar.data, sidecar.name).sidecar
+        known = _known(document, sidecar)
     except BadInput:
         return None
-    if not call.token.reaches(name, bound.environment):
+    if not call.token.reaches(name, known.environment):
         return None
-    read = read_document(document.data, document.name)
-    found = document_findings(read, bound)
     return {
         "slug": name,
-        "title": cleaned(read.protocol.title, 120) if read.protocol else None,
-        "number": read.protocol.number if read.protocol else None,
-        "environment": bound.environment,
+        "title": known.title,
+        "number": known.number,
+        "environment": known.environment,
         "document_sha256": digest_of(document.data),
-        "errors": sum(item.level.value == 2 for item in found),
-        "warnings": sum(item.level.value == 1 for item in found),
+        "errors": known.errors,
+        "warnings": known.warnings,
     }
+
+
+@lru_cache(maxsize=64)
+def _known(document: Source, sidecar: Source) -> _Known:
+    """Reading a document costs tens of milliseconds: the same bytes are read once, however often agents ask."""
+    bound = read_sidecar(sidecar.data, sidecar.name).sidecar
+    read = read_document(document.data, document.name)
+    found = document_findings(read, bound)
+    return _Known(
+        cleaned(read.protocol.title, 120) if read.protocol else None,
+        read.protocol.number if read.protocol else None,
+        bound.environment,
+        sum(item.level.value == 2 for item in found),
+        sum(item.level.value == 1 for item in found),
+    )
 
 
 def release_named(workspace: Workspace, name: str) -> str:
@@ -94,8 +125,8 @@ def protocol_show(call: Call) -> Answer:
     match call.text("part"):
         case "outline":
             rows = [_outlined(stage) for stage in all_stages(plan)]
-            shown, cursor = call.page(rows, 25)
-            data: dict[str, Json] = {"slug": slug, "environment": plan.environment, "states": list(shown)}
+            shown, cursor = call.page(rows, _itself)
+            data: dict[str, Json] = {"slug": slug, "environment": plan.environment, "states": shown}
             return Answer(data={**data, "gates": list(plan.gates), "plan_sha256": plan.digest}, cursor=cursor)
         case "state":
             stage = _stage(plan, call.text("id"))
@@ -194,8 +225,8 @@ def run_list(call: Call) -> Answer:
         closed = "closed" if opened.state.outcome else "open"
         if call.token.reaches(opened.plan.name, opened.plan.environment) and wanted in {"", closed}:
             rows.append(opened)
-    shown, cursor = call.page(rows)
-    return Answer(data={"runs": [_listed(call, opened) for opened in shown]}, cursor=cursor)
+    shown, cursor = call.page(rows, lambda opened: _listed(call, opened))
+    return Answer(data={"runs": shown}, cursor=cursor)
 
 
 def _listed(call: Call, opened: Opened) -> Json:
@@ -265,7 +296,7 @@ def run_events(call: Call) -> Answer:
     opened = call.run()
     after, limit = call.number("after", -1), call.number("limit", 50)
     rows = [entry for entry in opened.entries if entry.seq > after]
-    shown: list[Json] = [
+    listed: list[Json] = [
         {
             "seq": entry.seq,
             "type": entry.type,
@@ -276,8 +307,12 @@ def run_events(call: Call) -> Answer:
         }
         for entry in rows[:limit]
     ]
-    cursor = str(rows[limit - 1].seq) if len(rows) > limit else None
-    return Answer(run=opened.run, revision=opened.state.seq, data={"entries": shown}, cursor=cursor)
+    shown = listed[: fitting(listed)]
+    cursor = str(rows[len(shown) - 1].seq) if len(rows) > len(shown) else None
+    data: dict[str, Json] = {"entries": shown}
+    return Answer(
+        run=opened.run, revision=opened.state.seq, data=data, truncated=len(shown) < len(listed), cursor=cursor
+    )
 
 
 def state_explain(call: Call) -> Answer:
@@ -305,6 +340,7 @@ def state_explain(call: Call) -> Answer:
             "verdict_now": judged.verdict.word,
             "recorded": state.judgements[rule.id].verdict if rule.id in state.judgements else None,
             "checks": [_check(result) for result in judged.clauses],
+            "untrusted_measured": [_words(result.measured) for result in judged.clauses],
             "untrusted_why": [cleaned(result.why, 200) for result in judged.clauses],
             "source": "measured evidence",
         }
@@ -333,12 +369,11 @@ def _act_state(state: RunState, task: str) -> Json:
 
 def _check(result: ClauseResult) -> Json:
     clause = result.clause
-    measured = result.measured if len(result.measured) <= 40 and result.measured.isprintable() else "a text"
     return {
         "metric": clause.metric,
         "clause": cleaned(clause.text, 200),
         "origin": str(clause.origin),
-        "measured": cleaned(measured, 60),
+        "measured": plain(result.measured),
         "limit": f"{clause.op.value} {clause.limit.value}",
         "unit": clause.unit,
         "set_by": clause.limit_from,
@@ -349,6 +384,11 @@ def _check(result: ClauseResult) -> Json:
     }
 
 
+def _words(measured: str) -> Json:
+    """A measured value that is no number, flag or word: somebody else's text, which `checks` only calls a text."""
+    return None if plain(measured) == measured else cleaned(measured, 200)
+
+
 def evidence_list(call: Call) -> Answer:
     """Evidence on file, what is owed, and claims, which are told apart."""
     opened = call.run()
@@ -356,8 +396,8 @@ def evidence_list(call: Call) -> Answer:
     if wanted:
         _stage(opened.plan, wanted)
     rows = [row for row in _evidence(call, opened) if wanted in {"", row.get("state")}]
-    shown, cursor = call.page(rows)
-    return Answer(run=opened.run, revision=opened.state.seq, data={"evidence": list(shown)}, cursor=cursor)
+    shown, cursor = call.page(rows, _itself)
+    return Answer(run=opened.run, revision=opened.state.seq, data={"evidence": shown}, cursor=cursor)
 
 
 def _evidence(call: Call, opened: Opened) -> Iterator[Mapping[str, Json]]:
@@ -390,7 +430,7 @@ def log_search(call: Call) -> Answer:
         run=opened.run,
         revision=opened.state.seq,
         state=stage.id,
-        data={"untrusted_lines": list(found.lines), "source": list(found.sources), "total": found.total},
-        truncated=found.cut,
-        cursor=found.cursor,
+        data={"untrusted_lines": list(found.lines), "source": list(found.sources), "hits": found.hits},
+        truncated=found.cursor is not None,
+        cursor=str(found.cursor) if found.cursor else None,
     )

@@ -55,6 +55,7 @@ class Tokens:
         try:
             found = await anyio.to_thread.run_sync(self._door.admit, token or "none")
         except Refused:
+            await anyio.to_thread.run_sync(self._door.turned_away, token, "http")
             return None
         return AccessToken(
             token=token,

@@ -57,7 +57,7 @@ def build_server(door: AgentDoor, who: Who, version: str) -> Server[Any]:
     limiter = anyio.CapacityLimiter(MOST_AT_ONCE)
 
     async def list_tools(ctx: Context, _params: object) -> types.ListToolsResult:
-        tools = await anyio.to_thread.run_sync(lambda: door.tools(door.admit(who(ctx))), limiter=limiter)
+        tools = await anyio.to_thread.run_sync(lambda: door.tools_as(who(ctx)), limiter=limiter)
         return types.ListToolsResult(tools=[_tool(tool) for tool in tools])
 
     async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -84,7 +84,7 @@ def build_server(door: AgentDoor, who: Who, version: str) -> Server[Any]:
 
     async def read_resource(ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         address = str(params.uri)
-        found = await anyio.to_thread.run_sync(lambda: door.read(door.admit(who(ctx)), address), limiter=limiter)
+        found = await anyio.to_thread.run_sync(lambda: door.read_as(who(ctx), address), limiter=limiter)
         if not isinstance(found, Resource):
             raise MCPError(types.INVALID_PARAMS, CODES[found.code][1], {"code": found.code})
         content = types.TextResourceContents(uri=params.uri, mime_type=found.media, text=found.text)

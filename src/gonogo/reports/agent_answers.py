@@ -15,6 +15,8 @@ from gonogo.terms import Json
 from gonogo.values import dataclass
 
 MOST_BYTES: Final = 16 << 10
+MOST_ROWS: Final = 12 << 10
+"""Bytes of a page of rows; what stands around them in an answer takes the rest."""
 
 CODES: Mapping[str, tuple[str, str]] = {
     "OK": ("", "Done."),
@@ -112,6 +114,16 @@ class Answer:
 def size_of(value: Json) -> int:
     """Bytes of a value as it goes out."""
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def fitting(rows: Sequence[Json], most: int = MOST_ROWS) -> int:
+    """How many of the rows go into one page, so that its cursor leads to the first that does not; at least one."""
+    used = 0
+    for number, row in enumerate(rows):
+        used += size_of(row) + 1
+        if used > most and number:
+            return number
+    return len(rows)
 
 
 def fitted(answer: Answer, most: int = MOST_BYTES) -> Answer:

@@ -116,6 +116,7 @@ KEY = Text(
 OPERATION = Text("The handle that step_start gave.", 28, r"o_[a-z0-9]{8,26}")
 REVISION = Number("The revision that you read last; where the run moved on, nothing is done.", 0, 1 << 40)
 CURSOR = Text("Where the answer before ended.", 20, r"[0-9]{1,18}")
+PLACE = Text("Where the answer before ended.", 40, r"[0-9]{1,3}-[0-9]{1,15}-[0-9]{1,15}")
 DIGEST = Text("SHA-256 in 64 small hex digits.", 64, r"[0-9a-f]{64}")
 NAME = Text("The name of an evidence file of the protocol.", 120, r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 WHY = Text("Why, in your own words; kept as words of an agent.", 2 << 10, prose=True)
@@ -252,7 +253,7 @@ TOOLS: Mapping[str, Tool] = {
                 "before": Number("So many lines before each hit.", 0, 20),
                 "after": Number("So many lines after each hit.", 0, 20),
                 "most": Number("At most so many hits.", 1, 50),
-                "cursor": CURSOR,
+                "cursor": PLACE,
             },
             ("run_id", "state_id", "text"),
         ),

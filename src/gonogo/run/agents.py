@@ -24,6 +24,8 @@ from gonogo.values import dataclass
 CREATED: Final = "agent.created"
 REVOKED: Final = "agent.revoked"
 ENFORCED: Final = "enforced"
+LOCAL: Final = "local"
+"""The name of whoever calls without a token; no token bears it, so that acts of two never stand under one name."""
 LEVELS: Final = ("advisory", "tamper-evident", ENFORCED)
 """How far agents are kept apart, from nothing at all up."""
 PREFIX: Final = "gonogo_agent"
@@ -129,6 +131,8 @@ def created_fields(wish: TokenWish, text: str, known: Mapping[str, AgentToken], 
 def _demand_sound(wish: TokenWish) -> None:
     if not NAME.fullmatch(wish.name):
         raise BadInput(f"`{wish.name}` is no name of an agent", next_step="use 2 to 32 of a-z 0-9 -")
+    if wish.name == LOCAL:
+        raise BadInput(f"`{LOCAL}` is the agent without a token", next_step="choose another name")
     if not SHORTEST <= wish.lasts <= LONGEST:
         raise BadInput("a token lasts from 5 minutes to 90 days", next_step="say for example --expires 8h or 30d")
     if not wish.scopes:
