@@ -1,10 +1,11 @@
 """Makes a project with many runs for `bench_dashboard.py`: real ledgers, written again under other names and times.
 
-    python benchmarks/dashboard_data.py FOLDER [--finished 10000] [--running 200]
+    python benchmarks/dashboard_data.py FOLDER [--finished 10000] [--running 200] [--rolling 20]
 
 Three releases are driven in earnest by a project as the tests make it: one that went the whole way, one that waits for
 people, one that was aborted. Every further run is the ledger of one of these, entry for entry, with its own name, release
-and days: chained anew, so that every digest holds. What it names in the vault is shared.
+and days: chained anew, so that every digest holds. What it names in the vault is shared. Of the running ones some are in
+the middle of a rollout: the whole ledger up to its third sample. What comes next in it (`feed`) is written later.
 """
 
 from __future__ import annotations
@@ -59,17 +60,28 @@ def rewritten(entries: tuple[Entry, ...], old: str, new: str, shift: timedelta) 
         yield last
 
 
-def fill(project: Project, models: dict[str, RunId], finished: int, running: int) -> None:
+FED = ("metrics.sampled", "rollout.judged", "traffic.moved")
+
+
+def feed(root: Path) -> dict[str, list[tuple[str, dict[str, object]]]]:
+    """What is still to be written to each run that is in the middle of a rollout: types and fields, in order."""
+    return json.loads((root / "feed.json").read_text(encoding="utf-8"))
+
+
+def fill(project: Project, models: dict[str, RunId], finished: int, running: int, rolling: int) -> None:
     """Write the runs into the journal, in one transaction, and the log of the site beside them."""
     journal = project.door().world.journal
     ledgers = {name: journal.entries(run) for name, run in models.items()}
     site = list(journal.site())
     until = next(index for index, entry in enumerate(ledgers["waiting"]) if entry.type == "abort.requested")
     ledgers["waiting"] = ledgers["waiting"][:until]
+    sampled = [index for index, entry in enumerate(ledgers["released"]) if entry.type == "metrics.sampled"]
+    ledgers["rolling"], models = ledgers["released"][: sampled[2] + 1], {**models, "rolling": models["released"]}
+    rest = [entry for entry in ledgers["released"][sampled[2] + 1 :] if entry.type in FED]
     closing = {str(entry.data["run"]): entry for entry in site if entry.type == "run.closed"}
     opening = {str(entry.data["run"]): entry for entry in site if entry.type == "run.opened"}
     plan = [(OUTCOMES[number % len(OUTCOMES)], number) for number in range(finished)]
-    plan += [("waiting", finished + number) for number in range(running)]
+    plan += [("waiting" if number < running - rolling else "rolling", finished + number) for number in range(running)]
     now = datetime.now(UTC)
     first = ledgers["ready"][0].ts
     database = sqlite3.connect(project.root / ".gonogo/journal.db", isolation_level=None)
@@ -81,6 +93,7 @@ def fill(project: Project, models: dict[str, RunId], finished: int, running: int
     database.execute("delete from gonogo_event where run = '@site'")
     last: Entry | None = None
     rows: list[tuple[str, int, bytes]] = []
+    to_come: dict[str, object] = {}
 
     def note(entry: Entry, data: dict[str, object], at: datetime) -> None:
         nonlocal last
@@ -92,11 +105,14 @@ def fill(project: Project, models: dict[str, RunId], finished: int, running: int
         name = f"{model.rsplit('-', 2)[0]}-v{1000 + number}-{number:06x}"
         days = timedelta(days=180) * (number / len(plan))
         shift = now - timedelta(days=181) + days - first
+        if kind == "rolling":
+            shift = now - ledgers[kind][-1].ts
+            to_come[name] = [(entry.type, json.loads(entry.line)["data"]) for entry in rest]
         run = list(rewritten(ledgers[kind], model, name, shift))
         rows += [(name, entry.seq, entry.line) for entry in run]
         database.execute("insert into gonogo_head (run, seq, hash) values (?, ?, ?)", (name, run[-1].seq, run[-1].digest))
         note(opening[model], {**json.loads(opening[model].line)["data"], "run": name, "version": f"v{1000 + number}"}, run[0].ts)
-        if kind != "waiting":
+        if kind not in {"waiting", "rolling"}:
             note(closing[model], {**json.loads(closing[model].line)["data"], "run": name, "head": run[-1].digest}, run[-1].ts)
         if len(rows) > 20_000:
             database.executemany("insert into gonogo_event (run, seq, line) values (?, ?, ?)", rows)
@@ -111,12 +127,13 @@ def fill(project: Project, models: dict[str, RunId], finished: int, running: int
         database.execute(text)
     database.execute("commit")
     database.close()
+    (project.root / "feed.json").write_text(json.dumps(to_come), encoding="utf-8")
 
 
-def make(folder: Path, finished: int, running: int) -> Path:
+def make(folder: Path, finished: int, running: int, rolling: int = 20) -> Path:
     """A filled project below `folder`; gives its root."""
     with driven(folder) as (project, models):
-        fill(project, models, finished, running)
+        fill(project, models, finished, running, rolling)
         return project.root
 
 
@@ -125,6 +142,7 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--finished", type=int, default=10_000)
     parser.add_argument("--running", type=int, default=200)
+    parser.add_argument("--rolling", type=int, default=20, help="so many of the running ones are in the middle of a rollout")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    print(make(given.folder, given.finished, given.running))
+    print(make(given.folder, given.finished, given.running, given.rolling))

@@ -143,6 +143,9 @@ class MemoryJournal:
     def heads(self) -> dict[RunId, int]:
         return {run: len(entries) - 1 for run, entries in self._state.ledgers.items()}
 
+    def written(self) -> int:
+        return sum(len(entries) for entries in self._state.ledgers.values())
+
     def lease(self, environment: str) -> Lease:
         lease = self._state.leases.get(environment, Lease(environment, 0, None, None))
         return replace(lease, beat=self._ledger(lease.run)[-1].ts) if lease.run else lease

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from gonogo.errors import GonogoError
+from gonogo.evidence.copies import Difference, Look
 from gonogo.evidence.ledger import Entry
 from gonogo.measure.baseline import FigureRead
 from gonogo.measure.connectivity import AlertSeen
@@ -121,6 +122,9 @@ class Journal(Protocol):
 
     def heads(self) -> Mapping[RunId, int]:
         """The number of the last entry of every log, the site's own (`SITE_LOG`) included: what moved since a look."""
+
+    def written(self) -> int:
+        """How many entries all logs hold together: the same number means that nothing moved."""
 
     def lease(self, environment: str) -> Lease:
         """The lease of an environment, as it is now."""
@@ -389,19 +393,6 @@ class Files(Protocol):
         """The project's root, absolute; commands run there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A view that is not what the store holds: `missing`, `changed`, or `foreign` (a link, folder or device)."""
-
-    path: str
-    kind: str
-
-    def __str__(self) -> str:
-        """Path and kind as a sentence without full stop."""
-        words = {"missing": "is gone", "changed": "was edited by hand", "foreign": "is not a regular file"}
-        return f"{self.path} {words[self.kind]}"
-
-
 class Views(Protocol):
     """Readable copies of stored evidence below `.artifacts/`; never read by a gate, and checked for edits (C2)."""
 
@@ -413,6 +404,9 @@ class Views(Protocol):
 
     def read_bytes(self, path: str) -> bytes | None:
         """What a view says now; None where there is none that can be read."""
+
+    def look(self, path: str) -> Look:
+        """What is at `path` now; changes nothing."""
 
     def differences(self, views: Mapping[str, Digest]) -> tuple[Difference, ...]:
         """The views that are not what they should be; changes nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from gonogo.evidence.signers import namespace
 from gonogo.evidence.sshsig import sign
-from gonogo.terms import RunId
+from gonogo.terms import Person, RunId
 from tests.projects import Project, small_project
 from tests.worlds_http import place
 from web_world import Client, Served, served, signed_in
@@ -101,3 +102,62 @@ def test_a_statement_is_shown_byte_for_byte_signed_with_ssh_keygen_elsewhere_and
     assert again.status == 409
     assert "answered already" in again.text
     assert here.refusals()[-1] == "statement_used_or_old"
+
+
+@pytest.fixture(scope="module")
+def over(project: Project, run: RunId) -> RunId:
+    """A run that was aborted before it did anything."""
+    found = project.begin("production-deployment")
+    project.door().abort(found, "not today", Person("rm1"))
+    project.go_on(found)
+    assert project.state(found).outcome == "aborted"
+    return found
+
+
+def test_a_finished_run_is_folded_once_and_its_pages_are_drawn_once_whoever_looks(here: Served, over: RunId) -> None:
+    paths = [f"/runs/{over}{below}" for below in ("", "/evidence", "/trail", "/rollback")]
+    first, second = signed_in(here, "rm1"), signed_in(here, "sre1")
+    seen = [first.get(path) for path in paths]
+    memory, drawings = here.site.memory, here.site.drawings
+    before = (memory.folds, drawings.made)
+    again = [second.get(path) for path in paths]
+    assert (memory.folds, drawings.made) == before, "nothing was worked out for the second person"
+    for one, two in zip(seen, again, strict=True):
+        assert (one.status, two.status) == (200, 200)
+        assert "aborted" in two.text
+        assert "sre1" in two.text
+        assert "rm1</a>" not in two.text, "the frame is the frame of whoever asks"
+        assert {one.fields["csrf"]} == {first.get("/").fields["csrf"]} != {two.fields["csrf"]}
+
+
+def test_lists_are_drawn_once_and_the_journal_is_asked_for_one_number_as_long_as_nothing_moves(here: Served, over: RunId) -> None:
+    client, memory = signed_in(here, "rm1"), here.site.memory
+    paths = ("/", "/history", "/audit", "/?outcome=aborted", "/rollbacks")
+    for path in paths:
+        assert client.get(path).status == 200
+    wait_until_seen(here)
+    for path in paths:
+        client.get(path)
+    before = (memory.looks, memory.folds)
+    drawn = here.site.drawings.made
+    for path in ("/history", "/audit", "/?outcome=aborted"):
+        client.get(path)
+    assert (memory.looks, memory.folds, here.site.drawings.made) == (*before, drawn)
+
+
+def wait_until_seen(here: Served) -> None:
+    """Let the server take in what was written last."""
+    written = here.project.door().world.journal.written()
+    deadline = time.monotonic() + 20
+    while sum(seq + 1 for seq in here.site.memory.heads().values()) != written:
+        assert time.monotonic() < deadline, "the server never saw the last entry"
+        time.sleep(0.05)
+
+
+def test_a_page_that_is_kept_never_outlives_what_it_says(project: Project, here: Served, client: Client, over: RunId) -> None:
+    run = project.begin("production-deployment")
+    wait_until_seen(here)
+    assert "Halted" not in client.get(f"/runs/{run}").text
+    project.door().halt(run, "look at the queue first", Person("rm1"))
+    wait_until_seen(here)
+    assert "look at the queue first" in client.get(f"/runs/{run}").text, "the head of the ledger is part of what a page hangs on"

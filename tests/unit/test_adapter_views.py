@@ -12,7 +12,8 @@ import pytest
 from gonogo.adapters.vault import FolderVault
 from gonogo.adapters.views import Views
 from gonogo.errors import BadInput, Broken, Refused, Tampered
-from gonogo.ports import Difference, Vault
+from gonogo.evidence.copies import Difference
+from gonogo.ports import Vault
 from gonogo.terms import Digest, digest_of
 from worlds import MemoryVault
 

@@ -26,6 +26,7 @@ from gonogo.adapters.journal_transaction import (
     no_such,
     pass_on,
     runs_of,
+    written_in,
 )
 from gonogo.evidence.ledger import Entry
 from gonogo.ports import SITE_LOG, CrashPoint, Draft, Lease, Transaction
@@ -133,6 +134,11 @@ class SqliteJournal:
         """The number of the last entry of every log; none where there is no journal yet."""
         with self._reading() as opened:
             return {} if opened is None else heads_of(opened)
+
+    def written(self) -> int:
+        """How many entries all logs hold together; 0 where there is no journal yet."""
+        with self._reading() as opened:
+            return 0 if opened is None else written_in(opened)
 
     def lease(self, environment: str) -> Lease:
         """The lease of an environment; fence 0 where nobody ever held it."""

@@ -55,6 +55,12 @@ def heads_of(rows: Rows) -> dict[RunId, int]:
     return {RunId(row[0]): int(row[1]) for row in rows.execute("select run, seq from gonogo_head")}
 
 
+def written_in(rows: Rows) -> int:
+    """How many entries all logs hold together."""
+    found = rows.execute("select coalesce(sum(seq + 1), 0) from gonogo_head").fetchall()
+    return int(found[0][0])
+
+
 class JournalTransaction:
     """The `Transaction` port on open rows; of no use after its block.
 

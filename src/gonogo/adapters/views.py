@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -19,7 +19,8 @@ from typing import Final
 from gonogo.adapters.durable import disk_error, make_folder, write_all
 from gonogo.adapters.vault import Cipher
 from gonogo.errors import BadInput, Refused, Tampered
-from gonogo.ports import Difference, Vault
+from gonogo.evidence.copies import Difference, Look
+from gonogo.ports import Vault
 from gonogo.terms import Digest, digest_of
 
 CHUNK: Final = 1 << 20
@@ -27,6 +28,12 @@ MOST_WHOLE: Final = 1 << 31
 """So large may a view be that is read whole."""
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def differing(look: Callable[[str], Look], views: Mapping[str, Digest]) -> tuple[Difference, ...]:
+    """The views that are not what they should be, in order of paths, as `look` finds them."""
+    seen = ((path, look(path), digest) for path, digest in sorted(views.items()))
+    return tuple(Difference(path, found.why or "changed") for path, found, digest in seen if found.digest != digest)
 
 
 class Views:
@@ -47,9 +54,8 @@ class Views:
         make_folder(self._root, 0o755)
         written = []
         for path, digest in sorted(views.items()):
-            parts = self._place(path)
-            if self._difference(parts, digest) is not None:
-                self._write(parts, digest)
+            if self.look(path).digest != digest:
+                self._write(self._place(path), digest)
                 written.append(path)
         return tuple(written)
 
@@ -67,17 +73,15 @@ class Views:
 
     def differences(self, views: Mapping[str, Digest]) -> tuple[Difference, ...]:
         """The views that are not what they should be, in order of paths; changes nothing."""
-        found = ((path, self._difference(self._place(path), digest)) for path, digest in sorted(views.items()))
-        return tuple(Difference(path, kind) for path, kind in found if kind is not None)
+        return differing(self.look, views)
+
+    def look(self, path: str) -> Look:
+        """The digest of the plain bytes at `path`, or why there is none."""
+        found = self._opened(self._place(path))
+        return Look(None, found) if isinstance(found, str) else Look(self._digest(found))
 
     def _place(self, path: str) -> tuple[str, ...]:
         return _parts(path if self._cipher is None else f"{path}.age")
-
-    def _difference(self, parts: tuple[str, ...], digest: Digest) -> str | None:
-        found = self._opened(parts)
-        if isinstance(found, str):
-            return found
-        return None if self._digest(found) == digest else "changed"
 
     def _opened(self, parts: tuple[str, ...]) -> int | str:
         """A descriptor of the regular file there, which the caller closes; else `missing` or `foreign`."""

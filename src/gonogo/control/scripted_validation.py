@@ -15,7 +15,7 @@ from gonogo.control.scripted import Asked, Ended, after_success, file_away, need
 from gonogo.control.scripted_gates import Checked, every_gate, note, outcome, report_file
 from gonogo.engine.writing import view_paths, views_of
 from gonogo.errors import Tampered
-from gonogo.ports import Difference
+from gonogo.evidence.copies import Difference
 from gonogo.run.waiving import WAIVED
 from gonogo.terms import Json, Verdict
 

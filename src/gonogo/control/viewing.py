@@ -8,21 +8,22 @@ from datetime import datetime
 from gonogo.control.assembling import VIEWS_FOLDER
 from gonogo.control.opening import Opened
 from gonogo.control.parity_open import OpenParity, open_parity
-from gonogo.control.workflow_files import edited_files
+from gonogo.control.workflow_files import Judged, edited_files
 from gonogo.engine.bench import World
 from gonogo.engine.by_hand import records
 from gonogo.engine.settling import OUTCOME_UNKNOWN
 from gonogo.engine.writing import views_of
 from gonogo.errors import GonogoError, Tampered
+from gonogo.evidence.copies import Difference
 from gonogo.measure.live_counts import MOST_BYTES, counted_so_far
 from gonogo.plan.model import Execute, Task, task_of
-from gonogo.ports import Difference, EffectKey, Running
+from gonogo.ports import EffectKey, Running
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.asking import standing
 from gonogo.run.awaiting import ASIDE, Awaited, awaited, waited_in_all
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
 from gonogo.run.state import Round
-from gonogo.terms import Digest, Json, RunId, digest_of
+from gonogo.terms import Digest, Json, RunId
 from gonogo.values import dataclass
 
 
@@ -109,12 +110,26 @@ class RunView:
     rules: tuple[str, ...]
 
 
-def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
-    """The present view of a run; `driven` says that an engine is at work on it now."""
+@dataclass(frozen=True, slots=True)
+class RunHead:
+    """What stands at the head of everything that is shown of a run."""
+
+    run: RunId
+    title: str
+    release: str
+    environment: str
+    status: str
+    next_step: str
+    traffic: int | None
+    opened_at: datetime | None
+    outcome: str
+    running: tuple[Busy, ...]
+
+
+def head_of(world: World, opened: Opened, *, driven: bool = False) -> RunHead:
+    """Where a run is, in a few words; `driven` says that an engine is at work on it now."""
     plan, state = opened.plan, opened.state
-    now = world.clock.now()
-    act = decide(plan, state, now)
-    people = {item.round: item for item in awaited(plan, state)}
+    act = decide(plan, state, world.clock.now())
     status, following = status_of(opened.run, act)
     running = tuple(_running(world, opened))
     stands = in_line(world, opened) if status in {"open", "running"} else ""
@@ -124,25 +139,45 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         status, following = "running", ""
         running = running or tuple(_at_work(world, opened, act))
     moves = [rolling.moves[-1][1] for rolling in state.rollings.values() if rolling.moves]
+    return RunHead(
+        run=opened.run,
+        title=plan.title,
+        release=plan.release.version,
+        environment=plan.environment,
+        status=status,
+        next_step=following,
+        traffic=moves[-1] if moves else None,
+        opened_at=state.opened_at,
+        outcome=state.outcome,
+        running=running,
+    )
+
+
+def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
+    """The present view of a run; `driven` says that an engine is at work on it now."""
+    plan, state = opened.plan, opened.state
+    now = world.clock.now()
+    head = head_of(world, opened, driven=driven)
+    people = {item.round: item for item in awaited(plan, state)}
     return RunView(
         run=opened.run,
         protocol=plan.name,
         title=plan.title,
         release=plan.release.version,
         environment=plan.environment,
-        status=status,
+        status=head.status,
         stages=stages_of(opened),
         waiting=tuple(
             _waiting(opened, item, people.get(item.name), now)
             for item in state.rounds.values()
             if _is_waiting(opened, item)
         ),
-        halt=_halt_text(world, opened),
-        next_step=following,
-        traffic=moves[-1] if moves else None,
+        halt=halt_text(world, opened),
+        next_step=head.next_step,
+        traffic=head.traffic,
         opened_at=state.opened_at,
         outcome=state.outcome,
-        edited=(*(str(item) for item in _edited(world, opened)), *edited_files(world, opened)),
+        edited=edited_by_hand(world, opened),
         parity=tuple(open_parity(world, opened, world.clock.now())),
         role=plan.role,
         mission=plan.mission,
@@ -150,7 +185,7 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         gates=tuple(_gates(opened)),
         manual=tuple(f"{asked.task.rpartition('#')[0]} by {answer.person}" for asked, answer in records(state)),
         evidence=tuple(FileView(item.name, item.digest, item.status, item.stage) for item in state.evidence.values()),
-        running=running,
+        running=head.running,
         waited_s=int(waited_in_all(people.values(), now).total_seconds()),
         rules=rules_in_force(plan, state.trust),
     )
@@ -259,7 +294,8 @@ def _waiting(opened: Opened, asked: Round, awaiting: Awaited | None, now: dateti
     return Waiting(asked.name, asked.point, asked.kind, found.missing, found.people, asked.expires_at, waited)
 
 
-def _halt_text(world: World, opened: Opened) -> str:
+def halt_text(world: World, opened: Opened) -> str:
+    """Why a run halted, and where; empty where it did not."""
     halted = opened.state.halted
     if halted is None:
         return ""
@@ -281,6 +317,11 @@ def expected_views(opened: Opened) -> dict[str, Digest]:
     return views_of(opened.plan, opened.state)
 
 
+def edited_by_hand(world: World, opened: Opened, known: Judged | None = None) -> tuple[str, ...]:
+    """The views and workflow files of a run that somebody changed, one sentence each; `known` as in `edited_files`."""
+    return (*(str(item) for item in _edited(world, opened)), *edited_files(world, opened, known))
+
+
 def _edited(world: World, opened: Opened) -> tuple[Difference, ...]:
     differences = world.views.differences(expected_views(opened))
     return tuple(item for item in differences if item.kind != "missing" and not _of_another_run(world, item))
@@ -288,8 +329,10 @@ def _edited(world: World, opened: Opened) -> tuple[Difference, ...]:
 
 def _of_another_run(world: World, item: Difference) -> bool:
     """The newest run of a protocol writes its views over those of the one before; stored bytes are no edit (C70)."""
-    seen = world.views.read_bytes(item.path)
-    return item.kind == "changed" and seen is not None and world.vault.path(digest_of(seen)).exists()
+    if item.kind != "changed":
+        return False
+    seen = world.views.look(item.path).digest
+    return seen is not None and world.vault.path(seen).exists()
 
 
 def refuse_edited_views(world: World, opened: Opened) -> None:

@@ -6,9 +6,9 @@ drive writes it anew (WFS-03, WFS-05 to WFS-07, C2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableSet
 from dataclasses import field
-from typing import Final
+from typing import Final, TypeAlias
 
 from gonogo.control.opening import Opened
 from gonogo.control.root_causing import of_run, read_record
@@ -21,7 +21,7 @@ from gonogo.plan.script_defaults import LOG_LEVELS
 from gonogo.reports.workflow import METRICS, STATE, STATUS, Told, log_lines, metrics_body, state_body, status_body
 from gonogo.run.events import recorded
 from gonogo.run.state import fold
-from gonogo.terms import Digest, RunId
+from gonogo.terms import Digest, RunId, digest_of
 from gonogo.values import dataclass
 
 PAUSE: Final = 1.0
@@ -32,6 +32,8 @@ BODIES: Final[Mapping[str, Callable[[Told], dict[str, Tree]]]] = {
     STATUS: status_body,
     METRICS: metrics_body,
 }
+Judged: TypeAlias = MutableSet[tuple[RunId, str, Digest]]
+"""Bytes by digest that, as the named file of a run, say what its log says."""
 PAST_THE_END = 1 << 40
 """No log is as long: whoever asks for entries after it learns whether there is such a log."""
 
@@ -123,17 +125,23 @@ def _told(world: World, plan: Plan, run: RunId, upto: int | None = None) -> Told
     return Told(run, plan, fold(plan, (recorded(entry) for entry in entries)), entries)
 
 
-def edited_files(world: World, opened: Opened) -> tuple[str, ...]:
-    """Workflow files of a run that are not what its log says they were, one sentence each."""
+def edited_files(world: World, opened: Opened, known: Judged | None = None) -> tuple[str, ...]:
+    """Workflow files of a run that are not what its log says they were, one sentence each.
+
+    `known` keeps what was found right: a log only grows, so the same bytes are right for ever.
+    """
+    judged = set() if known is None else known
     return tuple(
-        f"{folder_of(opened.plan)}/{name} was edited by hand" for name in BODIES if _is_edited(world, opened, name)
+        f"{folder_of(opened.plan)}/{name} was edited by hand"
+        for name in BODIES
+        if _is_edited(world, opened, name, judged)
     )
 
 
 def has_metrics(world: World, opened: Opened) -> bool:
     """Whether the metrics of a run are there, about this very run, as its log says they are (HND-02)."""
     data = world.views.read_bytes(f"{folder_of(opened.plan)}/{METRICS}")
-    if data is None or _is_edited(world, opened, METRICS):
+    if data is None or _is_edited(world, opened, METRICS, set()):
         return False
     return read_object(data, name=METRICS, limit=1 << 24).get("run_id") == opened.run
 
@@ -147,10 +155,20 @@ def _is_run(world: World, name: object) -> bool:
     return True
 
 
-def _is_edited(world: World, opened: Opened, name: str) -> bool:
+def _is_edited(world: World, opened: Opened, name: str, judged: Judged) -> bool:
     data = world.views.read_bytes(f"{folder_of(opened.plan)}/{name}")
     if data is None:
         return False
+    key = opened.run, name, digest_of(data)
+    if key in judged:
+        return False
+    if _says_otherwise(world, opened, name, data):
+        return True
+    judged.add(key)
+    return False
+
+
+def _says_otherwise(world: World, opened: Opened, name: str, data: bytes) -> bool:
     try:
         body = read_object(data, name=name, limit=1 << 24)
     except BadInput:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import TypeAlias
 
 from gonogo.errors import Tampered
@@ -458,6 +459,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "edit.found": EditFound,
 }
 _TYPES: Mapping[type[Event], str] = {kind: name for name, kind in EVENTS.items()}
+_names = cache(lambda name: frozenset(field.name for field in dataclasses.fields(EVENTS[name])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -487,8 +489,7 @@ def recorded(entry: Entry) -> Recorded:
         raise Tampered(
             f"entry {entry.seq} is of the unknown type `{entry.type}`", next_step="use the version that wrote it"
         )
-    names = {field.name for field in dataclasses.fields(kind)}
-    if set(entry.data) - names:
+    if not _names(entry.type).issuperset(entry.data):
         raise Tampered(f"entry {entry.seq} ({entry.type}) has fields that this version does not know")
     try:
         build: Callable[..., Event] = kind

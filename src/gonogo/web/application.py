@@ -65,7 +65,7 @@ def _reading() -> list[Route]:
         f"{run}/evidence": remembered(evidence_pages.evidence_page),
         f"{run}/evidence/{{sha256}}": evidence_pages.file_page,
         f"{run}/evidence/{{sha256}}/file": evidence_pages.take_page,
-        f"{run}/trail": remembered(evidence_pages.trail_page),
+        f"{run}/trail": remembered(evidence_pages.trail_page, "type", "page"),
         f"{run}/gates/{{gate}}": remembered(run_pages.gate_page),
         f"{run}/requests/{{round}}": deciding.request_page,
         "/sign/{token}": deciding.sign_page,

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gonogo.control.answering import Asked, Said, passkey_signature, signer_of, statement_of
+from gonogo.control.parity_open import open_parity
 from gonogo.control.run_reports import card_of
 from gonogo.engine.people import people_now
 from gonogo.engine.stating import OwnWord
@@ -64,6 +65,7 @@ def request_page(request: Request) -> Response:
     about = {
         "asked": asking_of(opened, asked),
         "request": read_request(vault.read(asked.request)),
+        "parity": tuple(open_parity(site.door.world, opened, site.door.world.clock.now())),
         "shown": vault.read(asked.shown).decode("utf-8", "replace"),
         "known": known_about(opened.plan, opened.state, asked, lambda digest: vault.read(Digest(digest))),
         "gates": [card_of(site.door, opened, name) for name in opened.state.judgements if name in opened.plan.gates],
@@ -72,7 +74,7 @@ def request_page(request: Request) -> Response:
         "person": person,
         "rule": rule_of(opened.plan, asked),
     }
-    return page(request, "request.html", {**frame(request, site, known, ""), **about})
+    return page(request, "request.html", {**frame(site, known, ""), **about})
 
 
 async def prepare(request: Request) -> Response:

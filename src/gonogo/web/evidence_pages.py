@@ -15,7 +15,7 @@ from gonogo.terms import Digest
 from gonogo.web.memory import Known
 from gonogo.web.pages import Slice, said_of
 from gonogo.web.run_pages import frame, run_named
-from gonogo.web.showing import page
+from gonogo.web.showing import Sheet, page
 from gonogo.web.site import Site, session_of
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -23,9 +23,8 @@ MOST_SHOWN: Final = 256 * 1024
 MOST_TAKEN: Final = 1 << 26
 
 
-def evidence_page(request: Request) -> Response:
+def evidence_page(_request: Request, site: Site, known: Known) -> Sheet:
     """Everything on file, and whether the log's chain is whole."""
-    site, known = run_named(request)
     entries = known.opened.entries
     problems = check_chain(entry.line for entry in entries)
     about = {
@@ -35,7 +34,7 @@ def evidence_page(request: Request) -> Response:
         "head_digest": entries[-1].digest,
         "count": len(entries),
     }
-    return page(request, "evidence.html", {**frame(request, site, known, "/evidence"), **about})
+    return Sheet("evidence.html", {**frame(site, known, "/evidence"), **about})
 
 
 def file_page(request: Request) -> Response:
@@ -45,7 +44,7 @@ def file_page(request: Request) -> Response:
     data = site.door.world.vault.read(digest, limit=MOST_TAKEN)
     text = _text_of(data)
     about = {"name": name, "digest": digest, "size": len(data), "text": text, "cut": len(data) > MOST_SHOWN}
-    return page(request, "file.html", {**frame(request, site, known, "/evidence"), **about})
+    return page(request, "file.html", {**frame(site, known, "/evidence"), **about})
 
 
 def take_page(request: Request) -> Response:
@@ -62,17 +61,16 @@ def take_page(request: Request) -> Response:
     return Response(data, media_type="application/octet-stream", headers=headers)
 
 
-def trail_page(request: Request) -> Response:
+def trail_page(request: Request, site: Site, known: Known) -> Sheet:
     """The log of the run, entry by entry, newest first."""
-    site, known = run_named(request)
     wanted = request.query_params.get("type", "")[:60].strip()
     entries = known.opened.entries
     found = [entry for entry in reversed(entries) if not wanted or entry.type.startswith(wanted)]
-    part = Slice.of(request, len(found))
+    part = Slice.of(request.query_params.get("page", "1"), len(found))
     rows = [said_of(entry) for entry in found[part.first : part.first + 50]]
     kinds = sorted({entry.type for entry in entries})
     about = {"rows": rows, "part": part, "kinds": kinds, "wanted": wanted}
-    return page(request, "trail.html", {**frame(request, site, known, "/trail"), **about})
+    return Sheet("trail.html", {**frame(site, known, "/trail"), **about})
 
 
 def _named(request: Request, site: Site, known: Known) -> tuple[Digest, str]:

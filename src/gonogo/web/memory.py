@@ -7,8 +7,10 @@ of the site, which says all that the list shows; open runs are folded once and t
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+import time
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar, cast
@@ -36,6 +38,8 @@ FRESH_S: Final = 0.25
 """A look at the journal is not repeated within this time, however many people look."""
 MOST_FINISHED: Final = 256
 """So many finished runs stay folded; the list of them needs none."""
+BREATH_S: Final = 0.01
+"""Between two runs that are folded beforehand, readers come first."""
 TOLD_S: Final = 5.0
 """States that only time changes (a window that opens, a request that expires) are told this late at most."""
 MOST_PROOFS: Final = 40
@@ -125,6 +129,7 @@ class Memory:
         self._guard = threading.RLock()
         self._looked = -FRESH_S
         self._heads: dict[RunId, int] = {}
+        self._written = -1
         self._site: list[Entry] = []
         self._rows: dict[RunId, Row] = {}
         self._open: dict[RunId, Known] = {}
@@ -132,12 +137,16 @@ class Memory:
         self._proofs: dict[RunId, Proof | None] = {}
         self._kinds: dict[str, int] = {}
         self._history: tuple[object, History] | None = None
+        self._of_run: dict[tuple[RunId, str], tuple[int, object]] = {}
         self._derived: dict[str, tuple[tuple[Row, ...], object]] = {}
         self._told_at: tuple[int, float] = (-1, 0.0)
         self._told_rows: tuple[Row, ...] = ()
         self._over: tuple[int, tuple[Row, ...]] = (-1, ())
         self._moved: set[RunId] = set()
         self.version = 0
+        self.looks = 0
+        self.folds = 0
+        """How often all heads were read, and how many runs were folded from their first entry: what costs."""
 
     def refresh(self) -> None:
         """Look at the journal, if nobody did a moment ago, and take in what moved."""
@@ -169,8 +178,9 @@ class Memory:
         """The runs that are over, newest first."""
         self.refresh()
         with self._guard:
-            if self._over[0] != self.version:
-                self._over = (self.version, tuple(row for row in reversed(self._rows.values()) if row.is_over))
+            count = self._kinds.get(CLOSED, 0)
+            if self._over[0] != count:
+                self._over = (count, tuple(row for row in reversed(self._rows.values()) if row.is_over))
             return self._over[1]
 
     def open_rows(self) -> tuple[Row, ...]:
@@ -183,14 +193,25 @@ class Memory:
             if version != self.version or late:
                 rows = [row for row in self._rows.values() if not row.is_over]
                 told = [self._told(row) if late or row.run in self._moved or not row.title else row for row in rows]
-                self._told_rows = tuple(row for row in reversed(told) if not row.is_over)
+                fresh = tuple(row for row in reversed(told) if not row.is_over)
+                # What is worked out from the rows hangs on this very tuple: it stays where nothing is another.
+                self._told_rows = self._told_rows if fresh == self._told_rows else fresh
                 self._moved.clear()
                 self._told_at = (self.version, now if late else at)
             return self._told_rows
 
     def waiting_for(self, handle: str) -> int:
         """How many signatures of a person are waited for."""
-        return sum(handle in row.able for row in self.open_rows())
+        return self.over_open("waiting", lambda rows: Counter(able for row in rows for able in row.able))[handle]
+
+    def of_run(self, run: RunId, name: str, make: Callable[[Known], T]) -> T:
+        """What is worked out from one run alone, once for each of its entries; raises what `known` and `make` raise."""
+        known = self.known(run)
+        found = self._of_run.get((run, name))
+        if found is None or found[0] != known.seq:
+            found = (known.seq, make(known))
+            self._of_run[run, name] = found
+        return cast("T", found[1])
 
     def site(self) -> Sequence[Entry]:
         """The log of the site, oldest first; a list that only grows and that nobody else changes."""
@@ -227,22 +248,42 @@ class Memory:
         if row.is_over and row.run in self._proofs:
             return self._proofs[row.run]
         try:
-            sealed = self.known(row.run).opened.state.evidence.get(ROLLBACK_REPORT)
-            if sealed is None:
-                found = None
-            else:
-                body = read_object(self._door.world.vault.read(sealed.digest), name=ROLLBACK_REPORT)
-                found = proof_of(row, body, sealed.digest)
+            found = self.of_run(row.run, "proof", lambda known: self._sealed_proof(row, known))
         except GonogoError:
             # A run that cannot be read proves nothing; the list of releases names it.
             return None
-        self._proofs[row.run] = found
+        if row.is_over:
+            self._proofs[row.run] = found
         return found
+
+    def _sealed_proof(self, row: Row, known: Known) -> Proof | None:
+        sealed = known.opened.state.evidence.get(ROLLBACK_REPORT)
+        if sealed is None:
+            return None
+        body = read_object(self._door.world.vault.read(sealed.digest), name=ROLLBACK_REPORT)
+        return proof_of(row, body, sealed.digest)
+
+    def warm(self, going_on: Callable[[], bool]) -> None:
+        """Fold what is looked at most, before anybody asks: all open runs, then the finished ones that ended last."""
+        with suppress(GonogoError):
+            self.open_rows()
+            for row in self.finished()[:MOST_FINISHED]:
+                if not going_on():
+                    return
+                with suppress(GonogoError):
+                    # A run that cannot be read says so to whoever opens it.
+                    self.known(row.run)
+                time.sleep(BREATH_S)
 
     def head(self, run: RunId) -> int:
         """The number of the last entry of a run, as of the last look; -1 where there is no such run."""
         self.refresh()
         return self._heads.get(run, -1)
+
+    def heads(self) -> Mapping[RunId, int]:
+        """The number of the last entry of every log, as of the last look."""
+        self.refresh()
+        return self._heads
 
     def known(self, run: RunId) -> Known:
         """A run, folded up to its present end; BadInput where there is none."""
@@ -259,9 +300,12 @@ class Memory:
         return found
 
     def _take_in(self) -> None:
-        heads = dict(self._door.world.journal.heads())
-        if heads == self._heads:
+        journal = self._door.world.journal
+        written = journal.written()
+        if written == self._written:
             return
+        heads = dict(journal.heads())
+        self.looks += 1
         if heads.get(SITE_LOG, -1) != self._heads.get(SITE_LOG, -1):
             self._read_site()
         for run, seq in heads.items():
@@ -271,6 +315,8 @@ class Memory:
             if run not in self._rows:
                 self._rows[run] = self._from_its_own_log(run)
         self._heads = heads
+        # Counted before the heads were read: an entry that came in between makes the next look read them again.
+        self._written = written
         self.version += 1
 
     def _read_site(self) -> None:
@@ -293,7 +339,14 @@ class Memory:
                     waits=(),
                     next_step="",
                 )
-                self._open.pop(run, None)
+                self._end(run)
+
+    def _end(self, run: RunId) -> None:
+        """A run is over: its fold, as far as it is, goes on from there when somebody looks."""
+        self._of_run = {key: found for key, found in self._of_run.items() if key[0] != run}
+        known = self._open.pop(run, None)
+        if known is not None:
+            self._keep_finished(run, known)
 
     def _from_its_own_log(self, run: RunId) -> Row:
         """A run that the log of the site does not name; `gonogo audit` says so, too."""
@@ -316,6 +369,7 @@ class Memory:
 
     def _fold(self, run: RunId, before: Known | None) -> Known:
         if before is None:
+            self.folds += 1
             entries = self._door.world.journal.entries(run)
             plan = self._door.plan_of(run, entries)
             trace = traced(plan, (recorded(entry) for entry in entries))
@@ -331,6 +385,9 @@ class Memory:
             self._open[run] = found
             return
         self._open.pop(run, None)
+        self._keep_finished(run, found)
+
+    def _keep_finished(self, run: RunId, found: Known) -> None:
         self._finished[run] = found
         self._finished.move_to_end(run)
         while len(self._finished) > MOST_FINISHED:

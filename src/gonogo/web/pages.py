@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from starlette.requests import Request
@@ -10,10 +10,13 @@ from starlette.responses import Response
 
 from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import Entry
+from gonogo.terms import RunId
 from gonogo.values import dataclass
-from gonogo.web.memory import Row
+from gonogo.web.drawings import Body
+from gonogo.web.memory import Known, Row
+from gonogo.web.remembering import LASTS_LIST_S, LASTS_OVER_S, Depends, kept
 from gonogo.web.run_pages import Asking, asking_of
-from gonogo.web.showing import page, rendered
+from gonogo.web.showing import Sheet, page, rendered
 from gonogo.web.site import Site, session_of, site_of
 
 A_PAGE: Final = 50
@@ -30,9 +33,8 @@ class Slice:
     total: int
 
     @classmethod
-    def of(cls, request: Request, total: int) -> Slice:
+    def of(cls, text: str, total: int) -> Slice:
         """The slice that `?page=` names."""
-        text = request.query_params.get("page", "1")
         last = max((total + A_PAGE - 1) // A_PAGE, 1)
         number = min(max(int(text), 1), last) if text.isascii() and text.isdigit() and len(text) < 9 else 1
         return cls(number, number - 1, number + 1 if number < last else 0, total)
@@ -46,73 +48,121 @@ class Slice:
 def releases_page(request: Request) -> Response:
     """All runs: those under way first, then the finished ones."""
     site = site_of(request)
-    return page(request, "releases.html", {**_finished(request, site), "fragment": open_part(site)})
-
-
-def open_part(site: Site) -> str:
-    """The list of what is under way, drawn once for everybody."""
-    return site.memory.over_open("releases", lambda _rows: rendered("releases_part.html", open_releases(site)))
-
-
-def open_releases(site: Site) -> dict[str, object]:
-    """What is under way, as the list shows it."""
-    rows = site.memory.open_rows()
-    return {"rows": rows, "driven": {row.run: site.drivers.is_driven(row.run) for row in rows[:A_PAGE]}}
-
-
-def _finished(request: Request, site: Site) -> dict[str, object]:
     wanted = request.query_params.get("q", "")[:80].strip().lower()
     outcome = request.query_params.get("outcome", "")
-    rows: Sequence[Row] = site.memory.finished()
-    if outcome in OUTCOMES:
-        rows = [row for row in rows if row.outcome == outcome]
-    if wanted:
-        rows = [row for row in rows if wanted in f"{row.run} {row.release} {row.protocol} {row.requested_by}".lower()]
-    part = Slice.of(request, len(rows))
-    return {
-        "finished": rows[part.first : part.first + A_PAGE],
-        "part": part,
-        "q": wanted,
-        "outcome": outcome if outcome in OUTCOMES else "",
-        "outcomes": OUTCOMES,
-        "now": site.door.world.clock.now(),
-    }
+    asked = Finished(wanted, outcome if outcome in OUTCOMES else "", request.query_params.get("page", "1")[:9])
+    return page(request, "releases.html", {"fragment": open_cards(site).whole, "finished": finished_part(site, asked)})
+
+
+def finished_part(site: Site, asked: Finished) -> str:
+    """The list of what is over, drawn again when a run ended."""
+    over = site.memory.finished()
+
+    def draw() -> Body:
+        return Body("", rendered("finished_part.html", _finished(asked, over)))
+
+    return site.drawings.kept(("finished", len(over), asked), site.now(), LASTS_OVER_S, draw).main
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """What is under way, drawn: a card for each of the newest runs by its name, and the whole list."""
+
+    by_run: Mapping[RunId, str]
+    count: int
+    whole: str
+
+
+def open_cards(site: Site) -> Cards:
+    """The list of what is under way, drawn once for everybody; only cards that are another are drawn anew."""
+    return site.memory.over_open("releases", lambda rows: _cards(site, rows))
+
+
+def _cards(site: Site, rows: Sequence[Row]) -> Cards:
+    by_run = {row.run: _card(site, row) for row in rows[:A_PAGE]}
+    site.cards = {run: found for run, found in site.cards.items() if run in by_run}
+    about = {"cards": "".join(by_run.values()), "shown": len(by_run), "count": len(rows)}
+    return Cards(by_run, len(rows), rendered("releases_part.html", about))
+
+
+def _card(site: Site, row: Row) -> str:
+    driven = row.status == "open" and site.drivers.is_driven(row.run)
+    known = site.cards.get(row.run)
+    if known is None or known[0] != (row, driven):
+        about = {"row": row, "status": "running" if driven else row.status}
+        known = ((row, driven), rendered("card.html", about))
+        site.cards[row.run] = known
+    return known[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Which finished runs somebody wants to see: a text to find, an outcome, a page."""
+
+    wanted: str
+    outcome: str
+    page: str
+
+
+def _finished(asked: Finished, rows: Sequence[Row]) -> dict[str, object]:
+    if asked.outcome:
+        rows = [row for row in rows if row.outcome == asked.outcome]
+    if asked.wanted:
+        rows = [
+            row for row in rows if asked.wanted in f"{row.run} {row.release} {row.protocol} {row.requested_by}".lower()
+        ]
+    part = Slice.of(asked.page, len(rows))
+    shown = rows[part.first : part.first + A_PAGE]
+    return {"finished": shown, "part": part, "q": asked.wanted, "outcome": asked.outcome, "outcomes": OUTCOMES}
 
 
 def approvals_page(request: Request) -> Response:
     """What waits for a signature of mine, and what waits for others."""
     site, me = site_of(request), session_of(request).person
-    waiting = site.memory.over_open("approvals", lambda _rows: tuple(_asked(site)))
+    waiting = site.memory.over_open("approvals", lambda rows: tuple(_asked(site, rows)))
+    mark = hash(tuple((row.run, asking.round.name, asking.signed) for row, asking in waiting))
+    return kept(request, Depends(("approvals", mark), LASTS_LIST_S, me), lambda: _approvals(waiting, me))
+
+
+def _approvals(waiting: tuple[tuple[Row, Asking], ...], me: str) -> Sheet:
     mine = [item for item in waiting if me in item[1].able]
-    others = [item for item in waiting if me not in item[1].able and not item[1].met]
-    return page(request, "approvals.html", {"mine": mine, "others": others})
+    others = [item for item in waiting if me not in item[1].able]
+    return Sheet("approvals.html", {"mine": mine, "others": others[:A_PAGE], "more": len(others) - A_PAGE})
 
 
-def _asked(site: Site) -> Iterator[tuple[Row, Asking]]:
-    for row in site.memory.open_rows():
+def _asked(site: Site, rows: Sequence[Row]) -> Iterator[tuple[Row, Asking]]:
+    for row in rows:
         try:
-            opened = site.memory.known(row.run).opened
+            for asking in site.memory.of_run(row.run, "asked", asked_of):
+                yield row, asking
         except GonogoError:
             # The list of releases names runs that cannot be read.
             continue
-        for asked in opened.state.rounds.values():
-            if asked.status == "open" and asked.kind not in {"dissent", "signoff", "resume"}:
-                found = asking_of(opened, asked)
-                if not found.met:
-                    yield row, found
+
+
+def asked_of(known: Known) -> tuple[Asking, ...]:
+    """The rounds of a run that lack a signature."""
+    opened = known.opened
+    rounds = (item for item in opened.state.rounds.values() if item.status == "open")
+    found = (asking_of(opened, item) for item in rounds if item.kind not in {"dissent", "signoff", "resume"})
+    return tuple(item for item in found if not item.met)
 
 
 def audit_page(request: Request) -> Response:
     """The log of the site with a filter; the newest entries first."""
     site = site_of(request)
     wanted = {name: request.query_params.get(name, "")[:80].strip() for name in ("type", "actor", "run")}
-    entries = site.memory.site()
-    kinds = site.memory.kinds()
+    number, entries = request.query_params.get("page", "1")[:9], site.memory.site()
+    key = ("audit", len(entries), tuple(wanted.values()), number)
+    return kept(request, Depends(key, LASTS_OVER_S), lambda: _audited(site, entries, wanted, number))
+
+
+def _audited(site: Site, entries: Sequence[Entry], wanted: dict[str, str], number: str) -> Sheet:
     found = [entry for entry in entries if _fits(entry, wanted)] if any(wanted.values()) else entries
-    part = Slice.of(request, len(found))
+    part = Slice.of(number, len(found))
     last = len(found) - part.first
     rows = [said_of(entry) for entry in reversed(found[max(last - A_PAGE, 0) : last])]
-    return page(request, "audit.html", {"rows": rows, "part": part, "kinds": kinds, "wanted": wanted})
+    return Sheet("audit.html", {"rows": rows, "part": part, "kinds": site.memory.kinds(), "wanted": wanted})
 
 
 def _fits(entry: Entry, wanted: dict[str, str]) -> bool:
@@ -158,11 +208,14 @@ def shown_value(value: object) -> str:
 
 def history_page(request: Request) -> Response:
     """How releases went over time."""
-    site = site_of(request)
-    return page(request, "history.html", {"history": site.memory.history()})
+    history = site_of(request).memory.history()
+    about = Depends(("history", history.total, history.open, history.weeks), LASTS_OVER_S)
+    return kept(request, about, lambda: Sheet("history.html", {"history": history}))
 
 
 def rollbacks_page(request: Request) -> Response:
     """Which releases have a proof that they can be taken back, and until when it counts."""
-    site = site_of(request)
-    return page(request, "rollbacks.html", {"proofs": site.memory.proofs()})
+    proofs = site_of(request).memory.proofs()
+    return kept(
+        request, Depends(("rollbacks", proofs), LASTS_LIST_S), lambda: Sheet("rollbacks.html", {"proofs": proofs})
+    )

@@ -1,83 +1,70 @@
-"""Pages of runs that were drawn a moment ago are sent again: who looks at the same thing does not draw it anew.
+"""Pages that were drawn a moment ago are sent again: who looks at the same thing does not draw it anew.
 
-A page is kept for one person, one address and one state of the run; the token of the session is put in afterwards. What
-a page says about files on disk (views that somebody edited) is at most a minute old for finished runs.
+The body of a page is kept by all that it depends on: the number of the last entry of the run or of the site, and where
+something of it is about the person, the person. Its frame (name, signatures that wait, notices) is drawn each time, and
+the token of the session is put in last. What a page of a run under way says of the hour, of engines and of files on
+disk is at most `LASTS_OPEN_S` old, that of a finished one at most `LASTS_OVER_S`. Nothing here is asked by an act: each
+loads the run from its ledger.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Hashable
 from functools import wraps
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
+from gonogo.values import dataclass
+from gonogo.web.drawings import Body
+from gonogo.web.memory import Known
 from gonogo.web.run_pages import run_named
-from gonogo.web.site import Site, session_of
+from gonogo.web.showing import Sheet, drawn, frame_of, framed
+from gonogo.web.site import Site, session_of, site_of
 
-MOST: Final = 1000
-MOST_PAGE: Final = 1 << 18
 LASTS_OPEN_S: Final = 1.0
 LASTS_OVER_S: Final = 60.0
-TOKEN: Final = b"@@the-token-of-the-session@@"
+LASTS_LIST_S: Final = 5.0
+HOLE: Final = f"hole-{secrets.token_hex(16)}"
+"""Stands for the token of the session in what is kept; no free text can name it."""
+
+OfRun = Callable[[Request, Site, Known], Sheet]
 
 
-class Remembered:
-    """The pages that were drawn last."""
+def remembered(sheet: OfRun, *asked: str) -> Callable[[Request], Response]:
+    """A page of a run that is drawn again only when something it shows may be another; `asked` are its parameters."""
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[object, ...], tuple[float, bytes]] = OrderedDict()
-        self._guard = threading.Lock()
-
-    def find(self, key: tuple[object, ...], now: float, lasts: float) -> bytes | None:
-        """A page that is young enough."""
-        with self._guard:
-            found = self._known.get(key)
-        return found[1] if found is not None and now - found[0] <= lasts else None
-
-    def keep(self, key: tuple[object, ...], now: float, body: bytes) -> None:
-        """Keep a page; the one that was kept first goes where there are too many."""
-        with self._guard:
-            self._known[key] = (now, body)
-            self._known.move_to_end(key)
-            while len(self._known) > MOST:
-                self._known.popitem(last=False)
-
-
-PAGES: Final = Remembered()
-
-
-def remembered(draw: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    """A page of a run, drawn again only when the run, its engine or the asking person is another."""
-
-    @wraps(draw)
-    def drawn(request: Request) -> Response:
+    @wraps(sheet)
+    def page_of_run(request: Request) -> Response:
         site, known = run_named(request)
-        session = session_of(request)
-        key = (
-            id(site),
-            session.person,
-            str(request.url.path),
-            str(request.url.query),
-            known.seq,
-            *_state(site, request),
-        )
-        lasts = LASTS_OVER_S if known.opened.state.outcome else LASTS_OPEN_S
-        body = PAGES.find(key, site.now(), lasts)
-        if body is not None:
-            return HTMLResponse(body.replace(TOKEN, session.csrf.encode()))
-        answer = draw(request)
-        if answer.status_code == 200 and len(answer.body) <= MOST_PAGE:
-            PAGES.keep(key, site.now(), bytes(answer.body).replace(session.csrf.encode(), TOKEN))
-        return answer
+        opened = known.opened
+        over = bool(opened.state.outcome)
+        given = tuple(request.query_params.get(name, "")[:80] for name in asked)
+        moved = (known.seq, not over and site.drivers.is_driven(opened.run), site.drivers.said(opened.run))
+        lasts = LASTS_OVER_S if over else LASTS_OPEN_S
+        about = Depends((request.scope["path"], given, moved), lasts, "" if over else session_of(request).person)
+        return kept(request, about, lambda: sheet(request, site, known))
 
-    return drawn
+    return page_of_run
 
 
-def _state(site: Site, request: Request) -> tuple[object, ...]:
-    """What a page shows beside the run: whether somebody drives it, and what waits for the person."""
-    run = request.path_params["run"]
-    return site.drivers.is_driven(run), site.drivers.said(run), site.memory.waiting_for(session_of(request).person)
+@dataclass(frozen=True, slots=True)
+class Depends:
+    """What the body of a page depends on: a key, for how long (seconds), and on the person where that is not empty."""
+
+    key: Hashable
+    lasts: float
+    person: str = ""
+
+
+def kept(request: Request, about: Depends, sheet: Callable[[], Sheet]) -> Response:
+    """The page of a sheet, drawn where it is not kept, in the frame of whoever asks."""
+    site, frame = site_of(request), frame_of(request)
+
+    def draw() -> Body:
+        return drawn(sheet(), {"me": about.person, "csrf": HOLE, "now": frame["now"]})
+
+    body = site.drawings.kept((about.key, about.person), site.now(), about.lasts, draw)
+    return framed(frame, Body(body.title, body.main.replace(HOLE, session_of(request).csrf)))

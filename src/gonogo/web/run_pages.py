@@ -5,19 +5,20 @@ from __future__ import annotations
 from itertools import groupby
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from gonogo.control.opening import Opened
+from gonogo.control.parity_open import open_parity
 from gonogo.control.run_reports import PARITY, body_of, card_of
-from gonogo.control.viewing import RunView, StageView, stages_of, text_of, view
+from gonogo.control.viewing import StageView, edited_by_hand, halt_text, head_of, stages_of
 from gonogo.errors import BadInput
 from gonogo.reports.live import Live, lives
+from gonogo.reports.standing import rules_in_force
 from gonogo.run.asking import standing
 from gonogo.run.state import Round
 from gonogo.terms import RunId
 from gonogo.values import dataclass
 from gonogo.web.memory import Known, able_people
-from gonogo.web.showing import page, rendered
+from gonogo.web.showing import Sheet, rendered
 from gonogo.web.site import Site, site_of
 
 ROLLBACK = "rollback-verification-report.json"
@@ -61,44 +62,43 @@ def run_named(request: Request) -> tuple[Site, Known]:
     return site, site.memory.known(run)
 
 
-def frame(request: Request, site: Site, known: Known, tab: str) -> dict[str, object]:
+def frame(site: Site, known: Known, tab: str) -> dict[str, object]:
     """What every page of a run shows at its head."""
     opened = known.opened
-    seen = view(site.door.world, opened, driven=site.drivers.is_driven(opened.run))
-    here = place_of(opened, seen)
     return {
-        "run": seen,
-        "opened": opened,
+        "run": head_of(site.shown, opened, driven=site.drivers.is_driven(opened.run)),
+        "edited": edited_by_hand(site.shown, opened, site.judged),
         "tab": tab,
         "tabs": TABS,
-        "seq": known.seq,
-        "here": here,
         "drive_error": site.drivers.said(opened.run),
         "has_live": bool(opened.state.rollings),
-        "canon": str(request.url.path),
     }
 
 
-def overview(request: Request) -> Response:
+def overview(_request: Request, site: Site, known: Known) -> Sheet:
     """Where the run stands."""
-    site, known = run_named(request)
-    opened = known.opened
+    opened, state = known.opened, known.opened.state
+    stages = stages_of(opened)
+    open_rounds = [] if state.outcome else [item for item in state.rounds.values() if item.status == "open"]
     about = {
-        **frame(request, site, known, ""),
-        "phases": phases_of(stages_of(opened)),
+        **frame(site, known, ""),
+        "seq": known.seq,
+        "protocol": opened.plan,
+        "here": place_of(opened, stages),
+        "phases": phases_of(stages),
         "gates": [card_of(site.door, opened, name) for name in opened.plan.gates],
-        "asking": [asking_of(opened, item) for item in opened.state.rounds.values() if item.status == "open"],
-        "halt_text": text_of(site.door.world, opened.state.halted.detail) if opened.state.halted else "",
-        "dissent": [item for item in opened.state.rounds.values() if item.kind == "dissent" and item.answers],
-        "verdicts": {name: judged.verdict for name, judged in opened.state.judgements.items()},
+        "asking": [asking_of(opened, item) for item in open_rounds],
+        "halt": halt_text(site.door.world, opened),
+        "rules": rules_in_force(opened.plan, state.trust),
+        "dissent": [item for item in state.rounds.values() if item.kind == "dissent" and item.answers],
+        "verdicts": {name: judged.verdict for name, judged in state.judgements.items()},
     }
-    return page(request, "run.html", about)
+    return Sheet("run.html", about)
 
 
-def live_page(request: Request) -> Response:
+def live_page(_request: Request, site: Site, known: Known) -> Sheet:
     """The rollout under way."""
-    site, known = run_named(request)
-    return page(request, "live.html", {**frame(request, site, known, "/live"), "fragment": live_fragment(site, known)})
+    return Sheet("live.html", {**frame(site, known, "/live"), "fragment": live_fragment(site, known)})
 
 
 def live_fragment(site: Site, known: Known) -> str:
@@ -115,30 +115,26 @@ def lives_of(site: Site, known: Known) -> tuple[Live, ...]:
     return lives(opened.plan, opened.state, known.weighed, site.door.world.clock.now())
 
 
-def gate_page(request: Request) -> Response:
+def gate_page(request: Request, site: Site, known: Known) -> Sheet:
     """One gate."""
-    site, known = run_named(request)
     name = str(request.path_params["gate"])
     if name not in known.opened.plan.gates:
         raise BadInput(f"there is no gate {name} in this run", next_step="look at the page of the run")
-    card = card_of(site.door, known.opened, name)
-    return page(request, "gate.html", {**frame(request, site, known, ""), "gate": card})
+    return Sheet("gate.html", {**frame(site, known, ""), "gate": card_of(site.door, known.opened, name)})
 
 
-def parity_page(request: Request) -> Response:
+def parity_page(_request: Request, site: Site, known: Known) -> Sheet:
     """Staging against production, as this run compared them."""
-    site, known = run_named(request)
     body, digest = body_of(site.door, known.opened, PARITY)
-    return page(request, "parity.html", {**frame(request, site, known, "/parity"), "body": body, "digest": digest})
+    still = tuple(open_parity(site.door.world, known.opened, site.door.world.clock.now()))
+    return Sheet("parity.html", {**frame(site, known, "/parity"), "body": body, "digest": digest, "open": still})
 
 
-def rollback_page(request: Request) -> Response:
+def rollback_page(_request: Request, site: Site, known: Known) -> Sheet:
     """The proof that this release can be taken back, and how old it is."""
-    site, known = run_named(request)
     body, digest = body_of(site.door, known.opened, ROLLBACK)
-    state = known.opened.state
-    about = {"body": body, "digest": digest, "real": state.rollback}
-    return page(request, "rollback.html", {**frame(request, site, known, "/rollback"), **about})
+    about = {"body": body, "digest": digest, "real": known.opened.state.rollback}
+    return Sheet("rollback.html", {**frame(site, known, "/rollback"), **about})
 
 
 def asking_of(opened: Opened, asked: Round) -> Asking:
@@ -160,14 +156,14 @@ def phases_of(stages: tuple[StageView, ...]) -> tuple[Phase, ...]:
     return tuple(found)
 
 
-def place_of(opened: Opened, seen: RunView) -> str:
+def place_of(opened: Opened, stages: tuple[StageView, ...]) -> str:
     """The stage at which a run stands: where it halted, what is running, or the first that is not done."""
-    if seen.outcome:
+    if opened.state.outcome:
         return ""
     if opened.state.halted is not None:
         return opened.state.halted.stage
     for word in ("running", "failed", "open"):
-        found = next((stage.id for stage in seen.stages if stage.state == word), "")
+        found = next((stage.id for stage in stages if stage.state == word), "")
         if found:
             return found
     return ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -71,6 +73,19 @@ class Serving(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+@contextmanager
+def warming(site: Site) -> Iterator[None]:
+    """Read in the background, from the start on, what the first readers will ask for."""
+    over = threading.Event()
+    thread = threading.Thread(target=site.memory.warm, args=(lambda: not over.is_set(),), name="warm", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def serve(door: Door, address: Address, tell: Callable[[str], None], verbs: tuple[Verb, ...] = ()) -> None:
     """Serve until the process is asked to end; `verbs` are what the command line offers through the API."""
     with bound_to(address) as listening:
@@ -96,6 +111,7 @@ def serve(door: Door, address: Address, tell: Callable[[str], None], verbs: tupl
             h11_max_incomplete_event_size=1 << 16,
         )
         try:
-            Serving(settings, watch).run(sockets=[listening])
+            with warming(site):
+                Serving(settings, watch).run(sockets=[listening])
         finally:
             site.work.close()

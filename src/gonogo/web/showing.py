@@ -5,23 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Final
 from urllib.parse import parse_qs
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from gonogo.errors import BadInput, Broken, GonogoError, Refused, Tampered, WrongUsage
 from gonogo.evidence.ledger import time_text
 from gonogo.terms import Json
+from gonogo.values import dataclass
+from gonogo.web.drawings import Body
 from gonogo.web.sessions import Session
 from gonogo.web.site import site_of
 
 MOST_FIELDS: Final = 60
+MOST_KEPT: Final = 4096
+"""So many drawn words and moments are kept: a page of a run has a few hundred, many of them again and again."""
 ASSETS: Final = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 WORDS: Final[Mapping[str, str]] = {
     "pass": "go",
@@ -78,22 +83,23 @@ def look_of(word: str) -> str:
     return "nogo" if word.startswith("unusable") else WORDS.get(word, "rest")
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def badge(word: str) -> Markup:
     """A state as sign and word; never by colour alone."""
     look = look_of(word)
-    text = word.replace("_", " ") if word else "not begun"
-    form = '<span class="badge {}"><span class="sign" aria-hidden="true">{}</span>{}</span>'
-    return Markup(form).format(look, SIGNS[look], text)  # noqa: S704 - `form` is a constant; format escapes the rest
+    text = escape(word.replace("_", " ") if word else "not begun")
+    form = f'<span class="badge {look}"><span class="sign" aria-hidden="true">{SIGNS[look]}</span>{text}</span>'
+    return Markup(form)  # noqa: S704 - made of constants and a word that is escaped
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def moment(value: datetime | None) -> Markup:
     """A moment in UTC; the page's script shows it in the viewer's zone, with UTC on hover."""
     if value is None:
         return Markup("")
-    plain = value.astimezone(UTC)
-    form = '<time datetime="{}" title="{} UTC">{} UTC</time>'
-    shown = f"{plain:%Y-%m-%d %H:%M:%S}"
-    return Markup(form).format(time_text(plain), shown, f"{plain:%Y-%m-%d %H:%M}")  # noqa: S704 - as in `badge`
+    shown = f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    form = f'<time datetime="{time_text(value)}" title="{shown} UTC">{shown[:16]} UTC</time>'
+    return Markup(form)  # noqa: S704 - figures alone
 
 
 def ago(value: datetime | None, now: datetime) -> str:
@@ -118,8 +124,8 @@ def lasting(seconds: float) -> str:
 def short(digest: object) -> Markup:
     """A digest, cut for reading; the whole of it on hover."""
     text = str(digest or "")
-    form = '<code class="digest" title="sha256 {}">{}</code>'
-    return Markup(form).format(text, text[:12]) if text else Markup("")  # noqa: S704 - as in `badge`
+    form = f'<code class="digest" title="sha256 {escape(text)}">{escape(text[:12])}</code>'
+    return Markup(form) if text else Markup("")  # noqa: S704 - every part of it is escaped
 
 
 def raw_svg(text: str) -> Markup:
@@ -150,6 +156,7 @@ def environment() -> Environment:
     )
     made.filters["svg"] = raw_svg
     made.globals["marks"] = MARKS
+    made.globals["parts"] = made.get_template("parts.html").module
     return made
 
 
@@ -161,22 +168,47 @@ def rendered(name: str, about: Mapping[str, object]) -> str:
     return TEMPLATES.get_template(name).render(about)
 
 
-def page(request: Request, name: str, about: Mapping[str, object] | None = None, code: int = 200) -> HTMLResponse:
-    """A whole page for whoever is signed in."""
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a page says: its template and what that is filled in with, without the frame that every page has."""
+
+    template: str
+    about: Mapping[str, object]
+
+
+def drawn(sheet: Sheet, frame: Mapping[str, object]) -> Body:
+    """A sheet filled in, without its frame."""
+    template = TEMPLATES.get_template(sheet.template)
+    known = template.new_context({**frame, **sheet.about})
+    return Body("".join(template.blocks["title"](known)), "".join(template.blocks["main"](known)))
+
+
+def frame_of(request: Request) -> dict[str, object]:
+    """What every page is framed with: project, person, token of the session, notice."""
     site = site_of(request)
     found = request.scope.get("gonogo.session")
     session = found if isinstance(found, Session) else None
-    frame = {
+    return {
         "project": site.name,
         "me": session.person if session else "",
         "admin": session is not None and site.people.is_admin(session.person),
         "csrf": session.csrf if session else "",
-        "path": request.url.path,
+        "path": request.scope["path"],
         "now": site.door.world.clock.now(),
         "notice": NOTICES.get(request.query_params.get("done", ""), ""),
         "waiting": site.memory.waiting_for(session.person) if session else 0,
     }
-    return HTMLResponse(rendered(name, {**frame, **(about or {})}), code)
+
+
+def framed(frame: Mapping[str, object], body: Body, code: int = 200) -> HTMLResponse:
+    """A body in the frame of whoever is signed in."""
+    return HTMLResponse(rendered("framed.html", {**frame, "title": body.title, "main": body.main}), code)
+
+
+def page(request: Request, name: str, about: Mapping[str, object] | None = None, code: int = 200) -> HTMLResponse:
+    """A whole page for whoever is signed in."""
+    frame = frame_of(request)
+    return framed(frame, drawn(Sheet(name, about or {}), frame), code)
 
 
 async def form_of(request: Request) -> dict[str, str]:

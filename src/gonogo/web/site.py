@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -11,13 +11,16 @@ from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
 from gonogo.control.served_verbs import Calls, Verb
+from gonogo.engine.bench import World
 from gonogo.errors import GonogoError
-from gonogo.terms import Person
+from gonogo.terms import Digest, Person, RunId
 from gonogo.values import dataclass
 from gonogo.web.credentials import Credentials
+from gonogo.web.drawings import Drawings
 from gonogo.web.driving import Drivers
-from gonogo.web.memory import Memory
+from gonogo.web.memory import Memory, Row
 from gonogo.web.people import People
+from gonogo.web.recent_views import RecentViews
 from gonogo.web.repeating import Repeats
 from gonogo.web.sessions import Once, Rate, Session, Sessions
 from gonogo.web.trail import Trail
@@ -30,9 +33,13 @@ class Site:
     """One project, served. `hosts` are the names under which this server answers, `bound` those of its own socket.
 
     `verbs` are what the command line offers through the API.
+    `shown` is the world as pages see it: what files on disk say may be two seconds old there. Acts take `door`. `cards`
+    are those of the list of releases, by the row and the engine that they were drawn from.
     """
 
     door: Door
+    shown: World
+    judged: set[tuple[RunId, str, Digest]]
     memory: Memory
     people: People
     credentials: Credentials
@@ -45,6 +52,8 @@ class Site:
     sessions: Sessions = field(default_factory=Sessions)
     challenges: Once = field(default_factory=lambda: Once(5 * MINUTE))
     links: Once = field(default_factory=lambda: Once(24 * 60 * MINUTE))
+    cards: dict[RunId, tuple[tuple[Row, bool], str]] = field(default_factory=dict)
+    drawings: Drawings = field(default_factory=Drawings)
     prepared: Once = field(default_factory=lambda: Once(30 * MINUTE))
     attempts: Rate = field(default_factory=lambda: Rate(20, MINUTE))
     writes: Rate = field(default_factory=lambda: Rate(120, MINUTE))
@@ -57,6 +66,8 @@ class Site:
         people = People(root / door.workspace.project.approvers, door.world.ring)
         return cls(
             door=door,
+            shown=replace(door.world, views=RecentViews(door.world.views, door.world.clock)),
+            judged=set(),
             memory=Memory(door),
             people=people,
             credentials=Credentials(root / STATE_FOLDER / "web" / "credentials.json"),

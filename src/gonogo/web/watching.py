@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Final
 
@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from gonogo.errors import GonogoError
 from gonogo.terms import RunId
 from gonogo.values import dataclass
-from gonogo.web.pages import open_part
+from gonogo.web.pages import Cards, open_cards
 from gonogo.web.run_pages import live_fragment, run_named
 from gonogo.web.sessions import Session
 from gonogo.web.site import Site, session_of, site_of
@@ -28,17 +28,38 @@ MOST_OF_ONE: Final = 12
 RELEASES: Final = "releases"
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What people see who watch something: the whole of it, and what moved since the drawing before (empty: all)."""
+
+    whole: str
+    moved: Mapping[RunId, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Topic:
-    """What some people watch: the last message, and an event for each of them."""
+    """What some people watch: how it is drawn, what it hangs on, and the last drawing as messages."""
 
-    draw: Callable[[], str]
+    draw: Callable[[], Drawn]
     mark: Callable[[], object]
     seen: object = None
-    message: bytes = b""
+    whole: bytes = b""
+    moved: bytes = b""
     number: int = 0
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    next: asyncio.Future[None] | None = None
     watchers: int = 0
+
+    def step(self) -> asyncio.Future[None]:
+        """What ends when there is another drawing; one for all who wait."""
+        if self.next is None:
+            self.next = asyncio.get_running_loop().create_future()
+        return self.next
+
+    def go_on(self) -> None:
+        """Wake everybody who waits."""
+        waiting, self.next = self.next, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
 
 
 class Watch:
@@ -49,6 +70,7 @@ class Watch:
         self._topics: dict[str, Topic] = {}
         self._task: asyncio.Task[None] | None = None
         self._people: dict[str, int] = {}
+        self._listed: dict[tuple[str, str], bool] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = False
 
@@ -61,12 +83,11 @@ class Watch:
         """End every stream, so that the server can; called from any thread, also by a signal."""
         self._over = True
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(lambda: asyncio.ensure_future(self._wake()))
+            self._loop.call_soon_threadsafe(self._wake)
 
-    async def _wake(self) -> None:
+    def _wake(self) -> None:
         for topic in tuple(self._topics.values()):
-            async with topic.changed:
-                topic.changed.notify_all()
+            topic.go_on()
 
     def admits(self, person: str) -> bool:
         """Whether one more stream may be opened for somebody."""
@@ -74,7 +95,9 @@ class Watch:
 
     async def follow(self, name: str, topic: Callable[[], Topic], session: Session) -> AsyncIterator[bytes]:
         """The messages of a topic as long as the session lasts."""
-        found = self._topics.setdefault(name, topic())
+        found = self._topics.get(name)
+        if found is None:
+            found = self._topics[name] = topic()
         found.watchers += 1
         self._people[session.person] = self._people.get(session.person, 0) + 1
         self._loop = asyncio.get_running_loop()
@@ -94,48 +117,58 @@ class Watch:
         yield b"retry: 2000\n\n"
         while not self._over and self._still(session):
             if topic.number > told:
+                # Whoever saw the drawing before needs only what moved.
+                message = topic.moved if told == topic.number - 1 and topic.moved else topic.whole
                 told = topic.number
-                yield topic.message
+                yield message
                 continue
-            try:
-                async with topic.changed:
-                    await asyncio.wait_for(topic.changed.wait(), HEARTBEAT_S)
-            except TimeoutError:
+            _, late = await asyncio.wait({topic.step()}, timeout=HEARTBEAT_S)
+            if late:
                 yield b": here\n\n"
         if not self._over:
             yield b"event: over\ndata: signed out\n\n"
 
     def _still(self, session: Session) -> bool:
+        """Whether a session counts; the approvers file is asked once for each look, however many streams are open."""
         site = self._site
-        now = site.door.world.clock.now()
-        return site.sessions.is_alive(session, site.now()) and site.people.still_counts(
-            session.person, session.fingerprint, now
-        )
+        if not site.sessions.is_alive(session, site.now()):
+            return False
+        key = session.person, session.fingerprint
+        if key not in self._listed:
+            now = site.door.world.clock.now()
+            self._listed[key] = site.people.still_counts(session.person, session.fingerprint, now)
+        return self._listed[key]
 
     async def _look(self) -> None:
         while self._topics and not self._over:
-            for topic in tuple(self._topics.values()):
-                await self._drawn(topic)
+            self._listed.clear()
+            for topic in await run_in_threadpool(_moved, tuple(self._topics.values())):
+                topic.number += 1
+                topic.go_on()
             await asyncio.sleep(EVERY_S)
 
-    async def _drawn(self, topic: Topic) -> None:
+
+def _moved(topics: Sequence[Topic]) -> list[Topic]:
+    """The topics that are drawn anew because something moved."""
+    found = []
+    for topic in topics:
         try:
-            message = await run_in_threadpool(_message, topic)
+            mark = topic.mark()
+            if mark == topic.seen:
+                continue
+            fresh = topic.draw()
         except GonogoError:
             # A run that cannot be read now may be read a moment later; the page itself says what is wrong.
-            return
-        if message is not None:
-            topic.message, topic.number = message, topic.number + 1
-            async with topic.changed:
-                topic.changed.notify_all()
+            continue
+        topic.seen = mark
+        topic.whole = _message("part", fresh.whole)
+        topic.moved = _message("cards", fresh.moved) if fresh.moved else b""
+        found.append(topic)
+    return found
 
 
-def _message(topic: Topic) -> bytes | None:
-    mark = topic.mark()
-    if mark == topic.seen:
-        return None
-    topic.seen = mark
-    return b"event: part\ndata: " + json.dumps(topic.draw()).encode() + b"\n\n"
+def _message(event: str, data: str | Mapping[RunId, str]) -> bytes:
+    return b"event: " + event.encode() + b"\ndata: " + json.dumps(data).encode() + b"\n\n"
 
 
 async def live_stream(request: Request) -> Response:
@@ -144,7 +177,7 @@ async def live_stream(request: Request) -> Response:
     run = known.opened.run
 
     def topic() -> Topic:
-        return Topic(lambda: live_fragment(site, site.memory.known(run)), lambda: _mark(site, run))
+        return Topic(lambda: Drawn(live_fragment(site, site.memory.known(run))), lambda: _mark(site, run))
 
     return _streamed(request, f"run:{run}", topic)
 
@@ -154,9 +187,26 @@ async def releases_stream(request: Request) -> Response:
     site = site_of(request)
 
     def topic() -> Topic:
-        return Topic(lambda: open_part(site), lambda: _version(site))
+        return Topic(Following(site).draw, lambda: _version(site))
 
     return _streamed(request, RELEASES, topic)
+
+
+@dataclass(slots=True)
+class Following:
+    """The list of releases as it was sent last, so that only the cards that moved are sent again."""
+
+    site: Site
+    sent: Cards | None = None
+
+    def draw(self) -> Drawn:
+        """The list now, and what moved in it; everything where a card came, went or changed its place."""
+        before, fresh = self.sent, open_cards(self.site)
+        self.sent = fresh
+        if before is None or tuple(before.by_run) != tuple(fresh.by_run) or before.count != fresh.count:
+            return Drawn(fresh.whole)
+        moved = {run: card for run, card in fresh.by_run.items() if card != before.by_run[run]}
+        return Drawn(fresh.whole, moved)
 
 
 def _streamed(request: Request, name: str, topic: Callable[[], Topic]) -> Response:

@@ -34,6 +34,16 @@
       countDown();
       place.dataset.told = String(Number(place.dataset.told || 0) + 1);
     });
+    source.addEventListener("cards", event => {
+      for (const [run, card] of Object.entries(JSON.parse(event.data))) {
+        const before = place.querySelector(`[data-run="${CSS.escape(run)}"]`);
+        const held = before?.contains(document.activeElement);
+        if (before) before.outerHTML = policy.createHTML(card);
+        if (held) place.querySelector(`[data-run="${CSS.escape(run)}"] a`).focus();
+      }
+      local(place);
+      place.dataset.told = String(Number(place.dataset.told || 0) + 1);
+    });
     source.addEventListener("over", () => { source.close(); location.assign("/sign-in"); });
     window.addEventListener("pagehide", () => source.close());
   }
