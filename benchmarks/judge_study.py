@@ -26,7 +26,7 @@ from gonogo.run.judging_latency import latency_dispersion, shape, shift_for
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule
 from gonogo.run.judging_ticks import Observation, Tick
 from judge_rivals import Differences, argo, flagger, kayenta, mann_whitney
-from judge_workload import BOUNDS, DISPERSED, TICK_S, TICKS, Cell, Seen, harm_until, history, points, reference, release
+from judge_workload import BOUNDS, TICK_S, TICKS, Cell, Seen, harm_until, history, points, reference, release
 
 CELLS = (
     Cell("good"),
@@ -61,8 +61,9 @@ JUDGES = (
     "Flagger tuned, 5",
 )
 QUICK_RELEASES = 40
-FULL_GOOD = 500
-FULL_DEFECTIVE = 200
+FULL_GOOD = 2000
+FULL_DEFECTIVE = 500
+HISTORIES = 8
 SEED = 20_260_101
 
 
@@ -75,16 +76,14 @@ class Stop:
 
 
 def plan(warmup_ticks: int = 0) -> JudgePlan:
-    """The judge with its documented defaults: errors and latency, half of the weight each, no dispersion."""
+    """The judge with its documented defaults: errors and latency, half of the weight each."""
     latency = LatencyRule("latency", 0.5, BOUNDS, reference())
     return JudgePlan((EventRule("errors", 0.5), latency), window_ticks=TICKS, warmup_ticks=warmup_ticks)
 
 
-def dispersed(judge: JudgePlan, stress: str) -> JudgePlan:
-    """The judge with the dispersion that half a day of history shows, where requests are not independent."""
-    if stress not in DISPERSED:
-        return judge
-    blocks = history(stress)
+def dispersed(judge: JudgePlan, cell: Cell, seed: int) -> JudgePlan:
+    """The judge with the dispersion that half a day of history of the old version shows, one history for each seed."""
+    blocks = history(cell, seed)
     errors = events_dispersion([[each.events for each in block] for block in blocks])
     q = shape(reference(), shift_for(BOUNDS, 1.0))
     latency = latency_dispersion(q, [[each.histogram for each in block] for block in blocks])
@@ -99,13 +98,14 @@ def judged(judge: JudgePlan, seen: Sequence[Seen]) -> int | None:
     for index, each in enumerate(seen):
         counts: Mapping[str, Observation] = {"errors": each.events, "latency": each.histogram}
         state = observe(judge, state, Tick(index, index * TICK_S * 1000, TICK_S * 1000, 0, counts))
-        if verdict(judge, state).kind is JudgeKind.ABORT:
+        if state.abort is not None and verdict(judge, state).kind is JudgeKind.ABORT:
             return (index + 1) * TICK_S
     return None
 
 
-def stops(judges: tuple[JudgePlan, JudgePlan], cell: Cell, seed: int) -> tuple[Stop, ...]:
-    """What every judge does with one release."""
+def stops(told: Sequence[tuple[JudgePlan, JudgePlan]], cell: Cell, seed: int) -> tuple[Stop, ...]:
+    """What every judge does with one release; each history is told to the same number of releases."""
+    judges = told[seed % len(told)]
     seen = release(cell, seed)
     minutes = points(seen, 60 // TICK_S)
     found = (
@@ -151,6 +151,13 @@ def table(cell: Cell, results: Sequence[tuple[Stop, ...]]) -> list[str]:
     return [*lines, ""]
 
 
+def spans(judges: Sequence[JudgePlan]) -> list[tuple[str, float, float]]:
+    """Smallest and largest dispersion of each metric."""
+    columns = zip(*([rule.phi for rule in judge.metrics] for judge in judges), strict=True)
+    names = [rule.name for rule in judges[0].metrics]
+    return [(name, min(each), max(each)) for name, each in zip(names, columns, strict=True)]
+
+
 def check_rivals() -> None:
     """The Mann-Whitney interval on a published pair of samples; stops the study when it is off."""
     new = (10.2, 11, 9.8, 12.1, 10.9, 11.4, 10.7, 12.6)
@@ -168,25 +175,25 @@ def main() -> None:
     options.add_argument(
         "--releases", type=int, default=0, help="releases for each cell instead of the built-in number"
     )
-    options.add_argument("--only", default="", help="cells whose name holds this text")
+    options.add_argument("--only", default="", help="the cell of this name, or all that have it as a part between commas")
     chosen = options.parse_args()
     check_rivals()
     began = time.monotonic()
     base = plan()
-    judges = (base, replace(base, warmup_ticks=12))
-    cells = [cell for cell in CELLS if (chosen.full or chosen.only or cell.name in QUICK) and chosen.only in cell.name]
+    cells = [cell for cell in CELLS if (chosen.full or chosen.only or cell.name in QUICK)]
+    cells = [cell for cell in cells if cell.name == chosen.only or chosen.only in ("", *cell.name.split(", "))]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for cell in cells:
             place = CELLS.index(cell)
-            told = (dispersed(judges[0], cell.stress), dispersed(judges[1], cell.stress))
+            with_history = list(pool.map(partial(dispersed, base, cell), range(11, 11 + HISTORIES)))
+            told = [(judge, replace(judge, warmup_ticks=12)) for judge in with_history]
             full = FULL_GOOD if cell.good else FULL_DEFECTIVE
             count = chosen.releases or (full if chosen.full else QUICK_RELEASES)
             seeds = range(SEED + place * 1_000_000, SEED + place * 1_000_000 + count)
             results = list(pool.map(partial(stops, told, cell), seeds, chunksize=4))
             print("\n".join(table(cell, results)), flush=True)
-            if cell.stress in DISPERSED:
-                shown = ", ".join(f"{rule.name} {rule.phi:.1f}" for rule in told[0].metrics)
-                print(f"Dispersion from history: {shown}.\n", flush=True)
+            shown = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, low, high in spans(with_history))
+            print(f"Dispersion from {HISTORIES} histories: {shown}.\n", flush=True)
     print(f"{time.monotonic() - began:.0f} s")
 
 

@@ -29,7 +29,7 @@ MEDIAN_LN = math.log(SLOW_MS) - 1.6448536 * SIGMA
 ERROR_RATE = 0.002
 EXACT_MEAN = 30.0
 DISPERSED = ("retries", "unequal pods")
-"""Stresses in which requests are not independent: the judge is told the dispersion that history shows."""
+"""Stresses that lie in the service itself, so that its history has them, too: requests are not independent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,15 @@ def release(cell: Cell, seed: int) -> list[Seen]:
     return [_tick(cell, dice, calm[tick], late[tick], tick) for tick in range(TICKS)]
 
 
-def history(stress: str, seed: int = 11) -> list[list[Seen]]:
-    """Half a day of the old version alone, its pods in two halves, in blocks of five minutes; each hour has new pods."""
+def history(release: Cell, seed: int) -> list[list[Seen]]:
+    """Half a day of the old version alone, its pods in two halves, in blocks of five minutes; each hour has new pods.
+
+    `release` gives its traffic, which is what will be the baseline, and the stress that lies in the service itself.
+    """
     dice = random.Random(seed)  # noqa: S311  # a simulation, nothing secret
-    cell = Cell("history", rate=75.0, share=0.5, stress=stress if stress in DISPERSED else "")
+    stress = release.stress if release.stress in DISPERSED else ""
+    half = release.rate * (1 - release.share) / release.share / 2
+    cell = Cell("history", rate=half, share=0.5, stress=stress)
     found: list[list[Seen]] = []
     weather: list[Weather] = []
     halves = (0.0, 0.0)
@@ -92,7 +97,7 @@ def history(stress: str, seed: int = 11) -> list[list[Seen]]:
         if block % BLOCKS_OF_A_POD == 0:
             halves = _pods(stress, dice, PODS_OLD // 2), _pods(stress, dice, PODS_OLD // 2)
         weather = weather[BLOCK_TICKS:] if len(weather) > BLOCK_TICKS else _weather(dice)
-        sides = [[replace(each, latency=each.latency + half) for each in weather[:BLOCK_TICKS]] for half in halves]
+        sides = [[replace(each, latency=each.latency + slower) for each in weather[:BLOCK_TICKS]] for slower in halves]
         found.append([_tick(cell, dice, first, second, 0) for first, second in zip(*sides, strict=True)])
     return found
 

@@ -10,6 +10,11 @@ import signal
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
+"""How long an example takes says how busy the machine is, and nothing about the program."""
 
 
 @pytest.hookimpl(wrapper=True)

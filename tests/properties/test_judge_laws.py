@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gonogo.run import judging_latency as latency
 from gonogo.run.judging import JudgeKind, begin, evidence_of, observe, verdict
 from gonogo.run.judging_events import above_limit, against_limit, better_than, compared, worse_than
+from gonogo.run.judging_mixture import Mixture, advance, start
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule, LimitRule, NoHarm
 from gonogo.run.judging_state import state_from_json, state_to_json
 from gonogo.run.judging_ticks import Arm, Events, Faulty, Histogram, Missing, Observation, Tick
@@ -239,6 +240,23 @@ def test_one_tick_alone_never_aborts(extra: int, requests: int) -> None:
     seen = Events(requests, requests, requests + extra, 0)
     state = observe(plan, begin(plan), Tick(0, 0, 10_000, 0, {"errors": seen, "refused": Events(1, 0, 1, 0)}))
     assert verdict(plan, state).kind is JudgeKind.CONTINUE
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(-8.0, 8.0)] * 2), min_size=1, max_size=40), st.floats(0.1, 3.0), st.floats(0.0, 2.0)
+)
+@settings(max_examples=120, deadline=None)
+def test_evidence_with_a_cap_never_exceeds_the_mass_that_bounds_false_aborts(
+    increments: list[tuple[float, float]], cap: float, carried: float
+) -> None:
+    mixture = Mixture((0.3, 0.7), 12, cap, carried=carried)
+    process = start(mixture)
+    for each in increments:
+        before = process
+        process = advance(mixture, process, each)
+        assert process.evidence + process.owed <= process.mass + 1e-9
+        assert process.evidence - before.evidence <= cap + 1e-12
+        assert process.owed <= carried
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 40)] * 4), min_size=1, max_size=8))

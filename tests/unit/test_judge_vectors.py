@@ -12,6 +12,7 @@ from gonogo.run import judging_latency as latency
 from gonogo.run.judging import begin, observe, verdict
 from gonogo.run.judging_events import (
     Alternatives,
+    Dispersion,
     above_limit,
     against_limit,
     better_than,
@@ -104,6 +105,21 @@ def test_the_cap_lets_a_catastrophe_grow_by_two_ticks_only() -> None:
     assert evidence(catastrophe, 1.10) == ["41.6463228162", "84.2314453401"]
 
 
+def test_what_the_cap_held_back_comes_in_later_up_to_the_declared_part_unless_the_next_tick_denies_it() -> None:
+    alternatives = worse_than(1.10)
+    mixture = Mixture(alternatives.weights, 180, CAP, carried=0.5 * CAP)
+    catastrophe, calm, better = Events(500, 40, 1500, 2), Events(500, 1, 1500, 3), Events(500, 0, 1500, 12)
+    hit = advance(mixture, start(mixture), compared(catastrophe, 1.10, alternatives.ratios))
+    assert (hit.evidence, hit.owed) == (CAP, 0.5 * CAP), "40 nats more are lost"
+    after = advance(mixture, hit, compared(calm, 1.10, alternatives.ratios))
+    grown = after.mass - hit.mass
+    assert grown < 0.0
+    assert after.evidence == pytest.approx(min(2 * CAP, 1.5 * CAP + grown))
+    denied = advance(mixture, hit, compared(better, 1.10, alternatives.ratios))
+    assert denied.evidence < CAP
+    assert denied.owed == 0.0
+
+
 def test_an_extension_after_six_ticks_gives_the_known_evidence() -> None:
     found = evidence(TICKS, 1.10, window=6)
     assert found[:6] == evidence(TICKS, 1.10)[:6]
@@ -166,9 +182,9 @@ def test_alternatives_close_to_the_margin_are_left_out_and_weights_sum_to_one() 
 @pytest.mark.parametrize(
     ("margin", "phi", "expected"),
     [
-        (1.0, 1.0, ["0.340260209067", "1.45882546361", "3.49272926669"]),
-        (1.03, 1.0, ["-0.281399715715", "-0.276767811143", "-0.182679532069"]),
-        (1.03, 1.1, ["-0.277851185594", "-0.277196707003", "-0.194259477548"]),
+        (1.0, 1.0, ["0.51188629205", "1.69537372665", "3.71704373847"]),
+        (1.03, 1.0, ["-0.175167694997", "-0.155799993569", "-0.0202864653721"]),
+        (1.03, 1.1, ["-0.171485449748", "-0.157058282982", "-0.0369378912133"]),
     ],
 )
 def test_latency_gives_the_known_evidence(margin: float, phi: float, expected: list[str]) -> None:
@@ -219,7 +235,7 @@ def test_errors_and_latency_together_give_the_known_release_evidence() -> None:
         by_errors.append(state.metric("errors").main.evidence)
         release.append(state.evidence)
     assert twelve(by_errors) == ["0.41258420333", "1.58717597234", "3.06226425181"]
-    assert twelve(release) == ["0.124623295835", "1.0381809961", "2.40734763579"]
+    assert twelve(release) == ["0.161282191822", "1.05529594734", "2.41393954306"]
     answer = verdict(plan, state)
     assert (answer.kind.value, answer.metric) == ("continue", "errors")
 
@@ -264,7 +280,14 @@ def test_the_dispersion_of_errors_is_as_computed() -> None:
     ]
     found = events_dispersion(blocks)
     assert found.variance == pytest.approx(2.74956309275, rel=1e-11)
-    assert found.phi == pytest.approx(2.68148107653, rel=1e-11)
+    assert found.estimate == pytest.approx(2.68148107653, rel=1e-11)
+
+
+def test_an_estimate_that_shows_dispersion_is_raised_by_its_error_and_one_that_does_not_is_kept() -> None:
+    assert Dispersion(2.0 * 98, 98.0, 98).phi == pytest.approx(2.0 * (1 + 1 / 7))
+    assert Dispersion(1.2 * 98, 98.0, 98).phi == pytest.approx(1.2), "within the noise of 98 blocks"
+    assert Dispersion(0.7 * 98, 98.0, 98).phi == 1.0
+    assert Dispersion(0.0, 0.0, 0).phi == 1.0
 
 
 def test_the_absolute_limit_gives_the_known_evidence() -> None:

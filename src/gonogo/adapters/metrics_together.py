@@ -1,10 +1,15 @@
-"""The counters of several services as one: what any of them serves badly counts, and one that is silent is missing."""
+"""The counters of several services, as one and each by itself: a sum alone would hide a small service that fails.
+
+What any of them serves badly counts in the sum, and one that is silent is missing in it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gonogo.ports import CounterSample, MetricSample, MetricSource
+from gonogo.run.comparing import of_service
 from gonogo.values import dataclass
 
 
@@ -15,7 +20,10 @@ class TogetherSource:
     sources: Mapping[str, MetricSource]
 
     def sample(self) -> MetricSample:
-        """Requests, errors and buckets of each slot over all services; a slot is missing where one service is."""
+        """Requests, errors and buckets of each slot over all services, and of each service, called `service/slot`.
+
+        A slot is missing where one service is.
+        """
         read = {name: source.sample() for name, source in self.sources.items()}
         missing = {slot: f"{name}: {why}" for name, sample in read.items() for slot, why in sample.missing}
         slots = dict.fromkeys(one.slot for sample in read.values() for one in sample.slots)
@@ -28,7 +36,9 @@ class TogetherSource:
                 missing[slot] = "the services count latency in different buckets"
             else:
                 found.append(_added(slot, parts))
-        return MetricSample(tuple(found), tuple(missing.items()))
+        apart = [replace(one, slot=of_service(name, one.slot)) for name, sample in read.items() for one in sample.slots]
+        silent = [(of_service(name, slot), why) for name, sample in read.items() for slot, why in sample.missing]
+        return MetricSample((*found, *apart), (*missing.items(), *silent))
 
 
 def _added(slot: str, parts: list[CounterSample]) -> CounterSample:

@@ -28,6 +28,7 @@ from gonogo.plan.project import (
     CommandBinding,
     Control,
     Directories,
+    DispersionBinding,
     Environment,
     Freeze,
     HealthWindow,
@@ -269,12 +270,38 @@ def _rollout(section: Section) -> RolloutBinding:
         batch=section.text("batch", "1", pattern=AMOUNT, kind="a number of hosts or a percentage of them"),
         asks_rollback=section.choice("rollback", ("automatic", "ask"), "automatic") == "ask",
         rollback_deadline=section.seconds("rollback_deadline", Decimal(600)),
+        warm_up=section.seconds("warm_up", Decimal(0)),
+        dispersion=_dispersion(section.section("dispersion", required=False)),
+        services_together=section.choice("judge_services", ("apart", "together"), "apart") == "together",
         max_unavailable=section.text("max_unavailable", "", pattern=AMOUNT, kind="a number of hosts or a percentage"),
     )
     found = replace(found, max_unavailable=found.max_unavailable or found.batch)
     _check_promotions(found, section)
+    _check_warm_up(found, section)
     section.finish()
     return found
+
+
+def _dispersion(section: Section) -> DispersionBinding:
+    pattern, kind = r"[1-9]\d{0,3}(\.\d+)?", "a factor from 1 on"
+    found = DispersionBinding(
+        Decimal(section.text("errors", "1", pattern=pattern, kind=kind)),
+        Decimal(section.text("latency", "1", pattern=pattern, kind=kind)),
+        section.integer("blocks", 0),
+    )
+    section.finish()
+    return found
+
+
+def _check_warm_up(found: RolloutBinding, section: Section) -> None:
+    """What warms up longer than the first step is held would leave that step unjudged."""
+    if found.warm_up and found.warm_up >= found.hold:
+        section.notes.error(
+            WRONG_VALUE,
+            f"`rollout.warm_up` of {found.warm_up} s is not shorter than `rollout.hold` of {found.hold} s: "
+            "the first step would be left without a comparison",
+            section.origin_of("warm_up"),
+        )
 
 
 def _check_promotions(found: RolloutBinding, section: Section) -> None:

@@ -231,13 +231,30 @@ class BurnBinding:
 
 
 @dataclass(frozen=True, slots=True)
+class DispersionBinding:
+    """How many times more than chance errors and latency of the old version vary between its own instances.
+
+    `blocks` is from how many blocks of history that is known; 0 where nobody looked.
+    """
+
+    errors: Decimal = Decimal(1)
+    latency: Decimal = Decimal(1)
+    blocks: int = 0
+
+
+INDEPENDENT = DispersionBinding()
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutBinding:
     """How production traffic moves; all times in seconds. `promotions` says of each step but the last who ends it.
 
     `limits` are fixed limits on the new version beside the judge; `failures` beyond them are forgiven in all, and
     `errors_in_row` measurements without a figure (fewer than `least_requests` give none). `batch` and
     `max_unavailable` are numbers of hosts, or percentages of them. Where it `asks_rollback`, people have until
-    `rollback_deadline` to say that production stays as it is; then it is rolled back.
+    `rollback_deadline` to say that production stays as it is; then it is rolled back. During `warm_up` the judge looks
+    for catastrophes only; `dispersion` is how far from independent requests are. Several services are judged each by
+    itself, but for `services_together`.
     """
 
     strategy: str
@@ -259,6 +276,9 @@ class RolloutBinding:
     max_unavailable: str = "1"
     asks_rollback: bool = False
     rollback_deadline: Decimal = Decimal(600)
+    warm_up: Decimal = Decimal(0)
+    dispersion: DispersionBinding = INDEPENDENT
+    services_together: bool = False
 
 
 @dataclass(frozen=True, slots=True)

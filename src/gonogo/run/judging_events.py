@@ -17,6 +17,7 @@ RHOS = (1.25, 1.6, 2.2, 3.0, 4.5, 8.0, 16.0, 40.0)
 RHO_WEIGHTS = (0.16, 0.18, 0.18, 0.14, 0.12, 0.10, 0.07, 0.05)
 CLEAR_OF_MARGIN = 1.2
 LARGEST_RATE = 0.9
+ONE_SIDED_5 = 1.6448536269514722
 BETTER_RHOS = (1.0, 0.8, 0.5)
 BETTER_WEIGHTS = (0.6, 0.2, 0.2)
 BELOW_LIMIT = (0.8, 0.5, 0.2)
@@ -40,9 +41,21 @@ class Dispersion:
     blocks: int
 
     @property
-    def phi(self) -> float:
-        """The factor that increments are divided by, at least 1."""
+    def estimate(self) -> float:
+        """Observed over expected variance, at least 1."""
         return max(1.0, self.squares / self.variance) if self.variance > 0.0 else 1.0
+
+    @property
+    def phi(self) -> float:
+        """The factor that increments are divided by, at least 1.
+
+        An estimate from few blocks is off by its standard error, sqrt(2/blocks) of itself. Where it shows that
+        requests are not independent (a one-sided test at 5 %), one standard error is added, since too small a factor
+        costs false aborts; where it does not, there is nothing to be careful of.
+        """
+        error = math.sqrt(2.0 / self.blocks) if self.blocks else 0.0
+        shown = self.estimate > 1.0 + ONE_SIDED_5 * error
+        return self.estimate * (1.0 + error) if shown else self.estimate
 
 
 def worse_than(margin: float) -> Alternatives:

@@ -2,6 +2,10 @@
 
 Everything is in natural logarithms. The mass starts at 1, is a nonnegative supermartingale under the null hypothesis,
 and is therefore at most 1/alpha, ever, with probability 1 - alpha (Ville's inequality). Sums run in a fixed order.
+
+The cap keeps one strange tick from deciding anything. What it holds back is not lost at once: as much as `carried` of
+it may come in with the ticks that follow, unless they speak against it. Evidence and what is owed to it together never
+grow by more than the mass does, so the evidence never exceeds the mass, and the bound on the mass is its bound, too.
 """
 
 from __future__ import annotations
@@ -22,26 +26,32 @@ EXTENSION_SHARE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """How increments become evidence: weights of the alternatives, window for onsets (0: plain), cap for one tick."""
+    """How increments become evidence: weights of the alternatives, window for onsets (0: plain), cap for one tick.
+
+    `carried` is how much of what the cap held back later ticks may still let in.
+    """
 
     weights: tuple[float, ...]
     window_ticks: int = 0
     cap: float = math.inf
     phi: float = 1.0
+    carried: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
     """The running evidence of one process.
 
-    `values` are ln V_k, `left` the weight not yet injected, `mass` is ln M, `evidence` ln E (with the cap), `pooled`
-    the bucket totals of a latency process. `sums`, `lows`, `low_ticks` only show where the evidence began to grow.
+    `values` are ln V_k, `left` the weight not yet injected, `mass` is ln M, `evidence` ln E (with the cap), `owed` what
+    the cap held back and may still come, `pooled` the bucket totals of a latency process. `sums`, `lows`, `low_ticks`
+    only show where the evidence began to grow.
     """
 
     values: tuple[float, ...]
     left: float
     mass: float
     evidence: float
+    owed: float
     ticks: int
     pooled: tuple[float, ...]
     sums: tuple[float, ...]
@@ -59,6 +69,7 @@ def start(mixture: Mixture, pooled: tuple[float, ...] = ()) -> Process:
         left=1.0 - first,
         mass=0.0,
         evidence=0.0,
+        owed=0.0,
         ticks=0,
         pooled=pooled,
         sums=zeros,
@@ -74,12 +85,15 @@ def advance(mixture: Mixture, process: Process, increments: Sequence[float]) -> 
     scaled = [increment / mixture.phi for increment in increments]
     values = tuple(value + inc for value, inc in zip(values, scaled, strict=True))
     mass = _mass(mixture.weights, values, left)
+    due = mass - process.mass + process.owed
+    let_in = min(due, mixture.cap)
     return replace(
         process,
         values=values,
         left=left,
         mass=mass,
-        evidence=process.evidence + min(mass - process.mass, mixture.cap),
+        evidence=process.evidence + let_in,
+        owed=min(due - let_in, mixture.carried),
         ticks=process.ticks + 1,
         sums=tuple(total + inc for total, inc in zip(process.sums, scaled, strict=True)),
         lows=lows,

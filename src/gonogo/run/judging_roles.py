@@ -29,6 +29,8 @@ from gonogo.run.judging_ticks import (
 GUARD_EVENT_MARGIN = 3.0
 GUARD_LATENCY_MARGIN = 2 ** (5 / 8)
 LARGEST_GUARD_LIMIT = 0.72
+CARRIED = 0.5
+"""Part of a cap that may be carried over, so that one tick brings at most three quarters of what aborts."""
 
 
 class Role(enum.Enum):
@@ -73,7 +75,8 @@ def mixture_for(plan: JudgePlan, rule: MetricRule, role: Role) -> Mixture:
             return Mixture(weights, cap=_cap(plan, GUARD_SHARE * rule.weight), phi=rule.phi)
         case Role.MAIN:
             window = plan.window_ticks - plan.warmup_ticks
-            return Mixture(weights, window, _cap(plan, plan.main_share * rule.weight), rule.phi)
+            cap = _cap(plan, plan.main_share * rule.weight)
+            return Mixture(weights, window, cap, rule.phi, carried=CARRIED * cap)
 
 
 def begun(plan: JudgePlan, rule: MetricRule, role: Role) -> Process:

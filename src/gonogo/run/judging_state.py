@@ -18,7 +18,7 @@ from gonogo.run.judging_mixture import Process
 from gonogo.terms import Json
 from gonogo.values import dataclass
 
-FORMAT = "gonogo-judge-state/1"
+FORMAT = "gonogo-judge-state/2"
 T = TypeVar("T")
 
 

@@ -6,20 +6,18 @@ stored: it is folded again from the recorded samples and comes out bit for bit t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
-from gonogo.measure.exposition import Series, SeriesKind, VersionCounters
 from gonogo.plan.hosts import amount, batch_sizes, batches
 from gonogo.plan.model import Plan
 from gonogo.plan.project import Project
 from gonogo.run import fixed_limits, rollout
-from gonogo.run.arms import NEW, OLD, Arms
-from gonogo.run.counters import PodCounters, Reading, Snapshot, tick_between
+from gonogo.run.arms import Arms
+from gonogo.run.comparing import judge_plan_for, single_counts, tick_of
 from gonogo.run.events import (
     Event,
     HostsReplaced,
@@ -32,10 +30,9 @@ from gonogo.run.events import (
 )
 from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.judging import JudgeAnswer, JudgeKind, begin, observe, verdict
-from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule, MetricRule, NoHarm
+from gonogo.run.judging_plan import JudgePlan
 from gonogo.run.judging_state import JudgeState
 from gonogo.run.judging_ticks import Events
-from gonogo.run.promises import limit_rules, observed
 from gonogo.run.served import Counts, Interval, figures_of, millis, moment_ms
 from gonogo.run.slo import Tally
 from gonogo.values import dataclass
@@ -44,7 +41,6 @@ MOST_SILENT_SAMPLES = 20
 MOST_UNREAD = 3
 """So many readings of the target in a row may fail: a proxy that restarts is back sooner."""
 
-NO_HARM_REQUESTS = 30
 NOTHING_MOVED = rollout.Progress()
 
 
@@ -233,7 +229,7 @@ def _with_sample(plan: Plan, known: Rolling, event: MetricsSampled, at: datetime
     before, before_at = known.last, known.last_at
     found = replace(known, samples=known.samples + 1, last=event, last_at=at)
     if before is None or before_at is None:
-        judge_plan = _judge_plan(plan, event, known.arms)
+        judge_plan = judge_plan_for(plan, event, known.arms)
         silent = 0 if judge_plan else known.silent + 1
         last = event if judge_plan else None
         state = begin(judge_plan) if judge_plan else None
@@ -265,58 +261,14 @@ def _with_judge(plan: Plan, known: Rolling, before: MetricsSampled, before_at: d
         return known
     if known.progress.step < 0 or known.last_at <= before_at:
         return known
-    latency = "latency" if after.bounds else ""
-    steps = (before.step, after.step)
-    earlier, later = (_snapshot(known.arms, *pair, steps) for pair in ((before, before_at), (after, known.last_at)))
-    tick = tick_between(Reading(NEW, OLD, "errors", latency), earlier, later, known.judge.ticks, known.progress.step)
-    promises = observed(plan.project.health.promises, tick.observations)
-    tick = replace(tick, observations={**tick.observations, **promises})
+    tick = tick_of(plan, known.arms, (before, before_at), (after, known.last_at), known.judge.ticks)
+    tick = replace(tick, step=known.progress.step)
     state = observe(known.judge_plan, known.judge, tick)
     answer = verdict(known.judge_plan, state)
     seen = tick.observations.get("errors")
     used = known.used + (1 if isinstance(seen, Events) and seen.n_c and seen.n_b else 0)
     told = rollout.StepAnswer(known.progress.step, answer.kind, used, answer.explanation)
     return replace(known, judge=state, answer=answer, used=used, progress=rollout.answered(known.progress, told))
-
-
-def _judge_plan(plan: Plan, event: MetricsSampled, arms: Arms) -> JudgePlan | None:
-    binding = plan.project.rollout
-    names = arms.hosts or (arms.stable,)
-    known = [event.slots[name] for name in names if name in event.slots]
-    if not known:
-        return None
-    counts = [sum(each) for each in zip(*known, strict=True)]
-    half = float(binding.alpha) / 2
-    steps = len(arms.batches) or len(binding.steps)
-    holds = max(1, steps - 1) if binding.strategy in {"canary", "rolling"} else 1
-    window = max(2, int(holds * binding.hold / binding.tick))
-    bounds = tuple(float(bound) for bound in event.bounds)
-    if binding.latency and not bounds:
-        # A source that counts no latency must not turn into a release that is judged by its errors alone.
-        return None
-    buckets = _singles(counts[2:])
-    errors = EventRule("errors", 1.0, float(binding.error_margin))
-    rules: tuple[EventRule | LatencyRule, ...] = (errors,)
-    if binding.latency and len(bounds) > 1 and math.isinf(bounds[-1]) and sum(buckets) > 0:
-        latency = LatencyRule("latency", 0.5, bounds[:-1], buckets, float(binding.latency_margin))
-        rules = (replace(errors, weight=0.5), latency)
-    return JudgePlan(
-        _with_promises(plan, rules),
-        window_ticks=window,
-        alpha_anytime=half,
-        alpha_final=half,
-        no_harm=NoHarm(NO_HARM_REQUESTS),
-        min_used_percent=50,
-    )
-
-
-def _with_promises(plan: Plan, rules: tuple[EventRule | LatencyRule, ...]) -> tuple[MetricRule, ...]:
-    """The rules against the old version, beside absolute limits where the project has an OpenSLO file."""
-    promises = limit_rules(plan.project.health.promises)
-    if not promises:
-        return rules
-    left = 1.0 - math.fsum(rule.weight for rule in promises)
-    return (*(replace(rule, weight=rule.weight * left) for rule in rules), *promises)
 
 
 def served(before: MetricsSampled, after: MetricsSampled, slot: str) -> Counts | None:
@@ -326,7 +278,7 @@ def served(before: MetricsSampled, after: MetricsSampled, slot: str) -> Counts |
         return None
     restarted = any(high < low for low, high in zip(old, new, strict=True))
     grown = tuple(new) if restarted else tuple(high - low for low, high in zip(old, new, strict=True))
-    return Counts(grown[0], grown[1], _singles(grown[2:]))
+    return Counts(grown[0], grown[1], single_counts(grown[2:]))
 
 
 def served_by(before: MetricsSampled, after: MetricsSampled, names: Sequence[str]) -> Counts | None:
@@ -336,32 +288,6 @@ def served_by(before: MetricsSampled, after: MetricsSampled, names: Sequence[str
         return None
     buckets = tuple(sum(each) for each in zip(*(counts.buckets for counts in found), strict=True))
     return Counts(sum(counts.requests for counts in found), sum(counts.errors for counts in found), buckets)
-
-
-def _singles(cumulative: Sequence[int]) -> tuple[int, ...]:
-    if not cumulative:
-        return ()
-    return tuple(high - low for low, high in zip((0, *cumulative[:-1]), cumulative, strict=True))
-
-
-def _snapshot(arms: Arms, event: MetricsSampled, at: datetime, steps: tuple[int, int]) -> Snapshot:
-    bounds = tuple(float(bound) for bound in event.bounds)
-    pods = tuple(
-        PodCounters(slot, _counters(arm, counts, bounds))
-        for slot, counts in event.slots.items()
-        if (arm := arms.named(slot, *steps))
-    )
-    silences = tuple((arms.named(slot, *steps), "no sample") for slot in event.missing)
-    return Snapshot(moment_ms(at), pods, silences)
-
-
-def _counters(slot: str, counts: Sequence[int], bounds: Sequence[float]) -> VersionCounters:
-    series = [
-        Series(SeriesKind.GOOD, (), counts[0] - counts[1]),
-        Series(SeriesKind.BAD, (), counts[1]),
-        *(Series(SeriesKind.BUCKET, (), value, bound) for value, bound in zip(counts[2:], bounds, strict=True)),
-    ]
-    return VersionCounters(slot, tuple(series))
 
 
 def next_in_roll(plan: Plan, known: Rolling | None, now: datetime) -> RollAct:
