@@ -36,7 +36,7 @@ def test_every_block_of_the_page_ends_as_the_page_says(tmp_path: Path) -> None:
     settings["PATH"] = f"{program.parent}:{Path(sys.executable).parent}:{settings['PATH']}"
     done = subprocess.run(
         ["bash", "-c", f"exec 3>{tmp_path}/ends; {shell_text()}"],
-        cwd=tmp_path / "empty", env=settings, capture_output=True, text=True, check=False, timeout=120,
+        cwd=tmp_path / "empty", env=settings, capture_output=True, text=True, check=False, timeout=400,
     )
     ends = (tmp_path / "ends").read_text().splitlines()
     assert len(ends) == len(BLOCK.findall(PAGE.read_text())), done.stderr
