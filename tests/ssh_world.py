@@ -1,7 +1,7 @@
-"""Real SSH hosts: Debian's sshd as processes of this user on loopback, each with its own key, folder and program.
+"""Real SSH hosts: Debian's sshd, each with its own key, folder and program, behind a link that can be cut.
 
-The program of a release is one executable file, a small HTTP server that answers with its own version. A `Wire` stands
-before each sshd: it can be cut while something is under way, as a cable can.
+Where the machine allows it each host has its own network namespace, else they are processes on loopback (`ssh_links`).
+The program of a release is one executable file, a small HTTP server that answers with its own version.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import getpass
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,9 +28,12 @@ from gonogo.demo.processes import wait_until
 from gonogo.findings import Origin
 from gonogo.plan.ssh_binding import SshBinding
 from gonogo.terms import Digest
+from tests.ssh_links import Link, Relay, Veth, listens, namespaces_allowed, veth
 
+SSH_PORT, WEB_PORT = 2222, 8080
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 SSHD = shutil.which("sshd") or ("/usr/sbin/sshd" if Path("/usr/sbin/sshd").exists() else None)
-SETTINGS = """ListenAddress 127.0.0.1
+SETTINGS = """ListenAddress {address}
 Port {port}
 HostKey {place}/host_key
 AuthorizedKeysFile {keys}
@@ -69,85 +71,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
-Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+address, _, port = open(sys.argv[1]).read().rpartition(":")
+Server((address, int(port)), Handler).serve_forever()
 '''
-
-
-class Wire:
-    """Carries bytes to a port until it is cut; then what is under way stalls, and nobody new comes through."""
-
-    def __init__(self, to: int) -> None:
-        self.to = to
-        self.cut_after = -1
-        self._cut = threading.Event()
-        self._held: list[socket.socket] = []
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def cut(self) -> None:
-        """From now on nothing comes through, and nobody is told so."""
-        self._cut.set()
-
-    def mend(self) -> None:
-        """Connections that are begun from now on come through again."""
-        self._cut.clear()
-        self.cut_after = -1
-
-    def close(self) -> None:
-        """Nobody listens any more."""
-        self._server.close()
-        for held in self._held:
-            held.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                near, _ = self._server.accept()
-            except OSError:
-                return
-            self._held.append(near)
-            if self._cut.is_set():
-                continue
-            try:
-                far = socket.create_connection(("127.0.0.1", self.to))
-            except OSError:
-                near.close()
-                continue
-            self._held.append(far)
-            for end in (near, far):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for one, other, counted in ((near, far, True), (far, near, False)):
-                threading.Thread(target=self._carry, args=(one, other, counted), daemon=True).start()
-
-    def _carry(self, one: socket.socket, other: socket.socket, counted: bool) -> None:
-        passed = 0
-        with contextlib.suppress(OSError):
-            while data := one.recv(1 << 16):
-                passed += len(data)
-                if counted and 0 <= self.cut_after < passed:
-                    self._cut.set()
-                if self._cut.is_set():
-                    return
-                other.sendall(data)
-        with contextlib.suppress(OSError):
-            other.shutdown(socket.SHUT_WR)
 
 
 @dataclass
 class Host:
-    """One host: where its sshd listens, the wire before it, its folder, and the port of its program."""
+    """One host: its folder, the link to its sshd, and where its program listens (`web`: address and port)."""
 
     name: str
     place: Path
-    ssh_port: int
-    web_port: int
-    wire: Wire
+    link: Link
+    web: str
     sshd: subprocess.Popen[bytes]
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.web_port}"
+        return f"http://{self.web}"
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """What stands before an argument list that is to run on the host itself."""
+        return self.link.inside if isinstance(self.link, Veth) else ()
 
     @property
     def folder(self) -> Path:
@@ -174,7 +120,7 @@ class Site:
         """As `environments.NAME.ssh` would be read."""
         told: dict[str, object] = {
             "user": getpass.getuser(),
-            "addresses": {name: ("127.0.0.1", host.wire.port) for name, host in self.hosts.items()},
+            "addresses": {name: (host.link.address, host.link.port) for name, host in self.hosts.items()},
             "known_hosts": str(self.known_hosts),
             "key": "SHOP_SSH_KEY",
             "folder": f"{self.root}/{{host}}/srv",
@@ -205,61 +151,70 @@ class Site:
         lines = []
         for host in self.hosts.values():
             kind, key, *_ = (host.place / "host_key.pub").read_text().split()
-            lines.append(f"[127.0.0.1]:{host.wire.port} {kind} {key}\n")
+            lines.append(f"[{host.link.address}]:{host.link.port} {kind} {key}\n")
         self.known_hosts.write_text("".join(lines))
 
 
 def program(version: str, faults: float = 0.0) -> bytes:
-    """A release: reads its port from its only argument, a number or a file that holds one."""
-    text = PROGRAM.format(python=sys.executable, version=version, faults=faults)
-    return text.replace("int(sys.argv[1])", "int(open(sys.argv[1]).read())").encode()
+    """A release: its only argument is a file that says where it listens."""
+    return PROGRAM.format(python=sys.executable, version=version, faults=faults).encode()
 
 
 def _keyed(path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
 
 
-def _begun(root: Path, name: str, ssh_port: int, web_port: int) -> Host:
+def _linked(isolated: bool) -> tuple[Link, str, int, str]:
+    """(link, address and port of the sshd, where the program listens)."""
+    if isolated:
+        link = veth(SSH_PORT)
+        return link, link.address, SSH_PORT, f"{link.address}:{WEB_PORT}"
+    ssh_port, web_port = free_ports(2)
+    return Relay(ssh_port), "127.0.0.1", ssh_port, f"127.0.0.1:{web_port}"
+
+
+def _begun(root: Path, name: str, isolated: bool) -> Host:
     place = root / name
     (place / "srv").mkdir(parents=True)
-    (place / "port").write_text(str(web_port))
     _keyed(place / "host_key")
-    settings = SETTINGS.format(port=ssh_port, place=place, keys=root / "authorized_keys")
+    link, address, port, web = _linked(isolated)
+    (place / "port").write_text(web)
+    settings = SETTINGS.format(address=address, port=port, place=place, keys=root / "authorized_keys")
     (place / "sshd_config").write_text(settings)
+    inside = link.inside if isinstance(link, Veth) else ()
     assert SSHD, "sshd is missing; tools/debian_packages.sh installs openssh-server"
     with (place / "sshd.log").open("wb") as log:
-        sshd = subprocess.Popen([SSHD, "-D", "-e", "-f", str(place / "sshd_config")], stdout=log, stderr=log)
-    return Host(name, place, ssh_port, web_port, Wire(ssh_port), sshd)
+        sshd = subprocess.Popen([*inside, SSHD, "-D", "-e", "-f", str(place / "sshd_config")], stdout=log, stderr=log)
+    return Host(name, place, link, web, sshd)
 
 
 @contextmanager
-def ssh_site(root: Path, names: tuple[str, ...] = ("web1",)) -> Iterator[Site]:
-    """Hosts that let one key in, until the block ends; whatever runs on them is ended with them."""
+def ssh_site(root: Path, names: tuple[str, ...] = ("web1",), *, isolated: bool | None = None) -> Iterator[Site]:
+    """Hosts that let one key in, until the block ends; whatever runs on them is ended with them.
+
+    Each has a network namespace of its own where the machine allows it, or as `isolated` says.
+    """
     root.mkdir(parents=True, exist_ok=True)
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # sshd of root asks for it; its service makes it where there is one.
     _keyed(root / "id")
     shutil.copy(root / "id.pub", root / "authorized_keys")
-    ports = free_ports(2 * len(names))
-    hosts = {name: _begun(root, name, *ports[2 * number : 2 * number + 2]) for number, name in enumerate(names)}
-    site = Site(root, hosts, root / "id", root / "known_hosts")
-    site.know()
+    apart = namespaces_allowed() if isolated is None else isolated
+    hosts: dict[str, Host] = {}
     try:
+        for name in names:
+            hosts[name] = _begun(root, name, apart)
+        site = Site(root, hosts, root / "id", root / "known_hosts")
+        site.know()
         for host in hosts.values():
-            wait_until(lambda host=host: _listens(host.ssh_port), 10)
+            assert wait_until(lambda host=host: listens(host.link), 30), (host.place / "sshd.log").read_text()
         yield site
     finally:
         for host in hosts.values():
-            host.wire.close()
             host.sshd.kill()
             host.sshd.wait()
             end_program(host)
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as found:
-        return found.recv(4) == b"SSH-"
-    return False
+            host.link.close()
 
 
 def end_program(host: Host) -> None:
@@ -272,11 +227,9 @@ def end_program(host: Host) -> None:
 
 def answers(host: Host, seconds: float = 5.0) -> str:
     """The version that a host's program answers with, within a time; empty where it does not."""
-    import urllib.request
-
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{host.url}/healthz", timeout=1) as found:
+        with contextlib.suppress(OSError), DIRECT.open(f"{host.url}/healthz", timeout=1) as found:
             return str(found.headers["x-version"])
         time.sleep(0.05)
     return ""

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.host_commands import asks, quoted, restarts, runs
+from gonogo.adapters.host_commands import asks, quoted, restarts, runs, stayed
 from gonogo.adapters.probe_http import HttpProber
 from gonogo.adapters.probe_ssh import SshProber
 from gonogo.adapters.ssh_connection import MOST_OUTPUT, Said, connected
 from gonogo.contracts import HostContract
 from gonogo.demo.processes import wait_until
 from gonogo.errors import BadInput, Broken, Refused
+from tests.ssh_links import Veth
 from tests.ssh_world import Host, Site, answers, end_program, program, ssh_site
 
 
@@ -32,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def host(site: Site) -> Host:
     """The one host, with nothing of ours on it, reachable, known."""
     found = site.hosts["web1"]
-    found.wire.mend()
+    found.link.mend()
     site.know()
     end_program(found)
     shutil.rmtree(found.folder, ignore_errors=True)
@@ -66,27 +67,64 @@ def test_what_runs_on_the_host_answers_and_its_bytes_are_read_there(site: Site, 
     assert "does not hold the bytes that were put there" in changed.detail
 
 
+@pytest.fixture(params=[None, False], ids=["a link where it may be", "a relay"])
+def far(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """A host whose link can be cut: a real one where the machine allows network namespaces, and the stand-in for others."""
+    with ssh_site(tmp_path / "far", ("web1",), isolated=request.param) as found:
+        yield found
+
+
 @pytest.mark.slow
 @pytest.mark.req("ROL-06")
-def test_a_connection_that_is_lost_in_mid_upload_changes_nothing_and_the_next_try_finds_what_is_there(
-    site: Site, host: Host
-) -> None:
-    hosts = site.reached(timeout=6)
-    hosts.install("web1", site.package("v1"), 1)
-    big = replace(site.package("v2"), path=host.place / "big")
-    big.path.write_bytes(program("v2") + b"#" * (4 << 20))
+def test_a_connection_that_is_lost_in_mid_upload_changes_nothing_and_the_next_try_finds_what_is_there(far: Site) -> None:
+    host, hosts = far.hosts["web1"], far.reached(timeout=6)
+    far.reached().install("web1", far.package("v1"), 1)
+    big = replace(far.package("v2"), path=host.place / "big")
+    big.path.write_bytes(program("v2") + b"#" * (1 << 20))
     big = replace(big, digest=_sum(big.path))
-    host.wire.cut_after = 1 << 20
+    host.link.cut_after(1 << 19)
     with pytest.raises(Broken, match="did not answer within|not responding to keepalive|onnection lost"):
         hosts.install("web1", big, 2)
     assert host.current().startswith("releases/v1-")
-    assert answers(host) == "v1"
+    assert 0 < (host.folder / big.folder / ".part-2").stat().st_size < big.path.stat().st_size
     with pytest.raises(Broken):
         hosts.look("web1")
-    host.wire.mend()
-    assert hosts.look("web1").version == "v1"
-    assert hosts.install("web1", big, 3).version == "v2"
+    host.link.mend()
+    assert answers(host) == "v1"
+    assert far.reached().look("web1").version == "v1"
+    assert far.reached().install("web1", big, 3).version == "v2"
     assert answers(host) == "v2"
+
+
+@pytest.mark.slow
+@pytest.mark.req("ROL-06")
+def test_packets_that_are_dropped_are_a_host_that_does_not_answer_and_never_one_that_refused(far: Site) -> None:
+    host = far.hosts["web1"]
+    far.reached().install("web1", far.package("v1"), 1)
+    host.link.drop()
+    with pytest.raises(Broken, match=r"did not answer within|[Tt]imed? ?out|timeout"):
+        far.reached(connect=2, timeout=4).install("web1", far.package("v2"), 2)
+    seen = SshProber(HttpProber({"web1": host.url}, host.url), far.reached).ask("web1")
+    assert (seen.version, seen.healthy) == ((None, False) if isinstance(host.link, Veth) else ("v1", False))
+    host.link.mend()
+    assert far.reached().look("web1").version == "v1"
+
+
+@pytest.mark.slow
+@pytest.mark.req("ROL-06")
+def test_a_link_that_loses_packets_makes_an_installation_slow_and_never_wrong(far: Site) -> None:
+    host = far.hosts["web1"]
+    package = far.package("v1")
+    package.path.write_bytes(program("v1") + b"#" * (1 << 18))
+    package = replace(package, digest=_sum(package.path))
+    if isinstance(host.link, Veth):
+        host.link.narrow("4mbit", "4kb")
+    assert far.reached(timeout=60, connect=20).install("web1", package, 1).digest == package.digest
+    assert (host.folder / "current" / "app").read_bytes() == package.path.read_bytes()
+    if isinstance(host.link, Veth):
+        assert host.link.lost() > 0
+        host.link.mend()
+    assert answers(host) == "v1"
 
 
 def _sum(path: Path) -> str:
@@ -169,7 +207,7 @@ def supervised(site: Site, host: Host) -> Iterator[Site]:
         f"[program:web]\ncommand={host.folder}/current/app {host.place}/port\nautostart=false\nstartsecs=1\n"
     )
     tool = Path(sys.executable).parent
-    daemon = subprocess.Popen([tool / "supervisord", "-c", settings], stdout=subprocess.DEVNULL)
+    daemon = subprocess.Popen([*host.inside, tool / "supervisord", "-c", settings], stdout=subprocess.DEVNULL)
     try:
         assert wait_until((place / "socket").exists, 20)
         control = (str(tool / "supervisorctl"), "-c", str(settings))
@@ -237,3 +275,12 @@ def test_only_a_managers_own_word_says_that_something_runs(
     site: Site, manager: str, code: int, printed: str, expected: bool
 ) -> None:
     assert runs(site.binding(manager=manager, unit="web"), code, printed) is expected
+
+
+def test_a_program_that_systemd_begins_again_and_again_did_not_stay(site: Site) -> None:
+    first, again = "ActiveState=active\nMainPID=7\nNRestarts=0\n", "ActiveState=active\nMainPID=9\nNRestarts=1\n"
+    unit = site.binding(manager="systemd", unit="web.service")
+    assert stayed(unit, first, first)
+    assert not stayed(unit, first, again)
+    assert not stayed(unit, first, "")
+    assert stayed(site.binding(), "", "")

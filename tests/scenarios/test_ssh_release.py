@@ -34,7 +34,7 @@ class Reached(Place):
 
 
 def ssh_part(site: Site, names: tuple[str, ...]) -> str:
-    addresses = ", ".join(f'{name}: "127.0.0.1:{site.hosts[name].wire.port}"' for name in names)
+    addresses = ", ".join(f'{name}: "{site.hosts[name].link.address}:{site.hosts[name].link.port}"' for name in names)
     told = site.binding()
     return f"""  ssh:
       user: {told.user}
@@ -110,7 +110,7 @@ def test_a_release_goes_over_real_hosts_and_a_stale_run_cannot_touch_them_afterw
 def test_a_host_that_is_cut_off_in_mid_batch_stops_the_roll_and_what_was_replaced_runs_the_old_bytes_again(
     tmp_path: Path,
 ) -> None:
-    with ssh_project(tmp_path, padding=300_000) as (project, site):
+    with ssh_project(tmp_path, padding=1_000_000) as (project, site):
         text = (project.root / "gonogo.yaml").read_text()
         (project.root / "gonogo.yaml").write_text(text.replace("connect_timeout: 5s", "connect_timeout: 3s"))
         web2 = site.hosts["web2"]
@@ -120,7 +120,7 @@ def test_a_host_that_is_cut_off_in_mid_batch_stops_the_roll_and_what_was_replace
         def pull(_state: object, entry: object) -> None:
             event = entry.event
             if type(event).__name__ == "HostsReplaced" and event.step == 0:
-                web2.wire.cut_after = 100_000
+                web2.link.cut_after(300_000)
 
         for _ in range(8):
             door.drive(run, patient=False, listener=pull)
@@ -131,7 +131,7 @@ def test_a_host_that_is_cut_off_in_mid_batch_stops_the_roll_and_what_was_replace
         assert answers(site.hosts["web1"]) == "v1"
         halt = project.view(run).halt
         assert "gonogo host take-back production web2 v1" in halt
-        web2.wire.mend()
+        web2.link.mend()
         project.lift(run)
         project.go_on(run)
         assert project.state(run).outcome == "rolled_back", project.view(run).halt

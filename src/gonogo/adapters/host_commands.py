@@ -15,6 +15,7 @@ from gonogo.plan.ssh_binding import SshBinding
 
 PID_FILE = "gonogo.pid"
 PROPERTIES = "ActiveState,SubState,MainPID,NRestarts"
+_LIFE = ("MainPID=", "NRestarts=")
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 
 
@@ -67,3 +68,13 @@ def runs(binding: SshBinding, code: int, said: str) -> bool:
             return code == 0 and len(words) > 1 and words[0] == binding.unit and words[1] == "RUNNING"
         case _:
             return code == 0
+
+
+def stayed(binding: SshBinding, first: str, second: str) -> bool:
+    """Whether the same start runs in two answers of the manager, a while apart.
+
+    systemd calls a program running as soon as it is begun, and one that ends at once each time that it is begun again.
+    supervisor waits for `startsecs` by itself; the number of a plain process is in its file.
+    """
+    lives = [[line for line in said.splitlines() if line.startswith(_LIFE)] for said in (first, second)]
+    return binding.manager != "systemd" or lives[0] == lives[1]

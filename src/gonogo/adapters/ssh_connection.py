@@ -159,7 +159,10 @@ async def connected(reach: Reach) -> AsyncIterator[Session]:
 def on_host(reach: Reach, work: Coroutine[None, None, Found]) -> Found:
     """Do `work` within the time limit; what fails is Broken, and a host or key that is not the known one Refused."""
     try:
-        return asyncio.run(asyncio.wait_for(work, reach.timeout))
+        with asyncio.Runner() as runner:
+            # What breaks is told once, below; the parts of a transfer that broke with it would print a trace each.
+            runner.get_loop().set_exception_handler(lambda _loop, _context: None)
+            return runner.run(asyncio.wait_for(work, reach.timeout))
     except GonogoError:
         raise
     except asyncssh.HostKeyNotVerifiable as error:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import asyncssh
 
-from gonogo.adapters.host_commands import asks, restarts, runs
+from gonogo.adapters.host_commands import asks, restarts, runs, stayed
 from gonogo.adapters.hosts import HostState, Package
 from gonogo.adapters.ssh_connection import Reach, Session, connected, on_host
 from gonogo.errors import BadInput, Broken, Refused
@@ -31,6 +31,8 @@ from gonogo.values import dataclass
 RECORD = "gonogo-release.json"
 LOCK_WAIT = 10.0
 LOCK_PAUSE = 0.05
+SETTLED = 1.0
+"""Seconds that a program has to live before it is believed to run; supervisor waits as long by default."""
 BLOCK = 1 << 20
 _SUM = re.compile(r"\\?([0-9a-f]{64})\s")
 
@@ -189,8 +191,11 @@ class SshHosts:
             await session.point(f"{folder}/current", target)
 
     async def _restarted(self, session: Session, program: str, version: str, digest: str) -> HostState:
-        for argv in restarts(self.binding, self._values(session.reach.name, program)):
+        values = self._values(session.reach.name, program)
+        for argv in restarts(self.binding, values):
             await session.needed(argv)
+        if self.binding.manager == "systemd":
+            await self._settled(session, values)
         state = await self._state(session)
         if (state.version, state.digest, state.running) != (version, digest, True):
             raise Broken(
@@ -199,6 +204,19 @@ class SshHosts:
                 next_step=f"look at {self.binding.manager} on the host",
             )
         return state
+
+    async def _settled(self, session: Session, values: Mapping[str, str]) -> None:
+        """Demand of a manager that calls running whatever was begun that it is the same a while later."""
+        said: list[str] = []
+        for pause in (SETTLED, 0.0):
+            said.append((await session.run(asks(self.binding, values))).out)
+            await asyncio.sleep(pause)
+        if not stayed(self.binding, *said):
+            raise Broken(
+                f"{self.binding.unit} on {session.reach.name} does not stay: {' '.join(said[1].split())}",
+                where=session.reach.where,
+                next_step="read its journal on the host: what was begun ended by itself",
+            )
 
 
 def _stale(session: Session, mine: int, known: int) -> Refused:
