@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from gonogo.evidence.passkeys import Spoken, beginning
 from gonogo.evidence.sshkeys import PublicKey, open_key
 from gonogo.evidence.sshsig import armour, signed_data, wrapped
 from gonogo.evidence.wire import mpint, string
@@ -181,3 +182,13 @@ class Device:
             r, s = decode_dss_signature(self.secret.sign(data, ec.ECDSA(hashes.SHA256())))
             inner = string(b"sk-ecdsa-sha2-nistp256@openssh.com") + string(mpint(r) + mpint(s))
         return armour(wrapped(self.public.blob, namespace, inner + tail))
+
+    def answer(self, challenge: bytes, origin: str) -> bytes:
+        """What a page gets from `navigator.credentials.get`, as JSON."""
+        client = beginning(challenge, origin) + b',"crossOrigin":false}'
+        spoken = Spoken(b"", self.flags, 3, origin, client, b"")
+        assert isinstance(self.secret, ec.EllipticCurvePrivateKey)
+        signature = self.secret.sign(spoken.signed_by(self.application), ec.ECDSA(hashes.SHA256()))
+        data = hashlib.sha256(self.application.encode()).digest() + bytes([self.flags]) + (3).to_bytes(4, "big")
+        parts = {"clientDataJSON": client, "authenticatorData": data, "signature": signature}
+        return json.dumps({name: base64.urlsafe_b64encode(part).rstrip(b"=").decode() for name, part in parts.items()}).encode()

@@ -12,7 +12,6 @@ from authenticator import Device, maker
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gonogo.evidence.passkeys import Spoken, beginning
 from gonogo.evidence.signers import allowed_signers
 from gonogo.evidence.sshsig import signed_data
 from gonogo.terms import RunId
@@ -194,24 +193,8 @@ def test_a_passkeys_answer_is_handed_in_as_it_came_from_the_browser(project: Pro
     challenge = signed_data(body["namespace"], Path(body["statement"]).read_bytes())
     answer = tmp_path / "answer.json"
     for place_of, code in (("https://evil.example", 2), (origin, 0)):
-        answer.write_bytes(browsers_answer(device, challenge, place_of))
+        answer.write_bytes(device.answer(challenge, place_of))
         said = gonogo("hand-in", run, body["round"], body["statement"], "--passkey", answer, "-C", project.root)
         assert said.code == code, said.err
     state = project.state(run)
     assert state.rounds[body["round"]].answers[0].in_browser
-
-
-def browsers_answer(device: Device, challenge: bytes, origin: str) -> bytes:
-    import base64
-    import hashlib
-
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    client = beginning(challenge, origin) + b',"crossOrigin":false}'
-    spoken = Spoken(b"", 5, 3, origin, client, b"")
-    assert isinstance(device.secret, ec.EllipticCurvePrivateKey)
-    signature = device.secret.sign(spoken.signed_by(device.application), ec.ECDSA(hashes.SHA256()))
-    data = hashlib.sha256(device.application.encode()).digest() + b"\x05" + (3).to_bytes(4, "big")
-    parts = {"clientDataJSON": client, "authenticatorData": data, "signature": signature}
-    return json.dumps({name: base64.urlsafe_b64encode(part).rstrip(b"=").decode() for name, part in parts.items()}).encode()

@@ -17,6 +17,7 @@ from gonogo.evidence.canonical import Tree
 from gonogo.evidence.passkey_wrapping import read_answer, signature_of
 from gonogo.evidence.signers import ListedPerson
 from gonogo.evidence.sshkeys import PublicKey
+from gonogo.evidence.sshsig import examine
 from gonogo.evidence.statements import Answer, Signer, read_statement, statement_bytes, statement_id
 from gonogo.run.asking import rule_of
 from gonogo.run.state import Round
@@ -60,11 +61,20 @@ def statement_of(asked: Asked, signer: Signer, said: Said) -> bytes:
 
 
 def passkey_signature(door: Door, run: RunId, statement: bytes, answer: bytes) -> bytes:
-    """The SSH signature in a browser's answer, by the passkey that the statement names."""
+    """The SSH signature in a browser's answer, by the passkey that the statement names.
+
+    Pages ask the device to verify the person; an answer in which it did not is refused, whatever assurance a rule asks
+    for: somebody changed the page, or the answer.
+    """
     said = read_statement(statement)
     ring = people_now(door.world, door.load(run).plan)
     listed = (key.key for person in ring.people for key in person.keys)
     key = next((key for key in listed if key.fingerprint == said.signer.fingerprint), None)
     if key is None:
         raise Refused(f"{said.signer.fingerprint} is no listed passkey", next_step="gonogo keys list")
-    return signature_of(read_answer(answer), key, statement, said.request.namespace, ring.web)
+    space = said.request.namespace
+    signature = signature_of(read_answer(answer), key, statement, space, ring.web)
+    touch = examine(signature, statement, space).touch
+    if touch is None or not touch.verified:
+        raise Refused("the device did not verify who you are", next_step="use its PIN, finger or face")
+    return signature

@@ -70,6 +70,7 @@ def request_page(request: Request) -> Response:
         "known": known_about(opened.plan, opened.state, asked, lambda digest: vault.read(Digest(digest))),
         "gates": [card_of(site.door, opened, name) for name in opened.state.judgements if name in opened.plan.gates],
         "keys": _keys(site, person),
+        "late": _late(site, me, person),
         "roles": _roles(known, asked, person),
         "person": person,
         "rule": rule_of(opened.plan, asked),
@@ -86,9 +87,10 @@ async def prepare(request: Request) -> Response:
     person = people_now(site.door.world, opened.plan).person(session.person)
     listed = _key(person, fields.get("key", ""))
     if person is None or listed is None:
+        site.trail.refused("key_does_not_count", session.person, run=opened.run, round=asked.name)
         raise Refused(
-            "this key does not count in this run: keys that were listed after it was opened sign later runs",
-            next_step="choose another key",
+            "this key does not count in this run: whoever was listed, and which keys, was fixed when it was opened",
+            next_step="sign with a key that was listed then; the new one counts in runs that are opened from now on",
         )
     passkey = bool(listed.key.application) and not listed.key.application.startswith("ssh:")
     round_asked = Asked(opened.run, asked, site.door.world.vault.read(asked.request))
@@ -297,6 +299,13 @@ def _keys(site: Site, person: ListedPerson | None) -> tuple[KeyChoice, ...]:
         for item in found
     ]
     return tuple(sorted(rows, key=lambda row: not row.passkey))
+
+
+def _late(site: Site, handle: str, person: ListedPerson | None) -> tuple[KeyChoice, ...]:
+    """Keys of the approvers file as it is now that came after this run was opened: they give nobody a voice in it."""
+    pinned = {item.key.fingerprint for item in person.keys} if person is not None else set()
+    listed = _keys(site, site.people.person(handle))
+    return tuple(key for key in listed if key.fingerprint not in pinned)
 
 
 def _roles(known: Known, asked: Round, person: ListedPerson | None) -> tuple[str, ...]:

@@ -118,5 +118,6 @@ async def invite(request: Request) -> Response:
 def _demand_fresh(site: Site, session: Session) -> None:
     if not session.is_fresh(site.now()):
         site.trail.refused("enrolment_not_fresh", session.person)
-        way = "open the link again" if session.how == LINK else "sign in again with a key of yours"
+        again = "ask an administrator for a new link, or, as the first one, start `gonogo serve` again"
+        way = again if session.how == LINK else "sign in again with a key of yours"
         raise Refused("keys are changed only right after a key was proved", next_step=way)

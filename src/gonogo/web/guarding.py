@@ -89,7 +89,10 @@ class Guard:
         headers, path = Headers(scope=scope), str(scope["path"])
         if headers.get("host", "").lower() not in self.site.hosts():
             self.site.trail.refused("host", "")
-            return _plain(421, "this server does not answer to that name")
+            return _plain(
+                421,
+                "this server answers to the names under web.origins of the approvers file, and to no other",
+            )
         if _declared(headers) > MOST_BODY:
             self.site.trail.refused("too_large", "")
             return _plain(413, "this is larger than anything that is taken here")

@@ -16,7 +16,9 @@ from gonogo.errors import Broken
 from gonogo.values import dataclass
 from gonogo.web.agents import agents_of
 from gonogo.web.application import application
+from gonogo.web.sessions import LINK
 from gonogo.web.site import Site
+from gonogo.web.trail import SIGNED_IN
 from gonogo.web.watching import Watch
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -54,8 +56,9 @@ def names_of(address: Address, port: int) -> frozenset[str]:
 
 
 def first_link(site: Site, base: str) -> str:
-    """A link for the first administrator where no passkey was ever enrolled here; empty otherwise."""
-    if site.credentials.all():
+    """A link for the first administrator where nobody ever came in by a key of their own; empty otherwise."""
+    came = (entry for entry in site.door.world.journal.site() if entry.type == SIGNED_IN)
+    if site.credentials.all() or any(entry.data.get("how") != LINK for entry in came):
         return ""
     return f"{base}/welcome/{site.links.put('', site.now())}"
 

@@ -19,6 +19,8 @@ IDLE_S: Final = 30 * 60.0
 LONGEST_S: Final = 8 * 3600.0
 FRESH_S: Final = 5 * 60.0
 """So long after proving a key a person may change what keys they have."""
+LINK_FRESH_S: Final = 30 * 60.0
+"""So long after a link: whoever comes by it first has the approvers file to edit, and the link works only once."""
 MOST: Final = 5000
 LINK: Final = "link"
 
@@ -41,7 +43,8 @@ class Session:
 
     def is_fresh(self, now: float) -> bool:
         """Whether a key (or the first link) was proved a moment ago."""
-        return now - self.began <= FRESH_S and self.how in {"passkey", "ssh", LINK}
+        lasts = {"passkey": FRESH_S, "ssh": FRESH_S, LINK: LINK_FRESH_S}
+        return now - self.began <= lasts.get(self.how, 0.0)
 
 
 class Sessions:

@@ -65,7 +65,8 @@ NOTICES: Final[Mapping[str, str]] = {
     "halted": "The halt is recorded: nothing new begins. Going on needs a signature.",
     "driving": "The run goes on.",
     "driven": "Somebody drives this run already.",
-    "enrolled": "The key is listed. Have the change of the approvers file reviewed and committed.",
+    "enrolled": "The key is listed. Have the change of the approvers file reviewed and committed. "
+    "It counts in runs that are opened from now on.",
     "signed-in": "You are signed in.",
     "opened": "The run is open and under way.",
 }
