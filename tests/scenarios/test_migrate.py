@@ -107,7 +107,11 @@ def test_doctor_says_whether_the_database_answers_and_whether_anybody_works_on_i
         said = gonogo("doctor", "-C", str(project.root), "--json", GONOGO_DATABASE=url)
         return next(row for row in json.loads(said.out)["examined"] if row["what"] == "database")
 
-    nobody = database(fresh_database())
+    url = fresh_database()
+    nobody = database(url)
     assert (nobody["ok"], nobody["detail"]) == (False, "0 runs, 0 workers alive")
+    said = gonogo("doctor", "-C", str(project.root), "--json", GONOGO_DATABASE=url)
+    rows = {row["what"]: row["ok"] for row in json.loads(said.out)["examined"]}
+    assert rows["clock"] and rows["plans"] and rows["anchors"], "the state of the runs is looked at there too"
     gone = database("postgresql://gonogo:hunter2@127.0.0.1:1/shop")
     assert not gone["ok"] and "cannot be reached" in str(gone["detail"]) and "hunter2" not in str(gone)

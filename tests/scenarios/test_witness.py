@@ -159,11 +159,15 @@ def test_doctor_says_unanchored_until_the_checkpoints_are_kept_elsewhere(anchore
     said = gonogo("doctor", "--trust", *here)
     assert "unanchored" in said.out
     assert f"gonogo witness add {anchored.run} --to" in said.out
+    (row,) = [row for row in json.loads(gonogo("doctor", "--json", *here).out)["examined"] if row["what"] == "anchors"]
+    assert (row["ok"], row["needed"], row["remedy"]) == (False, False, f"gonogo witness add {anchored.run} --to PLACE")
+    assert f"{anchored.run} is unanchored at entry" in row["detail"]
     assert gonogo("witness", "status", *here).code == 3
     said = gonogo("witness", "add", anchored.run, "--to", anchored.address, "--as", "rm1", *here)
     assert said.code == 0, said.err
     assert gonogo("witness", "status", *here).code == 0
-    assert "unanchored" not in gonogo("doctor", "--trust", *here).out
+    after = gonogo("doctor", "--trust", *here).out
+    assert "unanchored" not in after and "✓ anchors: 1 sealed ledgers are kept elsewhere" in after
     again = gonogo("witness", "add", anchored.run, "--to", anchored.address, "--as", "rm1", "--json", *here)
     assert {item["origin"] for item in json.loads(again.out)["anchors"]} == {f"local/{anchored.run}", "local"}
 

@@ -182,7 +182,7 @@ def test_the_doctor_names_stops_leases_of_the_dead_orphans_and_plans_with_a_reme
     if not shop.door().runs():
         shop.begin("pre-deployment")
     rows = doctor(shop)
-    assert all(rows[what][0]["ok"] for what in ("clock", "database", "plans", "orphans")), rows
+    assert all(rows[what][0]["ok"] for what in ("clock", "database", "plans", "orphans", "anchors")), rows
     door = shop.door()
     (run, *_) = door.runs()
     door.world.journal.hold("staging", "the power is cut", actor=Person("rm1"), now=door.world.clock.now())

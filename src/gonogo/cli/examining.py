@@ -13,10 +13,11 @@ from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.agent_separation import separated, separation_lines
 from gonogo.control.door import Door
-from gonogo.control.examining import examine
+from gonogo.control.examining import Examined, examine
 from gonogo.control.examining_state import state_examined
 from gonogo.control.proving import workspace_at
-from gonogo.control.trust_standing import assurance_examined, trust_examined
+from gonogo.control.trust_standing import anchors_examined, assurance_examined, trust_examined
+from gonogo.errors import Broken
 from gonogo.findings import forbids
 from gonogo.reports.model_json import model_json
 from gonogo.reports.separation import Separation
@@ -35,7 +36,7 @@ class DoctorOptions:
 
 
 @click.command()
-@click.option("--trust", is_flag=True, help="Also look at trust files, keys, and what is unanchored.")
+@click.option("--trust", is_flag=True, help="Also look at trust files and keys, and at each run's anchor.")
 @click.option("--agents", is_flag=True, help="Look at what AI agents could reach; exit 2 below `enforced`.")
 @click.option("--agent-user", default="", help="With --agents: the user that agents run as. Default: you.")
 @project_option
@@ -52,7 +53,7 @@ def doctor(options: DoctorOptions) -> int:
         found = (*found, *assurance_examined(workspace))
     if workspace is not None and not forbids(workspace.findings):
         door = Door.at(root, os.environ)
-        found = (*found, *state_examined(door), *(trust_examined(door) if options.trust else ()))
+        found = (*found, *_of_state(door), *(trust_examined(door) if options.trust else ()))
     missing = [each for each in found if each.needed and not each.ok]
     if options.as_json:
         say_json({"ok": not missing, "examined": model_json(found)})
@@ -67,6 +68,14 @@ def doctor(options: DoctorOptions) -> int:
     if workspace is None:
         say("no gonogo.yaml here or above: rights and journal were not looked at")
     return 2 if missing else 0
+
+
+def _of_state(door: Door) -> tuple[Examined, ...]:
+    """The state of the runs; nothing where the journal cannot be read, which is a row of its own already."""
+    try:
+        return (*state_examined(door), anchors_examined(door))
+    except Broken:
+        return ()
 
 
 def _agents(options: DoctorOptions) -> int:

@@ -205,9 +205,13 @@ def log_key(door: Door) -> str:
     return vkey_line(door.world.ring().site, door.world.key.public_line())
 
 
-def standings(door: Door) -> tuple[Standing, ...]:
-    """Each run that sealed a package, and whether the checkpoint that it was sealed with is kept elsewhere."""
-    return tuple(_standing(door, run) for run in door.runs() if _sealed(door, run))
+def standings(door: Door, newest: int | None = None) -> tuple[Standing, ...]:
+    """Each run that sealed a package, and whether the checkpoint that it was sealed with is kept elsewhere.
+
+    With `newest` only so many of the newest runs are looked at.
+    """
+    runs = door.runs()
+    return tuple(_standing(door, run) for run in runs[-(newest or len(runs)) :] if _sealed(door, run))
 
 
 def _sealed(door: Door, run: RunId) -> bool:

@@ -31,17 +31,21 @@ NEWEST: Final = 200
 
 
 def state_examined(door: Door) -> tuple[Examined, ...]:
-    """Everything about the state, in a fixed order; nothing where there is no journal yet."""
+    """Everything about the state, in a fixed order; nothing where there is no journal yet.
+
+    Of a shared database the same is said, but for its files: those are the business of its server.
+    """
     state = door.workspace.root / STATE_FOLDER
-    if not (state / "journal.db").exists():
+    shared = door.store.shared if door.store is not None else None
+    if shared is None and not (state / "journal.db").exists():
         return ()
     runs = door.runs()
     loaded, refused = _loaded(door, runs[-NEWEST:])
     return (
         _clock(door, loaded),
-        _database(state / "journal.db"),
+        *(() if shared is not None else (_database(state / "journal.db"),)),
         _plans(refused),
-        *_leases(door),
+        *_leases(door, workers=bool(shared and shared.alive())),
         _orphans(state / "effects", runs),
         *_stalled(door, loaded),
     )
@@ -86,13 +90,13 @@ def _plans(refused: list[tuple[RunId, GonogoError]]) -> Examined:
     return Examined("plans", ok=False, needed=False, detail=f"{run}: {error.what}{more}", remedy=error.next_step)
 
 
-def _leases(door: Door) -> Iterator[Examined]:
+def _leases(door: Door, *, workers: bool) -> Iterator[Examined]:
     for lease in door.world.journal.leases():
         if lease.hold is not None:
             detail = f"{lease.environment} is stopped for everybody: {lease.hold}"
             remedy = f"when its reason is gone: gonogo lock lift {lease.environment}"
             yield Examined("stop", ok=False, needed=False, detail=detail, remedy=remedy)
-        if lease.run is not None and not door.is_driven(lease.run):
+        if lease.run is not None and not workers and not door.is_driven(lease.run):
             detail = f"{lease.run} holds {lease.environment}, and no engine drives it"
             remedy = f"gonogo status {lease.run}; then gonogo resume {lease.run}, or gonogo abort {lease.run}"
             yield Examined("lease", ok=False, needed=False, detail=detail, remedy=remedy)

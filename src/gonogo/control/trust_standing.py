@@ -8,6 +8,7 @@ from pathlib import Path
 from gonogo.control.anchoring import standings
 from gonogo.control.door import Door
 from gonogo.control.examining import Examined
+from gonogo.control.examining_state import NEWEST
 from gonogo.control.policy_files import FOLDER, approvers_of
 from gonogo.control.trusting import check
 from gonogo.control.workspaces import Workspace
@@ -53,6 +54,19 @@ def assurance_examined(workspace: Workspace) -> tuple[Examined, ...]:
     else:
         return (Examined("assurance", ok=True, needed=False, detail="production asks for H2"),)
     return (Examined("assurance", ok=level > Assurance.H0, needed=False, detail=what, remedy=remedy),)
+
+
+def anchors_examined(door: Door) -> Examined:
+    """Whether what the newest runs sealed is anchored, in one row; each run has its own with the trust files."""
+    found = standings(door, NEWEST)
+    lacking = [standing for standing in found if not standing.anchored]
+    if not lacking:
+        words = f"{len(found)} sealed ledgers are kept elsewhere" if found else "no run has sealed a package yet"
+        return Examined("anchors", ok=True, needed=False, detail=words)
+    detail, _, remedy = lacking[-1].detail.partition("; ")
+    more = f" (and {len(lacking) - 1} more: gonogo witness status)" if len(lacking) > 1 else ""
+    required = door.world.ring().anchors.require > 0
+    return Examined("anchors", ok=False, needed=required, detail=f"{lacking[-1].run} is {detail}{more}", remedy=remedy)
 
 
 def _anchors(door: Door) -> Iterator[Examined]:
