@@ -17,7 +17,7 @@ from shared_workers import KILLED, Site, eventually, site_of
 from tests.projects import small_project
 from tests.worlds_http import place
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 """Doors are opened by the dozen here and forgotten: the driver complains of connections that the collector closes."""
 
 SMALL = "deployment-automation"

@@ -14,7 +14,7 @@ from shared_workers import KILLED, Site, eventually, site_of
 from tests.projects import small_project
 from tests.scenarios.test_distributed import SMALL, site, slow_deploy, whole  # noqa: F401 - the fixture is used by name
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = pytest.mark.slow
 
 POINTS = ("CP-01", "CP-02", "CP-03", "CP-06", "CP-08", "CP-09@9", "CP-10", "CP-11", "CP-16 request", "CP-12 leases")
 

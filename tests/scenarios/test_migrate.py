@@ -37,7 +37,6 @@ def lines(project: Project, **environ: str) -> dict[str, list[bytes]]:
 
 
 @pytest.mark.req("WFS-10")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_journal_goes_to_the_database_and_back_with_every_line_and_file(project: Project) -> None:
     run, url = project.begin(SMALL), fresh_database()
     before, here = lines(project), ("-C", str(project.root))
@@ -101,7 +100,6 @@ def test_a_migration_that_is_killed_after_the_copy_goes_on_when_it_is_given_agai
     assert lines(project, GONOGO_DATABASE=url) == before
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_doctor_says_whether_the_database_answers_and_whether_anybody_works_on_it(project: Project) -> None:
     def database(url: str) -> dict[str, object]:
         said = gonogo("doctor", "-C", str(project.root), "--json", GONOGO_DATABASE=url)

@@ -91,13 +91,17 @@ class PostgresMembership:
         self._database = database
         database.prepare()
         self._line: Line | None = database.line()
-        self.number: int = self._line.ask("select nextval('gonogo_worker_number')")[0][0]
-        self._locked(self._line)
-        with database.writing() as opened:
-            opened.execute(
-                "insert into gonogo_worker (number, name, line) values (?, ?, ?)",
-                (self.number, worker.name, json.dumps(asdict(worker))),
-            )
+        try:
+            self.number: int = self._line.ask("select nextval('gonogo_worker_number')")[0][0]
+            self._locked(self._line)
+            with database.writing() as opened:
+                opened.execute(
+                    "insert into gonogo_worker (number, name, line) values (?, ?, ?)",
+                    (self.number, worker.name, json.dumps(asdict(worker))),
+                )
+        except GonogoError:
+            self._hang_up()
+            raise
 
     def leave(self) -> None:
         """Give up the place, after the work was given up."""
@@ -120,12 +124,14 @@ class PostgresMembership:
         Raises Broken as long as the database cannot be reached.
         """
         self._hang_up()
-        line = self._database.line()
-        if not self._locked(line):
-            line.close()
-            return False
-        self._line = line
-        return self._listed(line)
+        self._line = self._database.line()
+        stands = False
+        try:
+            stands = self._locked(self._line) and self._listed(self._line)
+        finally:
+            if not stands:
+                self._hang_up()  # Else each attempt would leave a connection behind.
+        return stands
 
     @contextmanager
     def dead(self) -> Iterator[tuple[WorkerSeen, ...]]:
