@@ -2,7 +2,7 @@
 
     python benchmarks/bench_agents.py
 
-Bars: start-up under 1.5 s of processor time, a call under 10 ms at the median beyond the work itself, fifty agents that poll
+Bars: start-up (until the tools are listed) under 1.5 s, a call under 10 ms at the median beyond the work itself, fifty agents that poll
 an operation under half a core. The work itself is timed in this process, so that what the wire costs can be told apart.
 """
 
@@ -53,6 +53,8 @@ def main() -> int:
             async with client_of(stdio_server(project, there.secret), "auto", place / "log") as client:
                 await client.list_tools()
                 found["startup wall"] = time.perf_counter() - began
+                await client.call_tool("run_list", {})
+                found["first call"] = time.perf_counter() - began
                 times = []
                 for _ in range(CALLS):
                     begun = time.perf_counter()
@@ -67,6 +69,7 @@ def main() -> int:
         polled = polling(there, project, run)
         rows = (
             ("start of the server until its tools are listed", f"{found['startup wall']:.2f} s", found["startup wall"] < 1.5),
+            ("start of the server until its first call is answered", f"{found['first call']:.2f} s", True),
             ("run_status, the work itself, median", f"{work * 1000:.1f} ms", True),
             ("run_status over standard input and output, median", f"{found['call'] * 1000:.1f} ms", True),
             ("what the wire adds", f"{(found['call'] - work) * 1000:.1f} ms", found["call"] - work < 0.010),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +15,12 @@ import anyio
 import httpx2
 import pytest
 from agents_world import Agency, agency
-from command_line import gonogo, same_as
+from command_line import gonogo, importing, same_as
 from mcp.client.client import Client
 
-from gonogo.control.agent_door import HANDLERS
+from gonogo.control.agent_door import HANDLERS, AgentDoor, silent
 from gonogo.control.agent_http import described
+from gonogo.control.agent_reception import LateDesk
 from gonogo.mcp.http import app_for, loopback
 from gonogo.mcp.server import build_server
 from gonogo.reports.agent_answers import CODES, MOST_BYTES, Answer, fitted, size_of
@@ -25,6 +30,7 @@ from gonogo.reports.agent_tools import TOOLS, Number, tools_for
 from gonogo.reports.guarding import refused_call
 from gonogo.reports.untrusted import cleaned
 from gonogo.run.agents import Scope
+from gonogo.terms import Person
 from tests.projects import small_project
 from tests.unit.test_agent_tokens import Nowhere
 
@@ -166,6 +172,48 @@ def test_guard_answers_an_agents_client_with_an_exit_code_and_a_reason(tmp_path:
     assert "deploy script of this project" in denied.err
     assert gonogo("guard", "--line", "bash scripts/deploy_shop.sh production v2", "-C", root).code == 0, "no run is open"
     assert gonogo("guard", "--line", "kubectl apply -f x", "-C", tmp_path).code == 0, "nothing is released in this folder"
+
+
+def test_guard_knows_from_the_log_of_the_site_whether_a_run_is_open(there: Agency) -> None:
+    line, root = "bash scripts/deploy_shop.sh production v2", there.project.root
+    assert gonogo("guard", "--line", line, "-C", root).code == 0, "no run is open"
+    run = there.project.begin("pre-deployment")
+    assert gonogo("guard", "--line", line, "-C", root).code == 2
+    there.project.door().abort(run, "not now", Person("rm1"))
+    there.project.go_on(run)
+    assert gonogo("guard", "--line", line, "-C", root).code == 0, "the run is over"
+
+
+def test_a_client_is_received_before_the_project_is_open(there: Agency) -> None:
+    begin, opened = threading.Event(), []
+
+    def behind() -> AgentDoor:
+        assert begin.wait(60)
+        opened.append(1)
+        return there.door
+
+    desk = LateDesk(there.door.reception, behind)
+    assert desk.tools_as(there.secret) == there.door.tools(there.token)
+    assert desk.tools_as("") == tools_for(frozenset({Scope.READ}))
+    with ThreadPoolExecutor(4) as threads:
+        called = [threads.submit(desk.call_as, there.secret, "run_list", {}, silent) for _ in range(4)]
+        assert not any(each.done() for each in called) and not opened
+        begin.set()
+        assert {each.result(60).code for each in called} == {"OK"} and opened == [1], "opened once"
+    assert desk.tools_as("wrong") == ()
+
+
+@pytest.mark.parametrize(("token", "says"), [("wrong", "token"), ("", "gonogo.yaml")])
+def test_a_server_that_cannot_serve_ends_and_says_why(there: Agency, token: str, says: str) -> None:
+    root = there.project.root
+    if not token:
+        there.project.begin("pre-deployment")
+        (root / "gonogo.yaml").write_text("project: [\n")
+    line = [sys.executable, "-m", "gonogo", "mcp", "serve", "-C", str(root)]
+    with subprocess.Popen(line, env=importing(GONOGO_AGENT_TOKEN=token), stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        said = server.stderr.read()
+        assert server.wait(60) not in {0, None} and says in said, said
 
 
 def test_apply_hands_an_agent_the_contract_of_the_state_instead_of_a_prompt(there: Agency) -> None:

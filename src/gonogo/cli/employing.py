@@ -12,7 +12,7 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.sources import find_root
+from gonogo.control.project_root import find_root
 from gonogo.control.storing import WORKING, needed
 from gonogo.errors import WrongUsage
 from gonogo.terms import Json

@@ -14,12 +14,11 @@ from gonogo.adapters.standings_read import Glance, glanced
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option, run_argument
 from gonogo.cli.taking import taking
+from gonogo.control.project_root import find_root, journal_at_hand
 from gonogo.errors import WrongUsage
 from gonogo.terms import Json
 from gonogo.values import dataclass
 
-PROJECT_FILE = "gonogo.yaml"
-STATE_FOLDER = ".gonogo"
 FEW = 50
 EVERYTHING = 1 << 31
 COLOURS = {"done": "green", "failed": "red", "running": "cyan", "released": "green", "ready": "green"}
@@ -66,23 +65,14 @@ def status(options: StatusOptions) -> int:
 
 def _listed(options: StatusOptions) -> bool:
     """List what is known at a glance; whether that was all."""
-    root = _root(options.folder.absolute())
-    if root is None:
+    path = journal_at_hand(find_root(options.folder.absolute()), os.environ)
+    if path is None:
         return False
-    found = glanced(root / STATE_FOLDER, EVERYTHING if options.all_runs else FEW, datetime.now(UTC))
+    found = glanced(path.parent, EVERYTHING if options.all_runs else FEW, datetime.now(UTC))
     if found is None or not found[0] or not all(each.known for each in found[0]):
         return False
     show([row_of(each) for each in reversed(found[0])], found[1], as_json=options.as_json)
     return True
-
-
-def _root(start: Path) -> Path | None:
-    """The project's folder where its journal is a file here; None where it has to be looked for in earnest."""
-    root = next((folder for folder in (start, *start.parents) if (folder / PROJECT_FILE).is_file()), None)
-    if root is None or "GONOGO_DATABASE" in os.environ or not (root / STATE_FOLDER / "journal.db").is_file():
-        return None
-    shared = any(line.startswith(b"database:") for line in (root / PROJECT_FILE).read_bytes().splitlines())
-    return None if shared else root
 
 
 def row_of(each: Glance) -> dict[str, Json]:

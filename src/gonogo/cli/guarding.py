@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
 import click
 
-from gonogo.cli.opened import door_at
+from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.cli.saying import say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.door import Door
-from gonogo.control.sources import PROJECT_FILE
-from gonogo.errors import GonogoError, WrongUsage
+from gonogo.control.project_root import PROJECT_FILE, find_root, journal_at_hand
+from gonogo.errors import BadInput, GonogoError, WrongUsage
 from gonogo.reports.guarding import MOST, refused_call
+from gonogo.run.site import is_any_open
 from gonogo.values import dataclass
 
 DENIED = 2
@@ -45,13 +47,14 @@ def guard(options: GuardOptions) -> int:
     belt against accidents; such hooks can be got round, so keep deploy credentials away from agents.
     """
     line = options.line or _given()
-    if not options.always and not _is_project(options.folder):
-        # A hook is asked in every folder; where nothing is released, there is nothing to guard.
-        return 0
-    door = door_at(options.folder)
-    names = [argument for command in door.workspace.project.commands.values() for argument in command.run]
-    scripts = [name for name in names if "/" in name]
-    reason = refused_call(line, scripts) if options.always or _is_open(door) else ""
+    try:
+        root = find_root(options.folder.absolute())
+    except BadInput:
+        if not options.always:
+            # A hook is asked in every folder; where nothing is released, there is nothing to guard.
+            return 0
+        raise
+    reason = refused_call(line, _scripts(root)) if options.always or _is_open(root) else ""
     if options.as_json:
         say_json({"allowed": not reason, "reason": reason or None})
     if reason:
@@ -75,17 +78,22 @@ def _given() -> str:
     return command if isinstance(command, str) else text
 
 
-def _is_project(folder: Path) -> bool:
-    start = folder.absolute()
-    return any((each / PROJECT_FILE).is_file() for each in (start, *start.parents))
+def _scripts(root: Path) -> list[str]:
+    """The scripts that the project binds."""
+    # Reading the bindings costs a good part of the engine; most calls of a client come while nothing is released.
+    bindings = importlib.import_module("gonogo.plan.bindings")
+    commands = bindings.read_project((root / PROJECT_FILE).read_bytes(), PROJECT_FILE).project.commands.values()
+    return [argument for command in commands for argument in command.run if "/" in argument]
 
 
-def _is_open(door: Door) -> bool:
-    for run in door.runs():
-        try:
-            if not door.load(run).state.outcome:
-                return True
-        except GonogoError:
-            # A run that cannot be read is no reason to let everything through.
-            return True
-    return False
+def _is_open(root: Path) -> bool:
+    """Whether a run is open, as the log of the site says."""
+    path = journal_at_hand(root, os.environ)
+    try:
+        if path is None:
+            return is_any_open(importlib.import_module("gonogo.cli.opened").door_at(root).world.journal.site())
+        with SqliteJournal(path) as journal:
+            return is_any_open(journal.site())
+    except GonogoError:
+        # A log that cannot be read is no reason to let everything through.
+        return True

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import re
-import socket
 from pathlib import Path
 
 import click
 
 from gonogo.adapters.durable import make_folder, read_small, write_file
-from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.cli.version import version
-from gonogo.control.agent_door import AgentDoor
-from gonogo.control.agent_separation import separation_lines
-from gonogo.control.operating import TOKEN_VARIABLE
-from gonogo.control.sources import find_root
+from gonogo.control.project_root import find_root
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.reports.agent_clients import CLIENTS, merged, snippet
 from gonogo.reports.agent_tools import TOOLS
@@ -77,13 +70,12 @@ def mcp(options: McpOptions) -> int:
         return _install(options)
     if importlib.util.find_spec("mcp") is None:
         raise BadInput("serving agents needs the extra `mcp`", next_step="pip install 'gonogo[mcp]'")
-    door = AgentDoor.of(door_at(options.folder), agent_user=options.agent_user)
-    for line in separation_lines(door.site.separation()):
-        tell(line)
-    try:
-        return _http(door, options) if options.http else _stdio(door)
-    finally:
-        door.close()
+    if options.http:
+        served = importlib.import_module("gonogo.cli.mcp_door").serve_http
+        code: int = served(options.folder, options.agent_user, options.host, options.port)
+    else:
+        code = importlib.import_module("gonogo.cli.mcp_stdio").serve_stdio(options.folder, options.agent_user)
+    return code
 
 
 def _install(options: McpOptions) -> int:
@@ -126,32 +118,4 @@ def _tools(*, as_json: bool) -> int:
     for tool in TOOLS.values():
         say(f"{tool.name:<18}{tool.scope.value:<16}{'changes' if tool.changes else 'reads'}")
         say(f"    {tool.says}")
-    return 0
-
-
-def _stdio(door: AgentDoor) -> int:
-    stdio = importlib.import_module("gonogo.mcp.stdio")
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    server = stdio.server_for(door, token, version())
-    tell(f"gonogo mcp: {door.admit(token).agent} over standard input and output")
-    stdio.serve(server)
-    return 0
-
-
-def _http(door: AgentDoor, options: McpOptions) -> int:
-    http, uvicorn = importlib.import_module("gonogo.mcp.http"), importlib.import_module("uvicorn")
-    if options.host not in {"127.0.0.1", "::1", "localhost"}:
-        raise Refused(
-            f"{options.host} is not this machine",
-            next_step="listen on loopback, and put a proxy with TLS in front of it",
-        )
-    family = socket.AF_INET6 if options.host == "::1" else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((options.host, options.port))
-        port = listening.getsockname()[1]
-        place = http.loopback(port)
-        tell(f"gonogo mcp: {place.address}; plain HTTP at http://127.0.0.1:{port}/agents/v1/openapi.json")
-        config = uvicorn.Config(http.app_for(door, place, version()), log_level="warning", access_log=False)
-        uvicorn.Server(config).run(sockets=[listening])
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from gonogo.control.project_root import find_root
 from gonogo.errors import BadInput, GonogoError, WrongUsage
 from gonogo.evidence.handles import HANDLE
 from gonogo.terms import Actor, Agent, Person, Pipeline
@@ -26,7 +27,7 @@ def _protocols(ctx: click.Context, _param: click.Parameter, incomplete: str) -> 
     sources = importlib.import_module("gonogo.control.sources")
 
     def names() -> Iterable[str]:
-        declared = sources.open_workspace(sources.find_root(_folder(ctx).absolute())).project.protocols
+        declared = sources.open_workspace(find_root(_folder(ctx).absolute())).project.protocols
         return dict.fromkeys((*sources.BUILTIN_PROTOCOLS, *declared))
 
     return _beginning(names, incomplete)

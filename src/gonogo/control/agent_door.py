@@ -19,30 +19,27 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from gonogo.control import agent_driving, agent_reading
 from gonogo.control.agent_asking import Call, Declined
 from gonogo.control.agent_pace import Allowances, Pace
-from gonogo.control.agent_resources import Resource, resource_at
+from gonogo.control.agent_reception import Progress, Reception
+from gonogo.control.agent_resources import resource_at
 from gonogo.control.agent_site import AgentSite
-from gonogo.control.agent_tokens import token_admitted
 from gonogo.control.door import Door
 from gonogo.errors import BadInput, Busy, GonogoError, Refused
-from gonogo.evidence.canonical import write_json
 from gonogo.ports import Clock, Draft
+from gonogo.reports.agent_addresses import Resource
 from gonogo.reports.agent_answers import Answer, fitted
-from gonogo.reports.agent_tools import TOOLS, Tool, nested_too_deep, tools_for
+from gonogo.reports.agent_tools import TOOLS, Tool, nested_too_deep
 from gonogo.reports.untrusted import cleaned
-from gonogo.run.agent_acts import CONNECTED, REFUSED
-from gonogo.run.agents import ENFORCED, LOCAL, AgentToken, Scope, holder
+from gonogo.run.agent_acts import REFUSED
+from gonogo.run.agents import AgentToken, holder
 from gonogo.terms import Agent, Digest, Json, digest_of
 from gonogo.values import dataclass
 
 Handler: TypeAlias = Callable[[Call], Answer]
-Progress: TypeAlias = Callable[[int, int, str], None]
-"""Hears how far an operation is: done, of how many, in which state."""
 
 HANDLERS: Mapping[str, Handler] = {
     "protocol_list": agent_reading.protocol_list,
@@ -81,12 +78,6 @@ NOBODY: Final = Agent("no.token")
 LOOK_EVERY: Final = 0.2
 
 
-def local_token(now: datetime) -> AgentToken:
-    """Who calls over standard input without a token: may read, and nothing else."""
-    later = now + timedelta(days=3650)
-    return AgentToken(LOCAL, LOCAL, "", frozenset({Scope.READ}), ("*",), ("*",), Digest(""), now, later, ENFORCED)
-
-
 def silent(_done: int, _of: int, _state: str) -> None:
     """Nobody listens."""
 
@@ -103,6 +94,15 @@ class AgentDoor:
         """The agent door of an opened project."""
         return cls(AgentSite.of(door, agent_user), Allowances(pace or Pace(), door.world.clock))
 
+    @property
+    def reception(self) -> Reception:
+        """Who may come in, and what they are shown."""
+        return Reception(self.site.tokens, self._clock)
+
+    def open(self) -> Self:
+        """This door is open already."""
+        return self
+
     def close(self) -> None:
         """Let go of what this door holds; operations go on. What was refused and only counted is written down."""
         self.tell_rest()
@@ -115,9 +115,7 @@ class AgentDoor:
 
     def admit(self, text: str) -> AgentToken:
         """Who holds this token now; no token is `agent:local`, who reads. Refused where it opens nothing."""
-        if not text:
-            return local_token(self._clock.now())
-        return token_admitted(self.site.door.world, self.site.tokens, text)
+        return self.reception.admit(text)
 
     def call_as(self, text: str, name: str, given: Mapping[str, Json] | None, progress: Progress = silent) -> Answer:
         """One call by whoever holds the token `text`, which is looked up for this very call."""
@@ -143,7 +141,7 @@ class AgentDoor:
 
     def tools(self, token: AgentToken) -> tuple[Tool, ...]:
         """What is listed for a token."""
-        return tools_for(token.scopes)
+        return self.reception.tools(token)
 
     def tools_as(self, text: str) -> tuple[Tool, ...]:
         """What is listed for whoever holds the token `text`; nothing where it opens nothing."""
@@ -152,12 +150,6 @@ class AgentDoor:
         except Refused:
             self.turned_away(text, "tools")
             return ()
-
-    def connected(self, token: AgentToken, surface: str) -> None:
-        """Write down that an agent came, by which surface, and which list of tools it was shown."""
-        listed = digest_of(write_json([{tool.name: tool.schema()} for tool in self.tools(token)]))
-        fields: dict[str, Json] = {"surface": surface, "token": token.id, "tools_sha256": listed}
-        self.site.note([Draft(CONNECTED, fields)], token.agent)
 
     def call(
         self, token: AgentToken, name: str, given: Mapping[str, Json] | None, progress: Progress = silent

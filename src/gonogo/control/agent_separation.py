@@ -9,10 +9,9 @@ from pathlib import Path
 
 import gonogo
 from gonogo.adapters.reach import approvers_keys, credentials, user_named, writable
-from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
 from gonogo.control.policy_files import FOLDER, signed_policy
-from gonogo.control.sources import PROJECT_FILE
+from gonogo.control.project_root import PROJECT_FILE, STATE_FOLDER
 from gonogo.evidence.signers import Assurance
 from gonogo.reports.separation import Reach, Separation, Statement, level, statements
 from gonogo.run.site import ANCHORED

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 
 from gonogo.adapters.operations import Operations
+from gonogo.control.agent_reception import TokenBook
 from gonogo.control.agent_separation import Separated, separated
-from gonogo.control.agent_tokens import TokenBook
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
 from gonogo.control.operating import operations_of

@@ -1,41 +1,16 @@
-"""Tokens of agents at the door: made by people, kept by hash in the log of the site, looked up for every call.
-
-`TokenBook` reads only what the log gained since it was last asked: a token that somebody took back opens nothing from
-the next call on, in every process, and asking costs no more as the log grows.
-"""
+"""Tokens of agents, as people make them and take them back: kept by hash in the log of the site."""
 
 from __future__ import annotations
 
 import secrets
-import threading
-from dataclasses import field
 
+from gonogo.control.agent_reception import TokenBook
 from gonogo.control.door import Door
 from gonogo.engine.bench import World
 from gonogo.errors import BadInput, Refused
-from gonogo.ports import SITE_LOG, Draft, Journal
-from gonogo.run.agents import CREATED, REVOKED, AgentToken, TokenWish, admitted, created_fields, token_text, tokens_of
+from gonogo.ports import Draft
+from gonogo.run.agents import CREATED, REVOKED, AgentToken, TokenWish, admitted, created_fields, token_text
 from gonogo.terms import Actor, Person, Secret
-from gonogo.values import dataclass
-
-
-@dataclass(slots=True)
-class TokenBook:
-    """The tokens of a site as its log stands now; for several threads."""
-
-    journal: Journal
-    _known: dict[str, AgentToken] = field(default_factory=dict)
-    _seen: int = -1
-    _guard: threading.Lock = field(default_factory=threading.Lock)
-
-    def tokens(self) -> dict[str, AgentToken]:
-        """Every token by id, taken back and expired ones included; Tampered where the log is broken."""
-        with self._guard:
-            fresh = self.journal.entries(SITE_LOG, self._seen) if self._seen >= 0 else self.journal.site()
-            if fresh:
-                self._known = tokens_of(fresh, self._known)
-                self._seen = fresh[-1].seq
-            return dict(self._known)
 
 
 def create_token(door: Door, wish: TokenWish, actor: Actor) -> tuple[AgentToken, Secret]:

@@ -19,8 +19,8 @@ from gonogo.adapters.durable import make_folder, read_small, write_file
 from gonogo.adapters.http_calls import call
 from gonogo.adapters.witness_folder import FolderWitness, vkey_line
 from gonogo.adapters.witness_http import PATH
-from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.engine.checkpointing import signed_checkpoint
 from gonogo.errors import Broken, GonogoError, Tampered, WrongUsage
 from gonogo.evidence.anchor_rules import BRANCH

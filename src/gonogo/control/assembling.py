@@ -39,6 +39,7 @@ from gonogo.adapters.target_proxy import ProxyTarget
 from gonogo.adapters.views import Views
 from gonogo.control.clusters import argo_prober, argo_target, kubernetes_target
 from gonogo.control.hosts_reached import hosts_reached
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.storing import Store, address_of, open_store
 from gonogo.engine.bench import World
 from gonogo.errors import BadInput
@@ -48,7 +49,6 @@ from gonogo.plan.approvers import read_approvers
 from gonogo.plan.project import Environment, MetricsBinding, Project
 from gonogo.ports import AlertSource, Announcer, CrashPoint, MetricSource, Prober, Target
 
-STATE_FOLDER = ".gonogo"
 VIEWS_FOLDER = ".artifacts"
 CRASH_VARIABLE = "GONOGO_CRASH_AT"
 TRACE_VARIABLE = "GONOGO_CRASH_TRACE"

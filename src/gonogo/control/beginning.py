@@ -14,8 +14,9 @@ from typing import Final
 
 from gonogo.adapters.durable import make_folder, read_small, write_file
 from gonogo.adapters.keys import FileEngineKey
-from gonogo.control.assembling import STATE_FOLDER, VIEWS_FOLDER
+from gonogo.control.assembling import VIEWS_FOLDER
 from gonogo.control.checking import MARK
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.sources import BUILTIN_PROTOCOLS, open_workspace
 from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.canonical import Tree, read_object, write_json

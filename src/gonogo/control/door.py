@@ -8,10 +8,11 @@ from pathlib import Path
 
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.adapters.run_places import RunPlaces
-from gonogo.control.assembling import STATE_FOLDER, Report, assemble, silent, store_at
+from gonogo.control.assembling import Report, assemble, silent, store_at
 from gonogo.control.following import follow
 from gonogo.control.opening import Opened, Told, load_run, open_run, plan_of, untold
 from gonogo.control.own_place import demand_own_place
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.remembering import remember
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Final
 
-from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.turns import at_once
 from gonogo.engine.local import LocalWakeups
 from gonogo.engine.working import LocalWorker

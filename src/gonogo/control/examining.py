@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
-from gonogo.control.assembling import STATE_FOLDER, cipher_of, store_at
+from gonogo.control.assembling import cipher_of, store_at
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.storing import address_of
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.rights import Need, needs, withheld

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gonogo.adapters.run_lock import RunLocks
-from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
 from gonogo.control.own_place import settle_here
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.engine.releasing import ask_release, release
 from gonogo.errors import Refused
 from gonogo.ports import Draft, Lease

@@ -22,7 +22,8 @@ from gonogo.adapters.run_lock import RunLocks
 from gonogo.adapters.vault import FolderVault
 from gonogo.adapters.vault_postgres import PostgresVault
 from gonogo.adapters.workers_postgres import PostgresWorkers
-from gonogo.control.assembling import CRASH_VARIABLE, STATE_FOLDER, crash_point
+from gonogo.control.assembling import CRASH_VARIABLE, crash_point
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.sources import open_workspace
 from gonogo.control.storing import MOVED_AWAY, address_of
 from gonogo.engine.crash_points import COPIED

@@ -16,18 +16,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gonogo.adapters.operations import Operations, serve_orders
-from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door, How
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.engine.driver import Paused, Stopped
 from gonogo.errors import GonogoError
 from gonogo.plan.model import Plan
 from gonogo.ports import Journal
+from gonogo.run.agents import TOKEN_VARIABLE
 from gonogo.run.due import belongs_to
 from gonogo.run.machine import NextAct
 from gonogo.run.state import RunState
 from gonogo.terms import Digest, RunId
 
-TOKEN_VARIABLE = "GONOGO_AGENT_TOKEN"  # noqa: S105 - the name of a variable, no token
 FOLDER = f"{STATE_FOLDER}/operations"
 MODULE = "gonogo.control.operating"
 

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from gonogo.adapters.durable import write_file
 from gonogo.adapters.given_files import given_bytes
+from gonogo.control.project_root import PROJECT_FILE, find_root
 from gonogo.control.sources import (
     BUILTIN_PROTOCOLS,
     LIBRARY,
-    PROJECT_FILE,
-    find_root,
     manifest_path,
     open_workspace,
     protocol_sources,

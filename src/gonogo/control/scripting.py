@@ -19,9 +19,9 @@ from gonogo.control import (
 from gonogo.control.cleaning import clean, preview
 from gonogo.control.door import Door
 from gonogo.control.numbering import protocol_of
+from gonogo.control.project_root import find_root
 from gonogo.control.registering import require_registered
 from gonogo.control.scripted import Act, Asked, Ended, newest_run, remember, remember_attempt
-from gonogo.control.sources import find_root
 from gonogo.errors import BadInput, Broken, Busy, GonogoError, WrongUsage
 from gonogo.evidence.ledger import time_text
 from gonogo.plan.documented_scripts import SCRIPTS, Script

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gonogo.adapters.project_files import ProjectFiles
 from gonogo.control.policy_files import signed_policy
+from gonogo.control.project_root import PROJECT_FILE
 from gonogo.control.workspaces import Workspace
 from gonogo.document.reading import read_document
 from gonogo.errors import BadInput, WrongUsage
@@ -21,7 +22,6 @@ from gonogo.plan.project import Project
 from gonogo.plan.sidecar import read_sidecar
 from gonogo.terms import Digest
 
-PROJECT_FILE = "gonogo.yaml"
 BUILTIN = "builtin"
 BUILTIN_PROTOCOLS = ("pre-deployment", "production-deployment", "deployment-automation")
 LIBRARY = "gonogo.library"
@@ -32,18 +32,6 @@ UNKNOWN_RELEASE = (
 )
 """A manifest for looking at a protocol when no release is at hand."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-
-
-def find_root(start: Path) -> Path:
-    """The nearest folder from `start` upwards that holds a `gonogo.yaml`; BadInput where there is none."""
-    for folder in (start, *start.parents):
-        if (folder / PROJECT_FILE).is_file():
-            return folder
-    raise BadInput(
-        f"there is no {PROJECT_FILE} here or above",
-        where=str(start),
-        next_step="run `gonogo init` in the project's folder",
-    )
 
 
 def open_workspace(root: Path) -> Workspace:

@@ -47,7 +47,9 @@ def try_scripts(door: Door, actor: Actor, release: str = "") -> tuple[Tried, ...
         tried = tuple(_tried(door, binding, version))
         found += tried
         if binding.dry_run is not None and all(each.held for each in tried):
-            fields = proved_fields(binding, script_digests(door, binding))
+            fields = proved_fields(
+                binding.name, (*binding.run, *(binding.dry_run or ())), script_digests(door, binding)
+            )
             door.world.journal.note([Draft(DRY_RUN_PROVED, fields)], actor=actor, now=door.world.clock.now())
     return tuple(found)
 

@@ -69,7 +69,9 @@ def command_spec(bench: Bench, act: Execute, key: EffectKey, fence: int) -> Comm
 def _proved_harmless(bench: Bench, binding: CommandBinding) -> None:
     """Refused where nobody has shown that the dry run of these very scripts changes nothing (DRY-02)."""
     pinned = {argument: bench.plan.scripts[argument] for argument in binding.run if argument in bench.plan.scripts}
-    if not is_proved(bench.world.journal.site(), proved_fields(binding, pinned)):
+    if not is_proved(
+        bench.world.journal.site(), proved_fields(binding.name, (*binding.run, *(binding.dry_run or ())), pinned)
+    ):
         raise Refused(
             f"the dry run of `{binding.name}` has not been tried with these scripts: it might deploy",
             where=str(binding.origin),

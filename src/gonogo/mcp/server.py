@@ -19,8 +19,8 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
-from gonogo.control.agent_door import AgentDoor
-from gonogo.control.agent_resources import TEMPLATES, Resource
+from gonogo.control.agent_reception import Desk
+from gonogo.reports.agent_addresses import TEMPLATES, Resource
 from gonogo.reports.agent_answers import CODES, Answer
 from gonogo.reports.agent_prompts import INSTRUCTIONS, PROMPTS
 from gonogo.reports.agent_tools import Tool
@@ -52,7 +52,7 @@ ENVELOPE: Final[dict[str, Any]] = {
 }
 
 
-def build_server(door: AgentDoor, who: Who, version: str) -> Server[Any]:
+def build_server(door: Desk, who: Who, version: str) -> Server[Any]:
     """A server for the agent door; `who` says for each call whose it is."""
     limiter = anyio.CapacityLimiter(MOST_AT_ONCE)
 

@@ -5,29 +5,21 @@ Without a token the caller is `agent:local` and may read only. Whoever launches 
 
 from __future__ import annotations
 
-from typing import Any
-
 import anyio
-from mcp.server.lowlevel import Server
+import anyio.to_thread
 from mcp.server.stdio import stdio_server
 
-from gonogo.control.agent_door import AgentDoor
+from gonogo.control.agent_reception import Desk
 from gonogo.mcp.server import build_server
 
 
-def server_for(door: AgentDoor, token: str, version: str) -> Server[Any]:
-    """The server for one launching user. Raises Refused where the token opens nothing."""
-    first = door.admit(token)
-    if token:
-        door.connected(first, "stdio")
-    return build_server(door, lambda _ctx: token, version)
-
-
-def serve(server: Server[Any]) -> None:
-    """Serve until the client goes away."""
+def serve(desk: Desk, token: str, version: str) -> None:
+    """Serve one launching user until the client goes away; the door behind the desk is opened beside it."""
+    server = build_server(desk, lambda _ctx: token, version)
 
     async def served() -> None:
-        async with stdio_server() as (reading, writing):
+        async with anyio.create_task_group() as beside, stdio_server() as (reading, writing):
+            beside.start_soon(anyio.to_thread.run_sync, desk.open)
             await server.run(reading, writing, server.create_initialization_options())
 
     anyio.run(served)

@@ -21,6 +21,7 @@ from gonogo.evidence.ledger import Entry, time_of, time_text
 from gonogo.terms import Agent, Digest, Json, digest_of
 from gonogo.values import dataclass
 
+TOKEN_VARIABLE: Final = "GONOGO_AGENT_TOKEN"  # noqa: S105 - the name of a variable, no token
 CREATED: Final = "agent.created"
 REVOKED: Final = "agent.revoked"
 ENFORCED: Final = "enforced"

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import Entry
-from gonogo.plan.project import CommandBinding
 from gonogo.run.events import Event, PackageSealed, RunClosed, RunOpened
 from gonogo.terms import Digest, Json, RunId
 
@@ -45,6 +44,13 @@ def hold_note(environment: str, reason: str | None) -> tuple[str, dict[str, Json
     return STOPPED, {"environment": environment, "reason": reason}
 
 
+def is_any_open(site: Iterable[Entry]) -> bool:
+    """Whether a run was opened that is not closed."""
+    entries = tuple(site)
+    closed = {entry.data.get("run") for entry in entries if entry.type == CLOSED}
+    return any(entry.type == OPENED and entry.data.get("run") not in closed for entry in entries)
+
+
 def is_received(site: Iterable[Entry], run: RunId) -> bool:
     """Whether the newest receipt for what a run handed over says that it is ready, without a question (HND-07)."""
     receipts = [
@@ -55,11 +61,11 @@ def is_received(site: Iterable[Entry], run: RunId) -> bool:
     return bool(receipts) and receipts[-1].get("ready") is True
 
 
-def proved_fields(binding: CommandBinding, scripts: Mapping[str, Digest]) -> dict[str, Json]:
+def proved_fields(command: str, argv: Iterable[str], scripts: Mapping[str, Digest]) -> dict[str, Json]:
     """What stands in the entry that a dry run was shown to change nothing: arguments and scripts, by digest."""
     return {
-        "command": binding.name,
-        "argv": [*binding.run, *(binding.dry_run or ())],
+        "command": command,
+        "argv": list(argv),
         "scripts": {path: scripts[path] for path in sorted(scripts)},
     }
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gonogo.control.agent_tokens import TokenBook
+from gonogo.control.agent_reception import TokenBook
 from gonogo.errors import GonogoError
 from gonogo.web import (
     acting,

@@ -19,7 +19,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gonogo.control.agent_tokens import TokenBook, token_admitted
+from gonogo.control.agent_reception import TokenBook
+from gonogo.control.agent_tokens import token_admitted
 from gonogo.errors import BadInput, GonogoError, Refused
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.run.agents import AgentToken, Scope

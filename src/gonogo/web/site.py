@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from gonogo.adapters.run_lock import RunLocks
-from gonogo.control.assembling import STATE_FOLDER
 from gonogo.control.door import Door
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.served_verbs import Calls, Verb
 from gonogo.engine.bench import World
 from gonogo.errors import GonogoError

@@ -1,0 +1,35 @@
+"""Where a project lies and keeps its state: what can be said of it without reading any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from gonogo.errors import BadInput
+
+PROJECT_FILE: Final = "gonogo.yaml"
+STATE_FOLDER: Final = ".gonogo"
+JOURNAL: Final = "journal.db"
+DATABASE_VARIABLE: Final = "GONOGO_DATABASE"
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder from `start` upwards that holds a `gonogo.yaml`; BadInput where there is none."""
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    raise BadInput(
+        f"there is no {PROJECT_FILE} here or above",
+        where=str(start),
+        next_step="run `gonogo init` in the project's folder",
+    )
+
+
+def journal_at_hand(root: Path, environ: Mapping[str, str]) -> Path | None:
+    """The journal of a project where it is a file here, for certain; None where it has to be looked for in earnest."""
+    path = root / STATE_FOLDER / JOURNAL
+    if DATABASE_VARIABLE in environ or not path.is_file():
+        return None
+    shared = any(line.startswith(b"database:") for line in (root / PROJECT_FILE).read_bytes().splitlines())
+    return None if shared else path
