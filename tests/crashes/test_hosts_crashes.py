@@ -64,7 +64,7 @@ def died_and_went_on(launch: Launch, crash: str) -> None:
 
 
 @pytest.mark.req("ROL-06", "WFS-10")
-@pytest.mark.parametrize("crash", [f"{COMMAND_RUNNING}@1", f"{COMMAND_RUNNING}@2", f"{MOVED}@2", f"{RESULT_THERE}@1"])
+@pytest.mark.parametrize("crash", [f"{COMMAND_RUNNING}@1", f"{MOVED}@2", f"{RESULT_THERE}@1"])
 def test_an_engine_killed_in_a_batch_resumes_by_reading_back_and_deploys_each_host_once(
     launch: Launch, crash: str
 ) -> None:

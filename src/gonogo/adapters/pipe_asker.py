@@ -24,6 +24,7 @@ class PipeAsker:
         """All that the command prints on stdout."""
         env = environment(spec, self.inherited)
         check_spec(spec, env["PATH"])
+        env |= {"GONOGO_FENCE": str(spec.fence)} if spec.fence else {}
         env |= {name: secret.reveal() for name, secret in spec.secrets.items()}
         asked = Asked(spec.argv, spec.cwd, spec.timeout, most_bytes, env)
         told = run_bounded(asked)

@@ -328,7 +328,10 @@ class _Incoming:
     def __init__(self, root: Path, *, aside: bool = False) -> None:
         self._root = root
         self._path = root / "incoming" / tokens.token_hex(12)
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise disk_error(error, "cannot store evidence", root) from error
         self._hash: _Hash = _HashAside() if aside else hashlib.sha256()
         self._kept = False
         self.size = 0

@@ -68,7 +68,7 @@ def new_on_host(bench: Bench) -> Looked:
     """The host itself answers with the new version and runs its very bytes (PX-06, CT-04)."""
     kind, host = _subject(bench)
     wanted = bench.plan.release.version
-    seen = _awaited(bench, kind, host, wanted)
+    seen = awaited(bench, kind, host, wanted)
     if seen.version != wanted or not seen.healthy:
         return Looked(ok=False, detail=f"{bench.task.title}: {wanted} was installed, but {host} says: {seen.detail}")
     expected = bench.plan.release.services[0].digest
@@ -78,7 +78,8 @@ def new_on_host(bench: Bench) -> Looked:
     return Looked(ok=True, facts={"version": seen.version, "digest": seen.digest}, detail=seen.detail)
 
 
-def _awaited(bench: Bench, kind: str, host: str, wanted: str) -> SlotSeen:
+def awaited(bench: Bench, kind: str, host: str, wanted: str) -> SlotSeen:
+    """What a host says once it says `wanted`, or what it says last when it has been asked long enough."""
     prober, clock = bench.world.probers[bench.environment(kind).name], bench.world.clock
     until = clock.monotonic() + LONGEST
     seen = prober.ask(host)
@@ -112,7 +113,7 @@ def old_on_host(bench: Bench) -> Looked:
     kind, host = _subject(bench)
     before = bench.seen(kind)
     wanted = str(before.get("stable_version") or "")
-    seen = _awaited(bench, kind, host, wanted)
+    seen = awaited(bench, kind, host, wanted)
     known = before.get("hosts")
     exact = f"{seen.version or ''} {seen.digest or ''}".strip()
     same = not isinstance(known, Mapping) or known.get(host) == exact

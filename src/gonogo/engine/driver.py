@@ -130,7 +130,7 @@ class Driver:
             state = self._caught_up(RunState(), quiet=True)
             stopped, state = self._driven(state, allowed)
         except NotStored as fault:
-            raise rescued(self.world, self.plan, self.run, fault) from fault
+            raise rescued(self.world, self.plan, self.run, self.actor, fault) from fault
         self._see_off(state)
         return stopped
 

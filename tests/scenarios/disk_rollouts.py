@@ -1,0 +1,103 @@
+"""A rolling release whose disk takes nothing any more: `disk_rollouts.py FOLDER full|read-only`, with mounts of its own.
+
+The project with its journal and its evidence lies on a small file system in memory; the hosts do not. When the first
+batch has been replaced the disk is full, or the folder of the evidence becomes read-only.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from gonogo.errors import GonogoError
+from gonogo.run.events import HostsReplaced, Recorded
+from gonogo.run.state import RunState
+from tests.hosts_world import HOSTS, STAGED, hosted_project
+from tests.projects import Project
+from tests.worlds_http import place
+
+
+def mount(folder: Path, *options: str) -> None:
+    subprocess.run(["mount", *options, str(folder)], check=True)
+
+
+class Disk:
+    """The small file system with its two ways of taking nothing."""
+
+    def __init__(self, folder: Path, story: str) -> None:
+        self.story = story
+        self.ballast = folder / "ballast"
+        self.vault = folder / "project" / ".gonogo" / "vault"
+
+    def close(self) -> None:
+        if self.story == "read-only":
+            mount(self.vault, "--bind", str(self.vault))
+            mount(self.vault, "-o", "remount,bind,ro")
+            return
+        with self.ballast.open("wb", buffering=0) as file:
+            for size in (1 << 16, 1 << 12, 1):
+                try:
+                    while True:
+                        file.write(b"x" * size)
+                except OSError:
+                    continue
+
+    def open(self) -> None:
+        if self.story == "read-only":
+            subprocess.run(["umount", str(self.vault)], check=True)
+        else:
+            self.ballast.unlink()
+
+
+def told(project: Project, disk: Disk) -> dict[str, object]:
+    """Drive the release into the closed disk, look at the world, and drive on when it takes again."""
+    run = project.begin("deployment-automation")
+
+    def listen(_state: RunState, entry: Recorded) -> None:
+        if isinstance(entry.event, HostsReplaced) and entry.event.step == 0:
+            disk.close()
+
+    error = ""
+    for _ in range(8):
+        try:
+            project.door().drive(run, patient=False, listener=listen)
+        except GonogoError as caught:
+            error = str(caught)
+            break
+        if not project.sign_all(run):
+            break
+    world = project.production
+    found = {
+        "error": error,
+        "versions": {host: world.version(host) for host in world.names},
+        "weights": world.weights(),
+        "recorded": project.state(run).rollback is not None,
+    }
+    disk.open()
+    project.go_on(run)
+    return found | {
+        "afterwards": project.state(run).outcome or project.view(run).halt,
+        "again": {host: world.version(host) for host in world.names},
+        "shared": world.weights(),
+        "problems": list(project.chain_problems(run)),
+        "scripts": [line.rpartition(" ")[0] for line in project.executions() if " production " in line],
+    }
+
+
+def main(folder: Path, story: str) -> None:
+    """Tell the story and print what happened as JSON."""
+    small = folder / "disk"
+    small.mkdir()
+    mount(small, "-t", "tmpfs", "-o", "size=24m", "none")
+    worlds = folder / "worlds"
+    with place(worlds / "staging", STAGED) as staging, place(worlds / "production", HOSTS) as production:
+        made = hosted_project(small / "project", staging, production, routed=True, batch="2")
+        project = Project(made.root, made.keys, folder / "record.txt", staging, production, made.environ)
+        project.edit("gonogo.yaml", "hold: 400ms", "hold: 5s")
+        print(json.dumps(told(project, Disk(small, story))))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
