@@ -145,6 +145,7 @@ def test_a_token_opens_what_its_scope_and_its_reach_say_and_nothing_else(here: S
     reader = Api(here, token(here, Scope.READ, name="only-reads"))
     assert reader.post(f"/runs/{run}/abort", reason="x").status == 409
     assert "runs:drive" in reader.post("/runs", protocol="pre-deployment", release="v2").text
+    assert here.refusals()[-1] == "call_not_allowed"
     elsewhere = Api(here, token(here, Scope.READ, protocols=("other",), name="elsewhere"))
     assert elsewhere.get(f"/runs/{run}").status == 404
     assert json.loads(elsewhere.get("/runs").text)["runs"] == []

@@ -72,6 +72,7 @@ def test_a_cookie_that_somebody_planted_is_worth_nothing_after_signing_in(here: 
     assert victim.cookies["gonogo_session"] != planted
     attacker.cookies["gonogo_session"] = planted
     assert attacker.get("/").location == "/sign-in", "the planted session ended when somebody else signed in over it"
+    assert here.refusals()[-1] == "session_of_another"
     forged = Client(here, cookies={"gonogo_session": "A" * 43})
     assert forged.get("/").location == "/sign-in"
 
@@ -83,6 +84,7 @@ def test_nobody_is_sent_to_another_site_after_signing_in(here: Served, wanted: s
     message = html.unescape(re.search(r"echo '(.*?)' \|", html.unescape(page.text))[1])  # type: ignore[index]
     signature = sign(here.project.keys["rm1"], f"{message}\n".encode(), "gonogo/sign-in/v1").decode()
     assert client.post("/sign-in", {**page.fields, "next": wanted, "signature": signature}).location == "/"
+    assert here.refusals()[-1] == "open_redirect"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost", "localhost:1", "localhost:{port}.evil.example", "127.0.0.1:{port}@evil.example", ""])
@@ -103,6 +105,7 @@ def test_evidence_is_named_by_a_digest_that_the_log_of_the_run_names(here: Serve
         page = client.get(path)
         assert page.status in {404, 409}, page.text
         assert "schema: gonogo" not in page.text
+    assert here.refusals()[-1] in {"evidence_path", "path_traversal"} or name == "0" * 64
 
 
 def test_evidence_of_one_run_is_not_taken_through_another_and_is_never_rendered(here: Served, run: RunId) -> None:

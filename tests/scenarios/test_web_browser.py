@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from gonogo.evidence.verifying import verify_package
 from gonogo.terms import RunId
 from gonogo.web.memory import FRESH_S
 from tests.projects import Project, small_project
+from tests.scenarios.test_waivers import GATE, failing_at_the_gate
 from tests.worlds_http import place
 from web_browser import Window, chromium
 from web_world import Served, served, signed_in
@@ -150,6 +151,90 @@ def test_one_big_abort_ends_a_run_by_keyboard_alone(browser: Browser, tmp_path: 
         assert here.project.state(run).outcome == "aborted"
         asked = here.project.state(run)
         assert asked.closed_at is not None
+
+
+def decide(window: Window, run: RunId, round: str, answer: str = "", reason: str = "") -> None:
+    """Open a request, say what is said, see the bytes, sign with the passkey of this window."""
+    page = window.open(f"/runs/{run}/requests/{round}")
+    for _ in range(100):
+        if page.locator("aside.sign").count():
+            break
+        page.wait_for_timeout(100)  # So long a page may be behind the journal.
+        page.reload()
+    if answer:
+        page.get_by_role("radio", name=answer, exact=True).check()
+    if reason:
+        page.get_by_role("textbox", name=re.compile("^(Reason|Why no machine)")).fill(reason)
+    page.get_by_role("button", name="Show me exactly what I sign").click()
+    assert window.served.project.state(run).rounds[round].kind in page.locator("#statement").inner_text()
+    page.get_by_role("button", name="Sign with my passkey").click()
+    page.wait_for_url("**?done=signed")
+
+
+@pytest.mark.slow
+@pytest.mark.req("REV-07", "REV-08", "APR-02", "APR-03")
+def test_every_kind_of_statement_is_made_with_a_passkey_and_an_objection_stops_nothing(browser: Browser, tmp_path: Path) -> None:
+    with shop(tmp_path) as here:
+        project = here.project
+        windows = {handle: Window(browser, here) for handle in ("rm1", "po1", "sre1")}
+        for handle, window in windows.items():
+            window.enrol(handle)
+        rm1, po1, sre1 = windows.values()
+        project.release("pre-deployment")
+        run = project.begin("production-deployment")
+        project.go_until(run, "scope_confirmation")
+        decide(po1, run, "scope_confirmation-1", "Yes", "only a person knows")
+        project.go_until(run, "freeze")
+        decide(rm1, run, "freeze-1")
+        decide(sre1, run, "freeze-1")
+        project.go_until(run, "production")
+        page = sre1.open(f"/runs/{run}")
+        page.get_by_text("Object on record").click()
+        page.get_by_role("button", name="Write an objection").click()
+        page.get_by_role("button", name="Show me exactly what I sign").wait_for()
+        decide(sre1, run, page.url.rpartition("/")[2], reason="nobody is awake at that hour")
+        decide(po1, run, "production-1", "Go", "as it should be")
+        assert "nobody is awake at that hour" in sre1.open(f"/runs/{run}/requests/production-1").locator("main").inner_text()
+        rounds = project.state(run).rounds.values()
+        signed = {(item.kind, answer.person) for item in rounds for answer in item.answers if answer.in_browser}
+        assert signed == {("attestation", "po1"), ("freeze-ack", "rm1"), ("freeze-ack", "sre1"), ("dissent", "sre1"), ("approval", "po1")}
+        assert project.state(run).halted is None, "an objection stops nothing"
+
+        page = rm1.open(f"/runs/{run}")
+        page.get_by_text("Halt", exact=True).first.click()
+        page.get_by_role("textbox", name="Why").first.fill("somebody called")
+        page.get_by_role("button", name="Halt").last.click()
+        page.get_by_role("heading", name="Halted").wait_for()
+        page.get_by_role("button", name="Resume with a signature").click()
+        decide(rm1, run, page.url.rpartition("/")[2], reason="it was nothing")
+        here.site.drivers.join(60)
+        assert project.view(run).halt == ""
+        assert [window.complaints for window in windows.values()] == [[], [], []]
+
+
+@pytest.mark.slow
+@pytest.mark.req("WVR-01")
+def test_a_waiver_is_asked_for_and_granted_with_passkeys(browser: Browser, tmp_path: Path) -> None:
+    with place(tmp_path / "staging") as staging, place(tmp_path / "production") as production:
+        project = failing_at_the_gate(tmp_path, staging, production)
+        with served(project, passkeys=True) as here:
+            windows = {handle: Window(browser, here) for handle in ("rm1", "po1", "sre1")}
+            for handle, window in windows.items():
+                window.enrol(handle)
+            run = project.release("pre-deployment")
+            page = windows.pop("rm1").open(f"/runs/{run}/gates/{GATE}")
+            page.get_by_text("Ask for a waiver").click()
+            page.get_by_label("Why the gate may be left as it is").fill("the shell is never reached in production")
+            page.get_by_label("What may happen").fill("low")
+            page.get_by_label("What is done instead").fill("the port is closed")
+            page.get_by_label("Ticket").fill("T-1")
+            page.get_by_role("button", name="Ask for the waiver").click()
+            page.get_by_text("What changed since the last signature").wait_for()
+            name = page.url.rpartition("/")[2]
+            for window in windows.values():
+                decide(window, run, name, "Grant", "the port is closed")
+            assert project.door().is_waived(run)
+            assert [(answer.person, answer.in_browser) for answer in project.state(run).rounds[name].answers] == [("po1", True), ("sre1", True)]
 
 
 XSS = (

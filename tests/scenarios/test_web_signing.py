@@ -169,6 +169,13 @@ def test_who_has_only_ssh_keygen_signs_in_and_approves_by_copy_and_paste(here: S
     assert (answer.person, answer.decision, answer.in_browser) == ("po1", "go", False)
 
 
+def test_whoever_acts_is_sent_to_a_page_that_knows_of_it_already(here: Served, run: RunId) -> None:
+    client = signed_in(here, "sre1")
+    for _ in range(3):
+        asked = client.send(f"/runs/{run}/ask", client.get(f"/runs/{run}"), kind="dissent")
+        assert client.get(asked.location).status == 200
+
+
 def copied(page: Page, beginning: str) -> str:
     """The command that a page shows, as a person copies it."""
     shown = (html.unescape(text) for text in re.findall(r"<(?:pre|code)[^>]*>(.*?)</(?:pre|code)>", page.text, re.DOTALL))

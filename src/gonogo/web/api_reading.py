@@ -103,6 +103,7 @@ def _evidence(asked: Asked) -> Answered:
 def _bytes(asked: Asked) -> Answered:
     text, opened = asked.path["sha256"], known_of(asked).opened
     if not _DIGEST.fullmatch(text):
+        asked.site.trail.refused("evidence_path", "", by=str(asked.caller.actor))
         raise Refused("evidence is named by its SHA-256", next_step="GET .../evidence lists it")
     named = {str(value) for entry in opened.entries for value in entry.data.values()}
     if text not in named:

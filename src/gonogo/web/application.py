@@ -31,6 +31,7 @@ from gonogo.web.api_verbs import verb_calls
 from gonogo.web.calls import problem
 from gonogo.web.guarding import Guard
 from gonogo.web.remembering import remembered
+from gonogo.web.sessions import Session
 from gonogo.web.showing import ASSETS, asset, error_page, page
 from gonogo.web.site import Site
 from gonogo.web.watching import Watch
@@ -107,6 +108,10 @@ def _failed(request: Request, error: Exception) -> Response:
 
 
 def _missing(request: Request, _error: Exception) -> Response:
+    if ".." in request.url.path.split("/") or ".." in str(request.scope["path"]).split("/"):
+        session = request.scope.get("gonogo.session")
+        person = session.person if isinstance(session, Session) else ""
+        request.app.state.site.trail.refused("path_traversal", person)
     about = {"what": "there is no such page", "where": "", "next_step": "begin at the list of releases"}
     return page(request, "error.html", about, 404)
 

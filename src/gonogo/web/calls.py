@@ -152,11 +152,15 @@ class Call:
         if not site.pace.allows(who, site.now()):
             site.trail.refused("too_many_calls", who if caller.token is None else "")
             raise TooMany("too many calls in a minute", next_step="wait a little, then ask again")
-        caller.demand(self.scope)
-        if self.people:
-            caller.demand_person()
-        if self.whole:
-            caller.demand_whole()
+        try:
+            caller.demand(self.scope)
+            if self.people:
+                caller.demand_person()
+            if self.whole:
+                caller.demand_whole()
+        except Refused:
+            site.trail.refused("call_not_allowed", "", by=who, call=f"{self.method} {self.path}")
+            raise
 
     def _done(self, asked: Asked) -> Response:
         found = self.answer(asked)

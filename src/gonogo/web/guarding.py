@@ -67,7 +67,18 @@ class Guard:
         if self.agents is not None and str(scope["path"]).startswith(BELOW):
             await self.agents(scope, self._limited(scope, receive), _with_headers(send))
             return
-        await self.app(scope, self._limited(scope, receive), _with_headers(send))
+        sending = send if scope["method"] in SAFE else self._after_an_act(send)
+        await self.app(scope, self._limited(scope, receive), _with_headers(sending))
+
+    def _after_an_act(self, send: Send) -> Send:
+        """Whoever acted is sent to a page that knows of it."""
+
+        async def send_and_look_again(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.site.memory.look_again()
+            await send(message)
+
+        return send_and_look_again
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         """What is received, up to a limit, also where nobody said beforehand how much it is."""

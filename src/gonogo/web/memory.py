@@ -159,6 +159,10 @@ class Memory:
             self._take_in()
             self._looked = self._door.world.clock.monotonic()
 
+    def look_again(self) -> None:
+        """Let the next page look at the journal, however young the last look is: somebody acted here just now."""
+        self._looked = -FRESH_S
+
     def rows(self) -> tuple[Row, ...]:
         """Every run, newest first."""
         self.refresh()

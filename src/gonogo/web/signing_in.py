@@ -47,7 +47,7 @@ async def sign_in_page(request: Request) -> Response:
         "namespace": NAMESPACE,
         "data": _base64url(signed_data(NAMESPACE, message)),
         "passkeys": relying_party(site, request),
-        "next": following(request.query_params.get("next", "")),
+        "next": _following(site, request.query_params.get("next", "")),
         "origins": sorted(site.origins()),
         "oidc": getattr(request.app.state, "oidc", None),
     }
@@ -69,7 +69,7 @@ async def sign_in(request: Request) -> Response:
         site.trail.refused("sign_in", "")
         about = {"what": error.what, "next_step": error.next_step}
         return page(request, "refused.html", about, 403)
-    return let_in(request, person, how, signed.key.fingerprint, following(fields.get("next", "")))
+    return let_in(request, person, how, signed.key.fingerprint, _following(site, fields.get("next", "")))
 
 
 def let_in(request: Request, person: ListedPerson, how: str, fingerprint: str, wanted: str) -> Response:
@@ -78,6 +78,9 @@ def let_in(request: Request, person: ListedPerson, how: str, fingerprint: str, w
     old = request.scope.get("gonogo.session")
     if old is not None:
         site.sessions.end(old)
+        if old.person != person.handle:
+            # Somebody signs in over another's session: it may have been planted in their browser.
+            site.trail.refused("session_of_another", old.person)
     value, _ = site.sessions.begin(person.handle, how, fingerprint, site.now())
     site.trail.note(SIGNED_IN, Person(person.handle), {"how": how, "fingerprint": fingerprint})
     answer = RedirectResponse(wanted or "/", 303)
@@ -175,6 +178,14 @@ def relying_party(site: Site, request: Request) -> str:
 def following(text: str) -> str:
     """A path of this very server; anything else is left out (open redirects)."""
     return text if _PATH.fullmatch(text) and not text.startswith("//") else ""
+
+
+def _following(site: Site, text: str) -> str:
+    """As `following`; who wanted to lead a person elsewhere stands in the log."""
+    found = following(text)
+    if text and not found:
+        site.trail.refused("open_redirect", "")
+    return found
 
 
 def _base64url(data: bytes) -> str:
