@@ -16,10 +16,11 @@ from tests.worlds_http import place
 pytestmark = pytest.mark.slow
 
 PRE = "pre-deployment"
-ONE, TWO, THREE = (
+ONE, TWO, THREE, FOUR = (
     "intake-validation-and-staging-alignment",
     "deployment-rehearsal-and-verification",
     "rollback-security-and-operational-readiness",
+    "final-readiness-review-and-handoff",
 )
 UAT = "upstream/UAT-CLOSURE-PACKAGE.zip"
 FAULTS = {
@@ -59,6 +60,13 @@ class Walk:
         tasks = [str(entry.data["task"]).rpartition("#")[0] for entry in entries if entry.type == "task.finished"]
         return list(dict.fromkeys(tasks))
 
+    def branches(self, phase: str) -> list[tuple[str, str, int]]:
+        """The branches of a phase that were taken, from the log: step, way, attempt."""
+        entries = self.project.door().load(self.run).entries
+        taken = [entry.data for entry in entries if entry.type == "branch.taken" and str(entry.data["stage"]).startswith(phase)]
+        assert all(data["facts"]["evidence"] or data["way"] != "proceed" for data in taken), "each with its facts"
+        return [(str(data["stage"]).removeprefix(f"{phase}/"), str(data["way"]), int(str(data["attempt"]))) for data in taken]
+
     def said(self, word: str) -> bool:
         entries = self.project.door().load(self.run).entries
         return any(entry.type == "message.announced" and word in str(entry.data["prefix"]) for entry in entries)
@@ -87,8 +95,8 @@ FINDING = (
 )
 
 
-@pytest.mark.req("RSN-15", "RSN-16", "RSN-17")
-def test_each_branch_of_the_trees_of_three_phases_is_taken_and_logged(walk: Walk) -> None:
+@pytest.mark.req("RSN-01", "RSN-15", "RSN-16", "RSN-17", "RSN-18")
+def test_each_branch_of_the_trees_of_four_phases_is_taken_and_logged(walk: Walk) -> None:
     project, run = walk.project, walk.run
     intake, parity, refresh = (f"{ONE}/{name}" for name in ("confirm-upstream-approvals", "validate-staging-parity", "refresh-test-data-and-feature-flags"))
     rehearse, tests, baseline = (f"{TWO}/{name}" for name in ("rehearse-the-deployment", "run-smoke-and-acceptance-tests", "capture-the-observability-baseline"))
@@ -143,11 +151,26 @@ def test_each_branch_of_the_trees_of_three_phases_is_taken_and_logged(walk: Walk
     flag(walk, "finding", on=False)
     walk.lift()
     # Scans pass: operational readiness; confirmed: the final review, after the exit check of gate 3.
+    asked = project.go_until(run, "readiness").round
+    # Phase 4. The package is there: review. Approval withheld: halt, resolve the risk, ask again.
+    project.sign(run, asked, "po1", decision="no_go", reason="a risk is open")
+    assert walk.stop() == f"{FOUR}/conduct-the-readiness-review"
+    walk.lift()
     assert project.go_on(run) == Over("ready"), project.view(run).halt
+    assert walk.branches(FOUR) == [
+        ("assemble-the-go-no-go-package", "proceed", 1), ("conduct-the-readiness-review", "halt", 1), ("conduct-the-readiness-review", "proceed", 2),
+    ]  # fmt: skip
+    exits = [entry.data for entry in project.door().load(run).entries if entry.type == "exit.checked"]
+    assert {str(data["check"]).partition("#")[0] for data in exits if data["held"]} == {ONE, TWO, THREE, FOUR}
+    assert walk.branches(ONE) == [
+        ("confirm-upstream-approvals", "halt", 1), ("confirm-upstream-approvals", "proceed", 2),
+        ("validate-staging-parity", "again", 1), ("validate-staging-parity", "proceed", 2),
+    ]  # fmt: skip
+    assert ("complete-security-and-compliance-checks", "halt", 1) in walk.branches(THREE)
     order = walk.order()
     assert order.index(scans) < order.index(ready) < order.index("gate/rollback-security-gate")
     assert walk.attempts(scans) == walk.attempts(ready) == 2
     assert walk.attempts(tests) >= 2
     halts = [entry for entry in project.door().load(run).entries if entry.type in {"run.halted", "run.resumed"}]
-    assert [entry.type for entry in halts] == ["run.halted", "run.resumed"] * 6
+    assert [entry.type for entry in halts] == ["run.halted", "run.resumed"] * 7
     assert all(entry.data.get("detail") or entry.data.get("statement_sha256") for entry in halts), "each with its facts"

@@ -23,6 +23,7 @@ from gonogo.evidence.canonical import read_object, write_json
 from gonogo.plan.gate_limits import asked_for
 from gonogo.plan.model import GateRule, Judge, Stage, all_stages
 from gonogo.protocol.codes_binding import EVERY_CODE, waivable
+from gonogo.reports.branches import branches_at
 from gonogo.reports.judged_text import judged_lines
 from gonogo.reports.model_json import model_json
 from gonogo.reports.planned import planned
@@ -101,10 +102,19 @@ def explain(options: ExplainOptions) -> int:
 def _explain_step(opened: Opened, stage: Stage, *, as_json: bool) -> int:
     """Reasoning and problem solving of a step: help for people and agents, a condition of nothing (RSN-03, RSN-14)."""
     reasoning, triple = reasoning_of(opened.plan, stage), triple_of(stage)
-    gates = gates_that_show(opened.plan, stage)
+    gates, branches = gates_that_show(opened.plan, stage), branches_at(opened.plan, opened.state, stage)
     if as_json:
         body: dict[str, Json] = {"reasoning": model_json(reasoning), "trouble": model_json(triple)}
-        say_json({"run": opened.run, "step": stage.id, "title": stage.title, **body, "shown_by": list(gates)})
+        say_json(
+            {
+                "run": opened.run,
+                "step": stage.id,
+                "title": stage.title,
+                **body,
+                "shown_by": list(gates),
+                "branches": model_json(branches),
+            }
+        )
         return 0
     say(f"{stage.title} ({stage.id}, {stage.origin})", bold=True)
     if reasoning is not None:
@@ -113,6 +123,12 @@ def _explain_step(opened: Opened, stage: Stage, *, as_json: bool) -> int:
         say(f"  because   {reasoning.reason}")
     for line in _trouble(stage):
         say(line)
+    for each in branches:
+        taken = f"   taken in attempt {each.taken_in}" if each.taken_in else ""
+        say(
+            f"  {each.keyword:<9} {each.condition} → {each.outcome}{taken}",
+            "yellow" if taken and each.turns_back else "",
+        )
     if gates:
         say(f"  shown by  {', '.join(gates)}")
     return 0

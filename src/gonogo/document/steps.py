@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from gonogo.document.decision_trees import trees_of
 from gonogo.document.extracts import (
     commands_in_fence,
     commands_in_text,
@@ -94,6 +95,7 @@ def _phase(opener: Opener, bench: Bench) -> Phase:
         notes=_notes(opener, bench.source),
         origin=bench.source.origin(opener.line.index, opener.line.col),
         halts=halts_of(opener, bench.source),
+        trees=trees_of(_of(opener, Field.DECISION), bench.source),
     )
 
 

@@ -36,6 +36,7 @@ from gonogo.plan.reading import Findings
 from gonogo.plan.release import Release, read_release
 from gonogo.plan.shipped_together import check_released
 from gonogo.plan.sidecar import Sidecar, StepBinding, read_sidecar
+from gonogo.plan.transitions import Trees, gates_of_phase
 from gonogo.protocol.model import ApprovalRequired, ArtifactRequired, Gate, HaltEffect, Protocol, StateRequired, Step
 from gonogo.protocol.references import words_of
 from gonogo.terms import Digest, Obligation, digest_of
@@ -238,6 +239,8 @@ class Builder:
             origin = self.sidecar.steps[unknown].origin
             self.notes.error("GN0702", f"binding names step `{unknown}`, which the document does not have", origin)
         production = self.sidecar.environment == "production"
+        trees = self._trees()
+        stages = [*trees.with_effects(stages)]
         plan = Plan(
             name=self.sidecar.name,
             slug=self.protocol.slug,
@@ -267,6 +270,8 @@ class Builder:
             ),
             next_protocol=self.sidecar.next_protocol,
             digest=NOWHERE,
+            transitions=trees.transitions(tuple(stages)),
+            exit_checks=trees.exit_checks(tuple(stages)),
         )
         return replace(plan, digest=plan_digest(plan))
 
@@ -289,11 +294,15 @@ class Builder:
         gates: dict[str, GateRule] = {}
         for gate in self.protocol.gates:
             gates[gate.id] = bind_gate(gate, self.sidecar, self.project, self.notes)
+        gates = self._trees().with_checks(gates)
         for unknown in sorted(set(self.sidecar.rollback_gates) - set(gates)):
             self.notes.error("GN0702", f"`rollback_gates` names `{unknown}`, which is no gate", self.sidecar.origin)
         if self.limits is None:
             return gates
         return tightened(gates, self.limits, self.protocol.slug, self.notes, signed=self.limits_signed)
+
+    def _trees(self) -> Trees:
+        return Trees(self.protocol, self.sidecar, self.project, self.notes)
 
     def _artifacts(self) -> tuple[tuple[str, str, bool], ...]:
         wanted = [item for item in self.protocol.prerequisites if isinstance(item, ArtifactRequired)]
@@ -327,13 +336,10 @@ class Builder:
         return state_probes(replace(self.project, probes=wanted), self.sidecar.environment)
 
     def _workflow(self, gates: Mapping[str, GateRule]) -> Iterator[Stage]:
-        ordered = list(self.protocol.gates)
-        phases = self.protocol.phases
-        for index, phase in enumerate(phases, start=1):
+        for index, phase in enumerate(self.protocol.phases, start=1):
             for step in phase.steps:
                 yield from self._steps(step, index)
-            last = index == len(phases)
-            for gate in ordered[index - 1 :] if last else ordered[index - 1 : index]:
+            for gate in gates_of_phase(self.protocol, index):
                 yield self._gate_stage(gate, gates[gate.id], index)
 
     def _steps(self, step: Step, phase: int) -> Iterator[Stage]:

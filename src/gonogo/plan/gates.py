@@ -19,7 +19,7 @@ UNBOUND = "GN0304"
 def bind_gate(gate: Gate, sidecar: Sidecar, project: Project, notes: Findings) -> GateRule:
     """The gate with every clause bound; each clause that cannot be is an error at its own line."""
     clauses = (*gate.thresholds, *gate.booleans)
-    bound = [_bind(clause, sidecar, project, notes) for clause in clauses]
+    bound = [bind_clause(clause, sidecar, project, notes) for clause in clauses]
     for text in gate.manual:
         if text not in sidecar.manual:
             notes.error(UNBOUND, f"cannot turn `{text}` into a test; nobody is bound to attest it", gate.origins[0])
@@ -49,7 +49,8 @@ def _shown(name: str, sidecar: Sidecar) -> ShownMetric:
     return ShownMetric(name, bound.file, bound.pointer, bound.unit) if bound else ShownMetric(name, "", "", "")
 
 
-def _bind(clause: Clause, sidecar: Sidecar, project: Project, notes: Findings) -> BoundClause | None:
+def bind_clause(clause: Clause, sidecar: Sidecar, project: Project, notes: Findings) -> BoundClause | None:
+    """A clause with its pointer and limit; None, with an error at its line, where either is not bound."""
     metric = sidecar.metrics.get(metric_key(clause.metric))
     if metric is None:
         note = f"bind it under `metrics:` in {sidecar.origin.file}"

@@ -16,7 +16,7 @@ from gonogo.findings import Origin
 from gonogo.plan.announcing import Voice
 from gonogo.plan.project import Project
 from gonogo.plan.release import Release
-from gonogo.protocol.model import HaltEffect, Waiver
+from gonogo.protocol.model import BranchWay, HaltEffect, Waiver
 from gonogo.protocol.threshold import Op
 from gonogo.terms import Digest, Obligation
 from gonogo.values import dataclass
@@ -227,6 +227,45 @@ class GateRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Transition:
+    """A branch of a phase's decision tree, bound to the stage whose end decides it (RSN-01).
+
+    `way` is proceed (taken when `stage` holds), halt or again (taken when it does not). `to` is the stage that follows:
+    the next one, or the one that is done again once the halt is lifted; empty after the last.
+    """
+
+    id: str
+    phase: int
+    stage: str
+    keyword: str
+    condition: str
+    outcome: str
+    way: BranchWay
+    to: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ExitPart:
+    """One thing that a `THEN` asks for, and what shows it: a stage that was passed, or a gate that judged it."""
+
+    text: str
+    stage: str = ""
+    gate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitCheck:
+    """The `THEN` of a phase: checked after its last stage, `at`, before the next phase begins."""
+
+    id: str
+    phase: int
+    at: str
+    parts: tuple[ExitPart, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A protocol bound to a release. `scripts` are pinned by digest (DOC-21); `sources` name every input by digest."""
 
@@ -254,6 +293,8 @@ class Plan:
     outputs: tuple[tuple[str, str], ...]
     next_protocol: str
     digest: Digest
+    transitions: tuple[Transition, ...] = ()
+    exit_checks: tuple[ExitCheck, ...] = ()
 
 
 def stage_of(plan: Plan, task_id: str) -> Stage:

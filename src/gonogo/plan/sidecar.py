@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import field
 
 from gonogo.document.yaml_nodes import Scalar, read_yaml
 from gonogo.findings import Finding, Origin
 from gonogo.plan.reading import Findings, Section
+from gonogo.protocol.branching import words_key
 from gonogo.values import dataclass
 
 SCHEMA = "gonogo/sidecar/1"
@@ -56,7 +58,10 @@ class GuardedPart:
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """A whole sidecar file. `external` names the artifacts that no known protocol makes."""
+    """A whole sidecar file. `external` names the artifacts that no known protocol makes.
+
+    `branches` name the step that a branch of a decision tree, or a part of its THEN, is about, where words do not.
+    """
 
     protocol: str
     name: str
@@ -74,6 +79,7 @@ class Sidecar:
     guardrail: tuple[GuardedPart, ...]
     external: tuple[str, ...]
     origin: Origin
+    branches: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ def read_sidecar(data: bytes, file: str, notes: Findings | None = None) -> Sidec
         guardrail=tuple(_guarded(item) for item in top.sections("guardrail")),
         external=top.texts("external", ()),
         origin=top.origin,
+        branches={words_key(text): step for text, step in top.mapping("branches").items()},
     )
     top.finish()
     return SidecarReading(sidecar, tuple(notes.found))

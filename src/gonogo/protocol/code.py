@@ -32,7 +32,7 @@ class Code:
     def waivable(self) -> bool:
         """Whether a signature can waive it; what hides an obligation or opens a way round a gate never can."""
         never = ("GN02", "GN07", "GN08")
-        return not self.code.startswith(never) and self.code not in {"GN0401", "GN0403", "GN0404", "GN0603"}
+        return not self.code.startswith(never) and self.code not in {"GN0401", "GN0403", "GN0404", "GN0407", "GN0603"}
 
     @property
     def eased_in_draft(self) -> bool:

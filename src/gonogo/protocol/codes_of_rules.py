@@ -102,6 +102,15 @@ _COMPLETENESS = (
         "4. **Douse (Conditional):**",
         "4. **`[MUST]` Douse if smoke = true:**",
     ),
+    Code(
+        "GN0311",
+        _W,
+        _H,
+        "branch of a decision tree leads nowhere",
+        "A branch goes on, halts or repeats something; anything else is talk.",
+        "- **IF** a ship is silent → Think about it",
+        "- **IF** a ship is silent → Call again, then repeat the check",
+    ),
 )
 
 _BYPASS = (
@@ -158,6 +167,15 @@ _BYPASS = (
         "Only a signed record by a named role lifts a halt.",
         "Pause if it jams without mitigation.",
         "Pause if it jams until the harbour master approves.",
+    ),
+    Code(
+        "GN0407",
+        _E,
+        _H,
+        "a branch of a decision tree goes on where a halt stops",
+        "The halt holds; two rules for one moment leave people to choose the easier one.",
+        "- **IF** a ship is silent → Proceed to the lamp",
+        "- **IF** a ship is silent → Halt and call her again",
     ),
 )
 

@@ -23,6 +23,7 @@ from gonogo.protocol.model import (
     Exchange,
     Gate,
     Message,
+    Phase,
     Prerequisite,
     Protocol,
     StateRequired,
@@ -140,8 +141,13 @@ def _phases(old: Protocol, new: Protocol) -> tuple[Change, ...]:
         if earlier is not None:
             changes += added_and_removed(phase.id, "evidence", _evidence(earlier.evidence), _evidence(phase.evidence))
             changes += compare_halts(phase.id, earlier.halts, phase.halts)
+            changes += added_and_removed(phase.id, "exit check", _exit_checks(earlier), _exit_checks(phase))
             changes += _commands(phase.id, earlier.commands, phase.commands)
     return tuple(changes)
+
+
+def _exit_checks(phase: Phase) -> tuple[Said, ...]:
+    return _messages(check for tree in phase.trees for check in tree.exit_checks)
 
 
 def _workflow(old: Protocol, new: Protocol) -> tuple[Change, ...]:

@@ -115,12 +115,41 @@ class Step:
     origin: Origin
 
 
+class BranchWay(enum.Enum):
+    """Where a branch of a decision tree leads: on, into a halt, or back to what has to be done again (RSN-01)."""
+
+    PROCEED = "proceed"
+    HALT = "halt"
+    AGAIN = "again"
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One `IF`, `ELSE IF` or `ELSE` of a decision tree. `way` is None where the outcome says none of the three."""
+
+    keyword: str
+    condition: str
+    outcome: str
+    way: BranchWay | None
+    effects: frozenset[HaltEffect]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionTree:
+    """The branches of a phase in document order; `exit_checks` are its closing `THEN` lines, without their verb."""
+
+    branches: tuple[Branch, ...]
+    exit_checks: tuple[Message, ...]
+    origin: Origin
+
+
 @dataclass(frozen=True, slots=True)
 class Phase:
     """A phase of the workflow, in document order.
 
     `halts` hold for the whole phase: a halt written before its first step, and the halting branches of its decision
-    tree.
+    trees. `trees` are those decision trees, whole.
     """
 
     id: str
@@ -132,6 +161,7 @@ class Phase:
     notes: tuple[Note, ...]
     origin: Origin
     halts: tuple[Halt, ...] = ()
+    trees: tuple[DecisionTree, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""What follows a deployment that failed, once production is back and people were told (ERR-02)."""
+"""What follows a failure: the record of why a deployment failed (ERR-02), what to do where evidence is not there."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from gonogo.plan.model import Stage
@@ -27,3 +28,12 @@ def recovery_ms(state: RunState, stage: Stage) -> int:
     ended = [state.tasks[task.id].ended for task in stage.tasks if task.id in state.tasks]
     last = max((moment for moment in ended if moment is not None), default=state.rollback.began)
     return int((last - state.rollback.began) / timedelta(milliseconds=1))
+
+
+def unwritten(stage: Stage, lacking: Sequence[str]) -> str:
+    """What people read where a step was done and files that it owes are not there."""
+    return (
+        f"{stage.title}: its evidence was not written: {', '.join(lacking)} ({stage.origin})"
+        "\n  next: let its command write that into the folder GONOGO_OUT, then lift the halt; an exit status of 0"
+        " alone shows nothing"
+    )

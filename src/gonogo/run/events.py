@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from gonogo.errors import Tampered
 from gonogo.evidence.ledger import Entry
+from gonogo.run.events_of_branches import EVENTS_OF_BRANCHES, OfBranches
 from gonogo.run.events_of_halts import RepairProposed, RetrospectiveOpened, RootCauseOpened
 from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.terms import Actor, Digest, Json
@@ -406,6 +407,7 @@ Event: TypeAlias = (
     | RollbackBegun
     | RollbackFinished
     | RunHalted
+    | OfBranches
     | RepairProposed
     | RootCauseOpened
     | RetrospectiveOpened
@@ -446,6 +448,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "rollback.begun": RollbackBegun,
     "rollback.finished": RollbackFinished,
     "run.halted": RunHalted,
+    **EVENTS_OF_BRANCHES,
     "repair.proposed": RepairProposed,
     "cause.opened": RootCauseOpened,
     "retrospective.opened": RetrospectiveOpened,

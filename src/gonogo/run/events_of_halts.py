@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from gonogo.terms import Digest
 from gonogo.values import dataclass
+
+REPEATED_ON_RESUME: Final = frozenset(
+    {"task_failed", "gate_failed", "evidence_missing", "no_go", "judge_hold", "approval_void", "rollback_failed"}
+    | {"exit_check"}
+)
+"""Causes of a halt after which the work from the stage of return on is done again, as a new attempt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,11 @@ from gonogo.plan.model import (
 )
 from gonogo.plan.windows import denied_by, next_opening
 from gonogo.protocol.model import HaltEffect
-from gonogo.run.aftermath import recovery_ms, root_cause
+from gonogo.run.aftermath import recovery_ms, root_cause, unwritten
 from gonogo.run.asking import who_is_missing
 from gonogo.run.at_once import along_with, next_start
 from gonogo.run.beside import Open, failed_with, one_more, open_acts
+from gonogo.run.branching import after_stage, begin_again_at, branch_back
 from gonogo.run.events import (
     DecisionExpired,
     DecisionVoided,
@@ -288,16 +289,12 @@ def _in_stage(plan: Plan, state: RunState, stage: Stage, now: datetime) -> NextA
             return _ask_all(state, stage, act) if isinstance(act, AwaitPeople) else act
     lacking = [name for name in stage.evidence if name not in state.evidence]
     if lacking:
-        detail = (
-            f"{stage.title}: its evidence was not written: {', '.join(lacking)} ({stage.origin})"
-            "\n  next: let its command write that into the folder GONOGO_OUT, then lift the halt; an exit status of 0"
-            " alone shows nothing"
-        )
-        return Record(RunHalted("evidence_missing", "stop", stage.id, stage.id, None), detail)
+        halt = RunHalted("evidence_missing", "stop", stage.id, stage.id, None)
+        return Record(branch_back(plan, state, stage.id) or halt, unwritten(stage, lacking))
     if stage.kind == "rollback" and state.rollback is not None and state.rollback.finished is None:
         return Record(RollbackFinished(True, recovery_ms(state, stage)))
-    opened = root_cause(state) if stage.kind == "rollback" else None
-    return Record(*opened) if opened else None
+    due = root_cause(state) if stage.kind == "rollback" else after_stage(plan, state, stage)
+    return Record(*due) if due else None
 
 
 def _ask_all(state: RunState, stage: Stage, waiting: AwaitPeople) -> NextAct:
@@ -312,6 +309,9 @@ def _ask_all(state: RunState, stage: Stage, waiting: AwaitPeople) -> NextAct:
 
 def _failed(plan: Plan, state: RunState, stage: Stage, task: Task, known: TaskState, now: datetime) -> NextAct:
     gate = isinstance(task.act, Judge)
+    back_to = str(known.facts.get("resume_at", "")) or stage.id
+    if taken := branch_back(plan, state, back_to, known):
+        return Record(taken)
     if stage.kind == "rollback":
         return Record(RunHalted("rollback_failed", "stop", stage.id, stage.id, known.detail))
     if _must_roll_back(plan, state, stage):
@@ -322,8 +322,7 @@ def _failed(plan: Plan, state: RunState, stage: Stage, task: Task, known: TaskSt
         return _asked_before(plan, state, stage, task, known, now) or begun
     cause = str(known.facts.get("cause", "")) or ("gate_failed" if gate else "task_failed")
     effect = "pause" if HaltEffect.PAUSE in stage.halts and HaltEffect.STOP not in stage.halts else "stop"
-    back_to = str(known.facts.get("resume_at", "")) or stage.id
-    return Record(RunHalted(cause, effect, stage.id, back_to, known.detail))
+    return Record(RunHalted(cause, effect, stage.id, begin_again_at(plan, back_to), known.detail))
 
 
 def _asked_before(

@@ -28,16 +28,13 @@ from gonogo.plan.model import (
 from gonogo.run import events as happened
 from gonogo.run.arms import Arms
 from gonogo.run.events import Recorded
-from gonogo.run.events_of_halts import RepairProposed, RetrospectiveOpened, RootCauseOpened
+from gonogo.run.events_of_branches import BranchTaken, ExitChecked
+from gonogo.run.events_of_halts import REPEATED_ON_RESUME, RepairProposed, RetrospectiveOpened, RootCauseOpened
 from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.rolling import Rolling, rolled
 from gonogo.run.turns import Judgement, Rollback
 from gonogo.terms import Digest, Json
 from gonogo.values import dataclass
-
-REPEATED_ON_RESUME = frozenset(
-    {"task_failed", "gate_failed", "evidence_missing", "no_go", "judge_hold", "approval_void", "rollback_failed"}
-)
 
 ROLLS = (
     happened.TrafficMoved,
@@ -162,6 +159,8 @@ class RunState:
     touched: bool = False
     freeze: bool = False
     proposals: Mapping[int, Digest] = field(default_factory=dict)
+    branches: Mapping[str, int] = field(default_factory=dict)
+    """Branches taken and exits checked, by id, with the attempt in which that was last."""
     root_cause: RootCauseOpened | None = None
     retrospective: RetrospectiveOpened | None = None
     outcome: str = ""
@@ -415,6 +414,10 @@ def _with_note(state: RunState, entry: Recorded) -> RunState:
     match entry.event:
         case RepairProposed() as event:
             return replace(state, proposals={**state.proposals, event.halt_seq: event.proposal})
+        case BranchTaken() as event:
+            return replace(state, branches={**state.branches, event.branch: event.attempt})
+        case ExitChecked(check=name, attempt=attempt):
+            return replace(state, branches={**state.branches, name: attempt})
         case RootCauseOpened() as event:
             return replace(state, root_cause=event)
         case RetrospectiveOpened() as event:

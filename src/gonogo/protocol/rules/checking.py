@@ -11,6 +11,7 @@ from gonogo.protocol.rules.commands import command_findings, handoff_findings
 from gonogo.protocol.rules.evidence import evidence_findings
 from gonogo.protocol.rules.gates import gate_findings
 from gonogo.protocol.rules.steps import step_findings
+from gonogo.protocol.rules.trees import tree_findings
 
 
 def lint(
@@ -23,6 +24,7 @@ def lint(
     """
     found = (
         *step_findings(protocol),
+        *tree_findings(protocol),
         *gate_findings(protocol, bound, attested),
         *evidence_findings(protocol),
         *approval_findings(protocol),
