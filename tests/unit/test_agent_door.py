@@ -271,7 +271,7 @@ def test_a_client_of_each_era_sees_tools_resources_and_prompts_and_reads_them(th
             tools = (await client.list_tools()).tools
             assert [tool.name for tool in tools] == list(TOOLS)
             assert {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint} == {name for name, tool in TOOLS.items() if not tool.changes}
-            assert len((await client.list_resource_templates()).resource_templates) == 3
+            assert len((await client.list_resource_templates()).resource_templates) == 4
             assert [prompt.name for prompt in (await client.list_prompts()).prompts] == list(PROMPTS)
             told = await client.get_prompt("drive_release", {"run_id": "run-1"})
             assert "run-1" in str(told.messages[0].content)

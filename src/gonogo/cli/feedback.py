@@ -9,7 +9,7 @@ import click
 
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json
-from gonogo.cli.shared_options import actor_of, actor_option, json_option, needed_run_argument, project_option
+from gonogo.cli.shared_options import actor_of, needed_run_argument, recording_options
 from gonogo.cli.taking import taking
 from gonogo.control.feedback import FILE, KINDS, Feedback, entries_of, give
 from gonogo.errors import WrongUsage
@@ -51,9 +51,7 @@ class FeedbackOptions:
 @click.option("--protocol", default="", help="The protocol you work in. Default: the one that follows.")
 @click.option("--rating", type=click.IntRange(1, 5), help="From 1 (useless) to 5 (just right).")
 @click.option("--follow-up", default="", help="The ticket or person that takes care of it.")
-@actor_option
-@project_option
-@json_option
+@recording_options
 @taking(FeedbackOptions)
 def feedback(options: FeedbackOptions) -> int:
     """Say what the results of RUN were like; without words, show the questions and what was said so far."""

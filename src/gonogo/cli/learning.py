@@ -1,4 +1,4 @@
-"""`gonogo retro`, `lessons`, `improvements`, `knowledge`: what people learn from runs, on record and found again."""
+"""`gonogo retro`, `lessons`, `knowledge`: what people learn from runs, on record and found again."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import click
 
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json
-from gonogo.cli.shared_options import actor_of, actor_option, json_option, project_option, run_argument
+from gonogo.cli.shared_options import actor_of, recording_options, run_argument
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
-from gonogo.control.learning import IMPROVEMENT, KNOWLEDGE, LESSON, RETRO, note_down, noted
+from gonogo.control.learning import KNOWLEDGE, LESSON, RETRO, note_down, noted
 from gonogo.control.learning_runs import agenda_of, known_patterns
+from gonogo.control.searching import demand_reader
 from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import Tree
 from gonogo.reports.knowledge import pattern_row
@@ -53,20 +54,6 @@ class LessonOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class ImprovementOptions:
-    """What `gonogo improvements` takes."""
-
-    run: str
-    what: str
-    reason: str
-    evidence: str
-    expected: str
-    who: str
-    folder: Path
-    as_json: bool
-
-
-@dataclass(frozen=True, slots=True)
 class KnowledgeOptions:
     """What `gonogo knowledge` takes."""
 
@@ -86,9 +73,7 @@ class KnowledgeOptions:
 @click.option("--well", multiple=True, help="What went well; repeatable.")
 @click.option("--poorly", multiple=True, help="What went poorly; repeatable.")
 @click.option("--action", "actions", multiple=True, help="What follows from it, with an owner; repeatable.")
-@actor_option
-@project_option
-@json_option
+@recording_options
 @taking(RetroOptions)
 def retro(options: RetroOptions) -> int:
     """Show the agenda of the retrospective of RUN, prefilled from the run; with words, put its report on file."""
@@ -104,7 +89,7 @@ def retro(options: RetroOptions) -> int:
             "action_items": [*options.actions],
         }
         file = note_down(door, RETRO, opened, body, actor_of(options.who))
-        return _filed(opened.run, file, as_json=options.as_json)
+        return filed(opened.run, file, as_json=options.as_json)
     found, due = agenda_of(door, opened)
     if options.as_json:
         questions: list[Json] = [model_json(item) for item in found]
@@ -131,9 +116,7 @@ def retro(options: RetroOptions) -> int:
 @click.option("--outcome", default="", help="What came of that.")
 @click.option("--applies-to", default="", help="Where else it applies.")
 @click.option("--search", default="", help="Show only lessons that hold this word.")
-@actor_option
-@project_option
-@json_option
+@recording_options
 @taking(LessonOptions)
 def lessons(options: LessonOptions) -> int:
     """Put a lesson of RUN on file, or list the lessons of RUN; without RUN, those of all runs."""
@@ -148,34 +131,9 @@ def lessons(options: LessonOptions) -> int:
     if any(body.values()):
         opened = door.load(run_named(door, options.run))
         file = note_down(door, LESSON, opened, body, actor_of(options.who))
-        return _filed(opened.run, file, as_json=options.as_json)
-    return _listed(door, LESSON, options.run, options.search, as_json=options.as_json)
-
-
-@click.command()
-@run_argument
-@click.option("--what", default="", help="What should change: text, limit, automation. `none` where nothing should.")
-@click.option("--reason", default="", help="Why.")
-@click.option("--evidence", default="", help="What of the run shows it.")
-@click.option("--expected", default="", help="What is expected of it.")
-@actor_option
-@project_option
-@json_option
-@taking(ImprovementOptions)
-def improvements(options: ImprovementOptions) -> int:
-    """Log an improvement that RUN suggests, or list them. It only proposes: documents and limits change by review."""
-    door = door_at(options.folder)
-    body: dict[str, Tree] = {
-        "what": options.what,
-        "reason": options.reason,
-        "evidence": options.evidence,
-        "expected": options.expected,
-    }
-    if any(body.values()):
-        opened = door.load(run_named(door, options.run))
-        file = note_down(door, IMPROVEMENT, opened, body, actor_of(options.who))
-        return _filed(opened.run, file, as_json=options.as_json)
-    return _listed(door, IMPROVEMENT, options.run, "", as_json=options.as_json)
+        return filed(opened.run, file, as_json=options.as_json)
+    demand_reader(door, actor_of(options.who), "lessons")
+    return listed(door, LESSON, options.run, options.search, as_json=options.as_json)
 
 
 @click.command()
@@ -184,9 +142,7 @@ def improvements(options: ImprovementOptions) -> int:
 @click.option("--gate", default="", help="Show only what stopped at this gate.")
 @click.option("--cause", default="", help="Show only this cause, such as gate_failed.")
 @click.option("--update", is_flag=True, help="Put what all runs taught so far on file, as an update after RUN.")
-@actor_option
-@project_option
-@json_option
+@recording_options
 @taking(KnowledgeOptions)
 def knowledge(options: KnowledgeOptions) -> int:
     """Show what stopped runs, how people resolved it, and which resolutions held; taken from all ledgers."""
@@ -197,7 +153,8 @@ def knowledge(options: KnowledgeOptions) -> int:
         opened = door.load(run_named(door, options.run))
         body: dict[str, Tree] = {"patterns": [dict(row) for row in rows], "runs": len(door.runs())}
         file = note_down(door, KNOWLEDGE, opened, body, actor_of(options.who))
-        return _filed(opened.run, file, as_json=options.as_json)
+        return filed(opened.run, file, as_json=options.as_json)
+    demand_reader(door, actor_of(options.who), "knowledge")
     rows = [row for row in rows if _fits(row, options)]
     if options.as_json:
         say_json({"patterns": [*rows]})
@@ -228,7 +185,8 @@ def _texts(row: Mapping[str, Json], name: str) -> list[str]:
     ]
 
 
-def _filed(run: str, file: str, *, as_json: bool) -> int:
+def filed(run: str, file: str, *, as_json: bool) -> int:
+    """Say where a record about a run stands."""
     if as_json:
         say_json({"run": run, "file": file})
     else:
@@ -236,7 +194,8 @@ def _filed(run: str, file: str, *, as_json: bool) -> int:
     return 0
 
 
-def _listed(door: Door, kind: str, run: str, search: str, *, as_json: bool) -> int:
+def listed(door: Door, kind: str, run: str, search: str, *, as_json: bool) -> int:
+    """Say every record of a kind, of one run where it is named, that holds a word."""
     about = run_named(door, run) if run else None
     rows = [row for row in noted(door, kind, about) if search.lower() in str(dict(row)).lower()]
     if as_json:

@@ -59,7 +59,10 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Learn": {
         "retro": ("gonogo.cli.learning", "Show the agenda of a run's retrospective; put its report on file."),
         "lessons": ("gonogo.cli.learning", "Put what a run taught on file; list and search lessons."),
-        "improvements": ("gonogo.cli.learning", "Log what a run suggests to change; list it."),
+        "improvements": ("gonogo.cli.improving", "Log what a run suggests to change; plan it; show the roadmap."),
+        "proposals": ("gonogo.cli.improving", "Show what history suggests to adapt; change nothing."),
+        "reviews": ("gonogo.cli.reviews", "Show which reviews are due; put one on file that was held."),
+        "search": ("gonogo.cli.searching", "Find lessons, improvements, reports and known blockers by words."),
         "history": ("gonogo.cli.revising", "Show the versions of a protocol and why each came; go back to one."),
         "knowledge": ("gonogo.cli.learning", "Show what stopped runs and which resolutions held."),
     },

@@ -11,18 +11,22 @@ from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.over_runs import OverRuns, over_runs, run_times
+from gonogo.control.pattern_effects import pattern_effects
 from gonogo.control.quality import quality_over_runs
+from gonogo.control.reviews import reviews_of
 from gonogo.control.trending import trends_of
 from gonogo.control.vitals import vitals
 from gonogo.evidence.ledger import time_text
 from gonogo.reports.over_runs import GateFigures, gap_row, gate_figures, gate_row, recurring_gaps
+from gonogo.reports.patterns import effect_line, effect_row, worse
 from gonogo.reports.quality import MET, MISSED, quality_row
+from gonogo.reports.reviews import ReviewKind, review_row
 from gonogo.reports.run_times import time_lines, time_row
 from gonogo.reports.trends import trend_row
 from gonogo.terms import Json
 from gonogo.values import dataclass
 
-SUBJECTS = ("gates", "intake", "quality", "time", "trends", "vitals")
+SUBJECTS = ("gates", "intake", "patterns", "quality", "time", "trends", "vitals")
 NEWEST = 10
 
 
@@ -43,11 +47,15 @@ class MetricsOptions:
 def metrics(options: MetricsOptions) -> int:
     """Over all runs: `gates` with last failure, gaps at `intake`, `quality` against targets, `time` against usual.
 
+    `patterns` shows what the reasoning of each phase achieves, by quarter, and when it is reviewed next.
+
     `trends` shows every figure by quarter, with an alert where one became worse than in the quarter before.
 
     Times are of work: waits for people, for a deployment window and the health window do not count. `vitals` tells what
     is late, stalled or unlike earlier runs in the newest ones.
     """
+    if options.subject == "patterns":
+        return _patterns(options)
     if options.subject == "quality":
         return _quality(options)
     if options.subject == "time":
@@ -65,6 +73,28 @@ def metrics(options: MetricsOptions) -> int:
         )
         return 0
     (_say_gates if options.subject == "gates" else _say_intake)(found)
+    return 0
+
+
+def _patterns(options: MetricsOptions) -> int:
+    """The effect of patterns, where one became worse, and the quarterly review of each protocol (RSN-07)."""
+    door = door_at(options.folder)
+    found, now = pattern_effects(door), door.world.clock.now()
+    due = [review for review in reviews_of(door) if review.kind is ReviewKind.PATTERNS]
+    if options.as_json:
+        rows: list[Json] = [effect_row(item) for item in found]
+        reviews: list[Json] = [review_row(review, now) for review in due]
+        say_json({"patterns": rows, "worse": [*worse(found)], "reviews": reviews})
+        return 0
+    for item in found:
+        say(effect_line(item))
+    for text in worse(found):
+        say(f"LOOK {text}", "red")
+    for review in due:
+        standing = review.standing(now)
+        say(f"review of {review.about}: {standing}, {review.due:%Y-%m-%d}", "yellow" if standing != "later" else "")
+    if not found:
+        say("no run shows anything yet")
     return 0
 
 

@@ -8,7 +8,7 @@ import click
 
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
-from gonogo.cli.shared_options import actor_of, actor_option, json_option, needed_run_argument, project_option
+from gonogo.cli.shared_options import actor_of, needed_run_argument, recording_options
 from gonogo.cli.taking import taking
 from gonogo.control.opening import Opened
 from gonogo.control.root_causing import Recorded, Words, last_halt, records, write_down
@@ -38,9 +38,7 @@ class RootcauseOptions:
 @click.option("--cause", default="", help="What it really was.")
 @click.option("--resolution", default="", help="What was done about it.")
 @click.option("--prevention", default="", help="What keeps it from coming back.")
-@actor_option
-@project_option
-@json_option
+@recording_options
 @taking(RootcauseOptions)
 def rootcause(options: RootcauseOptions) -> int:
     """Show what the halt of RUN can come from and what is on record; with --class, write a record.

@@ -63,6 +63,13 @@ run_argument = click.argument("run", default="", shell_complete=_runs)
 needed_run_argument = click.argument("run", shell_complete=_runs)
 
 
+def recording_options(command: Callable[..., int]) -> Callable[..., int]:
+    """`--as`, `--project` and `--json`, which every command has that lists records or puts one on file."""
+    for option in (json_option, project_option, actor_option):
+        command = option(command)
+    return command
+
+
 def _beginning(names: Callable[[], Iterable[str]], incomplete: str) -> list[CompletionItem]:
     try:
         return [CompletionItem(name) for name in names() if name.startswith(incomplete)]

@@ -47,7 +47,7 @@ def observed_in(door: Door, run: RunId, worked: timedelta | None) -> Iterator[Ob
         minutes = Decimal(worked // timedelta(milliseconds=1)) / 60_000
         yield Observed(name, WORK, at, minutes)
     yield Observed(name, HALTS, at, Decimal(opened.state.halts))
-    yield Observed(name, BY_HAND, at, Decimal(_by_hand(opened)))
+    yield Observed(name, BY_HAND, at, Decimal(statements_by_hand(opened)))
     said = entries_of(door, opened)
     yield Observed(name, REWORK, at, Decimal(sum(row.get("kind") == "rework" for row in said)))
     for row in said:
@@ -56,6 +56,6 @@ def observed_in(door: Door, run: RunId, worked: timedelta | None) -> Iterator[Ob
             yield Observed(name, SATISFACTION, time_of(str(row["at"])), Decimal(rating))
 
 
-def _by_hand(opened: Opened) -> int:
+def statements_by_hand(opened: Opened) -> int:
     """Statements of fact that people signed because nothing measured them: what could be automated."""
     return sum(len(asked.answers) for asked in opened.state.rounds.values() if asked.kind == "attestation")

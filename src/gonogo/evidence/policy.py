@@ -44,7 +44,7 @@ _TOP: Final = names(
     "schema version site source people decisions freeze_stakeholders admins engines revoked web allowed_signers_sha256 "
     "revoked_keys_sha256"
 )
-_TOP_OPTIONAL: Final = names("expires previous_sha256 anchors strict governed fido cert_authorities")
+_TOP_OPTIONAL: Final = names("expires previous_sha256 anchors strict governed fido cert_authorities readers")
 _RULE: Final = names(
     "all_of any_of quorum valid_for_s min_age_s not_author not_requester distinct_people unmapped_authors_block "
     "allow_owner cli_at_least min_assurance"
@@ -101,6 +101,8 @@ def _strictness(ring: Ring) -> dict[str, Tree]:
         fields["governed"] = [{"path": item.path, "sha256": item.sha256} for item in ring.governed]
     if ring.fido != Fido():
         fields["fido"] = {"roots": sorted(ring.fido.roots), "aaguids": sorted(ring.fido.aaguids)}
+    if ring.readers:
+        fields["readers"] = {kind: list(roles) for kind, roles in ring.readers.items()}
     if ring.cert_authorities:
         fields["cert_authorities"] = [_authority(item) for item in ring.cert_authorities]
     return fields
@@ -156,6 +158,7 @@ def read_policy(data: bytes, *, name: str = "policy.json") -> Ring:
                 _read_authority(item)
                 for item in top.parts("cert_authorities", names("key people max_lifetime_s"), names("environments"))
             ),
+            readers=_read_readers(top),
         )
     except BadSignature as error:
         raise BadInput(
@@ -291,6 +294,14 @@ def _read_fast_path(item: Fields) -> FastPath | None:
         return None
     part = item.part("fast_path", names("fact values quorum"))
     return FastPath(When(part.text("fact"), frozenset(part.texts("values"))), part.integer("quorum"))
+
+
+def _read_readers(top: Fields) -> dict[str, tuple[str, ...]]:
+    value = top.values.get("readers", {})
+    if not isinstance(value, Mapping):
+        top.refuse("readers", "is not an object")
+    named = Fields(f"{top.where}.readers", value)
+    return {kind: named.texts(kind) for kind in value}
 
 
 def _read_fido(top: Fields) -> Fido:

@@ -21,6 +21,9 @@ from gonogo.values import dataclass
 ROLE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ENVIRONMENT: Final = re.compile(r"[a-z0-9-]{1,32}")
 
+LEARNED: Final = ("lessons", "improvements", "retrospectives", "knowledge")
+"""The kinds of what runs taught, each of which can be kept to some roles (LRN-13)."""
+
 RELEASE_MANAGER: Final = "release_manager"
 """The role that decides where no rule of its own is written: rollback, resume, acceptance, sign-off, retention."""
 
@@ -271,6 +274,8 @@ class Ring:
     governed: tuple[Governed, ...] = ()
     fido: Fido = Fido()
     cert_authorities: tuple[CertAuthority, ...] = ()
+    readers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Which roles may read what was learned, by kind (`lessons`, `knowledge`, ...); a kind without entry: everybody."""
 
     def person(self, handle: str) -> ListedPerson | None:
         """The listed person with this handle."""

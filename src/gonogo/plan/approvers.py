@@ -15,6 +15,7 @@ from gonogo.errors import GonogoError
 from gonogo.evidence.handles import HANDLE
 from gonogo.evidence.signers import (
     DEFAULT,
+    LEARNED,
     ROLE,
     Assurance,
     CertAuthority,
@@ -82,6 +83,7 @@ def read_approvers(data: bytes, file: str, notes: Findings | None = None) -> App
         governed=tuple(Governed(path) for path in top.texts("governed", ())),
         fido=_fido(top.section("fido", required=False)),
         cert_authorities=tuple(found for item in top.sections("cert_authorities") if (found := _authority(item))),
+        readers=_readers(top.section("readers", required=False)),
     )
     admins.finish()
     for known in ("notify", "escalation"):
@@ -290,6 +292,18 @@ def _moment(section: Section, key: str) -> datetime | None:
     return moment
 
 
+def _readers(section: Section) -> dict[str, tuple[str, ...]]:
+    """Who may read what was learned, by kind. A kind with an empty list can be read by nobody, and is refused."""
+    found = {kind: roles for kind in LEARNED if (roles := section.texts(kind, ())) or section.has(kind)}
+    section.finish()
+    for kind, roles in found.items():
+        if not roles:
+            section.notes.error(
+                WRONG_VALUE, f"`readers.{kind}` names no role; nobody could read it", section.origin_of(kind)
+            )
+    return found
+
+
 def _cross_check(ring: Ring, top: Section, notes: Findings) -> None:
     handles = [person.handle for person in ring.people]
     for handle in {handle for handle in handles if handles.count(handle) > 1}:
@@ -306,6 +320,11 @@ def _cross_check(ring: Ring, top: Section, notes: Findings) -> None:
             notes.error(
                 WRONG_VALUE, f"freeze stakeholder `{name}` is not in `people`", top.origin_of("freeze_stakeholders")
             )
+    for kind, roles in ring.readers.items():
+        for role in roles:
+            if not ring.holding(role):
+                what = f"`readers.{kind}` names the role {role}, and nobody has it"
+                notes.error(WRONG_VALUE, what, top.section("readers").origin_of(kind))
     for point, rule in ring.decisions.items():
         _check_rule(point, rule, ring, top, notes)
 

@@ -136,6 +136,13 @@ def _metric(name: str) -> str:
     return METRICS.get(name, metric_key(name.replace("_", " ")))
 
 
+def short_name(metric: str) -> str:
+    """The name under which a file of limits bounds `metric`."""
+    return next(
+        (name for name, known in METRICS.items() if known == metric_key(metric)), metric_key(metric).replace(" ", "_")
+    )
+
+
 def _bounds(clause: BoundClause) -> bool:
     """Whether a clause sets a bound; `status = pass` sets none, since a word is either there or not."""
     ordered = clause.unit == "severity" or isinstance(clause.limit.value, Decimal)

@@ -7,7 +7,7 @@ already it is the gate's, else the gate gets it. Whatever else it names is a ste
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gonogo.plan.gates import bind_clause
 from gonogo.plan.model import ExitCheck, ExitPart, GateRule, Stage, Transition
@@ -17,6 +17,7 @@ from gonogo.plan.sidecar import Sidecar, metric_key
 from gonogo.protocol.branching import Placed, exit_parts, placed_branches, step_named_by, words_key
 from gonogo.protocol.model import BranchWay, Gate, HaltEffect, Message, Phase, Protocol
 from gonogo.protocol.threshold_grammar import read_criteria
+from gonogo.values import dataclass
 
 UNBOUND, UNKNOWN = "GN1010", "GN0702"
 

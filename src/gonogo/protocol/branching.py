@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from math import comb
 
 from gonogo.protocol.model import Branch, BranchWay, DecisionTree, Phase, Step
+from gonogo.values import dataclass
 
 _WORD = re.compile(r"[a-z]{3,}")
 _EMPTY_WORDS = (

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gonogo.plan.model import Plan, Stage
 from gonogo.protocol.model import BranchWay
 from gonogo.run.state import RunState
+from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class Scope(enum.Enum):
     READ = "runs:read"
     EVIDENCE = "evidence:write"
     DRIVE = "runs:drive"
+    KNOWLEDGE = "knowledge:read"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from gonogo.errors import Tampered
 from gonogo.evidence.ledger import Entry
 from gonogo.run.events_of_branches import EVENTS_OF_BRANCHES, OfBranches
-from gonogo.run.events_of_halts import RepairProposed, RetrospectiveOpened, RootCauseOpened
+from gonogo.run.events_of_halts import EVENTS_OF_HALTS, OfHalts
 from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.terms import Actor, Digest, Json
 from gonogo.values import dataclass
@@ -408,9 +408,7 @@ Event: TypeAlias = (
     | RollbackFinished
     | RunHalted
     | OfBranches
-    | RepairProposed
-    | RootCauseOpened
-    | RetrospectiveOpened
+    | OfHalts
     | RunResumed
     | AbortRequested
     | RunClosed
@@ -449,9 +447,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "rollback.finished": RollbackFinished,
     "run.halted": RunHalted,
     **EVENTS_OF_BRANCHES,
-    "repair.proposed": RepairProposed,
-    "cause.opened": RootCauseOpened,
-    "retrospective.opened": RetrospectiveOpened,
+    **EVENTS_OF_HALTS,
     "run.resumed": RunResumed,
     "abort.requested": AbortRequested,
     "run.closed": RunClosed,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
 
 from gonogo.terms import Digest
 from gonogo.values import dataclass
@@ -43,3 +43,11 @@ class RetrospectiveOpened:
     due_from: str
     due_to: str
     invited: Sequence[str]
+
+
+OfHalts: TypeAlias = RepairProposed | RootCauseOpened | RetrospectiveOpened
+EVENTS_OF_HALTS: Final[Mapping[str, type[OfHalts]]] = {
+    "repair.proposed": RepairProposed,
+    "cause.opened": RootCauseOpened,
+    "retrospective.opened": RetrospectiveOpened,
+}
