@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -19,15 +21,22 @@ import anyio.from_thread
 import httpx2
 import pytest
 from agents_world import Agency, Answer, agency, key, opening
-from bypass_attacks import ATTACKS, INCIDENTS, PRODUCTION, Attacker, Victim, other_token, valid
+from bypass_attacks import ATTACKS, Attacker, Victim, other_token, valid
+from bypass_world import PRODUCTION, before_production
 from generated_attacks import FAMILIES, ROWS
+from incidents import ATTACK, INCIDENTS
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from mcp_types import CallToolResult
 
+from gonogo.control.agent_asking import Call
 from gonogo.control.agent_blocking import Hindered
 from gonogo.control.agent_door import AgentDoor, Pace
+from gonogo.control.agent_http import AgentHttp
+from gonogo.control.agent_resources import _FORMS
 from gonogo.control.agent_tokens import revoke_tokens
 from gonogo.errors import GonogoError, Refused
 from gonogo.evidence.ledger import check_chain
@@ -36,11 +45,12 @@ from gonogo.mcp.server import build_server
 from gonogo.ports import SITE_LOG
 from gonogo.reports.agent_answers import Answer as Answer_
 from gonogo.reports.agent_tools import TOOLS
-from gonogo.run.agents import Scope
-from gonogo.run.due import due
+from gonogo.run.agent_acts import Act
+from gonogo.run.agents import Scope, holder
+from gonogo.run.due import Standing, due
 from gonogo.terms import Person, RunId
-from tests.projects import add_release, new_keys, small_project
-from tests.worlds_http import place
+from tests.projects import add_release, new_keys
+from tests.scenarios.test_watching import terminal
 
 class Anything(str):
     """A digest that is equal to every other."""
@@ -69,12 +79,7 @@ SURFACES = ("door", "auto", "legacy", "http-auto", "http-legacy")
 @pytest.fixture(scope="module")
 def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     """A run that stands before production: everything before it is done, and nobody has signed."""
-    root = tmp_path_factory.mktemp("bypass")
-    with place(root / "world" / "staging") as staging, place(root / "world" / "production") as production:
-        project = small_project(root / "project", staging, production)
-        assert project.state(project.release("pre-deployment")).outcome == "ready"
-        run = project.begin(PRODUCTION)
-        project.go_until(run, "production")
+    with before_production(tmp_path_factory.mktemp("bypass")) as (project, run):
         there = agency(project)
         canaries = (there.secret, there.secret[-43:], str(project.record), "PRIVATE KEY")
         yield Victim(there, run, canaries)
@@ -290,7 +295,152 @@ def test_a_client_that_accepts_everything_is_asked_nothing(victim: Victim) -> No
     victim.check({})
 
 
-GUARDS: dict[str, tuple[str, str, Any, str]] = {
+CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("run_status", {"run_id": "nothing-here"}),
+    ("step_start", {"run_id": "RUN", "state_id": "closing", "revision": 10**9, "key": "KEY"}),
+    ("step_start", {"run_id": "RUN", "state_id": "closing", "revision": 1.5, "key": "KEY"}),
+    ("halt_raise", {"run_id": "RUN", "reason": "x", "severity": "warning", "force": True, "key": "KEY"}),
+    ("evidence_submit", {"run_id": "RUN", "contract": "journal.db", "inline_json": "{}", "key": "KEY"}),
+    ("evidence_submit", {"run_id": "RUN", "contract": "production-approval.json", "inline_json": {"go": True}, "key": "KEY"}),
+    ("approval_request", {"run_id": "RUN", "state_id": "closing", "summary": ["please"], "key": "KEY"}),
+    ("approve", {"run_id": "RUN"}),
+)
+
+
+def plain_http(there: Agency, secret: str, method: str, path: str, **request: Any) -> httpx2.Response:
+    """A request to the service for agents that speak no MCP."""
+    app = AgentHttp(there.door, "test")
+
+    async def asked() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app=app)
+        headers = request.pop("headers", [("Authorization", f"Bearer {secret}")])
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765") as http:
+            return await http.request(method, path, headers=headers, **request)
+
+    return anyio.run(asked)
+
+
+def test_every_surface_gives_the_same_answer(victim: Victim) -> None:
+    """I11 (AtomicBot-ai/atomic-agent#132), FP-30: one check behind every door, and nothing is coerced on the way to it."""
+    there, found = victim.there, {}
+    token, secret = other_token(there, "everywhere")
+    last = there.project.door().world.journal.site()[-1].seq
+
+    def filled(given: dict[str, Any]) -> dict[str, Any]:
+        return {name: {"RUN": victim.run, "KEY": key()}.get(str(value), value) for name, value in given.items()}
+
+    for through in SURFACES:
+        with surface(there, through, secret) as via:
+            found[through] = [via(tool, filled(given))["code"] for tool, given in CALLS]
+    found["plain"] = [plain_http(there, secret, "POST", f"/tools/{tool}", json=filled(given)).json()["code"] for tool, given in CALLS]
+    assert found["door"] == ["NOT_FOUND", "REVISION_CONFLICT", "BAD_ARGUMENTS", "BAD_ARGUMENTS", "NOT_FOUND", "BAD_ARGUMENTS", "BAD_ARGUMENTS", "UNKNOWN_TOOL"]
+    assert all(codes == found["door"] for codes in found.values()), found
+    assert victim.refusals("agent:everywhere", last) == len(CALLS) * len(found)
+    victim.check({})
+
+
+def test_plain_http_takes_one_bearer_token_in_its_header_and_nothing_else(victim: Victim) -> None:
+    """A06, A09, A11: no other method, path, place or form of a token opens anything, and bodies have a limit."""
+    there = victim.there
+    token, secret = other_token(there, "plain")
+    last = there.project.door().world.journal.site()[-1].seq
+    good = ("Authorization", f"Bearer {secret}")
+    wrong: list[dict[str, Any]] = [
+        {"headers": []}, {"headers": [good, good]}, {"headers": [("Authorization", f"Basic {secret}")]}, {"headers": [("Authorization", secret)]},
+        {"headers": [("Cookie", f"Authorization=Bearer {secret}")]}, {"headers": [("X-Authorization", f"Bearer {secret}")]}, {"headers": [], "params": {"access_token": secret}},
+        {"headers": [("Authorization", f"Bearer {secret},{secret}")]}, {"headers": [("Authorization", "Bearer $GONOGO_AGENT_TOKEN")]}, {"headers": [("Authorization", "Bearer ")]},
+    ]
+    for request in wrong:
+        answer = plain_http(there, secret, "POST", "/tools/run_list", **request)
+        assert answer.status_code == 401, request
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert secret not in answer.text
+    assert victim.refusals("agent:no.token", last) == len(wrong)
+    for method, path in (("GET", "/tools/run_list"), ("PUT", "/tools/halt_raise"), ("DELETE", "/tools/run_list"), ("POST", "/approve"), ("POST", "/"), ("POST", "/openapi.json"), ("GET", "/../gonogo.yaml")):
+        assert plain_http(there, secret, method, path).status_code == 404, (method, path)
+    for path in ("/tools/", "/tools/run_list/", "/tools/run_list/approve", "/tools/RUN_LIST", "/tools/run_list%00", "/tools/_answered"):
+        assert plain_http(there, secret, "POST", path).json()["code"] in {"UNKNOWN_TOOL", "NOT_FOUND"}, path
+    for body in (b"[]", b"{", b'{"run_id": NaN}', b'{"run_id": 1, "run_id": 2}', b"\xff\xfe", b'{"run_id": "' + victim.run.encode() + b'"}x'):
+        assert plain_http(there, secret, "POST", "/tools/run_status", content=body).json()["code"] == "BAD_ARGUMENTS", body
+    assert plain_http(there, secret, "POST", "/tools/run_status", content=b" " * (1 << 20) + b"{}").status_code == 413
+    victim.check({})
+
+
+METHODS = (
+    "elicitation/create", "sampling/createMessage", "roots/list", "tasks/get", "tasks/update", "tasks/cancel", "tasks/result", "tasks/list", "completion/complete", "logging/setLevel",
+    "resources/subscribe", "resources/unsubscribe", "notifications/cancelled", "notifications/progress", "notifications/elicitation/complete", "notifications/tasks/status",
+    "notifications/roots/list_changed", "tools/approve", "approvals/grant", "approval/respond", "consent/accept", "gonogo/approve", "initialize", "notifications/initialized", "server/discover", "ping",
+)
+"""What a client can send besides calls: the protocol's own methods of both eras, and names that an attacker hopes for."""
+
+
+@pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+def test_no_message_of_the_protocol_moves_anything(victim: Victim, version: str) -> None:
+    """I19 (modelcontextprotocol#1504), A08: an approval is no message; whatever is sent, no round, gate or run changes."""
+    there = victim.there
+    token, secret = other_token(there, f"sender-{version}")
+    answers = [{"action": "accept", "content": {"approve": True}}, {"approvalId": "production-1", "decision": "go"}]
+
+    async def send() -> list[int]:
+        app = app_for(there.door, loopback(8765), "test")
+        found = []
+        async with app.router.lifespan_context(app):
+            headers = {"Authorization": f"Bearer {secret}", "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": version}
+            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1:8765", headers=headers) as http:
+                for number, method in enumerate(METHODS):
+                    meta = {"io.modelcontextprotocol/protocolVersion": version, "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}, "tasks": {}}}
+                    params = {**answers[number % 2], "_meta": meta}
+                    head: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
+                    for body in (head | {"id": number}, head, {"jsonrpc": "2.0", "id": number, "result": answers[0]}, [head | {"id": 1}]):
+                        sent = await http.post("/mcp", json=body, headers={"Mcp-Method": method})
+                        found.append(sent.status_code)
+                        assert secret not in sent.text
+        return found
+
+    statuses = anyio.run(send)
+    assert max(statuses) < 500
+    victim.check({})
+
+
+@pytest.mark.slow
+def test_a_terminal_makes_no_approval(victim: Victim, tmp_path: Path) -> None:
+    """I16 (github/spec-kit): the agent has a terminal, a key of its own and says yes; nobody has approved anything."""
+    ssh_key = tmp_path / "id_ed25519"
+    form = serialization.PrivateFormat.OpenSSH
+    ssh_key.write_bytes(Ed25519PrivateKey.generate().private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    ssh_key.chmod(0o600)
+    for arguments in (["approve", victim.run, "production"], ["approve", victim.run, "production", "--key", str(ssh_key), "--yes"]):
+        with terminal(victim.there.project, *arguments) as shown:
+            assert shown.shows("next:", 60) or shown.shows("rror", 1), shown.seen
+    victim.check({})
+
+
+class Loose:
+    """Regular expressions that look at the beginning of a text and not at its end."""
+
+    def fullmatch(self, pattern: str, text: str) -> object:
+        """What is wrong: the rest may be anything."""
+        return re.match(pattern, text)
+
+
+def anybodys(call: Call) -> Act | None:
+    """The act of a key, whoever's it is."""
+    return next((act for (_, name), act in call.site.acts().by_key.items() if name == call.text("key")), None)
+
+
+def not_in_reach(victim: Victim, attacker: Attacker) -> None:
+    """A token for staging sees nothing of production."""
+    elsewhere, _ = other_token(victim.there, "elsewhere-again", environments=("staging",))
+    assert victim.there.call("run_status", elsewhere, run_id=victim.run)["code"] == "NOT_FOUND"
+
+
+def taken_back(victim: Victim, attacker: Attacker) -> None:
+    """A token that was revoked opens nothing."""
+    revoke_tokens(victim.there.project.door(), attacker.token.id, Person("dev1"))
+    assert attacker.call("run_list")["code"] == "FORBIDDEN"
+
+
+GUARDS: dict[str, tuple[str, str, Any, Any]] = {
     "unknown arguments are accepted": ("gonogo.reports.agent_tools", "Tool.faults", lambda tool, given: iter(()), "every_tool_gets_arguments_that_would_make_it_let_go"),
     "any revision will do": ("gonogo.control.agent_driving", "Call.number", lambda call, name, default: call.site.run(call.text("run_id")).state.seq if name == "revision" else default, "an_old_revision_and_a_revision_of_the_future_are_named"),
     "keys are forgotten": ("gonogo.control.agent_driving", "before", lambda call: None, "one_key_is_used_for_two_different_calls"),
@@ -303,6 +453,16 @@ GUARDS: dict[str, tuple[str, str, Any, str]] = {
     "claims become evidence": ("gonogo.control.agent_driving", "_claimed", lambda opened, digest, faults: Answer_(data={"status": "measured", "counts_for_gates": True, "sha256": digest}), "evidence_is_forged_for_every_contract_of_the_protocol"),
     "a stop of the environment is not looked at": ("gonogo.control.agent_driving", "hindered", lambda world, opened: Hindered("NEEDS_HUMAN", (), due(opened.plan, opened.state, world.clock.now())), "a_freeze_is_talked_away"),
     "any name of a tool will do": ("gonogo.control.agent_door", "TOOLS", AnyTool(), "approval_is_asked_for_under_every_name"),
+    "the scope of a tool is forgotten": ("gonogo.control.agent_door", "TOOLS", {name: replace(tool, scope=Scope.READ) for name, tool in TOOLS.items()}, "evidence_submit with runs:read only"),
+    "a form is matched at its beginning only": ("gonogo.reports.agent_tools", "re", Loose(), "names_hold_nul_line_feeds_and_blanks"),
+    "nobody counts how deep an argument is": ("gonogo.control.agent_driving", "nested_too_deep", lambda value, left=0: False, "arguments_are_nested_thirty_and_a_hundred_deep"),
+    "a key belongs to everybody": ("gonogo.control.agent_driving", "before", anybodys, "a_key_of_another_agent_is_replayed"),
+    "unknown tokens leave no trace": ("gonogo.control.agent_door", "AgentDoor.turned_away", lambda *_: Answer_("FORBIDDEN"), "tokens_are_cut_lengthened_guessed_and_taken_from_elsewhere"),
+    "an agent may bear any name": ("gonogo.run.agents", "LOCAL", "", "the_agent_without_a_token_is_named_in_a_token"),
+    "an address may go on after its end": ("gonogo.control.agent_resources", "_FORMS", tuple((re.compile(f"{form.pattern}.*"), kind) for form, kind in _FORMS), "evidence_and_reports_are_read_by_address_and_everything_else_is_not_there"),
+    "a run in another environment is reached": ("gonogo.run.agents", "AgentToken.reaches", lambda *_: True, not_in_reach),
+    "a token that was taken back is taken": ("gonogo.control.agent_door", "token_admitted", lambda world, book, text: holder(text, book.tokens()), taken_back),
+    "a stopped environment and an open round are not looked at": ("gonogo.control.agent_blocking", "due", lambda plan, state, now: replace(due(plan, state, now), standing=Standing.OPEN), "a_start_that_was_refused_is_repeated_with_its_key_and_stays_refused"),
 }
 """Guards, each broken in one build: where, what, by what, and the attack that has to notice."""
 
@@ -316,15 +476,21 @@ def test_each_guard_that_is_broken_is_noticed_by_an_attack(victim: Victim, guard
         owner = getattr(owner, part)
     right = getattr(owner, last)
     agent = f"broken-{list(GUARDS).index(guard)}"
-    token, secret = other_token(victim.there, agent)
+    scopes = ROWS[attack].scopes if attack in ROWS else frozenset(Scope)
+    token, secret = other_token(victim.there, agent, scopes=scopes)
     seen, before = victim.there.project.door().world.journal.site()[-1].seq, {*victim.there.project.door().runs()}
     attacker = Attacker(victim, token, secret, lambda tool, given: victim.there.door.call_as(secret, tool, dict(given)).as_json())
     setattr(owner, last, wrong)
     try:
         with pytest.raises((AssertionError, KeyError)):
-            ATTACKS[attack].act(attacker)
-            trail = [item for item in victim.trail(f"agent:{agent}", seen) if item["type"] == "agent.refused"]
-            assert len(trail) == attacker.refused
+            if callable(attack):
+                attack(victim, attacker)
+            elif attack in ATTACKS:
+                ATTACKS[attack].act(attacker)
+            else:
+                answer = attacker.call_with(ROWS[attack].tool, ROWS[attack].given(attacker))
+                assert answer["code"] in ROWS[attack].codes
+            assert victim.refusals(f"agent:{agent}", seen) == attacker.refused
     finally:
         setattr(owner, last, right)
         door = victim.there.project.door()
@@ -339,9 +505,32 @@ def test_after_all_attacks_the_ledgers_verify(victim: Victim) -> None:
         assert check_chain(entry.line for entry in journal.entries(log)) == ()
 
 
-def test_there_are_more_than_sixty_attacks_and_each_family_has_some() -> None:
-    assert len(ATTACKS) * len(SURFACES) >= 60
-    named = {incident for attack in ATTACKS.values() for incident in attack.incidents}
-    assert named == set(INCIDENTS), "every incident has an attack, and every attack's incident is known"
+def test_there_are_hundreds_of_attacks_of_every_family() -> None:
+    assert len(ATTACKS) >= 60
+    assert len(ROWS) >= 300
+    assert len(GUARDS) + 5 >= 25, "five more are broken in the runs that everybody signed"
     families = {attack.family for attack in ATTACKS.values()}
     assert families >= {f"A{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15)}
+
+
+def test_every_incident_is_shown_by_attacks_or_tests_that_are_there() -> None:
+    assert list(INCIDENTS) == [f"I{number:02}" for number in range(1, 35)]
+    tests = Path(__file__).resolve().parents[1]
+    wrong = []
+    for number, incident in INCIDENTS.items():
+        for place in incident.shown:
+            if place.startswith(ATTACK):
+                wrong += [] if place.removeprefix(ATTACK) in ATTACKS else [(number, place)]
+                continue
+            path, _, name = place.partition("::")
+            text = (tests / path).read_text(encoding="utf-8") if (tests / path).is_file() else ""
+            wrong += [] if f"def {name}(" in text else [(number, place)]
+    assert wrong == []
+    named = {number for attack in ATTACKS.values() for number in attack.incidents}
+    assert named <= set(INCIDENTS)
+
+
+def test_the_page_about_agents_has_a_line_for_every_incident() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/agents.md").read_text(encoding="utf-8")
+    missing = [number for number, incident in INCIDENTS.items() if not re.search(rf"^\| {number} \| {re.escape(incident.reference)} \|", page, re.MULTILINE)]
+    assert missing == []
