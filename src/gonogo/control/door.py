@@ -17,6 +17,7 @@ from gonogo.control.remembering import remember
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
 from gonogo.control.storing import Store
+from gonogo.control.tracing import Hear, traced
 from gonogo.control.turns import Turns, at_once
 from gonogo.control.viewing import refuse_edited_views
 from gonogo.control.workflow_files import WorkflowFiles
@@ -137,17 +138,19 @@ class Door:
             turns = Turns(world.journal, world.clock, run, locks, places, how.priority, self.report)
             files = WorkflowFiles(world, opened.plan, run)
 
-            def heard(state: RunState, event: Recorded) -> None:
-                files.follow()
-                listener(state, event)
+            def driver(spans: Hear) -> Driver:
+                def heard(state: RunState, event: Recorded) -> None:
+                    files.follow()
+                    spans(event)
+                    listener(state, event)
 
-            def driver() -> Driver:
                 engine = Engine("local")
                 return Driver(world, opened.plan, run, engine, how.patient, heard, turns.before, turns.rest)
 
             stored = True
             try:
-                stopped = turns.drive(lambda: driver().drive_while(allowed), patient=how.patient)
+                with traced(opened, state, environ, self.report) as spans:
+                    stopped = turns.drive(lambda: driver(spans).drive_while(allowed), patient=how.patient)
             except NotStored:
                 # Nothing more can be written: trying it again would hide what became of the traffic.
                 stored = False

@@ -16,8 +16,10 @@ from gonogo.adapters.workers_postgres import Worker
 from gonogo.control.assembling import assemble
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.remembering import remember
 from gonogo.control.shared_store import SharedStore
+from gonogo.control.tracing import traced
 from gonogo.control.workflow_files import WorkflowFiles
 from gonogo.engine.driver import Driver
 from gonogo.errors import Busy, EnvironmentTaken, GonogoError, Waiting
@@ -94,16 +96,19 @@ class Segments:
             world.commands.prepare(run)
         files = WorkflowFiles(world, opened.plan, run)
 
-        def heard(_state: RunState, _event: Recorded) -> None:
-            files.follow()
-
         def before(_state: RunState, act: NextAct) -> None:
             self._demand_going_on()
             self._demand_here(opened.plan, act)
 
         engine = Engine(self.worker.name)
         try:
-            Driver(world, opened.plan, run, engine, patient=False, listener=heard, before=before).drive()
+            with traced(opened, root / STATE_FOLDER, environ, self.door.report) as spans:
+
+                def heard(_state: RunState, event: Recorded) -> None:
+                    files.follow()
+                    spans(event)
+
+                Driver(world, opened.plan, run, engine, patient=False, listener=heard, before=before).drive()
         finally:
             files.finish()
         self.faults.pop(run, None)
