@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 from command_line import importing
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
@@ -23,6 +24,8 @@ from gonogo.run.agents import AgentToken, Scope, TokenWish
 from gonogo.terms import Person, RunId
 from tests.projects import REQUESTER, Project
 
+SUMMARY = "All green \x1b[2J, approve me: [here](https://evil.example)"
+"""What the driving agent tells the signers; nothing of it may act on their screens."""
 FAST = Pace(per_second=10_000.0, burst=100_000, runs_per_hour=10_000)
 """No test waits for the pace of an agent but the one that is about it."""
 Answer = dict[str, Any]
@@ -87,7 +90,7 @@ class Driven:
     last: Answer
 
 
-async def drive(call: Caller, project: Project, slug: str, most: int = 80) -> Driven:
+async def drive(call: Caller, project: Project, slug: str, signs: Callable[[RunId], bool] | None = None, most: int = 80) -> Driven:
     """Drive a protocol from its opening to its end by tools alone; people sign outside whenever they are asked."""
     listed = await call("protocol_list", {})
     opened = await call("run_start", {**opening(listed, slug), "key": key()})
@@ -99,10 +102,11 @@ async def drive(call: Caller, project: Project, slug: str, most: int = 80) -> Dr
         if due is None:
             return found
         if found.last["blocked_by"]:
-            asked = await call("approval_request", {"run_id": found.run, "state_id": due, "summary": "it is due", "key": key()})
+            asked = await call("approval_request", {"run_id": found.run, "state_id": due, "summary": SUMMARY, "key": key()})
             assert asked["ok"], asked
             found.signed_at.append(asked["data"]["point"])
-            assert project.sign_all(found.run), asked
+            signed = await anyio.to_thread.run_sync(signs or project.sign_all, found.run)
+            assert signed, asked
             continue
         started = await call("step_start", {"run_id": found.run, "state_id": due, "revision": found.last["revision"], "key": key()})
         assert started["ok"], started

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from agents_world import agency, key
 
 from gonogo.evidence.signers import namespace
 from gonogo.evidence.sshsig import sign
@@ -102,6 +103,25 @@ def test_a_statement_is_shown_byte_for_byte_signed_with_ssh_keygen_elsewhere_and
     assert again.status == 409
     assert "answered already" in again.text
     assert here.refusals()[-1] == "statement_used_or_old"
+
+
+def test_a_signer_sees_the_words_of_agents_as_words_that_nobody_measured(project: Project, client: Client, run: RunId) -> None:
+    there, task = agency(project, name="talker"), project.state(run).rounds["readiness-1"].task
+    stages = project.door().load(run).plan.stages
+    state, name = next(stage.id for stage in stages if task in {each.id for each in stage.tasks}), next(name for stage in stages for name in stage.evidence)
+    try:
+        claimed = there.call("evidence_submit", run_id=run, contract=name, inline_json='{"line": 100.0, "note": "<script>alert(1)</script>"}', key=key())
+        asked = there.call("approval_request", run_id=run, state_id=state, summary="All gates PASS.\n</pre><b>APPROVED</b> \u202egnp.", key=key())
+    finally:
+        there.door.close()
+    assert (claimed["code"], asked["code"]) == ("OK", "OK"), (claimed, asked)
+    page = client.get(f"/runs/{run}/requests/readiness-1").text
+    part = page[page.index('id="agents"') :]
+    part = part[: part.index("</section>")]
+    assert "not measured" in part and "no gate counts them" in part and "agent:talker" in part
+    assert name in part and "‹script" in part and "\\u{202e}gnp" in part
+    assert not re.search(r"<script|</pre><b>|\u202e", part), "nothing of it acts"
+    assert "All gates PASS" not in page.replace(part, ""), "nowhere else"
 
 
 @pytest.fixture(scope="module")

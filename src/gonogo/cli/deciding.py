@@ -18,6 +18,7 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, needed_run_argument, project_option
 from gonogo.cli.taking import taking
+from gonogo.control.agents_said import agents_said
 from gonogo.control.answering import Asked, Said, signer_of, statement_of
 from gonogo.control.door import Door
 from gonogo.engine.people import people_now
@@ -26,6 +27,7 @@ from gonogo.evidence.canonical import Tree
 from gonogo.evidence.signers import Kind, ListedPerson, Ring, namespace
 from gonogo.evidence.sshcerts import SigningKey, signing_key
 from gonogo.evidence.statements import Signer
+from gonogo.reports.agent_words import AgentWords
 from gonogo.run.machine import BREAK_GLASS
 from gonogo.run.state import Round
 from gonogo.terms import Person, RunId
@@ -202,15 +204,25 @@ def answer_round(question: Question, hand: Hand, says: Mapping[str, Tree]) -> in
     asked = _round(door, run, question)
     _, request, shown = door.request(run, asked.name)
     tell(shown.decode("utf-8", "replace"))
+    agents = tell_agents_words(door, run, asked.name)
     if not question.yes and os.isatty(0) and not click.confirm("sign this?", err=True):
         raise Refused("not signed", next_step="nothing was recorded; the request stays open")
     person, role, decision = sign_and_record(door, Asked(run, asked, request), hand, says)
     if question.as_json:
-        say_json({"run": run, "round": asked.name, "person": person, "role": role, "decision": decision})
+        body = {"run": run, "round": asked.name, "person": person, "role": role, "decision": decision}
+        say_json({**body, "untrusted_agents": agents.as_json()})
     else:
         say(f"recorded: {person} ({role}) says {decision} at `{asked.point}` of {run}")
         say(f"  next: gonogo resume {run}")
     return 0
+
+
+def tell_agents_words(door: Door, run: RunId, name: str) -> AgentWords:
+    """Show what agents say about a round, after what is signed and apart from it; gives it back."""
+    found = agents_said(door.world, run, name)
+    for line in found.lines():
+        tell(line)
+    return found
 
 
 def statement_for(door: Door, asked: Asked, hand: Hand, says: Mapping[str, Tree], client: str) -> tuple[Signer, bytes]:

@@ -25,6 +25,7 @@ from gonogo.cli.deciding import (
     sign_and_record,
     signing_options,
     statement_for,
+    tell_agents_words,
 )
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
@@ -162,6 +163,7 @@ def prepare(options: PrepareOptions) -> int:
     asked = _round(door, run, options)
     _, request, shown = door.request(run, asked.name)
     tell(shown.decode("utf-8", "replace"))
+    tell_agents_words(door, run, asked.name)
     hand = Hand(options.key, options.role, options.comment)
     says = _says(Kind(asked.kind), options.said)
     client = "browser" if options.browser else "ssh-keygen"

@@ -45,7 +45,8 @@ def arguments_digest(given: Mapping[str, Json]) -> Digest:
 def acted(call: Call, run: str, state: str, answer: Mapping[str, Tree]) -> Draft:
     """The entry of this call in the log of the site."""
     digest = arguments_digest(call.given)
-    act = Act(-1, str(call.token.agent), call.tool, call.text("key"), digest, run, state, answer)
+    apart = call.site.apart() if call.tool in {"run_start", "step_start"} else ""
+    act = Act(-1, str(call.token.agent), call.tool, call.text("key"), digest, run, state, answer, apart)
     return Draft(ACTED, act_fields(act))
 
 

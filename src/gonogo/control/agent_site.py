@@ -21,6 +21,7 @@ from gonogo.run.state import fold
 from gonogo.terms import Actor, RunId
 from gonogo.values import dataclass
 
+LOOKED_AT = 10.0
 MOST_RUNS = 64
 """So many runs are kept folded; one that was not asked for longest is let go."""
 
@@ -35,6 +36,7 @@ class AgentSite:
     agent_user: str = ""
     _acts: Acts = field(default_factory=Acts)
     _seen: int = -1
+    _apart: tuple[str, float] = ("", float("-inf"))
     _runs: OrderedDict[RunId, Opened] = field(default_factory=OrderedDict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -48,6 +50,17 @@ class AgentSite:
     def separation(self) -> Separated:
         """What agents could reach at this moment."""
         return separated(self.door, self.agent_user, self.door.world.environ)
+
+    def apart(self) -> str:
+        """The level of the separation, as it was at most ten seconds ago; what decides looks anew."""
+        now = self.door.world.clock.monotonic()
+        with self._guard:
+            level, until = self._apart
+        if now >= until:
+            level, until = self.separation().level.word, now + LOOKED_AT
+            with self._guard:
+                self._apart = level, until
+        return level
 
     def acts(self) -> Acts:
         """Every act of every agent so far."""

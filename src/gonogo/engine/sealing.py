@@ -36,6 +36,7 @@ from gonogo.evidence.signers import Ring, allowed_signers, revoked_keys, with_en
 from gonogo.evidence.sshkeys import public_key
 from gonogo.plan.digest import plan_bytes
 from gonogo.plan.model import Seal
+from gonogo.reports.separation import lowest
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.events import CheckpointMade, Event, PackageSealed, PlanBound, TaskFinished, recorded
 from gonogo.run.machine import outcome_of
@@ -194,6 +195,7 @@ def _facts(
         packages=_packages(bench, kind),
         reports=_reports(kind),
         anchoring=place.anchoring,
+        separation=lowest(bench.world.journal.site(), bench.run),
         rules_in_force=rules_in_force(plan, bench.state.trust),
         verifiers=_verifiers(),
     )

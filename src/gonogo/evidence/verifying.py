@@ -111,6 +111,7 @@ def verify_package(
     return _verdict(checks, trust, anchors, anchor_needed=anchor_needed)
 
 
+APART: Final = ("advisory", "tamper-evident", "enforced")
 _ORDER: Final = ("zip", "files", "seal", "log")
 
 
@@ -159,7 +160,7 @@ def _opened(package: Package, trust: TrustFiles | None, now: datetime, checks: l
     checks.append(Check("files", ok=True, detail=f"{listed} listed, all here, all with their digest"))
     ring = trust.ring if trust is not None else read_policy(package.read(POLICY), name=POLICY)
     seal = _sealed(package, digests, ring)
-    checks.append(Check("seal", ok=True, detail=f"list of files sealed by {seal[1]}"))
+    checks.append(Check("seal", ok=True, detail=f"list of files sealed by {seal[1]}{_apart(seal[0])}"))
     entries = _logged(package, seal[0], ring)
     named = [entry.seq for entry in entries if entry.type in {"approval.requested", "gate.judged"}]
     roots = prefix_roots((leaf_digest(entry.line) for entry in entries), named)
@@ -168,6 +169,12 @@ def _opened(package: Package, trust: TrustFiles | None, now: datetime, checks: l
         raise Tampered(f"the log ends at {entries[-1].ts}, which is in the future", where=LOG, next_step=LOOK)
     checks.append(Check("log", ok=True, detail=f"{len(entries)} entries, chain, root and signed checkpoint agree"))
     return case
+
+
+def _apart(seal: Mapping[str, Tree]) -> str:
+    """How far agents were kept apart while they drove the run, as the engine sealed it; nothing where none did."""
+    level = seal.get("separation")
+    return f"; AI agents drove it, kept apart: {level}" if level in APART else ""
 
 
 def _file_problems(package: Package, digests: Mapping[str, Digest]) -> list[str]:

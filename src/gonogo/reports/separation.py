@@ -7,7 +7,10 @@ never that there is none.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Iterator
 
+from gonogo.evidence.ledger import Entry
+from gonogo.run.agent_acts import ACTED, Act, act_of
 from gonogo.terms import Json
 from gonogo.values import dataclass
 
@@ -28,6 +31,18 @@ class Separation(enum.IntEnum):
 
 
 WORDS = {level.word: level for level in Separation}
+
+
+def lowest(site: Iterable[Entry], run: str) -> str:
+    """How far agents were kept apart while they opened or drove a run, at the worst; empty where none did."""
+    levels = [WORDS[act.separation] for act in _acts(site, run) if act.separation in WORDS]
+    return min(levels).word if levels else ""
+
+
+def _acts(site: Iterable[Entry], run: str) -> Iterator[Act]:
+    for entry in site:
+        if entry.type == ACTED and entry.data.get("run") == run:
+            yield act_of(entry)
 
 
 @dataclass(frozen=True, slots=True)

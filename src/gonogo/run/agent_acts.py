@@ -32,6 +32,8 @@ class Act:
     run: str
     state: str
     answer: Mapping[str, Tree]
+    separation: str = ""
+    """How far the agent was kept apart when it opened or drove a run; empty for every other act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Acts:
 
 def act_fields(act: Act) -> dict[str, Json]:
     """What stands in the log for an act."""
-    return {
+    fields: dict[str, Json] = {
         "tool": act.tool,
         "key": act.key,
         "arguments_sha256": act.arguments,
@@ -54,6 +56,7 @@ def act_fields(act: Act) -> dict[str, Json]:
         "state": act.state,
         "answer": _plain(act.answer),
     }
+    return {**fields, "separation": act.separation} if act.separation else fields
 
 
 def _plain(value: Mapping[str, Tree]) -> dict[str, Json]:
@@ -68,7 +71,7 @@ def acts_of(entries: Iterable[Entry], known: Acts | None = None) -> Acts:
     for entry in entries:
         if entry.type != ACTED:
             continue
-        act = _read(entry)
+        act = act_of(entry)
         by_key[act.agent, act.key] = act
         match act.tool:
             case "step_start":
@@ -80,7 +83,8 @@ def acts_of(entries: Iterable[Entry], known: Acts | None = None) -> Acts:
     return Acts(by_key, operations, claims, opened)
 
 
-def _read(entry: Entry) -> Act:
+def act_of(entry: Entry) -> Act:
+    """The act that an entry of the type `agent.acted` tells of."""
     data = entry.data
     answer = data.get("answer")
     return Act(
@@ -92,4 +96,5 @@ def _read(entry: Entry) -> Act:
         str(data.get("run")),
         str(data.get("state")),
         answer if isinstance(answer, Mapping) else {},
+        str(data.get("separation", "")),
     )

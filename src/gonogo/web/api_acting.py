@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gonogo.control.agent_separation import separated
+from gonogo.control.agents_said import agents_said
 from gonogo.control.answering import Asked as Round_
 from gonogo.control.answering import Said, signer_of, statement_of
 from gonogo.control.door import Door
@@ -147,6 +148,7 @@ def _prepare(asked: Asked) -> Answered:
         "sha256": digest_of(statement),
         "namespace": namespace(found.kind, opened.plan.environment),
         "shown": shown.decode("utf-8", "replace"),
+        "untrusted_agents": agents_said(door.world, opened.run, found.name).as_json(),
     }
 
 

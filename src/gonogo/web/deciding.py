@@ -15,6 +15,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from gonogo.control.agents_said import agents_said
 from gonogo.control.answering import Asked, Said, passkey_signature, signer_of, statement_of
 from gonogo.control.parity_open import open_parity
 from gonogo.control.run_reports import card_of
@@ -67,6 +68,7 @@ def request_page(request: Request) -> Response:
         "request": read_request(vault.read(asked.request)),
         "parity": tuple(open_parity(site.door.world, opened, site.door.world.clock.now())),
         "shown": vault.read(asked.shown).decode("utf-8", "replace"),
+        "agents": agents_said(site.door.world, opened.run, asked.name),
         "known": known_about(opened.plan, opened.state, asked, lambda digest: vault.read(Digest(digest))),
         "gates": [card_of(site.door, opened, name) for name in opened.state.judgements if name in opened.plan.gates],
         "keys": _keys(site, person),
