@@ -26,7 +26,7 @@ from gonogo.run.judging_latency import latency_dispersion, shape, shift_for
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule
 from gonogo.run.judging_ticks import Observation, Tick
 from judge_rivals import Differences, argo, flagger, kayenta, mann_whitney
-from judge_workload import BOUNDS, TICK_S, TICKS, Cell, Seen, harm_until, history, points, reference, release
+from judge_workload import BOUNDS, DISPERSED, TICK_S, TICKS, Cell, Seen, harm_until, history, points, reference, release
 
 CELLS = (
     Cell("good"),
@@ -175,17 +175,21 @@ def main() -> None:
     options.add_argument(
         "--releases", type=int, default=0, help="releases for each cell instead of the built-in number"
     )
-    options.add_argument("--only", default="", help="the cell of this name, or all that have it as a part between commas")
+    options.add_argument("--only", action="append", default=[], help="only the cell of this name; may be repeated")
     chosen = options.parse_args()
     check_rivals()
     began = time.monotonic()
     base = plan()
-    cells = [cell for cell in CELLS if (chosen.full or chosen.only or cell.name in QUICK)]
-    cells = [cell for cell in cells if cell.name == chosen.only or chosen.only in ("", *cell.name.split(", "))]
+    wanted = chosen.only or ([cell.name for cell in CELLS] if chosen.full else QUICK)
+    cells = [cell for cell in CELLS if cell.name in wanted]
+    known: dict[tuple[float, float, str], list[JudgePlan]] = {}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for cell in cells:
             place = CELLS.index(cell)
-            with_history = list(pool.map(partial(dispersed, base, cell), range(11, 11 + HISTORIES)))
+            service = (cell.rate, cell.share, cell.stress if cell.stress in DISPERSED else "")
+            if service not in known:
+                known[service] = list(pool.map(partial(dispersed, base, cell), range(11, 11 + HISTORIES)))
+            with_history = known[service]
             told = [(judge, replace(judge, warmup_ticks=12)) for judge in with_history]
             full = FULL_GOOD if cell.good else FULL_DEFECTIVE
             count = chosen.releases or (full if chosen.full else QUICK_RELEASES)

@@ -8,7 +8,7 @@ from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from gonogo.errors import GonogoError
 from gonogo.evidence.copies import Difference, Look
@@ -333,10 +333,14 @@ class CounterSample:
 
 @dataclass(frozen=True, slots=True)
 class MetricSample:
-    """One reading of all slots; `missing` names the slots that could not be read, with the reason."""
+    """One reading of all slots; `missing` names the slots that could not be read, with the reason.
+
+    `position` is where a source that counts by itself goes on from, in its own words; empty for all others.
+    """
 
     slots: tuple[CounterSample, ...]
     missing: tuple[tuple[str, str], ...]
+    position: str = ""
 
 
 class MetricSource(Protocol):
@@ -344,6 +348,14 @@ class MetricSource(Protocol):
 
     def sample(self) -> MetricSample:
         """Read all slots once; a failure is a `missing` entry, never a zero."""
+
+
+@runtime_checkable
+class ContinuedSource(Protocol):
+    """A metric source that counts by itself, so that its counts are those of its process unless it is told others."""
+
+    def sample_after(self, before: MetricSample) -> MetricSample:
+        """As `sample`, on top of what was recorded last: a stored sample is the truth, whichever process made it."""
 
 
 class FigureSource(Protocol):

@@ -12,9 +12,14 @@ from gonogo.adapters.log_tail import LogTail
 from gonogo.adapters.metrics_access_log import FORMS, AccessLog, Try, read_line
 from gonogo.adapters.metrics_haproxy import parse_statistics
 from gonogo.adapters.metrics_provided import log_of
+from gonogo.engine.sampling import read_on
 from gonogo.errors import BadInput, Broken
 from gonogo.measure.providers import MetricQuestion
 from gonogo.ports import CounterSample, MetricSample
+from gonogo.run.arms import Arms
+from gonogo.run.events import MetricsSampled
+from gonogo.run.rolling import Rolling
+from worlds import MORNING
 
 BLUE, GREEN = "127.0.0.1:9101", "127.0.0.1:9102"
 
@@ -159,6 +164,75 @@ def test_an_engine_that_comes_back_counts_to_the_same_sums(tmp_path: Path) -> No
     with file.open("ab") as more:
         more.write(line() * 2)
     assert straight.sample() == log(file).sample()
+
+
+def rotate(file: Path, times: int = 1) -> None:
+    for number in range(times, 1, -1):
+        file.with_name(f"access.log.{number - 1}").rename(file.with_name(f"access.log.{number}"))
+    file.rename(file.with_name("access.log.1"))
+    file.write_bytes(b"")
+
+
+@pytest.mark.req("SOK-05", "STATE-03")
+@pytest.mark.parametrize("rotations", [0, 1, 2])
+def test_an_engine_that_comes_back_after_a_rotation_counts_no_line_twice(tmp_path: Path, rotations: int) -> None:
+    file = tmp_path / "access.log"
+    file.write_bytes(line() * 7 + line(GREEN, 500) * 3)
+    stored = log(file).sample()
+    assert counts(stored) == {"blue": (7, 0), "green": (3, 3)}
+    with file.open("ab") as more:
+        more.write(line() * 2 + line(GREEN)[:9])
+    dead = log(file).sample_after(stored)
+    assert counts(dead) == {"blue": (9, 0), "green": (3, 3)}
+    with file.open("ab") as more:
+        more.write(line(GREEN)[9:])
+    for number in range(rotations):
+        rotate(file, number + 1)
+    with file.open("ab") as more:
+        more.write(line() * 4)
+    resumed = log(file)
+    found = resumed.sample_after(dead)
+    assert counts(found) == {"blue": (13, 0), "green": (4, 3)}, "the half line is counted once, and whole"
+    assert slot(found, "green").buckets[-1] == ("+Inf", 4)
+    assert resumed.sample_after(found) == found, "its own sample is gone on from without another look"
+
+
+@pytest.mark.req("SOK-05")
+def test_the_engine_reads_a_log_on_from_the_sample_on_record_whoever_made_it(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    file.write_bytes(line() * 7)
+    made = log(file).sample()
+    slots = {one.slot: [one.requests, one.errors, *(count for _, count in one.buckets)] for one in made.slots}
+    bounds = [bound for bound, _ in made.slots[0].buckets]
+    event = MetricsSampled("t", 1, 0, 0, slots, bounds, ["green"], made.position)
+    rotate(file)
+    file.write_bytes(line() * 2)
+    assert counts(read_on(log(file), Rolling("t", 1, Arms("blue", "green"), MORNING, last=event))) == {"blue": (9, 0)}
+    assert counts(read_on(log(file), None)) == {"blue": (2, 0)}, "without a record the log is begun"
+    assert read_on(None, None).missing == (("all", "no metric source is bound"),)
+
+
+@pytest.mark.req("SOK-05")
+@pytest.mark.parametrize("how", ["removed", "emptied", "another"])
+def test_what_is_gone_of_a_log_is_lost_and_what_was_counted_is_not_counted_again(tmp_path: Path, how: str) -> None:
+    file = tmp_path / "access.log"
+    file.write_bytes(line() * 7)
+    dead = log(file).sample()
+    if how == "emptied":
+        os.truncate(file, 0)
+        file.write_bytes(line() * 2)
+    else:
+        rotate(file)
+        (tmp_path / "access.log.1").unlink()
+        file.write_bytes(line() * (2 if how == "removed" else 20))
+    expected = 7 + (20 if how == "another" else 2)
+    assert counts(log(file).sample_after(dead)) == {"blue": (expected, 0)}
+
+
+@pytest.mark.parametrize("position", ["", "here", "[[1]]", '[[1,"2",3,false,"x"]]', "[[1,2,-3,false,\"x\"]]", "7"])
+def test_a_text_that_is_no_position_is_refused(tmp_path: Path, position: str) -> None:
+    with pytest.raises(BadInput, match="not a position"):
+        LogTail(tmp_path / "access.log").continue_at(position)
 
 
 @pytest.mark.req("PM-01", "SOK-05")

@@ -10,6 +10,8 @@ documentation allows (docs/rollouts.md shows the three), and every field can be 
   program. Other lines that cannot be read are counted: beyond one in a hundred the log says nothing at all, because
   nobody knows whose requests those were.
 * A slot that no line has named yet is missing, and not one without requests (PM-01).
+* A sample says where in the log it ends, and another process goes on from there with its counts: neither a restart of
+  the engine nor a rotation meanwhile counts a line twice.
 """
 
 from __future__ import annotations
@@ -118,6 +120,11 @@ class _Counted:
     buckets: list[int] = field(default_factory=list)
 
 
+def _counted(one: CounterSample) -> _Counted:
+    sums = [count for _, count in one.buckets]
+    return _Counted(one.requests, one.errors, [high - low for low, high in zip((0, *sums), sums, strict=False)])
+
+
 @dataclass(slots=True)
 class AccessLog:
     """`slots` maps each slot to its upstream as the log writes it (host and port); counts since the log was begun."""
@@ -131,6 +138,7 @@ class AccessLog:
     _lines: int = 0
     _unusable: int = 0
     _first: str = ""
+    _position: str = ""
 
     def __post_init__(self) -> None:
         self._limits = tuple(float(bound) for bound in self.bounds)
@@ -145,7 +153,15 @@ class AccessLog:
         if self._unusable > self._lines * MOST_UNUSABLE:
             reason = f"{self._unusable} of {self._lines} lines are unusable, the first: {self._first}"
             return self._nothing(f"{self.tail.path}: {reason}")
-        return MetricSample(tuple(self._slots()), tuple(self._unnamed()))
+        self._position = self.tail.position()
+        return MetricSample(tuple(self._slots()), tuple(self._unnamed()), self._position)
+
+    def sample_after(self, before: MetricSample) -> MetricSample:
+        """As `sample`, with the counts of `before` and the lines since; `before` may be of another process."""
+        if before.position and before.position != self._position:
+            self.tail.continue_at(before.position)
+            self._counts = {self.slots[one.slot]: _counted(one) for one in before.slots if one.slot in self.slots}
+        return self.sample()
 
     def _slots(self) -> Iterator[CounterSample]:
         for slot, upstream in self.slots.items():

@@ -7,17 +7,18 @@ from gonogo.engine.bench import Bench
 from gonogo.engine.writing import append
 from gonogo.errors import GonogoError
 from gonogo.plan.model import Roll, Watch
-from gonogo.ports import CounterSample, MetricSample
+from gonogo.ports import ContinuedSource, CounterSample, MetricSample, MetricSource
 from gonogo.run.events import Event, HostsSeen, MetricsSampled
 from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.machine import Sample
+from gonogo.run.rolling import Rolling
 
 
 def sample(bench: Bench, act: Sample) -> None:
     """Read the metric source of the task's environment and record what it said."""
     assert isinstance(bench.task.act, Roll | Watch)
     source = bench.world.metrics.get(bench.task.act.environment)
-    found = source.sample() if source else MetricSample((), (("all", "no metric source is bound"),))
+    found = read_on(source, bench.state.rollings.get(act.task.id))
     usable, bounds, missing = _alike(found)
     event = MetricsSampled(
         task=act.task.id,
@@ -27,8 +28,23 @@ def sample(bench: Bench, act: Sample) -> None:
         slots={one.slot: [one.requests, one.errors, *(count for _, count in one.buckets)] for one in usable},
         bounds=list(bounds),
         missing=sorted(missing),
+        position=found.position,
     )
     append(bench, [event, *_hosts(bench, act), *_traffic(bench, act)])
+
+
+def read_on(source: MetricSource | None, known: Rolling | None) -> MetricSample:
+    """One reading, on top of the last one on record where the source counts by itself."""
+    if source is None:
+        return MetricSample((), (("all", "no metric source is bound"),))
+    last = known.last if known else None
+    if last is None or not last.position or not isinstance(source, ContinuedSource):
+        return source.sample()
+    slots = tuple(
+        CounterSample(slot, counts[0], counts[1], tuple(zip(last.bounds, counts[2:], strict=True)))
+        for slot, counts in last.slots.items()
+    )
+    return source.sample_after(MetricSample(slots, (), last.position))
 
 
 def _traffic(bench: Bench, act: Sample) -> list[Event]:

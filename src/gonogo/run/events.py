@@ -228,7 +228,10 @@ class HostsSeen:
 
 @dataclass(frozen=True, slots=True)
 class MetricsSampled:
-    """One reading of cumulative counters: per slot requests, errors and cumulative buckets, and who was missing."""
+    """One reading of cumulative counters: per slot requests, errors and cumulative buckets, and who was missing.
+
+    `position` is where a source that counts by itself (a log) goes on from.
+    """
 
     task: str
     attempt: int
@@ -237,6 +240,7 @@ class MetricsSampled:
     slots: Mapping[str, Sequence[int]]
     bounds: Sequence[str]
     missing: Sequence[str]
+    position: str = ""
 
 
 @dataclass(frozen=True, slots=True)
