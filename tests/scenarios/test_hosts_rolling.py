@@ -137,6 +137,52 @@ def test_a_host_that_dies_in_mid_batch_stops_the_roll_and_the_done_ones_go_back_
     assert known.facts["lost_hosts"] == ["web2"]
 
 
+def refusing(project: Project, times: int) -> Path:
+    """A proxy that refuses the first moves of the way back, so many times; the file says how many are left."""
+    left = project.production.root / "refuses"
+    left.write_text(str(times))
+    script = project.root / "scripts/traffic.py"
+    first = (
+        "import pathlib, sys\n"
+        "root = pathlib.Path(sys.argv[1]).parent\n"
+        "left = root / 'refuses'\n"
+        "if (root / 'dead' / 'web1').exists() and int(left.read_text()):\n"
+        "    left.write_text(str(int(left.read_text()) - 1))\n"
+        "    sys.exit('the proxy restarts')\n"
+    )
+    script.write_text(first + script.read_text())
+    (project.production.root / "dies" / "web1").touch()
+    return left
+
+
+@pytest.mark.req("ARB-01", "ARB-08", "PX-05")
+def test_a_proxy_that_fails_on_the_way_back_is_asked_again(routed: Project) -> None:
+    left = refusing(routed, 2)
+    run = routed.release(SMALL)
+    state = routed.state(run)
+    assert left.read_text() == "0"
+    assert (state.outcome, state.rollback.verified) == ("rolled_back", True), routed.view(run).halt
+    assert routed.production.weights()["web1"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.req("ARB-08")
+def test_a_proxy_that_keeps_failing_on_the_way_back_halts_with_the_steps_by_hand_and_is_taken_up_again(routed: Project) -> None:
+    left = refusing(routed, 1000)
+    run = routed.begin(SMALL)
+    assert isinstance(routed.go_on(run), Parked)
+    state = routed.state(run)
+    assert (state.halted.cause, state.rollback.finished) == ("rollback_failed", None)
+    halt = routed.view(run).halt
+    assert "it was asked 6 times in 6.2 s" in halt
+    assert "take web1 out of the traffic at the proxy (commands)" in halt
+    assert "bash scripts/rollback_shop.sh production v2 web1, until http://127.0.0.1" in halt
+    left.write_text("0")
+    routed.lift(run)
+    routed.go_on(run)
+    assert routed.state(run).outcome == "rolled_back", routed.view(run).halt
+
+
 @pytest.mark.slow
 @pytest.mark.req("ARB-08")
 def test_a_lost_host_that_still_gets_requests_is_no_restored_production_until_it_was_taken_back(plain: Project) -> None:

@@ -15,6 +15,15 @@ _NEXT = "\n  next:"
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 
 
+def _at_the_proxy(bench: Bench) -> Iterator[str]:
+    """Where a target stands before the hosts: no request may reach the new version while they are taken back."""
+    environment = bench.environment("production")
+    new = touched_hosts(bench.plan, bench.state, environment.name)
+    if environment.target.kind != "none" and new and set(environment.hosts) - new:
+        listed = ", ".join(host for host in environment.hosts if host in new)
+        yield f"\n    take {listed} out of the traffic at the proxy ({environment.target.kind})"
+
+
 def _on_hosts(bench: Bench) -> Iterator[str]:
     """What to run by hand on each host that was touched, the last one first, as the rollback itself would run it."""
     environment = bench.environment("production")
@@ -42,6 +51,7 @@ def _next_step(bench: Bench) -> str:
         return f"repair what is named, then lift the halt: gonogo resume {bench.run}"
     before = bench.seen("production")
     if bench.environment("production").hosts:
-        return f"production is not restored; by hand:{''.join(_on_hosts(bench))}\n  then: gonogo resume {bench.run}"
+        steps = "".join((*_at_the_proxy(bench), *_on_hosts(bench)))
+        return f"production is not restored; by hand:{steps}\n  then: gonogo resume {bench.run}"
     hands = f"send all traffic to `{before.get('stable')}` and stop `{before.get('candidate')}`"
     return f"production is not restored; by hand: {hands}, then gonogo resume {bench.run}"

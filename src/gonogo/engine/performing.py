@@ -28,12 +28,12 @@ from gonogo.engine.crash_points import (
 from gonogo.engine.permitting import glass_broken
 from gonogo.engine.using import verified_for_use
 from gonogo.engine.writing import append, blob, show_stored, so_far, write
-from gonogo.errors import GonogoError, OutcomeUnknown, Refused
+from gonogo.errors import Broken, GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.ledger import Entry
 from gonogo.plan.drafting import STATE_PROBE
 from gonogo.plan.hooking import HOOK
 from gonogo.plan.model import Decide, Effect, Execute, Roll, Route, Shift, Task, task_of
-from gonogo.ports import CommandSpec, EffectKey, Ended, Moved, Running
+from gonogo.ports import CommandSpec, EffectKey, Ended, Moved, Running, TrafficSeen
 from gonogo.run.events import (
     Announced,
     DecisionConsumed,
@@ -57,6 +57,9 @@ LOOK_FOR_ABORT = 5
 """Once in so many polls of a running command it is asked whether somebody aborted the run."""
 
 MOST_MOVES = 100
+ASKED_AGAIN = (0.2, 0.4, 0.8, 1.6, 3.2)
+"""Seconds before a target that fails on the way back is asked again: a proxy that restarts is back sooner."""
+
 OUTCOMES = frozenset({"task.finished", "task.settled", "traffic.moved"})
 ABORTED = frozenset({"abort.requested"})
 ORDERED_OTHERWISE = ABORTED | {"run.halted"}
@@ -339,7 +342,7 @@ def _move(bench: Bench, act: Perform, environment: str, weights: Mapping[str, in
     fence = _intend(bench, environment, [(bench.task, act.start, told)], step=act.step, consumed=allowed)
     bench.world.crash(MOVE_INTENDED)
     try:
-        seen = bench.world.targets[environment].move(weights, fence)
+        seen = _asked_to_move(bench, environment, weights, fence)
     except GonogoError as error:
         fail_after_intent(bench, act.start, f"{bench.task.title}: {error}")
         return
@@ -350,6 +353,26 @@ def _move(bench: Bench, act: Perform, environment: str, weights: Mapping[str, in
         fail_after_intent(bench, act.start, text)
         return
     moved(bench, act.start, act.step, act.percent, weights)
+
+
+def _asked_to_move(bench: Bench, environment: str, weights: Mapping[str, int], fence: int) -> TrafficSeen:
+    """Ask the target once; on the way back again, because users get the bad version as long as a proxy restarts.
+
+    A move is absolute, so that it may be repeated. Who lost the fence is refused, and asks no more.
+    """
+    target = bench.world.targets[environment]
+    tries = 0
+    for pause in ASKED_AGAIN if bench.stage.kind == "rollback" else ():
+        tries += 1
+        try:
+            return target.move(weights, fence)
+        except Broken:
+            bench.world.clock.sleep(pause)
+    try:
+        return target.move(weights, fence)
+    except Broken as error:
+        again = f"{error.what}; it was asked {tries + 1} times in {sum(ASKED_AGAIN):g} s" if tries else error.what
+        raise Broken(again, where=error.where, next_step="" if tries else error.next_step) from error
 
 
 def moved(bench: Bench, start: int, step: int, percent: int, weights: Mapping[str, int]) -> None:
