@@ -319,10 +319,7 @@ class Prober(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CounterSample:
-    """Cumulative counters of one slot; `buckets` are (upper bound as text, cumulative count).
-
-    `saturation` is a gauge between 0 and 1, None where the source was not told of one.
-    """
+    """Cumulative counters of one slot; `buckets` are (upper bound, count); `saturation` is a gauge from 0 to 1."""
 
     slot: str
     requests: int
@@ -333,10 +330,7 @@ class CounterSample:
 
 @dataclass(frozen=True, slots=True)
 class MetricSample:
-    """One reading of all slots; `missing` names the slots that could not be read, with the reason.
-
-    `position` is where a source that counts by itself goes on from, in its own words; empty for all others.
-    """
+    """One reading of all slots; `missing`: which could not be read, and why; `position`: where the next one begins."""
 
     slots: tuple[CounterSample, ...]
     missing: tuple[tuple[str, str], ...]
@@ -352,10 +346,10 @@ class MetricSource(Protocol):
 
 @runtime_checkable
 class ContinuedSource(Protocol):
-    """A metric source that counts by itself, so that its counts are those of its process unless it is told others."""
+    """A metric source that counts by itself, and goes on from what was recorded, whichever process counted that."""
 
     def sample_after(self, before: MetricSample) -> MetricSample:
-        """As `sample`, on top of what was recorded last: a stored sample is the truth, whichever process made it."""
+        """As `sample`, on top of `before`."""
 
 
 class FigureSource(Protocol):

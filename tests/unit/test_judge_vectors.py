@@ -283,8 +283,8 @@ def test_the_dispersion_of_errors_is_as_computed() -> None:
     assert found.estimate == pytest.approx(2.68148107653, rel=1e-11)
 
 
-def test_an_estimate_that_shows_dispersion_is_raised_by_its_error_and_one_that_does_not_is_kept() -> None:
-    assert Dispersion(2.0 * 98, 98.0, 98).phi == pytest.approx(2.0 * (1 + 1 / 7))
+def test_an_estimate_that_shows_dispersion_counts_at_its_upper_end_and_one_that_does_not_is_kept() -> None:
+    assert Dispersion(2.0 * 98, 98.0, 98).phi == pytest.approx(2.0 * (1 + 1.6448536269514722 / 7))
     assert Dispersion(1.2 * 98, 98.0, 98).phi == pytest.approx(1.2), "within the noise of 98 blocks"
     assert Dispersion(0.7 * 98, 98.0, 98).phi == 1.0
     assert Dispersion(0.0, 0.0, 0).phi == 1.0

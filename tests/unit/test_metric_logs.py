@@ -173,7 +173,7 @@ def rotate(file: Path, times: int = 1) -> None:
     file.write_bytes(b"")
 
 
-@pytest.mark.req("SOK-05", "STATE-03")
+@pytest.mark.req("SOK-05")
 @pytest.mark.parametrize("rotations", [0, 1, 2])
 def test_an_engine_that_comes_back_after_a_rotation_counts_no_line_twice(tmp_path: Path, rotations: int) -> None:
     file = tmp_path / "access.log"

@@ -228,10 +228,7 @@ class HostsSeen:
 
 @dataclass(frozen=True, slots=True)
 class MetricsSampled:
-    """One reading of cumulative counters: per slot requests, errors and cumulative buckets, and who was missing.
-
-    `position` is where a source that counts by itself (a log) goes on from.
-    """
+    """One reading: per slot requests, errors and cumulative buckets; who was missing; `position` of the next one."""
 
     task: str
     attempt: int

@@ -49,13 +49,12 @@ class Dispersion:
     def phi(self) -> float:
         """The factor that increments are divided by, at least 1.
 
-        An estimate from few blocks is off by its standard error, sqrt(2/blocks) of itself. Where it shows that
-        requests are not independent (a one-sided test at 5 %), one standard error is added, since too small a factor
-        costs false aborts; where it does not, there is nothing to be careful of.
+        An estimate from few blocks is off by its standard error, sqrt(2/blocks) of itself, and too small a factor costs
+        false aborts. So where it shows that requests are not independent (a one-sided test at 5 %), the upper end of
+        its one-sided 95 % interval counts; where it does not, there is nothing to be careful of.
         """
-        error = math.sqrt(2.0 / self.blocks) if self.blocks else 0.0
-        shown = self.estimate > 1.0 + ONE_SIDED_5 * error
-        return self.estimate * (1.0 + error) if shown else self.estimate
+        error = ONE_SIDED_5 * math.sqrt(2.0 / self.blocks) if self.blocks else 0.0
+        return self.estimate * (1.0 + error) if self.estimate > 1.0 + error else self.estimate
 
 
 def worse_than(margin: float) -> Alternatives:
