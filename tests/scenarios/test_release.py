@@ -106,6 +106,13 @@ def test_each_script_of_a_good_release_ran_exactly_as_often_as_the_plan_says(goo
     ]
 
 
+@pytest.mark.req("PKG-01", "PG4-05")
+def test_the_manifest_of_the_package_says_how_much_of_the_checklist_is_proven(good: Released) -> None:
+    metrics = good.project.evidence(good.before, "pre-deployment-manifest.json")["metrics"]
+    written = good.project.evidence(good.before, "deployment-checklist.json")["deployment_checklist"]
+    assert metrics["checklist_coverage"] == written["coverage"] == 1
+
+
 def test_every_gate_of_a_released_run_was_judged_and_passed(good: Released) -> None:
     for run in (good.before, good.run):
         plan, state = (loaded := good.project.door().load(run)).plan, loaded.state

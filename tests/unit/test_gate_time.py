@@ -1,4 +1,4 @@
-"""A gate looks at evidence when it is judged, not when it was written: what ran out meanwhile is no pass."""
+"""A gate looks at evidence when it is judged, not when it was written: what ran out or is no whole file is no pass."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ RULE = GateRule("g", "Gate", "Execution", "p", (CLAUSE,), (), (NAME,), "halt", (
 
 
 def judged(at: datetime, *, status: str = "measured") -> GateJudgement:
+    return judge(RULE, {NAME: judged_file(status)}, Subject(RunId("r"), Digest("0" * 64)), at)
+
+
+def judged_file(status: str = "measured") -> SealedFile:
     seen = OperationsSeen(
         (RunbookSeen("a.md", "api", NOW - 5 * DAY),),
         (DutySeen("api", "ada", "grace", NOW - DAY, NOW + 90 * DAY),),
@@ -37,8 +41,7 @@ def judged(at: datetime, *, status: str = "measured") -> GateJudgement:
         window=(NOW, NOW + DAY),
     )
     data = write_json(operations_body(seen, NOW))
-    file = SealedFile(NAME, digest_of(data), data, "step", status)
-    return judge(RULE, {NAME: file}, Subject(RunId("r"), Digest("0" * 64)), at)
+    return SealedFile(NAME, digest_of(data), data, "step", status)
 
 
 @pytest.mark.req("GAT-01", "INT-02")
@@ -55,3 +58,40 @@ def test_a_claim_is_inconclusive_in_the_gate_and_in_each_of_its_clauses() -> Non
     claimed = judged(NOW, status="claimed")
     assert claimed.verdict is Verdict.INCONCLUSIVE
     assert [result.verdict for result in claimed.clauses] == [Verdict.INCONCLUSIVE]
+
+
+BAD_TEXTS = {
+    "nothing": (None, Verdict.INCONCLUSIVE, "has not been sealed"),
+    "an empty file": (b"", Verdict.INCONCLUSIVE, "is empty"),
+    "blanks only": (b" \n\t\n", Verdict.INCONCLUSIVE, "is empty"),
+    "a disk that was full": (b"deploy\n" + b"\0" * 300, Verdict.ERROR, "consists of zero bytes"),
+    "a page of a proxy": (b"<!DOCTYPE html><title>502 Bad Gateway</title>", Verdict.ERROR, "is a web page"),
+    "another page of a proxy": (b"\n<html><body>502</body></html>", Verdict.ERROR, "is a web page"),
+}
+
+
+@pytest.mark.req("GAT-01")
+@pytest.mark.parametrize("name", ["staging-deployment-run.log", "deployment-checklist.md"])
+@pytest.mark.parametrize("what", BAD_TEXTS)
+def test_a_log_or_a_page_that_is_no_whole_text_keeps_its_gate_from_passing(what: str, name: str) -> None:
+    data, verdict, words = BAD_TEXTS[what]
+    found = text_judged(name, data)
+    assert found.verdict is verdict
+    assert found.lacking[0][0] == name
+    assert words in found.lacking[0][2]
+
+
+@pytest.mark.req("GAT-01")
+def test_a_page_is_utf_8_a_log_holds_what_commands_printed_and_an_archive_is_no_text() -> None:
+    latin = "deployed für alle\n".encode("latin-1")
+    assert text_judged("deployment-checklist.md", latin).verdict is Verdict.ERROR
+    assert "is no UTF-8 text from byte 10 on" in text_judged("deployment-checklist.md", latin).lacking[0][2]
+    for name, data in (("run.log", latin), ("run.log", b"a\0b, printed by find -print0 and much more"), ("package.zip", b"PK\0\0\0\0")):
+        assert text_judged(name, data).verdict is Verdict.PASS
+
+
+def text_judged(name: str, data: bytes | None) -> GateJudgement:
+    rule = GateRule("g", "Gate", "Execution", "p", (CLAUSE,), (), (NAME, name), "halt", (), WaiverForbidden(), False, HERE)
+    whole = judged_file()
+    files = {NAME: whole} if data is None else {NAME: whole, name: SealedFile(name, digest_of(data), data, "step", "measured")}
+    return judge(rule, files, Subject(RunId("r"), Digest("0" * 64)), NOW)

@@ -10,6 +10,7 @@ from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.by_hand import manual_files
 from gonogo.engine.measuring_alerts import open_incidents
 from gonogo.engine.measuring_baseline import alerts_of, readings
+from gonogo.engine.measuring_checklist import coverage_so_far
 from gonogo.engine.measuring_rollout import deployment
 from gonogo.engine.measuring_tests import execution, short_suites
 from gonogo.engine.measuring_world import reach, serving
@@ -288,6 +289,7 @@ def package_index(bench: Bench) -> Looked:
             sealed.size,
             tuple(item.path for item in items),
             (*items, *missing),
+            checklist_coverage=coverage_so_far(bench),
         )
     )
     found = body["completeness"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 from gonogo.engine.bench import Bench, Looked
@@ -18,16 +19,41 @@ from gonogo.measure.checklist import (
     items_from_rehearsal,
     items_from_warnings,
 )
+from gonogo.measure.figures import Body
 from gonogo.plan.model import Execute
 from gonogo.run.events import EvidenceSealed, RunOpened, recorded
 from gonogo.terms import Digest
 
 CHECKLIST: Final = "deployment-checklist.json"
+REHEARSED: Final = "rehearsal-report.json"
 MANUAL_LOG: Final = "manual-validation-log.json"
 
 
 def checklist(bench: Bench) -> Looked:
     """The production checklist, from what the rehearsal taught (CHK-01..CHK-03)."""
+    body = _checklist_body(bench)
+    found = body["deployment_checklist"]
+    ok = isinstance(found, Mapping) and found.get("status") == "complete"
+    files = (
+        bench.json(CHECKLIST, body),
+        bench.text("deployment-checklist.md", checklist_markdown(body)),
+    )
+    return Looked(ok=ok, files=files, detail="" if ok else "the deployment checklist has open items")
+
+
+def coverage_so_far(bench: Bench) -> Decimal | None:
+    """How much of the checklist the run proves already, before it is written; None before anything was rehearsed (F7).
+
+    What the list is made of is sealed by the rehearsal: the package can say it, though the list comes after it.
+    """
+    if not bench.has(REHEARSED):
+        return None
+    found = _checklist_body(bench)["deployment_checklist"]
+    coverage = found.get("coverage") if isinstance(found, Mapping) else None
+    return Decimal(coverage) if isinstance(coverage, int | Decimal) else None
+
+
+def _checklist_body(bench: Bench) -> Body:
     earlier = _checklist_before(bench)
     seen = ChecklistSeen(
         _lessons(bench),
@@ -39,20 +65,13 @@ def checklist(bench: Bench) -> Looked:
         bench.raw("staging-deployment-run.log")[0],
         *(earlier or ()),
     )
-    body = checklist_body(seen)
-    found = body["deployment_checklist"]
-    ok = isinstance(found, Mapping) and found.get("status") == "complete"
-    files = (
-        bench.json(CHECKLIST, body),
-        bench.text("deployment-checklist.md", checklist_markdown(body)),
-    )
-    return Looked(ok=ok, files=files, detail="" if ok else "the deployment checklist has open items")
+    return checklist_body(seen)
 
 
 def _lessons(bench: Bench) -> tuple[ChecklistItem, ...]:
     """Durations and failures by the rehearsal report, complaints of its commands, and what was done by hand."""
-    owner, proof = bench.plan.role, bench.raw("rehearsal-report.json")[0]
-    items = list(items_from_rehearsal(bench.body("rehearsal-report.json"), owner, proof))
+    owner, proof = bench.plan.role, bench.raw(REHEARSED)[0]
+    items = list(items_from_rehearsal(bench.body(REHEARSED), owner, proof))
     runs = [run for purpose in ("deploy", "rollback", "redeploy") for run in bench.commands_run(purpose)]
     complaints = {}
     for task, known in runs:

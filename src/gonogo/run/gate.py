@@ -138,7 +138,8 @@ def _usable(
     if not file.data.strip():
         return Verdict.INCONCLUSIVE, f"{name} is empty", None
     if not name.endswith(".json"):
-        return Verdict.PASS, "", None
+        fault = no_text(name, file.data)
+        return (Verdict.ERROR, f"{name} {fault}", None) if fault else (Verdict.PASS, "", None)
     try:
         body = read_object(file.data, name=name, limit=16 << 20)
     except BadInput as error:
@@ -155,6 +156,24 @@ def _usable(
     if over:
         return Verdict.INCONCLUSIVE, f"{name} was true when it was written and has run out: {'; '.join(over)}", body
     return Verdict.PASS, "", body
+
+
+def no_text(name: str, data: bytes) -> str:
+    """What keeps a log or a page from being one; empty where nothing does, and for files that are no text.
+
+    Nothing is compared in them: what a log says is judged by its JSON twin (C63).
+    """
+    if not name.endswith((".log", ".md", ".txt")):
+        return ""
+    if data.count(b"\0") * 10 > len(data):
+        return "consists of zero bytes: it is damaged or no text; write it again"
+    if data.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+        return "is a web page, such as a proxy sends when it fails; write the report itself"
+    try:
+        data.decode("utf-8", "strict" if name.endswith(".md") else "replace")
+    except UnicodeDecodeError as error:
+        return f"is no UTF-8 text from byte {error.start} on; write it as UTF-8"
+    return ""
 
 
 def _made_at(body: Mapping[str, Tree]) -> datetime:
