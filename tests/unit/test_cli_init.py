@@ -319,3 +319,22 @@ def test_each_gate_has_its_scripts_its_workflow_and_its_governed_limits(new: Pat
         assert any(f"scripts/{name}" in lines.replace("gate_14", "gate_10") for name in scripts)
     governed = yaml.safe_load((new / f"config/protocol_gates/{number}.yaml").read_text("utf-8"))
     assert set(limits) <= set(governed["limits"])
+
+
+@pytest.mark.req("IOP-08")
+def test_check_names_a_number_that_two_installed_protocols_claim_and_what_is_refused(new: Path) -> None:
+    assert init(new).code == 0
+    assert "GN0503" not in gonogo("check", "-C", new).out
+    folder = new / ".cursor/ai-driven-workflow"
+    for ending in ("md", "gonogo.yaml"):
+        (folder / f"14-other-deployment.{ending}").write_bytes((folder / f"11-production-deployment.{ending}").read_bytes())
+    said = gonogo("check", "-C", new).out
+    assert "warning[GN0503]: protocol number 14 is claimed by pre-deployment and other-deployment" in said
+    assert "`--protocol 14` is refused" in said
+
+
+def test_a_protocol_that_nobody_installed_is_named_before_the_release_is_looked_for(new: Path) -> None:
+    assert init(new).code == 0
+    said = gonogo("run", "walrus-feeding", "--release", "v9", "-C", new)
+    assert said.code == 64
+    assert "there is no protocol `walrus-feeding`" in said.err

@@ -12,7 +12,16 @@ from importlib import resources
 from typing import Final
 
 from gonogo.adapters.plugins import PluginProviders
-from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY, UNKNOWN_RELEASE, compile_for, compile_with, manifest_path
+from gonogo.control.numbering import claimed_twice
+from gonogo.control.sources import (
+    BUILTIN_PROTOCOLS,
+    LIBRARY,
+    UNKNOWN_RELEASE,
+    compile_for,
+    compile_with,
+    manifest_path,
+    protocol_sources,
+)
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.findings import Finding, Level, Origin
@@ -39,6 +48,7 @@ def check_project(workspace: Workspace, release: str | None, environ: Mapping[st
         *workspace.findings,
         *_unfilled(workspace),
         *_protocols(workspace, release),
+        *_numbers(workspace),
         *_hooks(workspace),
         *_scripts(workspace),
         *_files(workspace, release or ""),
@@ -72,6 +82,15 @@ def _protocols(workspace: Workspace, release: str | None) -> Iterator[Finding]:
             yield from compiled.findings
         except (BadInput, WrongUsage) as error:
             yield _unreadable(error)
+
+
+def _numbers(workspace: Workspace) -> Iterator[Finding]:
+    """Numbers that mean two protocols: runs go by name, the documented command lines by number, and those refuse."""
+    for number, names in claimed_twice(workspace):
+        message = f"protocol number {number} is claimed by {' and '.join(names)}"
+        where = protocol_sources(workspace, names[-1])[0].name
+        note = f"`--protocol {number}` is refused: take the number out of one of the two, file name included"
+        yield Finding("GN0503", Level.WARNING, message, Origin(where, 1, 1), notes=(note,))
 
 
 def _hooks(workspace: Workspace) -> Iterator[Finding]:

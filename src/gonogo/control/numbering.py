@@ -51,6 +51,15 @@ def protocol_of(workspace: Workspace, written: str) -> str:
     return found[0]
 
 
+def claimed_twice(workspace: Workspace) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Every number that several installed protocols go by, with their names: nothing but a name says which is meant."""
+    claims: dict[str, list[str]] = {}
+    for name in installed(workspace):
+        for number in _numbers(workspace, name):
+            claims.setdefault(number, []).append(name)
+    return tuple((number, tuple(names)) for number, names in sorted(claims.items()) if len(names) > 1)
+
+
 def _numbers(workspace: Workspace, name: str) -> frozenset[str]:
     try:
         return numbers_of(workspace, name)

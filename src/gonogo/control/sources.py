@@ -112,13 +112,14 @@ def manifest_path(project: Project, release: str) -> str:
 
 def compile_for(workspace: Workspace, name: str, release: str) -> Compilation:
     """Compile a protocol for a release; nothing is written and nothing is run."""
+    protocol = protocol_sources(workspace, name)
     manifest = manifest_path(workspace.project, release)
     if not (workspace.root / manifest).exists():
         known = ", ".join(releases_of(workspace)) or "none yet"
         raise BadInput(
             f"there is no manifest of release `{release}`", where=manifest, next_step=f"releases with one: {known}"
         )
-    return compile_with(workspace, name, Source(manifest, workspace.files.read(manifest)))
+    return _compiled(workspace, protocol, Source(manifest, workspace.files.read(manifest)))
 
 
 def releases_of(workspace: Workspace) -> tuple[str, ...]:
@@ -132,7 +133,11 @@ def releases_of(workspace: Workspace) -> tuple[str, ...]:
 
 def compile_with(workspace: Workspace, name: str, manifest: Source) -> Compilation:
     """Compile a protocol for the release that `manifest` describes; nothing is written and nothing is run."""
-    sources = sources_for(workspace, protocol_sources(workspace, name), manifest)
+    return _compiled(workspace, protocol_sources(workspace, name), manifest)
+
+
+def _compiled(workspace: Workspace, protocol: tuple[Source, Source], manifest: Source) -> Compilation:
+    sources = sources_for(workspace, protocol, manifest)
     return locked(workspace, sources, compile_plan(sources))
 
 
