@@ -1,5 +1,8 @@
 """Runs the official conformance suite of the Model Context Protocol against the product's server: `make conformance`.
 
+The suite calls tools, resources and prompts of its own: they are laid over the product's server (`tests/conformance/`),
+which answers everything else. What the official inspector lists is asked of the product's server alone.
+
 Needs npm once: the suite and Node 22 are installed from npm into `.node/`, nothing outside of this checkout is changed.
 The baselines beside the server name each expected failure with its reason; a scenario that begins to pass fails the run
 until its line is taken out.
@@ -13,6 +16,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,11 +37,21 @@ def main() -> int:
     suite = NODE / "node_modules" / ".bin" / "conformance"
     if not suite.exists():
         subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", str(NODE), *PACKAGES], check=True)
+    with _served("fixtures") as port:
+        codes = [_run(suite, port, revision) for revision in REVISIONS]
+    with _served() as port:
+        codes.append(_inspected(port))
+    return max(codes)
+
+
+@contextmanager
+def _served(*words: str) -> Iterator[int]:
+    """The server in a process of its own, for as long as the block lasts; gives its port."""
     port = _free_port()
-    server = subprocess.Popen([sys.executable, str(ROOT / "tests/conformance/served.py"), str(port)])
+    server = subprocess.Popen([sys.executable, str(ROOT / "tests/conformance/served.py"), str(port), *words])
     try:
         _wait_for(port)
-        return max(*(_run(suite, port, revision) for revision in REVISIONS), _inspected(port))
+        yield port
     finally:
         server.terminate()
         server.wait()
