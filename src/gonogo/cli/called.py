@@ -7,6 +7,7 @@ A command's module is imported once, in the host. Whoever starts this by hand ca
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import socket
@@ -18,15 +19,13 @@ from gonogo.adapters.durable import write_file
 from gonogo.adapters.operations import serve_orders
 from gonogo.cli.listing import COMMANDS
 from gonogo.cli.main import answer
+from gonogo.control.door import Door
+from gonogo.control.operating import let_go
 from gonogo.control.served_verbs import FOLDER
+from gonogo.errors import GonogoError
 
 FAILED = 70
 """The exit code of a process that met a fault of our own (EX_SOFTWARE of sysexits.h)."""
-
-
-def prepare(order: list[str]) -> None:
-    """Import what the command of an order needs, so that the next process has it already."""
-    importlib.import_module(COMMANDS[order[3]][0])
 
 
 def begin(order: list[str]) -> int:
@@ -49,8 +48,36 @@ def begin(order: list[str]) -> int:
     return code
 
 
+def warm(root: Path) -> None:
+    """Open the project once and look at its newest run, so that no process has to learn it all anew."""
+    try:
+        door = Door.at(root, dict(os.environ))
+    except GonogoError:
+        # The process itself meets the same fault, and tells it.
+        return
+    try:
+        for run in door.runs()[-1:]:
+            door.load(run)
+    except GonogoError:
+        return
+    finally:
+        # No connection to the database is carried over a fork.
+        let_go(door.world.journal)
+
+
 def main(arguments: list[str]) -> int:
-    """Be the host."""
+    """Be the host: what it learned once, each process inherits."""
+    seen: set[str] = set()
+
+    def prepare(order: list[str]) -> None:
+        importlib.import_module(COMMANDS[order[3]][0])
+        if order[0] not in seen:
+            seen.add(order[0])
+            warm(Path(order[0]))
+        # What the host holds is looked through by no process that it forks: memory stays shared.
+        gc.freeze()
+
+    gc.set_threshold(50_000, 20, 20)
     with socket.socket(fileno=int(arguments[0])) as host:
         serve_orders(host, begin, prepare)
     return 0

@@ -50,7 +50,7 @@ def operate(door: Door, run: RunId, stage: str, asked_to_stop: Callable[[], bool
     return door.drive_while(run, allowed, How(), listener=lambda _state, _event: None)
 
 
-def _let_go(journal: Journal) -> None:
+def let_go(journal: Journal) -> None:
     """Close the connections of a journal that keeps some."""
     close = getattr(journal, "close", None)
     if callable(close):
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> int:
             return
         finally:
             # No connection to the database is carried over a fork.
-            _let_go(door.world.journal)
+            let_go(door.world.journal)
 
     def begin(order: list[str]) -> int:
         _, run, stage, operation = order
