@@ -22,7 +22,8 @@ import httpx2
 import pytest
 from agents_world import Agency, Answer, agency, key, opening
 from bypass_attacks import ATTACKS, Attacker, Victim, other_token, valid
-from bypass_world import PRODUCTION, before_production
+from bypass_world import ASKING, PRODUCTION, before_production
+from call_sequences import MANY, Moment, sequences
 from generated_attacks import FAMILIES, ROWS
 from incidents import ATTACK, INCIDENTS
 from cryptography.hazmat.primitives import serialization
@@ -413,6 +414,17 @@ def test_a_terminal_makes_no_approval(victim: Victim, tmp_path: Path) -> None:
         with terminal(victim.there.project, *arguments) as shown:
             assert shown.shows("next:", 60) or shown.shows("rror", 1), shown.seen
     victim.check({})
+
+
+def test_no_sequence_of_calls_starts_what_people_have_not_let_through(victim: Victim) -> None:
+    """Nobody has signed: starts, halts, claims, questions and handles of four agents in any order, with people, freezes and time in between."""
+    sequences(Moment(victim.there.project, victim.run, ASKING), 10, same=True)
+
+
+@pytest.mark.slow
+def test_no_sequence_of_many_calls_starts_what_people_have_not_let_through(victim: Victim) -> None:
+    """The same, other sequences each time; `GONOGO_SEQUENCES` says how many."""
+    sequences(Moment(victim.there.project, victim.run, ASKING), MANY // 2, same=False)
 
 
 class Loose:

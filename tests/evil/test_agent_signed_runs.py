@@ -28,14 +28,17 @@ import pytest
 import uvicorn
 from agents_world import Answer, key
 from bypass_world import DEPLOYING, Recorder, Twin, signed_for_production, twin
+from call_sequences import MANY, Moment, sequences
 
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.reach import User, writable
-from gonogo.control import agent_logs, assembling
+from gonogo.control import agent_driving, agent_logs, assembling
+from gonogo.control.agent_blocking import Hindered
 from gonogo.control.agent_tokens import revoke_tokens
 from gonogo.errors import GonogoError, Refused
 from gonogo.mcp.http import app_for, loopback
 from gonogo.reports.agent_answers import MOST_BYTES, size_of
+from gonogo.run.due import due
 from gonogo.run.machine import AwaitPeople, Parked
 from gonogo.terms import Digest, Person, RunId
 from tests.projects import Project
@@ -438,6 +441,32 @@ def test_each_guard_of_a_signed_run_that_is_broken_is_noticed(signed: tuple[Proj
         monkeypatch.setattr(importlib.import_module(module), name, wrong)
         with pytest.raises(AssertionError):
             attack(here)
+
+
+def test_no_sequence_of_calls_starts_a_deployment_that_somebody_stopped(signed: tuple[Project, RunId]) -> None:
+    """Everybody has signed: starts, halts, claims, questions and handles of four agents in any order, with freezes and time in between."""
+    sequences(Moment(*signed, DEPLOYING), 10, same=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("hindered", lambda world, opened: Hindered("", (), due(opened.plan, opened.state, world.clock.now()))),
+        ("_demand_idle", lambda *_: None),
+        ("before", lambda _call: None),
+    ],
+)
+def test_a_sequence_notices_a_guard_that_is_broken(signed: tuple[Project, RunId], monkeypatch: pytest.MonkeyPatch, name: str, wrong: object) -> None:
+    """A freeze or a halt that nobody looks at, a second start at the same moment, a key that is forgotten."""
+    monkeypatch.setattr(agent_driving, name, wrong)
+    with pytest.raises(AssertionError):
+        sequences(Moment(*signed, DEPLOYING), 100, same=True, smallest=False)
+
+
+@pytest.mark.slow
+def test_no_sequence_of_many_calls_starts_a_deployment_that_somebody_stopped(signed: tuple[Project, RunId]) -> None:
+    """The same, other sequences each time; `GONOGO_SEQUENCES` says how many."""
+    sequences(Moment(*signed, DEPLOYING), MANY // 2, same=False)
 
 
 WRITER = """
