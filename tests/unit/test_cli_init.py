@@ -338,3 +338,63 @@ def test_a_protocol_that_nobody_installed_is_named_before_the_release_is_looked_
     said = gonogo("run", "walrus-feeding", "--release", "v9", "-C", new)
     assert said.code == 64
     assert "there is no protocol `walrus-feeding`" in said.err
+
+
+SHAPES = {"hosts": ("--hosts", "web1,web2,web3"), "services": ("--services", "db,api,web")}
+
+
+@pytest.mark.req("CFG-11", "ROL-01")
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_project_on_hosts_and_one_of_several_services_lack_only_what_is_marked_and_what_others_hand_over(new: Path, shape: str) -> None:
+    assert init(new, *SHAPES[shape]).code == 0
+    written = {path for path in files_below(new) if not path.startswith(".gonogo/")}
+    assert written == (WRITTEN if shape == "services" else WRITTEN - {"scripts/traffic_web.sh"})
+    found = gonogo("check", "-C", new, "--json").json()["findings"]
+    marked = {item["code"] for item in found if item["code"] not in {"GN1006", "GN1008"}}
+    assert marked == {"GN1007"}
+    assert {item["message"].partition("/")[0] for item in found if item["code"] == "GN1007"} == {"upstream"}
+    for path, data in files_below(new).items():
+        assert not re.search(r"@[A-Z]+@", data.decode()), path
+    assert init(new, "--upgrade", "--json").json() == {"files": []}  # the shape is that of the project, unless told otherwise
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_scripts_of_a_shape_are_told_which_host_or_service_and_do_nothing_in_a_dry_run(new: Path, shape: str) -> None:
+    init(new, *SHAPES[shape])
+    word, name = ("--host", "web2") if shape == "hosts" else ("--service", "api")
+    for script in ("deploy", "rollback"):
+        line = ["bash", str(new / f"scripts/{script}_web.sh"), "--env", "staging", "--release", "v1", "--dry-run"]
+        alone = subprocess.run(line, capture_output=True, text=True, check=False)
+        assert (alone.returncode != 0, f"{word} is missing" in alone.stderr) == (True, True)
+        told = subprocess.run([*line, word, name], capture_output=True, text=True, check=False)
+        assert (told.returncode, name in told.stdout) == (0, True)
+
+
+def test_a_manifest_of_several_services_ships_exactly_those_that_the_project_names(new: Path) -> None:
+    init(new, *SHAPES["services"])
+    pairs = []
+    for name in ("db", "api", "web"):
+        (new / f"{name}.tar").write_text(name)
+        pairs.append(f"{name}={name}.tar")
+    subprocess.run(["bash", "scripts/manifest_web.sh", "v1", *pairs], cwd=new, check=True, capture_output=True)
+    said = gonogo("check", "-C", new, "--release", "v1", "--json").json()["findings"]
+    assert not [item for item in said if "manifest" in item["message"] or "ships" in item["message"]]
+    subprocess.run(["bash", "scripts/manifest_web.sh", "v1", *pairs[:2]], cwd=new, check=True, capture_output=True)
+    said = gonogo("check", "-C", new, "--release", "v1", "--json").json()["findings"]
+    assert [item for item in said if "the release ships api, db, and `services` names db, api, web" in item["message"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--hosts", "web1", "--services", "db,web"), "several services of one release are installed in slots"),
+        (("--hosts", "web1,web1"), "`web1` in --hosts is no name of its own"),
+        (("--hosts", "Web 1"), "`Web 1` in --hosts is no name of its own"),
+        (("--services", "db,"), "`` in --services is no name of its own"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_refused_and_nothing_is_written(new: Path, arguments: tuple[str, ...], words: str) -> None:
+    said = init(new, *arguments)
+    assert (said.code, words in said.err) == (64, True)
+    assert "next:" in said.err
+    assert files_below(new) == {}

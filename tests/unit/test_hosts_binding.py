@@ -112,6 +112,25 @@ def test_half_a_project_of_hosts_is_named(old: str, new: str, words: str) -> Non
     assert any(words in message for message in errors(reading)), errors(reading)
 
 
+@pytest.mark.req("CFG-11", "ROL-01")
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"project": ', '"services": ["db", "shop"], "project": ', "several `services` of one release are installed in slots"),
+        ('"hosts": ', '"target": {"kind": "kubernetes", "service": "web"}, "hosts": ', "the target `kubernetes` moves pods"),
+    ],
+)
+def test_hosts_are_of_one_service_and_no_pods(old: str, new: str, words: str) -> None:
+    whole = yaml.safe_load(EXAMPLE)
+    for environment in whole["environments"].values():
+        environment.pop("slots", None)
+        environment.pop("target", None)
+        environment["hosts"] = {"a": "http://127.0.0.1:1", "b": "http://127.0.0.1:2"}
+    text = json.dumps(whole | {"rollout": {"strategy": "rolling"}}, default=str)
+    said = errors(read_project(text.replace(old, new).encode(), "gonogo.yaml"))
+    assert [message for message in said if words in message], said
+
+
 def test_scripts_that_are_not_told_the_host_are_refused() -> None:
     whole = json.dumps(yaml.safe_load(EXAMPLE), default=str)
     slots = json.loads(whole)

@@ -1,8 +1,9 @@
-"""`gonogo init`: gonogo.yaml and the files around it, for one service that is deployed by scripts."""
+"""`gonogo init`: gonogo.yaml and the files around it, for slots, hosts or several services."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -22,12 +23,15 @@ from gonogo.control.beginning import (
     first_files,
     found_keys,
     settings_of,
+    shape_of,
 )
+from gonogo.control.beginning_shapes import Shape
 from gonogo.control.sources import LIBRARY
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.evidence.handles import HANDLE
 from gonogo.evidence.sshkeys import PublicKey, public_key
 from gonogo.plan.bindings import NAME
+from gonogo.plan.hosts import HOST
 from gonogo.terms import Json
 from gonogo.values import dataclass
 
@@ -46,6 +50,8 @@ class InitOptions:
     """What `gonogo init` takes."""
 
     service: str
+    hosts: str
+    services: str
     dry_run: bool
     force: bool
     upgrade: bool
@@ -60,6 +66,10 @@ class InitOptions:
 
 @click.command()
 @click.option("--service", default="", help="Name of the service. Default: the folder's name.")
+@click.option(
+    "--hosts", default="", help="Production is these hosts, replaced in batches: web1,web2,web3 (docs/hosts.md)."
+)
+@click.option("--services", default="", help="Several services in one release, in this order: db,api,web.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
 @click.option("--force", is_flag=True, help="Also renew files that an earlier init wrote and nobody edited since.")
 @click.option("--upgrade", is_flag=True, help="Show how the files here differ from what this version writes.")
@@ -82,14 +92,37 @@ def init(options: InitOptions) -> int:
     person = login()
     if not HANDLE.fullmatch(person):
         raise BadInput(f"`{person}` is no handle", next_step="start this as a user with a plain name")
+    shape = shape_of(root, _shape(options, service))
     engine = engine_line(root, dry_run=options.dry_run or options.upgrade)
     keys, second = found_keys(Path.home() / ".ssh"), _second(options, person)
-    about = Beginning(service, person, keys, engine, *settings_of(root), options.strict, second)
+    given = Beginning(service, person, keys, engine, *settings_of(root), options.strict, second)
+    about = replace(given, hosts=shape.hosts, services=shape.services)
     if options.upgrade:
         return _upgrade(root, first_files(about), options)
     done = begin(root, first_files(about), force=options.force, dry_run=options.dry_run)
-    _print(done, service, options)
+    _print(done, shape, options)
     return 0
+
+
+def _shape(options: InitOptions, service: str) -> Shape:
+    hosts, services = _names(options.hosts, "--hosts", HOST), _names(options.services, "--services", re.compile(NAME))
+    if hosts and services:
+        raise WrongUsage(
+            "--hosts and --services: several services of one release are installed in slots, one service on hosts",
+            next_step="one project for each service on hosts, or one deploy script that installs all of them on a host",
+        )
+    return Shape(service, hosts, services)
+
+
+def _names(text: str, option: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(",")) if text else ()
+    wrong = [name for name in found if not pattern.fullmatch(name)] or [name for name in found if found.count(name) > 1]
+    if wrong:
+        raise WrongUsage(
+            f"`{wrong[0]}` in {option} is no name of its own",
+            next_step=f"names that differ, with commas between them: {option} web1,web2",
+        )
+    return found
 
 
 def _second(options: InitOptions, person: str) -> tuple[str, PublicKey] | None:
@@ -136,8 +169,10 @@ def _example(name: str, options: InitOptions) -> int:
     return 0
 
 
-def _print(done: tuple[Written, ...], service: str, options: InitOptions) -> None:
-    following = [line.replace("{service}", service) for line in NEXT]
+def _print(done: tuple[Written, ...], shape: Shape, options: InitOptions) -> None:
+    service = shape.service
+    artifact = " ".join(f"{name}=ARTIFACT" for name in shape.services) or "ARTIFACT"
+    following = [line.replace("{service}", service).replace("ARTIFACT", artifact, 1) for line in NEXT]
     if options.as_json:
         files = [{"path": item.path, "state": item.word} for item in done]
         say_json({"service": service, "dry_run": options.dry_run, "files": [*files], "next": [*following]})

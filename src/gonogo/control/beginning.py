@@ -15,12 +15,14 @@ from typing import Final
 from gonogo.adapters.durable import make_folder, read_small, write_file
 from gonogo.adapters.keys import FileEngineKey
 from gonogo.control.assembling import VIEWS_FOLDER
+from gonogo.control.beginning_shapes import Shape, shape_words
 from gonogo.control.checking import MARK
 from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.sources import BUILTIN_PROTOCOLS, open_workspace
 from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.sshkeys import PublicKey, public_key
+from gonogo.plan.drafting import hosts_of
 from gonogo.reports.ci_workflows import github_workflows, gitlab_files
 from gonogo.reports.front_ends import REGISTRY, front_ends, registry
 from gonogo.values import dataclass
@@ -48,7 +50,8 @@ fido: {roots: []}  # EDIT-ME: the SHA-256 of the root certificate of each maker 
 class Beginning:
     """Whom and what the first files are about. `engine` is the public key of the engine here.
 
-    `strict` asks for the proof of a touch in production, and for admins who sign each version of the policy.
+    `strict` asks for the proof of a touch in production, and for admins who sign each version of the policy. `hosts` of
+    production are replaced in batches, `services` are released together: at most one of both is given.
     """
 
     service: str
@@ -59,6 +62,13 @@ class Beginning:
     protocols: str = DEFAULT_PROTOCOLS
     strict: bool = False
     second: tuple[str, PublicKey] | None = None
+    hosts: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> Shape:
+        """What it releases, and where to."""
+        return Shape(self.service, self.hosts, self.services)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,7 @@ def first_files(about: Beginning) -> tuple[FirstFile, ...]:
     name = about.service
     keys = "".join(f"\n      - {key.line}" for key in about.keys)
     words = {
+        **shape_words(about.shape),
         "SERVICE": name,
         "STRICT": STRICT if about.strict else "",
         "PERSON": about.person,
@@ -120,7 +131,9 @@ def first_files(about: Beginning) -> tuple[FirstFile, ...]:
         "config/protocol_gates/14.yaml": "gates-14.yaml",
         "config/protocol_gates/11.yaml": "gates-11.yaml",
     }
-    programs = {f"scripts/{verb}_{name}.sh": f"{verb}.sh" for verb in ("deploy", "rollback", "traffic", "manifest")}
+    verbs = ("deploy", "rollback", *(() if about.hosts else ("traffic",)), "manifest")
+    several = {"manifest": "manifest-services.sh"} if about.services else {}
+    programs = {f"scripts/{verb}_{name}.sh": several.get(verb, f"{verb}.sh") for verb in verbs}
     settings = tuple(
         FirstFile(f"config/{place}.env", _filled("settings.env", words | {"ENVIRONMENT": place}))
         for place in ("staging", "production")
@@ -164,6 +177,17 @@ def _documents(folder: str) -> Iterator[FirstFile]:
         for ending in ("md", "gonogo.yaml"):
             data = library.joinpath(f"{name}.{ending}").read_bytes()
             yield FirstFile(f"{folder}/{NUMBERS[name]}-{name}.{ending}", data)
+
+
+def shape_of(root: Path, given: Shape) -> Shape:
+    """The shape that was asked for; where none was, that of the project that is there."""
+    if given.hosts or given.services:
+        return given
+    try:
+        project = open_workspace(root).project
+    except GonogoError:
+        return given
+    return Shape(given.service, hosts_of(project, "production"), project.services)
 
 
 def settings_of(root: Path) -> tuple[str, str]:

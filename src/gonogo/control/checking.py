@@ -16,7 +16,6 @@ from gonogo.control.numbering import claimed_twice
 from gonogo.control.sources import (
     BUILTIN_PROTOCOLS,
     LIBRARY,
-    UNKNOWN_RELEASE,
     compile_for,
     compile_with,
     manifest_path,
@@ -27,7 +26,7 @@ from gonogo.errors import BadInput, WrongUsage
 from gonogo.findings import Finding, Level, Origin
 from gonogo.plan.compiling import Source
 from gonogo.plan.providers_named import named_providers
-from gonogo.plan.release import read_release
+from gonogo.plan.release import UNKNOWN_RELEASE, read_release
 from gonogo.values import dataclass
 
 MARK: Final = "EDIT-ME"

@@ -25,12 +25,6 @@ from gonogo.terms import Digest
 BUILTIN = "builtin"
 BUILTIN_PROTOCOLS = ("pre-deployment", "production-deployment", "deployment-automation")
 LIBRARY = "gonogo.library"
-UNKNOWN_RELEASE = (
-    b'{"release":{"id":"unknown","version":"unknown"},"services":[{"artifact":"unknown","digest":"'
-    + b"0" * 64
-    + b'","name":"unknown","version":"unknown"}]}'
-)
-"""A manifest for looking at a protocol when no release is at hand."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 

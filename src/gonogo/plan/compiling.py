@@ -33,7 +33,7 @@ from gonogo.plan.openslo import read_openslo
 from gonogo.plan.project import Project
 from gonogo.plan.proof import Certificate, Claim, prove
 from gonogo.plan.reading import Findings
-from gonogo.plan.release import Release, read_release
+from gonogo.plan.release import UNKNOWN_RELEASE, Release, read_release
 from gonogo.plan.shipped_together import check_released
 from gonogo.plan.sidecar import Sidecar, StepBinding, read_sidecar
 from gonogo.plan.transitions import Trees, gates_of_phase
@@ -112,7 +112,8 @@ def compile_plan(sources: Sources) -> Compilation:
         return Compilation(None, (*read_notes.found, *notes.found), reading=reading)
     signed = sources.gate_limits is not None and _names(ring, sources.gate_limits)
     bound = _with_promises(project.project, sources, notes)
-    check_released(project.project, release, notes)
+    if sources.manifest.data != UNKNOWN_RELEASE:
+        check_released(project.project, release, notes)
     builder = Builder(reading.protocol, sidecar.sidecar, bound, ring, notes, limits, signed)
     plan = builder.plan(release, _digests(sources), sources.scripts)
     claims = claims_of(reading.protocol, sidecar.sidecar, plan, notes)

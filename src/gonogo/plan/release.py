@@ -15,6 +15,12 @@ from gonogo.values import dataclass
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _ANSWERS = ("yes", "no", "not_stated")
+UNKNOWN_RELEASE = (
+    b'{"release":{"id":"unknown","version":"unknown"},"services":[{"artifact":"unknown","digest":"'
+    + b"0" * 64
+    + b'","name":"unknown","version":"unknown"}]}'
+)
+"""A manifest for looking at a protocol when no release is at hand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,10 @@ def check_services(project: Project, notes: Findings) -> None:
 
 def _check_environment(each: Environment, names: tuple[str, ...], notes: Findings) -> None:
     if names and each.hosts:
-        words = f"environment `{each.name}` has `hosts`, and `services` are installed in slots"
-        notes.error(WRONG_VALUE, words, each.origin)
+        words = f"environment `{each.name}` has `hosts`, and several `services` of one release are installed in slots"
+        note = "make one project for each service, or let one deploy script install all of them on a host"
+        notes.error(WRONG_VALUE, words, each.origin, note)
+        return
     wrong = [name for name in names if set(each.services.get(name, {})) != set(each.slots)]
     if wrong or set(each.services) - set(names):
         listed = ", ".join(wrong or sorted(set(each.services) - set(names)))

@@ -1,30 +1,28 @@
 #!/usr/bin/env bash
-# Installs one release of @SERVICE@ where no traffic goes. gonogo calls it with
-#   --env ENVIRONMENT --release VERSION [--dry-run]
+# Installs one release of @SERVICE@ @TARGET@. gonogo calls it with
+#   --env ENVIRONMENT --release VERSION@USAGE@ [--dry-run]
 # and in its environment
-#   GONOGO_SLOT              the idle slot to install in        GONOGO_URL        its address
-#   GONOGO_RELEASE_DIGEST    SHA-256 of the release manifest    GONOGO_OUT        folder for files to keep as evidence
+@TOLD@#   GONOGO_RELEASE_DIGEST    SHA-256 of the release manifest    GONOGO_OUT        folder for files to keep as evidence
 #   GONOGO_PREVIOUS_RELEASE  what serves now                    GONOGO_FENCE      rises with each holder of the place
-# Exit status 0 says that the release is installed; gonogo then asks the slot itself. It moves the traffic, not this.
+# Exit status 0 says that the release is installed; gonogo then asks @ASKED@ itself. It moves the traffic, not this.
 set -euo pipefail
 
-environment="" release="" dry_run=no
+environment="" release="" @VARIABLES@dry_run=no
 while [ $# -gt 0 ]; do
   case "$1" in
     --env) environment=${2:?--env needs a value}; shift 2 ;;
     --release) release=${2:?--release needs a value}; shift 2 ;;
-    --dry-run) dry_run=yes; shift ;;
+@OPTIONS@    --dry-run) dry_run=yes; shift ;;
     *) echo "unknown argument: $1" >&2; exit 2 ;;
   esac
 done
-: "${environment:?--env is missing}" "${release:?--release is missing}"
-slot=${GONOGO_SLOT:-}
-
+: "${environment:?--env is missing}" "${release:?--release is missing}"@NEEDED@
+@SLOT@
 if [ "$dry_run" = yes ]; then
-  echo "would install $release in slot ${slot:-?} of $environment"
+  echo "would install @WHAT@ @SHOWN@ of $environment"
   exit 0
 fi
 
-# EDIT-ME: install $release in $slot of $environment and start it there; then delete the next two lines
+# EDIT-ME: install @WHAT@ @WHERE@ of $environment and start it there; then delete the next two lines
 echo "write me: $0 installs nothing yet" >&2
 exit 1

@@ -1,29 +1,27 @@
 #!/usr/bin/env bash
-# Takes one release of @SERVICE@ away again, after gonogo has sent the traffic back. gonogo calls it with
-#   --env ENVIRONMENT --release VERSION [--dry-run]
+# Takes one release of @SERVICE@ away again@BACK@. gonogo calls it with
+#   --env ENVIRONMENT --release VERSION@USAGE@ [--dry-run]
 # and in its environment
-#   GONOGO_SLOT              the slot that held the release     GONOGO_URL        its address
-#   GONOGO_PREVIOUS_RELEASE  what has to serve afterwards       GONOGO_OUT        folder for files to keep as evidence
-# Exit status 0 says that the old state is back; gonogo then asks the front itself.
+@TOLD@#   GONOGO_PREVIOUS_RELEASE  what has to serve afterwards       GONOGO_OUT        folder for files to keep as evidence
+# Exit status 0 says that the old state is back; gonogo then asks @ASKEDBACK@ itself.
 set -euo pipefail
 
-environment="" release="" dry_run=no
+environment="" release="" @VARIABLES@dry_run=no
 while [ $# -gt 0 ]; do
   case "$1" in
     --env) environment=${2:?--env needs a value}; shift 2 ;;
     --release) release=${2:?--release needs a value}; shift 2 ;;
-    --dry-run) dry_run=yes; shift ;;
+@OPTIONS@    --dry-run) dry_run=yes; shift ;;
     *) echo "unknown argument: $1" >&2; exit 2 ;;
   esac
 done
-: "${environment:?--env is missing}" "${release:?--release is missing}"
-slot=${GONOGO_SLOT:-}
-
+: "${environment:?--env is missing}" "${release:?--release is missing}"@NEEDED@
+@SLOT@
 if [ "$dry_run" = yes ]; then
-  echo "would take $release out of slot ${slot:-?} of $environment"
+  echo "would take back @WHAT@ @SHOWN@ of $environment"
   exit 0
 fi
 
-# EDIT-ME: stop $release in $slot of $environment and undo what it changed; then delete the next two lines
+# EDIT-ME: stop @WHAT@ @WHERE@ of $environment and undo what it changed; then delete the next two lines
 echo "write me: $0 rolls nothing back yet" >&2
 exit 1
