@@ -9,6 +9,7 @@ import pytest
 from gonogo.errors import BadInput
 from gonogo.measure.go_tests import read_go_tests
 from gonogo.measure.load_reports import read_locust
+from gonogo.measure.load_summaries import read_k6
 from gonogo.measure.sarif import read_sarif
 from gonogo.measure.scan_findings import ScanRead
 from gonogo.measure.scan_redaction import redacted_scan
@@ -110,3 +111,27 @@ def test_nodes_own_junit_has_cases_with_and_without_a_suite_around_them() -> Non
 def test_locust_gives_requests_failures_and_percentiles_of_the_whole_run() -> None:
     found = read_locust(recorded("locust-2.47.0_stats.csv"), "load_stats.csv")
     assert (found.requests, found.failures, found.percentiles["95%"]) == (41, 16, 31)
+
+
+@pytest.mark.req("TST-02")
+@pytest.mark.parametrize("name", ["k6-1.1.0.json", "k6-1.1.0-flat.json"])
+def test_the_thresholds_of_a_real_k6_run_are_cases_in_both_forms_of_its_summary(name: str) -> None:
+    assert {case.id: case.outcome for case in read_k6(recorded(name), name).cases} == {
+        "http_req_failed::rate<0.01": "passed",
+        "http_req_duration::p(95)<5000": "passed",
+        "http_req_duration::p(99)<0.0001": "failed",
+        "checks{kind:status}::rate==1": "passed",
+    }
+
+
+@pytest.mark.req("TST-02")
+def test_a_k6_run_of_which_nobody_answered_fails_though_k6_calls_its_latencies_met() -> None:
+    cases = {case.id: case.outcome for case in read_k6(recorded("k6-1.1.0-refused.json"), "k6.json").cases}
+    assert cases["http_req_duration::p(99)<0.0001"] == "passed", "this is what k6 says"
+    assert cases["http_reqs::at least one request succeeds"] == "failed"
+
+
+@pytest.mark.req("TST-02")
+def test_a_k6_script_that_broke_before_it_asked_anything_shows_nothing_though_k6_calls_its_threshold_met() -> None:
+    with pytest.raises(BadInput, match="nothing was measured for the threshold of `http_req_failed`"):
+        read_k6(recorded("k6-1.1.0-broken.json"), "k6.json")

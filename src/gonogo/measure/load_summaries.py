@@ -21,14 +21,18 @@ _REQUESTS = ("http_reqs", "grpc_req_duration", "ws_sessions", "iterations")
 
 
 def read_k6(data: bytes, name: str) -> ReportRead:
-    """The thresholds of a k6 summary, of `handleSummary` or `--summary-export`; BadInput where nothing was asked."""
+    """The thresholds of a k6 summary, of `handleSummary` or `--summary-export`; BadInput where nothing was asked.
+
+    k6 calls a threshold met when its metric has no sample at all, and when every request was refused in no time: both
+    are seen here and are no pass.
+    """
     fields = Fields(read_object(data, name=name, limit=MOST_BYTES), name)
     if not fields.has("metrics"):
         raise _unusable(name, "it has no `metrics`")
     metrics = fields.part("metrics")
     if not any(_count(metrics.part(metric)) for metric in _REQUESTS if metrics.has(metric)):
         raise _unusable(name, "it counts no request and no iteration")
-    return ReportRead(name, tuple(_thresholds(metrics)))
+    return ReportRead(name, (*_thresholds(metrics, name), *_answered(metrics)))
 
 
 def read_locust_limits(data: bytes, name: str, limits: Mapping[str, Decimal]) -> ReportRead:
@@ -42,12 +46,34 @@ def read_locust_limits(data: bytes, name: str, limits: Mapping[str, Decimal]) ->
     )
 
 
-def _thresholds(metrics: Fields) -> Iterator[CaseResult]:
+def _thresholds(metrics: Fields, name: str) -> Iterator[CaseResult]:
+    asked = metrics.has("http_reqs") and _count(metrics.part("http_reqs"))
     for metric in metrics.values:
         about = metrics.part(metric)
         stated = about.maybe_part("thresholds")
+        if stated and (_is_empty(about) or (metric.startswith("http_") and not asked)):
+            raise _unusable(name, f"nothing was measured for the threshold of `{metric}`")
         for text, judged in (stated.values if stated else {}).items():
             yield _case(metric, text, met=_is_met(judged, f"{metrics.path}/{metric}/thresholds"))
+
+
+def _is_empty(about: Fields) -> bool:
+    """Whether a rate has no sample; other kinds of metrics do not say how many they have."""
+    passes, fails = _share(about)
+    return passes == fails == 0
+
+
+def _share(about: Fields) -> tuple[Decimal | None, Decimal | None]:
+    values = about.maybe_part("values") or about
+    return values.maybe_number("passes"), values.maybe_number("fails")
+
+
+def _answered(metrics: Fields) -> Iterator[CaseResult]:
+    """A case that fails where no request succeeded: the times of refusals mean nothing (`passes` counts the failed)."""
+    if metrics.has("http_req_failed"):
+        failed, succeeded = _share(metrics.part("http_req_failed"))
+        if failed and succeeded == 0:
+            yield _case("http_reqs", "at least one request succeeds", met=False)
 
 
 def _is_met(judged: Tree, where: str) -> bool:
