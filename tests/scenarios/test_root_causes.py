@@ -149,3 +149,14 @@ def recorded_and_closed(project: Project, halted: RunId) -> None:
     assert after.code == 0
     (log,) = root.glob(".artifacts/protocol-*/execution.log")
     assert "**Prevention:** the probe looks for them" in log.read_text()
+
+
+@pytest.mark.req("RSN-01")
+def test_explain_shows_the_branches_of_a_step_and_which_of_them_was_taken(project: Project, halted: RunId) -> None:
+    said = gonogo("explain", halted, REHEARSE, "-C", project.root)
+    assert "else if   a rehearsed deployment command failed → Investigate the failure and repeat the rehearsal   taken in attempt 1" in said.out
+    branches = gonogo("explain", halted, REHEARSE, "-C", project.root, "--json").json()["branches"]
+    assert [(each["keyword"], each["way"], each["taken_in"]) for each in branches] == [("if", "proceed", 0), ("else if", "again", 1), ("then", "proceed", 0)]
+    (taken,) = [entry.data for entry in project.door().load(halted).entries if entry.type == "branch.taken" and entry.data["way"] != "proceed"]
+    assert (taken["stage"], taken["facts"]["outcome"]) == (REHEARSE, "failed")
+    assert taken["facts"]["detail"] == project.state(halted).halted.detail

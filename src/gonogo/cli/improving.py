@@ -190,7 +190,11 @@ def proposals(options: ProposalOptions) -> int:
             (item.what, item.why, f"{item.file}: {item.write}" if item.write else item.file, item.takes)
         ):
             say(f"    {name:<7}{text}")
-    say(f"{len(found)} proposals; none is in force" if found else "too little ran yet to propose anything")
+    say(
+        f"{len(found)} proposals; none is in force"
+        if found
+        else "nothing is proposed: it takes five runs that say the same"
+    )
     return 0
 
 
