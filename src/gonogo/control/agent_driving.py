@@ -76,6 +76,9 @@ def run_start(call: Call) -> Answer:
     def told(run: RunId, plan: Plan) -> tuple[Draft, ...]:
         if not call.token.reaches(plan.name, plan.environment):
             raise Declined(Answer("FORBIDDEN"))
+        if call.site.door.workers_drive:
+            # Workers go on with an open run by themselves: for them, opening it is starting it.
+            _demand_separation(call, plan.environment)
         if plan.sources["document"] != digest_of(document.data) or plan.sources["manifest"] != digest_of(manifest):
             raise Declined(Answer("LOCK_STALE", next_actions=(Step("protocol_list"),)))
         return (acted(call, run, "", {"run_id": run}),)
@@ -111,7 +114,7 @@ def step_start(call: Call) -> Answer:
         raise Declined(_about(opened, found.code, blocked_by=found.reasons, next_actions=steps, state=found.due.stage))
     if found.due.stage != wanted:
         raise Declined(_about(opened, "NOT_READY", next_actions=next_steps(opened, found), state=found.due.stage))
-    _demand_separation(call, opened)
+    _demand_separation(call, opened.plan.environment, opened)
     _demand_idle(call, opened)
     operation = _operation_id(call, opened, wanted)
     note = acted(call, opened.run, wanted, {"operation_id": operation, "revision": state.seq})
@@ -134,15 +137,16 @@ def _started(call: Call, act: Act) -> Answer:
     return Answer(run=act.run, revision=opened.state.seq, state=act.state, data=data, next_actions=(step,))
 
 
-def _demand_separation(call: Call, opened: Opened) -> None:
+def _demand_separation(call: Call, environment: str, opened: Opened | None = None) -> None:
     """Declined where production is at stake and the agent could reach more than a person accepted for its token."""
-    if opened.plan.environment != PRODUCTION:
+    if environment != PRODUCTION:
         return
     found = call.site.separation()
     if found.level < WORDS[call.token.separation]:
         failing = [item for item in found.statements if not item.holds]
         reasons = tuple(Blocked("SEPARATION", item.number, "", item.says, "a person") for item in failing)
-        raise Declined(_about(opened, "SEPARATION_REQUIRED", blocked_by=reasons))
+        code = "SEPARATION_REQUIRED"
+        raise Declined(_about(opened, code, blocked_by=reasons) if opened else Answer(code, blocked_by=reasons))
 
 
 def _demand_idle(call: Call, opened: Opened) -> None:
@@ -173,14 +177,14 @@ def _about(opened: Opened, code: str, **more: object) -> Answer:
 
 
 def operation_cancel(call: Call) -> Answer:
-    """Stop an operation at its next safe point. Where production was touched, the run halts, and a person decides."""
+    """Stop an operation at its next safe point. Where production was touched, or workers drive, the run is halted."""
     if (known := before(call)) is not None:
         return Answer(run=known.run, state=known.state, data={"stops": str(known.answer.get("stops"))})
     act = call.site.acts().operations.get(call.text("operation_id"))
     if act is None:
         raise Declined(Answer("NOT_FOUND"))
     opened, door = call.named(act.run), call.site.door
-    if opened.state.touched and not opened.state.outcome:
+    if (opened.state.touched or door.workers_drive) and not opened.state.outcome:
         note = acted(call, act.run, act.state, {"stops": "the run is halted"})
         door.halt(opened.run, call.text("reason"), call.token.agent, (note,))
         return Answer(run=act.run, state=act.state, data={"stops": "the run is halted"})

@@ -103,6 +103,11 @@ class Door:
         """Whether an engine of this machine drives the run now, as far as that can be seen."""
         return RunLocks(self.workspace.root / STATE_FOLDER / "runs", self.world.clock).is_driven(run)
 
+    @property
+    def workers_drive(self) -> bool:
+        """Whether the truth is in a database that workers share: they drive each run as far as it goes."""
+        return self.store is not None and self.store.shared is not None
+
     def drive(self, run: RunId, *, patient: bool, listener: Listener, priority: int = 0) -> Stopped:
         """Drive a run until it is over, halted, or waits; Busy where another engine drives it.
 
@@ -122,7 +127,7 @@ class Door:
 
         Refused where workers drive: they go on with whatever comes.
         """
-        if self.store is not None and self.store.shared is not None:
+        if self.workers_drive:
             raise Refused(
                 "workers drive the runs of this project, and none of them stops half way",
                 next_step=f"let them drive it on: gonogo resume {run}",

@@ -39,7 +39,12 @@ def operations_of(root: Path, environ: Mapping[str, str]) -> Operations:
 
 
 def operate(door: Door, run: RunId, stage: str, asked_to_stop: Callable[[], bool]) -> Stopped | Paused:
-    """Drive a run through `stage`; it ends at the next safe point where it is asked to stop."""
+    """Drive a run through `stage`; it ends at the next safe point where it is asked to stop.
+
+    Where workers drive, none of them stops half way: then this tells them, and watches until people are needed.
+    """
+    if door.workers_drive:
+        return door.drive(run, patient=False, listener=lambda _state, _event: None)
     plan = door.load(run).plan
 
     def allowed(state: RunState, act: NextAct) -> bool:
