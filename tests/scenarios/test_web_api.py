@@ -141,6 +141,28 @@ def test_an_act_with_a_key_is_done_once_and_an_act_on_an_old_view_not_at_all(her
     assert phases == ["begun", "answered", "begun", "refused", "begun", "answered"]
 
 
+@pytest.mark.req("REV-08")
+def test_a_halt_is_lifted_by_a_signature_that_is_handed_in_and_by_nothing_else(here: Served) -> None:
+    api, project = Api(here, token(here, Scope.READ, Scope.DRIVE, name="carries")), here.project
+    add_release(project.root, "v7")
+    own = project.begin("pre-deployment", "v7")
+    assert api.post(f"/runs/{own}/halt", reason="somebody called").status == 200
+    asked = api.post(f"/runs/{own}/requests", kind="resume")
+    name = json.loads(asked.text)["round"]
+    assert api.post(f"/runs/{own}/requests", kind="approval").status == 400, "nobody opens the request of a gate"
+    key = project.door().world.ring().person("rm1").keys[0].key.fingerprint  # type: ignore[union-attr]
+    made = json.loads(api.post(f"/runs/{own}/requests/{name}/statement", person="rm1", key=key, reason="it was nothing").text)
+    path, statement = f"/runs/{own}/requests/{name}/signatures", base64.b64decode(made["statement"])
+    forged = sign(project.keys["sre1"], statement, made["namespace"]).decode()
+    assert api.post(path, statement=made["statement"], signature=forged).status == 409
+    assert project.state(own).halted is not None
+    real = sign(project.keys["rm1"], statement, made["namespace"]).decode()
+    assert json.loads(api.post(path, statement=made["statement"], signature=real).text)["lifted"] is True
+    assert project.state(own).halted is None
+    wrong = api.client.get("/api/v1/no/such/call")
+    assert (wrong.status, wrong.headers["content-type"]) == (404, "application/problem+json")
+
+
 def test_a_token_drives_production_only_as_far_apart_as_its_maker_asked(here: Served) -> None:
     api = Api(here, token(here, Scope.READ, Scope.DRIVE, name="driver"))
     answer = api.post("/runs", protocol="production-deployment", release="v2")

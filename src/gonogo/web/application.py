@@ -7,12 +7,12 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gonogo.control.agent_reception import TokenBook
-from gonogo.errors import GonogoError
+from gonogo.errors import BadInput, GonogoError, Refused
 from gonogo.web import (
     acting,
     api,
@@ -28,11 +28,11 @@ from gonogo.web import (
 )
 from gonogo.web.agents import alive_with
 from gonogo.web.api_verbs import verb_calls
-from gonogo.web.calls import problem
+from gonogo.web.calls import PROBLEM, problem
 from gonogo.web.guarding import Guard
 from gonogo.web.remembering import remembered
 from gonogo.web.sessions import Session
-from gonogo.web.showing import ASSETS, asset, error_page, page
+from gonogo.web.showing import ASSETS, asset, error_page, page, problem_body
 from gonogo.web.site import Site
 from gonogo.web.watching import Watch
 
@@ -112,8 +112,15 @@ def _missing(request: Request, _error: Exception) -> Response:
         session = request.scope.get("gonogo.session")
         person = session.person if isinstance(session, Session) else ""
         request.app.state.site.trail.refused("path_traversal", person)
+    if request.url.path.startswith("/api/"):
+        return problem(BadInput("there is no such call", next_step="GET /api/v1/openapi.json describes them all"))
     about = {"what": "there is no such page", "where": "", "next_step": "begin at the list of releases"}
     return page(request, "error.html", about, 404)
+
+
+def _another_method(_request: Request, _error: Exception) -> Response:
+    error = Refused("this address takes another method", next_step="GET /api/v1/openapi.json describes all calls")
+    return JSONResponse(problem_body(error, 405), 405, media_type=PROBLEM)
 
 
 def application(site: Site, watch: Watch, agents: Starlette | None = None) -> ASGIApp:
@@ -122,7 +129,7 @@ def application(site: Site, watch: Watch, agents: Starlette | None = None) -> AS
     app = Starlette(
         routes=[*signing_in_elsewhere.routes(), *_reading(), *_writing(), *api.routes(calls), *hooks.routes()],
         lifespan=alive_with(agents),
-        exception_handlers={GonogoError: _failed, 404: _missing},
+        exception_handlers={GonogoError: _failed, 404: _missing, 405: _another_method},
     )
     app.state.site = site
     app.state.watch = watch
