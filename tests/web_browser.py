@@ -10,7 +10,7 @@ from pathlib import Path
 
 import axe_playwright_python
 from browser import MISSING, found
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from web_world import Served
 
@@ -55,9 +55,17 @@ class Window:
         device.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
 
     def open(self, path: str) -> Page:
-        """Go to an address of the dashboard."""
-        self.page.goto(self.served.base + path)
-        return self.page
+        """Go to an address of the dashboard; a page that is just loading itself again gives way."""
+        for _ in range(20):
+            try:
+                self.page.goto(self.served.base + path)
+            except Error as error:
+                if "interrupted by another navigation" not in error.message:
+                    raise
+                self.page.wait_for_load_state()
+            else:
+                return self.page
+        raise AssertionError(f"{path} was never reached")
 
     def enrol(self, handle: str) -> None:
         """Come in by a link and add a passkey of this device."""
