@@ -8,9 +8,11 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from command_line import gonogo
+from cryptography.hazmat.primitives import serialization
 
 from gonogo.control.leasing import let_go
 from gonogo.control.own_place import demand_own_place
@@ -28,8 +30,8 @@ from gonogo.engine.crash_points import (
 )
 from gonogo.errors import Busy, Refused
 from gonogo.terms import Person, RunId
-from tests.projects import default_says
-from tests.crashes.crash_harness import PRE, PRODUCTION, Running, Stage, ending, faults, stage_at, wait_until
+from tests.projects import default_says, public_line
+from tests.crashes.crash_harness import PRE, PRODUCTION, Running, Stage, effects, ending, faults, stage_at, wait_until
 
 RM = Person("rm1")
 BACK = {"blue": 100, "green": 0}
@@ -313,9 +315,31 @@ def test_a_second_engine_is_refused_beside_a_stopped_one_and_in_a_copy_and_a_dea
     with pytest.raises(Refused, match="there this run has gone on, up to event") as refused:
         elsewhere.door().drive(launch.run, patient=False, listener=lambda state, entry: None)
     assert "gonogo lock adopt" in refused.value.next_step
-    assert gonogo("lock", "adopt", "--as", "rm1", "--project", copy).code == 0
+    said = gonogo("lock", "adopt", "--as", "rm1", "--project", copy)
+    assert (said.code, f"{stage.project.root}, from which it was copied, refuses to act" in said.out) == (0, True), said
     assert elsewhere.door().world.journal.site()[-1].type == "workspace.adopted"
     demand_own_place(copy / ".gonogo", launch.run, (), elsewhere.door().world.clock)
+    with pytest.raises(Refused, match="this workspace is a copy of"):
+        demand_own_place(stage.project.root / ".gonogo", launch.run, (), elsewhere.door().world.clock)
+
+
+@pytest.mark.req("EXE-05", "WFS-10")
+def test_of_a_copy_and_its_original_that_are_both_at_rest_only_one_may_act(launch: Launch) -> None:
+    stage = launch.at("approved")
+    copy = stage.root / "copied-at-rest"
+    shutil.copytree(stage.project.root, copy, ignore=shutil.ignore_patterns("*.db-shm"))
+    elsewhere, done = replace(stage.project, root=copy), stage.project.executions()
+    with pytest.raises(Refused, match="that one knows this run too, and only one of them may act"):
+        elsewhere.door().drive(launch.run, patient=False, listener=lambda state, entry: None)
+    assert stage.project.executions() == done
+    assert gonogo("lock", "adopt", "--as", "rm1", "--json", "--project", copy).json()["original"] == str(stage.project.root / ".gonogo")
+    with pytest.raises(Refused, match="is a copy of .*copied-at-rest"):
+        stage.project.door().drive(launch.run, patient=False, listener=lambda state, entry: None)
+    assert stage.project.executions() == done, "nobody acted in the one that was given up"
+    elsewhere.go_on(launch.run)
+    assert elsewhere.state(launch.run).outcome == "released"
+    assert effects(stage).total() == len(effects(stage)) == len(stage.project.executions())
+    shutil.rmtree(copy)
 
 
 @pytest.mark.req("EXE-05")
@@ -382,6 +406,30 @@ def test_an_environment_is_given_back_by_a_signature_which_ends_its_run_and_runs
     assert project.chain_problems(run) == ()
     with pytest.raises(Refused, match="nobody holds production"), let_go(door, "production", RM):
         pass
+
+
+@pytest.mark.req("EXE-05", "ROL-06")
+def test_the_command_line_gives_an_environment_back_with_a_key_and_the_reason_is_in_the_statement(
+    launch: Launch, tmp_path: Path
+) -> None:
+    stage = halted_at(launch, 5)
+    project, done = stage.project, stage.project.executions()
+    key = tmp_path / "rm1"
+    form, plain = serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    key.write_bytes(project.keys["rm1"].private_bytes(serialization.Encoding.PEM, form, plain))
+    key.chmod(0o600)
+    key.with_name("rm1.pub").write_text(public_line(project.keys["rm1"]) + "\n")
+    command = ("lock", "release", "production", "--key", key, "--as", "rm1", "--project", project.root)
+    unsaid = gonogo(*command)
+    assert (unsaid.code, "--reason TEXT" in unsaid.err) == (2, True)
+    said = gonogo(*command, "--reason", "the hall burnt down")
+    assert (said.code, f"production is free; {launch.run} has ended without any rollback" in said.out) == (0, True), said
+    assert (project.state(launch.run).outcome, project.executions()) == ("aborted", done)
+    door = project.door()
+    used = [entry.data["round"] for entry in door.load(launch.run).entries if entry.type == "approval.consumed"][-1]
+    (answer,) = door.load(launch.run).state.rounds[str(used)].answers
+    assert b"the hall burnt down" in door.world.vault.read(answer.statement)
+    assert gonogo(*command, "--reason", "again").code == 2, "nobody holds it any more"
 
 
 @pytest.mark.req("EXE-05")

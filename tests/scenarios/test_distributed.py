@@ -18,8 +18,6 @@ from tests.projects import small_project
 from tests.worlds_http import place
 
 
-"""Doors are opened by the dozen here and forgotten: the driver complains of connections that the collector closes."""
-
 SMALL = "deployment-automation"
 SLOW = 'echo "deploy $1 $2 $GONOGO_SLOT $GONOGO_FENCE" >> "$RECORD"\nsleep {0}\n'
 

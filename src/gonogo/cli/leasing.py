@@ -81,9 +81,13 @@ def lock(options: LockOptions) -> int:
 
 
 def _adopt(door: Door, options: LockOptions) -> int:
-    adopt(door, actor_of(options.who))
+    original = adopt(door, actor_of(options.who))
     if options.as_json:
-        say_json({"environment": None, "action": "adopt", "done": True})
+        say_json(
+            {"environment": None, "action": "adopt", "done": True, "original": str(original) if original else None}
+        )
+    elif original is not None:
+        say(f"from now on this workspace is the real one; {original.parent}, from which it was copied, refuses to act")
     else:
         say("from now on this workspace is the real one; nobody may drive runs in the one that it was copied from")
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.adapters.run_places import RunPlaces
 from gonogo.control.assembling import Report, assemble, silent, store_at
-from gonogo.control.following import follow
+from gonogo.control.following import Wanted, follow
 from gonogo.control.opening import Opened, Told, load_run, open_run, plan_of, untold
 from gonogo.control.own_place import demand_own_place
 from gonogo.control.project_root import STATE_FOLDER
@@ -116,7 +116,7 @@ class Door:
         them, and watches until there is nothing to wait for.
         """
         if self.store is not None and self.store.shared is not None:
-            return follow(self.world, self.load(run), self.store.shared, patient=patient, listener=listener)
+            return follow(self.world, self.load(run), self.store.shared, Wanted(patient, priority), listener=listener)
         how = How(patient, priority)
         stopped = self.drive_while(run, everything, how, listener=listener)
         assert not isinstance(stopped, Paused)

@@ -14,7 +14,9 @@ from gonogo.engine.driver import Listener, Stopped
 from gonogo.errors import Waiting
 from gonogo.run.events import recorded
 from gonogo.run.machine import AwaitPeople, NextAct, Over, Parked, WaitUntil, decide
+from gonogo.run.standing import ASKED, Waiter
 from gonogo.run.state import RunState, advance
+from gonogo.values import dataclass
 
 LOOK: Final = 0.15
 """Seconds between two looks at the ledger."""
@@ -22,11 +24,23 @@ ALONE: Final = 10.0
 """So many seconds without an event, before it is asked whether any worker is alive."""
 
 
-def follow(world: World, opened: Opened, shared: Shared, *, patient: bool, listener: Listener) -> Stopped:
-    """Tell the workers of a run and hear its events until it is over, halted, or waits for people or a far moment.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How somebody wants a run to be gone on with: whether they stay while people are awaited, and its priority."""
+
+    patient: bool
+    priority: int = 0
+
+
+def follow(world: World, opened: Opened, shared: Shared, wanted: Wanted, *, listener: Listener) -> Stopped:
+    """Tell the workers of a run, with its priority, and hear its events until nobody has to be waited for.
+
+    That is when it is over, halted, or waits for people or a far moment.
 
     Raises Waiting where no worker is alive: the run stays as it is, and goes on with the first one that starts.
     """
+    if wanted.priority:
+        world.journal.wait(Waiter(ASKED, opened.run, wanted.priority, world.clock.now()))
     shared.nudge(opened.run)
     state, quiet_since = opened.state, world.clock.monotonic()
     while True:
@@ -35,7 +49,7 @@ def follow(world: World, opened: Opened, shared: Shared, *, patient: bool, liste
             state = advance(opened.plan, state, event)
             listener(state, event)
         act = decide(opened.plan, state, world.clock.now())
-        stopped = _stopped(state, act, patient=patient)
+        stopped = _stopped(state, act, patient=wanted.patient)
         if stopped is not None:
             return stopped
         now = world.clock.monotonic()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.door import Door
-from gonogo.control.own_place import settle_here
+from gonogo.control.own_place import original_of, settle_here
 from gonogo.control.project_root import STATE_FOLDER
 from gonogo.engine.releasing import ask_release, release
-from gonogo.errors import Refused
+from gonogo.errors import Busy, Refused
 from gonogo.ports import Draft, Lease
 from gonogo.run.site import ADOPTED
 from gonogo.run.standing import Waiter
@@ -46,12 +47,22 @@ def hold(door: Door, environment: str, reason: str, actor: Actor) -> None:
     door.world.journal.hold(environment, reason, actor=actor, now=door.world.clock.now())
 
 
-def adopt(door: Door, actor: Actor) -> None:
-    """From now on this workspace is the real one, not the one that it was copied from; the site's log says so."""
+def adopt(door: Door, actor: Actor) -> Path | None:
+    """From now on this workspace is the real one, not the one that it was copied from; the site's log says so.
+
+    Gives the state folder of the original, which refuses to act from now on; None where it is not within reach. Busy
+    where an engine is at work there.
+    """
     state = door.workspace.root / STATE_FOLDER
+    original = original_of(state)
+    if original is not None:
+        locks = RunLocks(original / "runs", door.world.clock)
+        driven = [folder.name for folder in (original / "runs").glob("*") if locks.is_driven(RunId(folder.name))]
+        if driven:
+            raise Busy(f"an engine is at work on {driven[0]} in {original.parent}", next_step="end it there first")
     note: dict[str, str | int] = {"place": str(state.resolve())}
     door.world.journal.note([Draft(ADOPTED, note)], actor=actor, now=door.world.clock.now())
-    settle_here(state)
+    return settle_here(state)
 
 
 def lift_hold(door: Door, environment: str, actor: Actor) -> None:

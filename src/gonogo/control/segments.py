@@ -18,7 +18,7 @@ from gonogo.control.door import Door
 from gonogo.control.opening import Opened
 from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.remembering import remember
-from gonogo.control.shared_store import SharedStore
+from gonogo.control.shared_store import SharedStore, WrongClock
 from gonogo.control.tracing import traced
 from gonogo.control.workflow_files import WorkflowFiles
 from gonogo.engine.driver import Driver
@@ -27,7 +27,7 @@ from gonogo.plan.model import Execute, Plan, Roll, Route, Shift, Task, Watch
 from gonogo.ports import Draft, Moved
 from gonogo.run.events import Recorded, RunHalted, data_of, type_of
 from gonogo.run.machine import AwaitPeople, Look, NextAct, Over, Parked, Perform, Sample, Settle, WaitUntil, decide
-from gonogo.run.standing import Waiter
+from gonogo.run.standing import ASKED, Waiter
 from gonogo.run.state import RunState
 from gonogo.terms import Engine, RunId
 from gonogo.values import dataclass
@@ -63,6 +63,7 @@ class Segments:
     at_once: int
     stopping: Event = field(default_factory=Event)
     faults: dict[RunId, tuple[int, int]] = field(default_factory=dict)
+    clock_is_wrong: bool = False
     slots: BoundedSemaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,6 +82,8 @@ class Segments:
                 return "stopped"
             except EnvironmentTaken as taken:
                 return self._in_line(run, taken)
+            except WrongClock as error:
+                return self._left_to_others(run, error)
             except (Busy, Moved):
                 self._again(run, BUSY, "busy")
                 return "busy"
@@ -89,6 +92,7 @@ class Segments:
 
     def _driven(self, run: RunId) -> str:
         self._demand_going_on()
+        self.shared.demand_right_clock()
         opened = self.door.load(run)
         root, environ = self.door.workspace.root, self.door.world.environ
         world = assemble(root, opened.plan.project, environ, self.door.report, store=self.door.store)
@@ -98,6 +102,7 @@ class Segments:
 
         def before(_state: RunState, act: NextAct) -> None:
             self._demand_going_on()
+            self.shared.demand_right_clock()
             self._demand_here(opened.plan, act)
 
         engine = Engine(self.worker.name)
@@ -112,6 +117,7 @@ class Segments:
         finally:
             files.finish()
         self.faults.pop(run, None)
+        self.clock_is_wrong = False
         return self.settle_down(self.door.load(run))
 
     def settle_down(self, opened: Opened) -> str:
@@ -122,7 +128,9 @@ class Segments:
                 return "open"
             case WaitUntil(moment, _, True):
                 self.shared.queue.wake_at(opened.run, moment, "timer")
-            case Over() | Parked() | AwaitPeople():
+            case Over():
+                self.door.world.journal.leave(opened.run)
+            case Parked() | AwaitPeople():
                 pass
             case _:
                 return "open"
@@ -146,10 +154,19 @@ class Segments:
     def _in_line(self, run: RunId, taken: EnvironmentTaken) -> str:
         """Stand in line for an environment; whoever gives it back wakes who is first."""
         journal, now = self.door.world.journal, self.door.world.clock.now()
-        journal.wait(Waiter(taken.environment, run, 0, now))
+        asked = next((waiter.priority for waiter in journal.waiting(ASKED) if waiter.run == run), 0)
+        journal.wait(Waiter(taken.environment, run, asked, now))
         # It may have been given back before this run stood in line: then nobody wakes it.
         self._again(run, BUSY if journal.lease(taken.environment).run is None else IN_LINE, "line")
         return "in line"
+
+    def _left_to_others(self, run: RunId, error: WrongClock) -> str:
+        """Whoever's clock is right goes on; said once for as long as it is wrong."""
+        if not self.clock_is_wrong:
+            self.door.report(str(error))
+        self.clock_is_wrong = True
+        self._again(run, BUSY, "clock")
+        return "wrong clock"
 
     def _again(self, run: RunId, pause: timedelta, why: str) -> None:
         self.shared.queue.wake_at(run, self.door.world.clock.now() + pause, why)

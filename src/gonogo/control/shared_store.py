@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 from types import ModuleType
 from typing import Final, Protocol
@@ -17,10 +17,19 @@ from gonogo.adapters.vault_postgres import PostgresVault
 from gonogo.adapters.workers_postgres import PostgresWorkers
 from gonogo.control.storing import Store, needed
 from gonogo.engine.wakeups import Wakeups
+from gonogo.errors import Refused
 from gonogo.ports import CrashPoint
 from gonogo.terms import RunId, Secret
 
 ENGINE: Final = "gonogo.engine.distributed"
+
+
+MOST_WRONG: Final = timedelta(seconds=3)
+"""So far the clocks of two hosts may differ: less than a ledger tolerates between two entries."""
+
+
+class WrongClock(Refused):
+    """The clock of this host is not that of the others."""
 
 
 class Queue(Wakeups, Protocol):
@@ -73,6 +82,24 @@ class SharedStore:
     def nudge(self, run: RunId) -> None:
         """Let a worker look at a run now."""
         self.queue.wake_at(run, SystemClock().now(), "asked")
+
+    def clock_ahead(self) -> timedelta:
+        """How far the wall clock of this machine is ahead of the database's, which all workers have in common."""
+        with self.database.transaction() as opened:
+            there = opened.execute("select clock_timestamp()").scalar()
+        assert isinstance(there, datetime)
+        return SystemClock().now() - there
+
+    def demand_right_clock(self) -> None:
+        """Refused where this machine's clock is wrong: what it wrote would keep every other worker from writing."""
+        ahead = self.clock_ahead()
+        if abs(ahead) > MOST_WRONG:
+            seconds, word = abs(ahead).total_seconds(), "ahead of" if ahead > timedelta(0) else "behind"
+            raise WrongClock(
+                f"the clock of this host is {seconds:.0f} s {word} the database's; nothing is done here",
+                where=self.database.place,
+                next_step="set the clock (chrony, systemd-timesyncd); other workers go on meanwhile",
+            )
 
     def _told(self, transaction: JournalTransaction, run: RunId, why: str) -> None:
         if why == "lease" or not self._by_worker:

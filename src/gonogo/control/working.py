@@ -60,6 +60,7 @@ def work(root: Path, environ: Mapping[str, str], employed: Employment, report: R
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    shared.demand_right_clock()
     membership = shared.workers.join(worker)
     segments = Segments(door, shared, worker, employed.at_once)
     engine = shared.engine()

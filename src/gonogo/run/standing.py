@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from gonogo.terms import RunId
 from gonogo.values import dataclass
+
+ASKED: Final = "@asked"
+"""The line in which runs stand for nothing: it says with which priority somebody wants workers to go on with them."""
 
 
 @dataclass(frozen=True, slots=True)
