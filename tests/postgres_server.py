@@ -59,8 +59,10 @@ def free_port() -> int:
 class Server:
     """One cluster in a folder of its own."""
 
-    def __init__(self, bin_folder: Path) -> None:
+    def __init__(self, bin_folder: Path, beside: str = "") -> None:
+        """`beside` is one more address that it listens on, besides loopback, and whose neighbours it lets in."""
         self._bin = bin_folder
+        self._beside = beside
         self._user = _user()
         self.root = Path(tempfile.mkdtemp(prefix="gonogo-pg-"))
         self.port = free_port()
@@ -68,13 +70,16 @@ class Server:
             owner = pwd.getpwnam(self._user)
             os.chown(self.root, owner.pw_uid, owner.pw_gid)
         self._run("initdb", "-D", str(self.root / "data"), "-U", "gonogo", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        if beside:
+            with (self.root / "data" / "pg_hba.conf").open("a", encoding="ascii") as rules:
+                rules.write("host all all samenet trust\n")
         self.start()
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
         settings = {
             "port": self.port,
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": ",".join(filter(None, ("127.0.0.1", self._beside))),
             "unix_socket_directories": self.root,
             "max_connections": 100,
             "shared_buffers": "16MB",
@@ -190,14 +195,15 @@ class Gate:
     So a cable that is pulled looks from both ends: nobody says goodbye.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        """`host` is where it listens; the server before which it stands is on loopback."""
         self._target = port
         self._open = threading.Event()
         self._open.set()
         self._silent = False
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._guard = threading.Lock()
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server((host, 0))
         self.port = int(self._listening.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 

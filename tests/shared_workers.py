@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -43,8 +43,13 @@ class Site:
     url: str
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start(self, *options: str, root: Path | None = None, url: str = "", crash: str = "", **environ: str) -> subprocess.Popen[bytes]:
-        """Start a worker; with `crash` it dies at that point. Its words go to a file beside the project."""
+    def start(
+        self, *options: str, root: Path | None = None, url: str = "", crash: str = "", inside: Sequence[str] = (), **environ: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker; with `crash` it dies at that point. Its words go to a file beside the project.
+
+        `inside` is a command that starts another one somewhere else, such as in a network of its own.
+        """
         root = root or self.project.root
         told = {
             **os.environ,
@@ -56,7 +61,7 @@ class Site:
         }
         words = self.project.root.parent / f"worker-{len(self.processes)}.log"
         with words.open("wb") as log:
-            command = [sys.executable, "-m", "gonogo", "worker", "-C", str(root), *options]
+            command = [*inside, sys.executable, "-m", "gonogo", "worker", "-C", str(root), *options]
             process = subprocess.Popen(command, env=told, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         self.processes.append(process)
         return process

@@ -52,6 +52,7 @@ from tests.worlds_http import place
 PRE, PRODUCTION, SMALL = "pre-deployment", "production-deployment", "deployment-automation"
 KILLED = -signal.SIGKILL
 LONGEST = 60.0
+TRIES = 4
 ROOT = Path(__file__).resolve().parents[2]
 GONE_ON = frozenset({COMMAND_RUNNING, MOVED, RESULT_THERE, RESULT_RECORDED, RECORDED, NOT_SHOWN, STATEMENT_RECORDED})
 """Points that the next engine does not pass again: what was done is found, and work goes on behind them."""
@@ -180,6 +181,7 @@ class Stage:
     def save(self, name: str) -> None:
         """Keep the scene as it is now: the project with its ledger, the record of the scripts, the files of the world."""
         folder = self.scenes / name
+        shutil.rmtree(folder, ignore_errors=True)
         for path in self._parts():
             _copied(path, folder / path.relative_to(self.root))
         self.saved.add(name)
@@ -432,6 +434,16 @@ def straight(stage: Stage, run: RunId, scene: str) -> Straight:
             break
     assert faults(stage, run) == []
     return Straight(run, tuple(scenes), tuple(traces), ending(stage, run))
+
+
+def straight_to(stage: Stage, run: RunId, scene: str, outcome: str) -> Straight:
+    """The same, until it comes to `outcome`: on a busy machine samples of a health window may be missing, which halts."""
+    for _ in range(TRIES):
+        found = straight(stage, run, scene)
+        if found.ending.outcome == outcome:
+            return found
+        stage.restore(f"{scene}/0")
+    raise AssertionError(f"{run} never comes to {outcome}: {found.ending}")
 
 
 def die_at_every(stage: Stage, run: RunId, name: str) -> int:

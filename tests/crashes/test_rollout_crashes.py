@@ -52,7 +52,7 @@ from tests.crashes.crash_harness import (
     faults,
     specs,
     stage_at,
-    straight,
+    straight_to,
     wait_until,
 )
 
@@ -95,13 +95,13 @@ def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
         run = stage.project.door().runs()[1]
         stage.save("opened")
         stage.up_to(run, "production")
-        good = straight(stage, run, "good")
+        good = straight_to(stage, run, "good", "released")
         stage.restore("good/0")
         stage.spoil(BAD)
         stage.save("spoiled")
         while stage.project.state(run).rollback is None:
             assert stage.drive(run, RECORDED)
-        yield Launch(stage, rehearsal, good, straight(stage, run, "bad"))
+        yield Launch(stage, rehearsal, good, straight_to(stage, run, "bad", "rolled_back"))
 
 
 @pytest.mark.req("ROL-06", "WFS-10", "ERR-09", "ERR-11")
