@@ -182,7 +182,7 @@ def test_engines_killed_at_random_moments_change_nothing(launch: Launch) -> None
         kills = 0
         while left > kills:
             engine = stage.begin("drive", known.run)
-            time.sleep(chance.uniform(0.1, 0.9))
+            time.sleep(chance.uniform(0.1, 0.9 + kills / 10))  # on a busy machine they still get somewhere
             engine.kill()
             if not engine.ended():
                 break
