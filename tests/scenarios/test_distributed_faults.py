@@ -12,11 +12,15 @@ from gonogo.terms import RunId
 from postgres_server import Gate, server
 from shared_workers import KILLED, Site, eventually, site_of
 from tests.projects import small_project
+from tests.worlds_http import place
 from tests.scenarios.test_distributed import SMALL, site, slow_deploy, whole  # noqa: F401 - the fixture is used by name
 
 pytestmark = pytest.mark.slow
 
-POINTS = ("CP-01", "CP-02", "CP-03", "CP-06", "CP-08", "CP-09@9", "CP-10", "CP-11", "CP-16 request", "CP-12 leases")
+POINTS = (
+    *("CP-01", "CP-02", "CP-03", "CP-04 move", "CP-05", "CP-06", "CP-07", "CP-08", "CP-09@9", "CP-10", "CP-11"),
+    *("CP-12 package", "CP-12 leases", "CP-16 request", "CP-18"),
+)
 
 
 @pytest.mark.req("WFS-10", "ROL-06")
@@ -28,6 +32,47 @@ def test_a_worker_that_dies_there_leaves_a_run_that_another_brings_to_its_end(si
         assert dying.wait(60) == KILLED
         site.start()
     whole(site, run)
+
+
+@pytest.mark.req("WFS-10", "ROL-06")
+def test_a_worker_that_dies_while_it_takes_a_dead_ones_runs_over_leaves_both_to_a_third(site: Site) -> None:
+    slow_deploy(site, 1.0)
+    dying = site.start(crash="CP-06")
+    site.alive(1)
+    run = site.project.begin(SMALL)
+    with site.signed_by_all(run):
+        assert dying.wait(60) == KILLED
+        heir = site.start(crash="CP-13 taken over")
+        assert heir.wait(60) == KILLED
+        site.start()
+    whole(site, run)
+
+
+@pytest.mark.req("WFS-10")
+def test_a_run_that_the_queue_forgot_is_found_by_the_sweep_also_where_that_dies_before_it_told_anybody(site: Site) -> None:
+    run = site.project.begin(SMALL)
+    server().sql("delete from dbos.workflow_status", site.url.rpartition("/")[2])
+    sweeping = site.start(crash="CP-14 found")
+    assert sweeping.wait(60) == KILLED
+    assert "task.finished" not in site.events(run)
+    with site.signed_by_all(run):
+        site.start()
+    whole(site, run)
+
+
+@pytest.mark.req("WFS-10")
+def test_a_database_whose_first_user_died_while_the_tables_were_made_has_none_and_the_next_makes_them(tmp_path: Path) -> None:
+    with place(tmp_path / "world" / "staging") as staging, place(tmp_path / "world" / "production") as production:
+        project = small_project(tmp_path / "project", staging, production)
+        with site_of(project, server().database()) as site:
+            assert site.start(crash="CP-15 in the database").wait(60) == KILLED
+            assert server().sql("select to_regclass('gonogo_schema')", site.url.rpartition("/")[2]) == ""
+            site.start()
+            site.alive(1)
+            run = site.project.begin(SMALL)
+            with site.signed_by_all(run):
+                pass
+            whole(site, run)
 
 
 @pytest.mark.req("WFS-10")

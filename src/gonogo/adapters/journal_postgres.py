@@ -61,6 +61,10 @@ class PostgresJournal:
         self._told = told
         self._ready = ready
 
+    def prepare(self) -> None:
+        """Make the tables where they are missing, all or none; safe beside others that do the same."""
+        self._database.prepare(lambda: self._crash("CP-15 in the database"))
+
     def open_run(
         self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime, notes: Sequence[Draft] = ()
     ) -> tuple[Entry, ...]:
@@ -106,7 +110,8 @@ class PostgresJournal:
     @contextmanager
     def _writing(self, run: RunId, author: tuple[Actor, datetime]) -> Iterator[JournalTransaction]:
         self._ready()
-        with self._database.writing(lambda: self._crash("CP-15 in the database")) as opened:
+        self.prepare()
+        with self._database.writing() as opened:
             transaction = JournalTransaction(
                 opened, run, author, self._crash, self._database.place, locking=" for update"
             )

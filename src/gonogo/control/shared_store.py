@@ -70,7 +70,7 @@ class SharedStore:
         with self._guard:
             if self._queue is None:
                 engine = self.engine()
-                self.database.prepare()
+                self.journal.prepare()
                 self.database.prepare_beside(engine.PACKAGE, lambda: engine.prepare_queue(self.address.reveal()))
                 self._queue = engine.QueueWakeups(self.database.pool, SystemClock(), lambda: frozenset(self.alive()))
             return self._queue

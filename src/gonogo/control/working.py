@@ -61,11 +61,11 @@ def work(root: Path, environ: Mapping[str, str], employed: Employment, report: R
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     shared.demand_right_clock()
+    _ = shared.queue  # Its tables, and the journal's, are there before anybody is on the list.
     membership = shared.workers.join(worker)
     segments = Segments(door, shared, worker, employed.at_once)
     engine = shared.engine()
     places = (*worker.reaches, worker.place)
-    _ = shared.queue
     serving = engine.Serving(worker.name, places, employed.at_once)
     engine.serve(shared.address.reveal(), shared.database.pool, serving, segments.drive)
     report(f"worker {worker.name} reaches {', '.join(worker.reaches)}; at most {employed.at_once} runs at once")
