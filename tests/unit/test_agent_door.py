@@ -179,6 +179,9 @@ def test_guard_knows_from_the_log_of_the_site_whether_a_run_is_open(there: Agenc
     assert gonogo("guard", "--line", line, "-C", root).code == 0, "no run is open"
     run = there.project.begin("pre-deployment")
     assert gonogo("guard", "--line", line, "-C", root).code == 2
+    for given in ("[1", "x" * 70_000):
+        done = subprocess.run([sys.executable, "-m", "gonogo", "guard", "-C", str(root)], env=importing(), input=given, capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and "nobody can say what would be called" in done.stderr, given[:5]
     there.project.door().abort(run, "not now", Person("rm1"))
     there.project.go_on(run)
     assert gonogo("guard", "--line", line, "-C", root).code == 0, "the run is over"

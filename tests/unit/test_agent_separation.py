@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from command_line import gonogo
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gonogo.adapters.reach import User, approvers_keys, credentials, user_named, writable
+from gonogo.cli.main import gonogo as group
 from gonogo.errors import BadInput
 from gonogo.evidence.sshkeys import public_key
-from gonogo.reports.separation import Reach, Separation, level, statements
+from gonogo.reports.separation import REMEDIES, Reach, Separation, level, statements
 from tests.projects import public_line, small_project
 from tests.unit.test_agent_tokens import Nowhere
 
@@ -95,3 +98,12 @@ def test_doctor_says_what_agents_could_reach(tmp_path: Path) -> None:
     shown = gonogo("doctor", "--agents", "-C", root)
     assert "✗ S1" in shown.out
     assert "towards agents this site is advisory" in shown.out
+
+
+def test_every_remedy_names_commands_that_exist() -> None:
+    for number, remedy in REMEDIES.items():
+        for name, action in re.findall(r"gonogo ([a-z-]+) ?([a-z-]*)", remedy):
+            command = group.get_command(group.make_context("gonogo", [], resilient_parsing=True), name)
+            assert command is not None, (number, name)
+            chosen = [param.type.choices for param in command.params if isinstance(param, click.Argument) and isinstance(param.type, click.Choice)]
+            assert not chosen or action in chosen[0], (number, name, action)

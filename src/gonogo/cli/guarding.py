@@ -46,7 +46,6 @@ def guard(options: GuardOptions) -> int:
     the project, kubectl and the like, and gonogo's own signing commands are denied while a run is open. It is a seat
     belt against accidents; such hooks can be got round, so keep deploy credentials away from agents.
     """
-    line = options.line or _given()
     try:
         root = find_root(options.folder.absolute())
     except BadInput:
@@ -54,13 +53,21 @@ def guard(options: GuardOptions) -> int:
             # A hook is asked in every folder; where nothing is released, there is nothing to guard.
             return 0
         raise
-    reason = refused_call(line, _scripts(root)) if options.always or _is_open(root) else ""
+    reason = _reason(options, root) if options.always or _is_open(root) else ""
     if options.as_json:
         say_json({"allowed": not reason, "reason": reason or None})
     if reason:
         tell(f"gonogo: {reason}")
         tell("  next: use the tools of `gonogo mcp serve`: run_status says what is due")
     return DENIED if reason else 0
+
+
+def _reason(options: GuardOptions, root: Path) -> str:
+    """Why the call is denied; empty where it may go on. Input that cannot be read is no reason to let it through."""
+    try:
+        return refused_call(options.line or _given(), _scripts(root))
+    except WrongUsage as error:
+        return f"{error.what}, so that nobody can say what would be called ({error.next_step})"
 
 
 def _given() -> str:

@@ -18,11 +18,17 @@ from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.reports.agent_clients import CLIENTS, merged, snippet
 from gonogo.reports.agent_tools import TOOLS
 from gonogo.reports.model_json import model_json
+from gonogo.run.agents import TOKEN_VARIABLE
 from gonogo.values import dataclass
 
 HERE = "serve"
 """What `--http` without an address stands for."""
 ACTIONS = ("serve", "tools", "install")
+AFTERWARDS = (
+    "  next: make a token, and put it into the environment from which the client is started; it stands in no file:",
+    "        gonogo agent create NAME --scope runs:read --scope runs:drive",
+    f"        export {TOKEN_VARIABLE}=...     without one the agent may read only",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,11 @@ def mcp(options: McpOptions) -> int:
 
 def _install(options: McpOptions) -> int:
     """Print what the client has to be told, or write it into the project's file; never a token."""
-    address = "" if options.http == HERE else options.http
+    if options.http == HERE:
+        raise WrongUsage(
+            "--http needs the address of the service here", next_step="say for example --http https://HOST/mcp"
+        )
+    address = options.http
     if address and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?", address):
         raise WrongUsage(f"`{address}` is no address of a service", next_step="say for example https://HOST/mcp")
     found = snippet(options.client, address)
@@ -101,9 +111,11 @@ def _install(options: McpOptions) -> int:
         return 0
     if options.write:
         say(f"written    {found.path}", "green")
-        return 0
-    tell(f"{found.path}:")
-    say(found.text.rstrip("\n"))
+    else:
+        tell(f"{found.path}:")
+        say(found.text.rstrip("\n"))
+    for line in AFTERWARDS:
+        tell(line)
     return 0
 
 

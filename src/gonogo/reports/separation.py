@@ -94,13 +94,14 @@ SAYS = {
     "S8": "deploy targets accept nobody but the engine",
 }
 REMEDIES = {
-    "S1": "run `gonogo mcp serve --http` as a user of its own, and say which one agents have: --agent-user NAME",
+    "S1": "let another user than NAME run the engine: gonogo mcp serve --http --agent-user NAME; look again with: "
+    "gonogo doctor --agents --agent-user NAME",
     "S2": "give these to the engine's user, and take the right to write from everybody else",
     "S3": "keep approvers' keys on devices or on other machines; do not forward SSH_AUTH_SOCK to agents",
     "S4": "give deploy credentials to the engine's user only; start agents without these variables and files",
-    "S5": "enrol security keys or passkeys: gonogo keys enrol",
-    "S6": "sign the policy: gonogo trust build, gonogo trust sign",
-    "S7": "gonogo witness anchor, or `anchors` in the approvers file",
+    "S5": "enrol security keys or passkeys: gonogo keys enrol PERSON --key FILE.pub",
+    "S6": "name `admins` in the approvers file, then: gonogo trust build, gonogo trust sign --key KEY",
+    "S7": "hand the log to somebody else: gonogo witness add RUN --to PLACE, or `anchors` in the approvers file",
     "S8": "give the targets credentials that only the engine holds",
 }
 
