@@ -54,6 +54,7 @@ def test_a_release_is_approved_with_a_passkey_and_its_package_verifies_offline(b
         run = waiting_at(project, "pre-deployment", "readiness")
         time.sleep(2 * FRESH_S)  # so long a page may be behind the journal
         window.open("/approvals")
+        window.keep("approvals")
         page.get_by_role("link", name="readiness", exact=True).click()
         page.get_by_text("What changed since the last signature").wait_for()
         window.keep("decision")
@@ -61,8 +62,12 @@ def test_a_release_is_approved_with_a_passkey_and_its_package_verifies_offline(b
         page.get_by_role("button", name="Show me exactly what I sign").click()
         shown = page.locator("#statement").inner_text()
         assert json.loads(shown)["predicate"]["signer"]["person"] == "po1"
+        window.keep("exactly-these-bytes")
         page.get_by_role("button", name="Sign with my passkey").click()
         page.get_by_text("Your signature is recorded and verified").wait_for()
+        window.keep("run")
+        moment = page.locator("time").first
+        assert moment.get_attribute("title").endswith(" UTC"), "the viewer's zone on the page, UTC on hover"
         answer = project.state(run).rounds["readiness-1"].answers[0]
         assert (answer.person, answer.decision, answer.in_browser) == ("po1", "go", True)
         assert project.door().world.vault.read(answer.statement).decode() == shown, "what was shown is what was signed"
@@ -287,11 +292,12 @@ def test_no_free_text_runs_anything_on_any_page(browser: Browser, tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_readable_at_360_pixels_and_axe_finds_nothing_serious(browser: Browser, tmp_path: Path, scheme: str) -> None:
+def test_every_page_is_readable_on_a_phone_and_a_desk_and_axe_finds_nothing_serious(browser: Browser, tmp_path: Path, scheme: str, width: int) -> None:
     with shop(tmp_path) as here:
         run = waiting_at(here.project, "pre-deployment", "readiness")
-        window = Window(browser, here, 360, 740)
+        window = Window(browser, here, width, 800)
         window.page.emulate_media(color_scheme=scheme)
         window.open("/sign-in")
         assert (window.serious(), window.overflow()) == ([], 0)
@@ -302,6 +308,7 @@ def test_every_page_is_readable_at_360_pixels_and_axe_finds_nothing_serious(brow
         found = {}
         for path in paths:
             window.open(path)
+            window.keep(f"{width}-{scheme}-{path.replace(f'/runs/{run}', 'run').strip('/').replace('/', '-') or 'releases'}")
             problems = (window.serious(), window.overflow())
             if problems != ([], 0):
                 found[path] = problems

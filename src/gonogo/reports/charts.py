@@ -1,6 +1,7 @@
 """Charts as plain SVG: lines over time with bounds, steps, and bars. Colours come from the page, by class name.
 
-No meaning rests on colour alone: each line is named at its end, has a dash of its own, and a table stands beside it.
+No meaning rests on colour alone: each line is named at its end or in a key beside the chart, has a dash
+of its own, and a table stands beside it.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ ROW, MOST_NAME = 18, 33
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line: its name, the class that colours and dashes it, and points (seconds since the start, value)."""
+    """A line: its name, the class that colours and dashes it, and points (seconds since the start, value).
+
+    `named` writes the name at its end, where no key beside the chart says what it is.
+    """
 
     name: str
     look: str
     points: tuple[tuple[float, float], ...]
     stepped: bool = False
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ def span_chart(title: str, spans: Sequence[Span]) -> str:
         return names + wide * seconds / last
 
     parts = []
-    for value in scale(0.0, last):
+    for value in moments(last):
         if value <= last:
             at = column(value)
             parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{height - BOTTOM}"/>')
@@ -175,8 +180,14 @@ def _value_axis(place: _Place, ticks: Sequence[float], unit: str) -> Iterator[st
         yield f'<text class="tick" x="{LEFT - 6}" y="{row + 3.5:.1f}" text-anchor="end">{value:g}{escape(unit)}</text>'
 
 
+def moments(last: float) -> tuple[float, ...]:
+    """Round moments of an axis of time, in seconds: whole seconds, minutes, hours or days."""
+    unit = next((size for size, least in ((86400, 172800), (3600, 7200), (60, 120)) if last >= least), 1)
+    return tuple(value * unit for value in scale(0.0, last / unit))
+
+
 def _time_axis(place: _Place) -> Iterator[str]:
-    for value in scale(0.0, place.last):
+    for value in moments(place.last):
         if value <= place.last:
             anchor = "middle" if place.x(value) < WIDTH - 40 else "end"
             spot = f'x="{place.x(value):.1f}" y="{place.height - 6}" text-anchor="{anchor}"'
@@ -188,7 +199,7 @@ def _elapsed(seconds: float) -> str:
         return f"{seconds:g} s"
     if seconds < 7200:
         return f"{seconds / 60:g} min"
-    return f"{seconds / 3600:g} h"
+    return f"{seconds / 3600:g} h" if seconds < 172800 else f"{seconds / 86400:g} d"
 
 
 def _bound(place: _Place, bound: Bound) -> Iterator[str]:
@@ -206,4 +217,5 @@ def _path(place: _Place, line: Line) -> str:
         words.append(f"H{column:.1f}V{row:.1f}" if line.stepped else f"L{column:.1f} {row:.1f}")
     column, row = spots[-1]
     dot = f'<circle class="dot {line.look}" cx="{column:.1f}" cy="{row:.1f}" r="3"/>'
-    return f'<path class="line {line.look}" d="{"".join(words)}"/>{dot}'
+    name = f'<text class="label" x="{column - 6:.1f}" y="{row - 5:.1f}" text-anchor="end">{escape(line.name)}</text>'
+    return f'<path class="line {line.look}" d="{"".join(words)}"/>{dot}{name if line.named else ""}'

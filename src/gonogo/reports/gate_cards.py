@@ -6,6 +6,7 @@ Made from the stored judgement (F30), or, before the first one, from the plan; n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from gonogo.evidence.canonical import Tree
 from gonogo.plan.model import GateRule
@@ -109,11 +110,15 @@ def _planned(rule: GateRule) -> Iterator[ClauseRow]:
         yield ClauseRow(clause.text, "", "not yet", limit, clause.limit_from, source, "", "", owner)
 
 
+_TRUTH: Final = {"True": "true", "False": "false"}
+"""Judgements hold what was measured as text; limits are written as JSON writes them."""
+
+
 def _text(body: Mapping[str, Tree], name: str) -> str:
     value = body.get(name)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "" if value is None else str(value)
+    return "" if value is None else _TRUTH.get(str(value), str(value))
 
 
 def _parts(body: Mapping[str, Tree], name: str) -> Iterator[Mapping[str, Tree]]:

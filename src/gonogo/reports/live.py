@@ -155,7 +155,8 @@ def _steps(plan: Plan, known: Rolling) -> tuple[tuple[int, str], ...]:
     words = []
     for number, share in enumerate(shares):
         done = number < known.progress.step
-        word = "done" if done else ("here" if number == known.progress.step else "to come")
+        here, ahead = ("taken back", "not reached") if known.progress.abort else ("here", "to come")
+        word = "done" if done else (here if number == known.progress.step else ahead)
         words.append((share, word))
     return tuple(words)
 
@@ -226,8 +227,13 @@ def _evidence(known: Rolling, weighed: tuple[Weighed, ...], span: float) -> Iter
     )
     names = sorted({name for item in weighed for name in item.health})
     lines = tuple(
-        Line(name, look, tuple((_since(known, item.at), item.health[name]) for item in weighed if name in item.health))
-        for name, look in zip(names, ("new", "old"), strict=False)
+        Line(
+            name,
+            look,
+            tuple((_since(known, item.at), item.health[name]) for item in weighed if name in item.health),
+            named=True,
+        )
+        for name, look in zip(names, ("one", "two", "three"), strict=False)
     )
     yield (
         "Certificate that it is not worse",

@@ -87,7 +87,7 @@ def overview(_request: Request, site: Site, known: Known) -> Sheet:
         "here": place_of(opened, stages),
         "phases": phases_of(stages),
         "gates": [card_of(site.door, opened, name) for name in opened.plan.gates],
-        "asking": [asking_of(opened, item) for item in open_rounds],
+        "asking": sorted((asking_of(opened, item) for item in open_rounds), key=lambda item: item.met),
         "halt": halt_text(site.door.world, opened),
         "rules": rules_in_force(opened.plan, state.trust),
         "dissent": [item for item in state.rounds.values() if item.kind == "dissent" and item.answers],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -24,6 +25,7 @@ from gonogo.web.drawings import Body
 from gonogo.web.sessions import Session
 from gonogo.web.site import site_of
 
+_LENGTH: Final = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 MOST_FIELDS: Final = 60
 MOST_KEPT: Final = 4096
 """So many drawn words and moments are kept: a page of a run has a few hundred, many of them again and again."""
@@ -46,6 +48,7 @@ WORDS: Final[Mapping[str, str]] = {
     "inconclusive": "doubt",
     "waiting for people": "wait",
     "running": "live",
+    "no engine at work": "doubt",
     "open": "rest",
 }
 SIGNS: Final[Mapping[str, str]] = {
@@ -88,7 +91,7 @@ def look_of(word: str) -> str:
 def badge(word: str) -> Markup:
     """A state as sign and word; never by colour alone."""
     look = look_of(word)
-    text = escape(word.replace("_", " ") if word else "not begun")
+    text = escape({"": "not begun", "open": "to do"}.get(word, word.replace("_", " ")))
     form = f'<span class="badge {look}"><span class="sign" aria-hidden="true">{SIGNS[look]}</span>{text}</span>'
     return Markup(form)  # noqa: S704 - made of constants and a word that is escaped
 
@@ -122,6 +125,23 @@ def lasting(seconds: float) -> str:
     return f"{timedelta(seconds=left).days} days"
 
 
+def took(text: object) -> str:
+    """A length of ISO 8601 such as `PT1M0.5S` for people: `1 min 0.5 s`; anything else as it stands."""
+    said = str(text or "")
+    found = _LENGTH.fullmatch(said)
+    if found is None or said == "PT":
+        return said
+    return " ".join(
+        f"{number} {unit}" for number, unit in zip(found.groups(), ("h", "min", "s"), strict=True) if number
+    )
+
+
+def spoken(text: str) -> str:
+    """Roles as words: `release_manager (rm_1)` is `release manager (rm_1)`; handles stay as they are."""
+    roles, sign, people = text.partition("(")
+    return f"{roles.replace('_', ' ')}{sign}{people}"
+
+
 def short(digest: object) -> Markup:
     """A digest, cut for reading; the whole of it on hover."""
     text = str(digest or "")
@@ -153,7 +173,16 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        {"badge": badge, "moment": moment, "ago": ago, "short": short, "lasting": lasting, "look": look_of}
+        {
+            "took": took,
+            "spoken": spoken,
+            "badge": badge,
+            "moment": moment,
+            "ago": ago,
+            "short": short,
+            "lasting": lasting,
+            "look": look_of,
+        }
     )
     made.filters["svg"] = raw_svg
     made.globals["marks"] = MARKS
