@@ -58,8 +58,7 @@ class Prepared:
 
 def request_page(request: Request) -> Response:
     """An open round: what is asked, what is known, and the form to answer it."""
-    site, known = run_named(request)
-    asked = _round(known, str(request.path_params["round"]))
+    site, known, asked = _asked(request)
     opened, vault = known.opened, site.door.world.vault
     me = session_of(request).person
     person = people_now(site.door.world, opened.plan).person(me)
@@ -83,8 +82,7 @@ def request_page(request: Request) -> Response:
 async def prepare(request: Request) -> Response:
     """Make the statement that the form describes, and go to the page where it is signed."""
     fields = await form_of(request)
-    site, known = run_named(request)
-    asked = _round(known, str(request.path_params["round"]))
+    site, known, asked = _asked(request)
     opened, session = known.opened, session_of(request)
     person = people_now(site.door.world, opened.plan).person(session.person)
     listed = _key(person, fields.get("key", ""))
@@ -255,6 +253,16 @@ def says_of(kind: str, fields: Mapping[str, str]) -> dict[str, Tree]:
 
 def _lines(fields: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in fields.get(name, "").splitlines() if line.strip())
+
+
+def _asked(request: Request) -> tuple[Site, Known, Round]:
+    """The open round that an address names; one that is not known yet is asked for in the journal."""
+    site, known = run_named(request)
+    name = str(request.path_params["round"])
+    if name not in known.opened.state.rounds:
+        site.memory.look_again()
+        known = site.memory.known(known.opened.run)
+    return site, known, _round(known, name)
 
 
 def _round(known: Known, name: str) -> Round:

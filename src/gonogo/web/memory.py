@@ -127,7 +127,8 @@ class Memory:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._guard = threading.RLock()
-        self._looked = -FRESH_S
+        self._looked = 0.0
+        self._again = True
         self._heads: dict[RunId, int] = {}
         self._written = -1
         self._site: list[Entry] = []
@@ -150,18 +151,21 @@ class Memory:
 
     def refresh(self) -> None:
         """Look at the journal, if nobody did a moment ago, and take in what moved."""
-        now = self._door.world.clock.monotonic()
-        if now - self._looked < FRESH_S:
+        if not self._is_old():
             return
         with self._guard:
-            if now - self._looked < FRESH_S:
-                return
-            self._take_in()
-            self._looked = self._door.world.clock.monotonic()
+            if self._is_old():
+                # Asked for again while it looks, it looks again: what was asked for may have come too late for this.
+                self._again = False
+                self._take_in()
+                self._looked = self._door.world.clock.monotonic()
+
+    def _is_old(self) -> bool:
+        return self._again or self._door.world.clock.monotonic() - self._looked >= FRESH_S
 
     def look_again(self) -> None:
         """Let the next page look at the journal, however young the last look is: somebody acted here just now."""
-        self._looked = -FRESH_S
+        self._again = True
 
     def rows(self) -> tuple[Row, ...]:
         """Every run, newest first."""

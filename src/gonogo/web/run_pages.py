@@ -58,6 +58,9 @@ def run_named(request: Request) -> tuple[Site, Known]:
     site = site_of(request)
     run = RunId(str(request.path_params["run"]))
     if site.memory.head(run) < 0:
+        # Before it is said that there is none, the journal is asked.
+        site.memory.look_again()
+    if site.memory.head(run) < 0:
         raise BadInput(f"there is no run {run}", next_step="look at the list of releases")
     return site, site.memory.known(run)
 
@@ -105,7 +108,12 @@ def live_fragment(site: Site, known: Known) -> str:
     """What changes on the live page, without its frame: drawn once for everybody who watches."""
     return rendered(
         "live_part.html",
-        {"lives": lives_of(site, known), "outcome": known.opened.state.outcome, "now": site.door.world.clock.now()},
+        {
+            "lives": lives_of(site, known),
+            "seq": known.seq,
+            "outcome": known.opened.state.outcome,
+            "now": site.door.world.clock.now(),
+        },
     )
 
 

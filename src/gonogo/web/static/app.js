@@ -21,6 +21,19 @@
     }
   }
 
+  // A page that is loaded again by itself stays as open as somebody had opened it.
+  const opened = () => [...document.querySelectorAll("details[open]:not(.act) > summary")].map(summary => summary.textContent);
+  const place = `gonogo:${location.pathname}`;
+  function again() {
+    sessionStorage.setItem(place, JSON.stringify(opened()));
+    location.reload();
+  }
+  function reopen() {
+    const before = JSON.parse(sessionStorage.getItem(place) || "[]");
+    sessionStorage.removeItem(place);
+    for (const summary of document.querySelectorAll("details:not(.act) > summary")) if (before.includes(summary.textContent)) summary.parentElement.open = true;
+  }
+
   function stream(place) {
     const source = new EventSource(place.dataset.stream);
     source.addEventListener("part", event => {
@@ -29,7 +42,7 @@
       place.innerHTML = policy.createHTML(JSON.parse(event.data));
       for (const summary of place.querySelectorAll("details > summary")) summary.parentElement.open = open.has(summary.textContent);
       // The head of the page is drawn with the page: it is loaded again once, when the run is over.
-      if (place.querySelector("[data-outcome]")?.dataset.outcome && !document.querySelector("details.act[open]")) location.reload();
+      if (place.querySelector("[data-outcome]")?.dataset.outcome && !document.querySelector("details.act[open]")) again();
       local(place);
       countDown();
       place.dataset.told = String(Number(place.dataset.told || 0) + 1);
@@ -51,13 +64,13 @@
   // A page that only notes that something moved: it is loaded again when nobody is writing in it.
   function watch(place) {
     const source = new EventSource(place.dataset.watch);
-    let told = 0, leaving = false;
+    let leaving = false;
     // A page that is loaded again while it sends a form would take the form back.
     document.addEventListener("submit", () => { leaving = true; source.close(); });
-    source.addEventListener("part", () => {
-      told += 1;
+    source.addEventListener("part", event => {
+      const seq = Number(/ data-seq="(\d+)"/.exec(JSON.parse(event.data))?.[1] ?? -1);
       const busy = document.querySelector("details.act[open]") || /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName || "");
-      if (told > 1 && !busy && !leaving) location.reload();
+      if (seq > Number(place.dataset.seq) && !busy && !leaving) again();
     });
     window.addEventListener("pagehide", () => source.close());
   }
@@ -108,6 +121,7 @@
     form.elements.registration.value = JSON.stringify({ id: made.id, response: { attestationObject: text(made.response.attestationObject), clientDataJSON: text(made.response.clientDataJSON) } });
   }
 
+  reopen();
   local(document);
   countDown();
   setInterval(countDown, 1000);
