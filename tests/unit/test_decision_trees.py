@@ -247,6 +247,7 @@ CONTRADICTIONS = {
     "goes on though the rollback failed": {"**IF** the rehearsed rollback succeeded": "**IF** the rollback check failed"},
     "goes on where the same tree halts": {"**IF** smoke and acceptance tests pass": "**IF** a critical test fails"},
     "goes on without the package": {"**IF** the package is assembled whole": "**IF** a required member is missing"},
+    "goes on, and repairs it later": {DRIFT: "Document the drift, go on to the rehearsal, fix it later"},
     "goes on with what is open": {"**IF** the security scans show nothing that blocks": "**IF** blocking findings are open"},
 }
 
@@ -354,3 +355,7 @@ def test_trees_are_read_however_their_lines_are_written() -> None:
     ]
     assert [each.text for each in tree.exit_checks] == ["knots = 2"]
     assert phase_of("**Decision Tree:** think first").trees == ()
+    (ways,) = phase_of(
+        "**Decision Tree:**\n- **IF** a → Start over\n- **IF** b → Begin with the repeated check\n- **IF** c → Complete it before you proceed"
+    ).trees
+    assert [each.way for each in ways.branches] == [BranchWay.AGAIN, BranchWay.PROCEED, BranchWay.AGAIN]

@@ -20,7 +20,8 @@ _AGAIN = re.compile(
     re.IGNORECASE,
 )
 _ON = re.compile(
-    r"\b(?:proceed|continue|go (?:on|to|ahead)|move (?:on|to)|advance|carry on|begin|start|hand over|next)",
+    r"\b(?:proceed|continue|go (?:on|to|ahead)|move (?:on|to)|advance|carry on"
+    r"|(?:begin|start)(?! over\b| again\b| anew\b)|hand over|next)",
     re.IGNORECASE,
 )
 _CHECK_VERB = re.compile(
@@ -64,10 +65,11 @@ def _parted(text: str) -> tuple[str, str]:
 
 
 def _led(branch: Branch) -> Branch:
-    """The branch with its way: a halt before anything else, and doing again before going on."""
+    """The branch with its way: a halt before anything else; of going on and doing again, what is said first."""
     effects = effects_of(branch.outcome)
     if effects:
         return replace(branch, way=BranchWay.HALT, effects=effects)
-    if _AGAIN.search(branch.outcome):
-        return replace(branch, way=BranchWay.AGAIN)
-    return replace(branch, way=BranchWay.PROCEED if _ON.search(branch.outcome) else None)
+    again, on = _AGAIN.search(branch.outcome), _ON.search(branch.outcome)
+    if on and (again is None or on.start() < again.start()):
+        return replace(branch, way=BranchWay.PROCEED)
+    return replace(branch, way=BranchWay.AGAIN if again else None)

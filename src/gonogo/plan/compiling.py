@@ -303,7 +303,7 @@ class Builder:
         return tightened(gates, self.limits, self.protocol.slug, self.notes, signed=self.limits_signed)
 
     def _trees(self) -> Trees:
-        return Trees(self.protocol, self.sidecar, self.project, self.notes)
+        return Trees.of(self.protocol, self.sidecar, self.project, self.notes)
 
     def _artifacts(self) -> tuple[tuple[str, str, bool], ...]:
         wanted = [item for item in self.protocol.prerequisites if isinstance(item, ArtifactRequired)]

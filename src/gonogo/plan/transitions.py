@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from gonogo.plan.gates import bind_clause
 from gonogo.plan.model import ExitCheck, ExitPart, GateRule, Stage, Transition
@@ -30,12 +31,26 @@ def gates_of_phase(protocol: Protocol, index: int) -> tuple[Gate, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """The decision trees of a protocol while it is bound: what binds them, and where faults are noted."""
+    """The decision trees of a protocol while it is bound: what binds them, and where faults are noted.
+
+    `placed` are the branches of each phase, each with its step.
+    """
 
     protocol: Protocol
     sidecar: Sidecar
     project: Project
     notes: Findings
+    placed: tuple[tuple[Placed, ...], ...]
+
+    @classmethod
+    def of(cls, protocol: Protocol, sidecar: Sidecar, project: Project, notes: Findings) -> Trees:
+        """The trees of `protocol`, their branches laid over its steps once."""
+        following = (*protocol.phases[1:], None)
+        placed = (
+            placed_branches(phase, after, sidecar.branches)
+            for phase, after in zip(protocol.phases, following, strict=True)
+        )
+        return cls(protocol, sidecar, project, notes, tuple(placed))
 
     def with_checks(self, gates: Mapping[str, GateRule]) -> dict[str, GateRule]:
         """The gates, each with those comparisons of its phase's `THEN` that it does not make already."""
@@ -62,9 +77,8 @@ class Trees:
     def with_effects(self, stages: Sequence[Stage]) -> tuple[Stage, ...]:
         """The stages, each with the effects of the branches that halt at it: a branch only ever adds to a halt."""
         effects: dict[str, frozenset[HaltEffect]] = {}
-        for place in range(len(self.protocol.phases)):
-            for item in self._placed(place):
-                effects[item.step] = effects.get(item.step, frozenset()) | item.branch.effects
+        for item in chain.from_iterable(self.placed):
+            effects[item.step] = effects.get(item.step, frozenset()) | item.branch.effects
         return tuple(replace(stage, halts=stage.halts | effects.get(stage.id, frozenset())) for stage in stages)
 
     def transitions(self, stages: Sequence[Stage]) -> tuple[Transition, ...]:
@@ -75,7 +89,7 @@ class Trees:
 
     def _of_phase(self, place: int, order: Sequence[str]) -> Iterator[Transition]:
         phase = self.protocol.phases[place]
-        for number, item in enumerate(self._placed(place), start=1):
+        for number, item in enumerate(self.placed[place], start=1):
             branch = item.branch
             said = f"{branch.condition or branch.keyword} → {branch.outcome}"
             if branch.way is None:
@@ -121,7 +135,7 @@ class Trees:
             return ExitPart(
                 text, gate=gates[0].id if len(gates) == 1 else self._judge_of(metric_key(compared[0].metric), gates)
             )
-        named = self.sidecar.branches.get(words_key(text)) or step_named_by(text, phase, self._placed(index - 1))
+        named = self.sidecar.branches.get(words_key(text)) or step_named_by(text, phase, self.placed[index - 1])
         if named in inside:
             return ExitPart(text, stage=named)
         why = f"is about the step `{named}`, which is left out" if named else "names no step that shows it"
@@ -155,17 +169,8 @@ class Trees:
                 for check in tree.exit_checks:
                     yield index, phase, check
 
-    def _placed(self, place: int) -> tuple[Placed, ...]:
-        phases = self.protocol.phases
-        following = phases[place + 1] if place + 1 < len(phases) else None
-        return placed_branches(phases[place], following, self.sidecar.branches)
-
     def _check_names(self, order: Sequence[str]) -> None:
-        known = {
-            words_key(item.branch.condition or item.branch.outcome)
-            for at in range(len(self.protocol.phases))
-            for item in self._placed(at)
-        }
+        known = {words_key(item.branch.condition or item.branch.outcome) for item in chain.from_iterable(self.placed)}
         known |= {words_key(text) for _, _, check in self._checks() for text in self._texts(check)}
         for text, step in self.sidecar.branches.items():
             if text not in known:
