@@ -112,6 +112,7 @@ class Driver:
     before: Before = go_on
     rest: Callable[[float], None] | None = None
     outbox: Outbox = field(init=False)
+    known: RunState = field(default_factory=RunState, init=False)
     times: WorkTime = field(default_factory=WorkTime, init=False)
 
     def __post_init__(self) -> None:
@@ -130,7 +131,7 @@ class Driver:
             state = self._caught_up(RunState(), quiet=True)
             stopped, state = self._driven(state, allowed)
         except NotStored as fault:
-            raise rescued(self.world, self.plan, self.run, self.actor, fault) from fault
+            raise rescued(self._bench(self.known), fault) from fault
         self._see_off(state)
         return stopped
 
@@ -191,7 +192,7 @@ class Driver:
         while True:
             fresh = [recorded(entry) for entry in self.world.journal.entries(self.run, state.seq)]
             for event in fresh:
-                state = advance(self.plan, state, event)
+                state = self.known = advance(self.plan, state, event)
                 self.times = after(self.plan, self.times, state, event)
                 self.outbox.hear(state, event)
                 if not quiet:

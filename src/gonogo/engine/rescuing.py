@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from gonogo.engine.asking_hosts import AT_ONCE, awaited
-from gonogo.engine.bench import Bench, World
+from gonogo.engine.bench import Bench
 from gonogo.engine.commanding import command_spec
 from gonogo.errors import GonogoError, NotStored
 from gonogo.plan.model import Execute, Plan, Roll, Task, all_stages
@@ -22,32 +22,56 @@ from gonogo.ports import EffectKey, Running
 from gonogo.run.events import recorded
 from gonogo.run.shifting import shares, touched_hosts
 from gonogo.run.state import RunState, advance, observed, slots_of
-from gonogo.terms import Actor, RunId
 
 POLL = 0.05
 MOST_PRINTED = 1 << 20
 
 
-def rescued(world: World, plan: Plan, run: RunId, actor: Actor, fault: NotStored) -> NotStored:
-    """`fault`, with what became of a rollout that is under way."""
+def rescued(bench: Bench, fault: NotStored) -> NotStored:
+    """`fault`, with what became of a rollout that is under way. `bench` holds what this engine knew last."""
     try:
-        said = _take_back(world, plan, run, actor)
+        said = _take_back(bench)
     except GonogoError as error:
         said = f"; production could not be given back to the old version ({error.what}): do it by hand"
     return NotStored(fault.what + said, where=fault.where, next_step=fault.next_step)
 
 
-def _take_back(world: World, plan: Plan, run: RunId, actor: Actor) -> str:
-    state = RunState()
-    for entry in world.journal.entries(run, -1):
-        state = advance(plan, state, recorded(entry))
-    for stage in all_stages(plan):
+def _take_back(bench: Bench) -> str:
+    state = _newest(bench)
+    for stage in all_stages(bench.plan):
         for task in stage.tasks:
             if not isinstance(task.act, Roll) or not _is_under_way(state, task):
                 continue
-            if world.journal.lease(task.act.environment).run == run:
-                return _given_back(Bench(world, plan, state, run, actor, task, 1, world.clock.now()), task.act)
+            fence = _fence(bench, state, task, task.act.environment)
+            if fence is not None:
+                now = bench.world.clock.now()
+                found = Bench(bench.world, bench.plan, state, bench.run, bench.actor, task, 1, now)
+                return _given_back(found, task.act, fence)
     return ""
+
+
+def _newest(bench: Bench) -> RunState:
+    """What is on record, or what this engine knew last: a journal without room may not even be read any more."""
+    state = RunState()
+    try:
+        for entry in bench.world.journal.entries(bench.run, -1):
+            state = advance(bench.plan, state, recorded(entry))
+    except NotStored:
+        return bench.state
+    return state
+
+
+def _fence(bench: Bench, state: RunState, task: Task, environment: str) -> int | None:
+    """The fence that this run holds; None where another run took the environment since.
+
+    Where the journal cannot be read, it could not be written by another run either: the last intent's fence holds.
+    """
+    try:
+        lease = bench.world.journal.lease(environment)
+    except NotStored:
+        known = state.tasks.get(task.id)
+        return known.fence if known is not None else None
+    return lease.fence if lease.run == bench.run else None
 
 
 def _is_under_way(state: RunState, task: Task) -> bool:
@@ -58,8 +82,7 @@ def _is_under_way(state: RunState, task: Task) -> bool:
     return (known is None or known.outcome != "ok") and (state.rollback is None or state.rollback.finished is None)
 
 
-def _given_back(bench: Bench, roll: Roll) -> str:
-    fence = bench.world.journal.lease(roll.environment).fence
+def _given_back(bench: Bench, roll: Roll, fence: int) -> str:
     if bench.plan.project.environments[roll.environment].hosts:
         return _hosts_back(bench, roll, fence)
     stable, candidate = slots_of(bench.plan, bench.state, bench.task)
