@@ -12,6 +12,7 @@ from command_line import gonogo, importing, same_as, spawned
 
 from gonogo.cli.listing import COMMANDS
 from gonogo.cli.main import gonogo as group
+from gonogo.cli.verb_table import BY_HAND, NONE, ROWS, actions_of, command_named
 
 TOLD = sorted(set(COMMANDS) - {"demo"})
 CHEAP_SECONDS = 0.3
@@ -79,3 +80,20 @@ def test_a_shell_completes_commands_without_importing_them() -> None:
     asked = importing(_GONOGO_COMPLETE="bash_complete", COMP_WORDS="gonogo st", COMP_CWORD="1")
     done = subprocess.run([sys.executable, "-c", program], env=asked, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["plain,status", "False"]
+
+
+def verbs() -> set[str]:
+    """Every command of the tree, and each action of those that have actions."""
+    found = set()
+    for name in COMMANDS:
+        actions = actions_of(command_named(name))
+        found |= {f"{name} {action}" for action in actions} or {name}
+    return found
+
+
+def test_every_verb_of_the_command_line_has_a_call_or_a_reason_why_it_has_none() -> None:
+    decided = {row.verb for row in ROWS} | set(BY_HAND) | set(NONE)
+    assert verbs() - decided == set(), "new verbs: give each a row in ROWS, or a reason in NONE"
+    assert decided - verbs() == set(), "these verbs are gone"
+    assert set(NONE) & ({row.verb for row in ROWS} | set(BY_HAND)) == set(), "a verb with a call needs no reason"
+    assert [verb for verb, why in NONE.items() if len(why.split()) < 4] == []

@@ -1,7 +1,7 @@
 """Every verb of the command line: its call under `/api/v1` (a row of `ROWS`, or one of its own), or why it has none.
 
 A verb is a command, and its action where it has actions (`lock hold`). What a row takes is described by the command
-itself: names, types, choices and help texts are those of its options. `tests/unit/test_api_verbs.py` holds the tables
+itself: names, types, choices and help texts are those of its options. `tests/unit/test_cli_help.py` holds the tables
 against the tree of commands: a new command without a decision fails there.
 """
 
@@ -118,6 +118,10 @@ ROWS: Final = (
     ),
     Row("knowledge", GET, "/knowledge", "search gate cause", whole=True),
     Row("knowledge", POST, "/runs/{run}/knowledge", fixed=("--update",), scope=WORDS, whole=True),
+    Row("search", GET, "/search", "words kinds", "words", whole=True),
+    Row("proposals", GET, "/proposals", whole=True),
+    Row("reviews", GET, "/reviews", "everything", whole=True),
+    Row("reviews", POST, "/reviews", "held about participants finding", "held participants", scope=WORDS, whole=True),
     Row("verify", GET, "/runs/{run=subject}/verification"),
     Row("audit sample", GET, "/audit/sample", "period sample seed", "period", whole=True),
     Row("audit export", GET, "/audit/export", "start end", "start end", whole=True),
