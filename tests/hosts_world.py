@@ -1,6 +1,6 @@
 """A project that is rolled out host by host: real HTTP hosts, its own scripts with `{host}`, with or without a proxy.
 
-Files named after hosts tell the scripts how to fail: `hang`, `slow`, `dies`, `stuck`. Those that have to `meet` (in a
+Files named after hosts tell the scripts how to fail: `hang`, `dies`, `stuck`. Those that have to `meet` (in a
 deployment) or to `part` (on the way back) succeed only while all the others of that folder are at work, too.
 """
 
@@ -22,7 +22,6 @@ set -euo pipefail
 echo "$GONOGO_PURPOSE $1 $2 $3 $GONOGO_FENCE" >> "$RECORD"
 root=$PLACES/$1
 [ -e "$root/hang/$3" ] && sleep 60
-[ -e "$root/slow/$3" ] && sleep 2
 if [ -e "$root/meet/$3" ]; then
   touch "$root/met/$3"
   for _ in $(seq 300); do [ "$(ls "$root/met")" = "$(ls "$root/meet")" ] && break; sleep 0.05; done
@@ -65,7 +64,7 @@ class _Slotted(Place):
 
 def hosted_project(root: Path, staging: Place, production: Place, *, routed: bool, batch: str = "1") -> Project:
     """The small project, turned to hosts."""
-    for name in ("hang", "slow", "dies", "stuck", "meet", "met", "part", "parted"):
+    for name in ("hang", "dies", "stuck", "meet", "met", "part", "parted"):
         (production.root / name).mkdir(exist_ok=True)
         (staging.root / name).mkdir(exist_ok=True)
     project = small_project(root, _Slotted(staging), _Slotted(production))

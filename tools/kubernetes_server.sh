@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds a real Kubernetes API server and controller manager from Debian's source package and puts them, with etcd, into
-# the folder named as first argument. No package ships these two as programs. Ten minutes of work, once; 2.5 GB while it builds.
+# the folder named as first argument. No package ships these two as programs. Ten to thirty minutes of work, once; 2.5 GB while it builds.
 # Only as root on a Debian machine, because build dependencies are installed.
 set -eu
 into="${1:?the folder that gets kube-apiserver, kube-controller-manager and etcd}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ import pytest
 
 from gonogo.control.sources import compile_for, open_workspace
 from gonogo.demo.processes import wait_until
-from gonogo.errors import NotStored
 from gonogo.reports.planned import planned
 from gonogo.run.machine import Parked
 from gonogo.terms import Person, RunId
@@ -273,36 +271,6 @@ def test_an_abort_waits_for_no_script_of_a_batch_and_takes_every_host_of_it_back
     assert installed.facts["ended_by"] == "stop"
     assert sorted(done(routed, "rollback")) == ["rollback web1"]  # web2 was stopped before it changed anything
     assert versions(routed) == dict.fromkeys(("web1", "web2", "web3"), "v1")
-
-
-@pytest.mark.req("ARB-01", "FI-03", "ROL-06")
-def test_when_nothing_can_be_recorded_in_mid_batch_its_hosts_are_taken_back_once_their_scripts_have_ended(routed: Project) -> None:
-    """The journal takes no further byte, as on a full disk; small files, such as the versions of this world, are taken."""
-    (routed.production.root / "slow" / "web2").touch()
-    routed.edit("gonogo.yaml", "batch: 1", "batch: 2")
-    run = routed.begin(SMALL)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def fill() -> None:
-        assert wait_until(lambda: "deploy web2" in done(routed), 50)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-
-    filling = threading.Thread(target=fill)
-    filling.start()
-    try:
-        with pytest.raises(NotStored, match="web1, web2 of production were taken back to the old version, which is not on rec"):
-            routed.go_on(run)
-    finally:
-        filling.join()
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert versions(routed) == dict.fromkeys(("web1", "web2", "web3"), "v1")
-    assert routed.production.weights() == {"web1": 0, "web2": 0, "web3": 100}
-    assert sorted(done(routed)) == ["deploy web1", "deploy web2", "rollback web1", "rollback web2"]
-    routed.door().abort(run, "the disk was full", Person("rm1"))
-    routed.go_on(run)
-    state = routed.state(run)
-    assert (state.outcome, versions(routed)["web2"]) == ("rolled_back", "v1"), routed.view(run).halt
-    assert routed.chain_problems(run) == ()
 
 
 @pytest.mark.req("ARB-01", "ARB-07")

@@ -17,6 +17,9 @@ from gonogo.values import dataclass
 
 OK, CREATED, NOT_FOUND, CONFLICT = 200, 201, 404, 409
 MANAGER = "gonogo"
+FENCE = "gonogo.dev/fence"
+"""The annotation with the fence of who wrote an object last."""
+
 SECONDS = 10.0
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")
@@ -116,6 +119,12 @@ def count_at(found: Tree, *names: str) -> int:
     """The whole number below `names`, 0 where there is none (Kubernetes leaves zeros out)."""
     value = member(found, *names)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def fence_of(found: Tree) -> int:
+    """The fence of the last writer of an object, 0 where none of ours wrote it."""
+    text = member(found, "metadata", "annotations", FENCE)
+    return int(text) if isinstance(text, str) and text.isdecimal() else 0
 
 
 def require_name(name: str) -> str:

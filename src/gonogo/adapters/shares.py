@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gonogo.errors import BadInput, Broken
+from gonogo.errors import BadInput, Broken, Refused
 from gonogo.ports import TrafficSeen
 
 WHOLE = 100
@@ -18,6 +18,16 @@ def check_weights(weights: Mapping[str, int], slots: Mapping[str, str]) -> None:
         )
     if sum(weights.values()) != WHOLE or min(weights.values()) < 0:
         raise BadInput(f"weights {said(weights)} are not percentages that add up to {WHOLE}")
+
+
+def refuse_older(fence: int, present: int, where: str) -> None:
+    """Refused where the writer with `fence` comes after a newer one, whose fence `present` stands at the target."""
+    if present > fence:
+        raise Refused(
+            f"fence {fence} is older than {present}, which last moved this traffic",
+            where=where,
+            next_step="another engine took over this environment; nothing was moved: read who holds it",
+        )
 
 
 def said(weights: Mapping[str, int]) -> str:

@@ -16,22 +16,24 @@ import time
 from collections.abc import Callable, Mapping
 
 from gonogo.adapters.kubernetes_api import (
+    FENCE,
     Conflicting,
     KubernetesApi,
     Resource,
     count_at,
+    fence_of,
     mapping_at,
     member,
     objects_at,
     require_name,
 )
-from gonogo.adapters.shares import WHOLE, check_weights, confirm, said
-from gonogo.errors import Broken, Refused
+from gonogo.adapters.shares import WHOLE, check_weights, confirm, refuse_older, said
+from gonogo.errors import Broken
 from gonogo.ports import TrafficSeen
 from gonogo.values import dataclass
 
 GROUP = "argoproj.io/v1alpha1"
-FENCE, SERVING = "gonogo.dev/fence", "gonogo.dev/serving"
+SERVING = "gonogo.dev/serving"
 PAUSE = 0.25
 MOST_PROMOTIONS = 50
 WRITE_TRIES = 8
@@ -98,7 +100,8 @@ class ArgoTarget:
         and only a newer fence, or a change that is not to be done any more, ends it. An abort must get through.
         """
         for left in reversed(range(WRITE_TRIES)):
-            found = self._unfenced(self._read(), fence)
+            found = self._read()
+            refuse_older(fence, fence_of(found), self._where)
             wanted = change(found)
             if wanted is None:
                 return found
@@ -109,16 +112,6 @@ class ArgoTarget:
                 if not left:
                     raise
         raise AssertionError
-
-    def _unfenced(self, found: Resource, fence: int) -> Resource:
-        text = str(member(found, "metadata", "annotations", FENCE) or "0")
-        if text.isdecimal() and int(text) > fence:
-            raise Refused(
-                f"fence {fence} is older than {text}, which last drove this Rollout",
-                where=self._where,
-                next_step="another engine took over this environment; read who holds it",
-            )
-        return found
 
     def _marks(self, found: Resource) -> str:
         """Both hashes with their slots: after the promotion the new hash is the stable one, and its slot serves."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from gonogo.adapters.http_calls import HttpAnswer, call
-from gonogo.adapters.shares import WHOLE, check_weights, confirm, percentages, said
+from gonogo.adapters.shares import WHOLE, check_weights, confirm, percentages, refuse_older, said
 from gonogo.errors import BadInput, Broken, Refused
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.ports import TrafficSeen
@@ -96,13 +96,7 @@ class CaddyTarget:
         check_weights(weights, self.slots)
         answer, handler = self._read()
         self._require_own(handler)
-        present = _fence_of(handler)
-        if present > fence:
-            raise Refused(
-                f"fence {fence} is older than {present}, which last moved this traffic",
-                where=self._url,
-                next_step="another engine took over this environment; read who holds it",
-            )
+        refuse_older(fence, _fence_of(handler), self._url)
         wanted = _with_weights(handler, self.slots, weights, _mark(self.path, fence))
         fields = {"Content-Type": "application/json"}
         if "etag" in answer.fields:

@@ -20,21 +20,22 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from gonogo.adapters.kubernetes_api import (
+    FENCE,
     Conflicting,
     KubernetesApi,
     Resource,
     count_at,
+    fence_of,
     mapping_at,
     member,
     objects_at,
     require_name,
 )
-from gonogo.adapters.shares import WHOLE, check_weights, confirm, ordered_changes, percentages, said
-from gonogo.errors import BadInput, Broken, Refused
+from gonogo.adapters.shares import WHOLE, check_weights, confirm, ordered_changes, percentages, refuse_older, said
+from gonogo.errors import BadInput, Broken
 from gonogo.ports import TrafficSeen
 from gonogo.values import dataclass
 
-FENCE = "gonogo.dev/fence"
 PAUSE = 0.1
 SCALE_TRIES = 5
 
@@ -62,7 +63,8 @@ class KubernetesTarget:
         """Set the selector, or the numbers of pods, and wait until the endpoints say so."""
         check_weights(weights, self.slots)
         wanted = self._pods(weights)
-        service = self._fenced(self._service(), fence)
+        service = self._service()
+        refuse_older(fence, fence_of(service), self._where)
         if self.replicas:
             self._scale(service, wanted, fence)
         else:
@@ -89,16 +91,6 @@ class KubernetesTarget:
 
     def _service(self) -> Resource:
         return self.api.read(self.api.path("v1", "services", self.service))
-
-    def _fenced(self, service: Resource, fence: int) -> Resource:
-        present = _fence_of(service)
-        if present > fence:
-            raise Refused(
-                f"fence {fence} is older than {present}, which last moved this traffic",
-                where=self._where,
-                next_step="another engine took over this environment; read who holds it",
-            )
-        return service
 
     def _select(self, service: Resource, slot: str, fence: int) -> None:
         about: Resource = {
@@ -190,7 +182,7 @@ class KubernetesTarget:
         ]
         found = Counter(slot_by_pod.get(pod) or "" for pod in pods)
         counts = {slot: found.get(slot, 0) for slot in self.slots}
-        fence = _fence_of(service)
+        fence = fence_of(service)
         if sum(counts.values()) != len(pods):
             return TrafficSeen(nothing, "the Service leads to pods that belong to no slot", readable=False)
         if not pods:
@@ -224,8 +216,3 @@ def _condition(deployment: Resource, kind: str) -> Resource:
 
 def _texts(found: Resource, *names: str) -> Mapping[str, str]:
     return {key: value for key, value in mapping_at(found, *names).items() if isinstance(value, str)}
-
-
-def _fence_of(service: Resource) -> int:
-    text = _texts(service, "metadata", "annotations").get(FENCE, "0")
-    return int(text) if text.isdecimal() else 0

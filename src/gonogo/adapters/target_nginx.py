@@ -16,8 +16,8 @@ from pathlib import Path
 from gonogo.adapters.durable import read_small, write_file
 from gonogo.adapters.http_calls import call, printable
 from gonogo.adapters.json_command import JsonCommand
-from gonogo.adapters.shares import check_weights, confirm
-from gonogo.errors import BadInput, Broken, Refused
+from gonogo.adapters.shares import check_weights, confirm, refuse_older
+from gonogo.errors import BadInput, Broken
 from gonogo.ports import TrafficSeen
 from gonogo.values import dataclass
 
@@ -107,12 +107,7 @@ class NginxTarget:
         """Write, test, reload, and wait until the workers say so; where the test fails, the old file returns."""
         check_weights(weights, self.slots)
         running = self._loaded()
-        if running.fence > fence:
-            raise Refused(
-                f"nginx runs what fence {running.fence} wrote, this writer has fence {fence}: somebody took over",
-                where=self._where,
-                next_step="nothing was moved; read the run again before anything else",
-            )
+        refuse_older(fence, running.fence, self._where)
         before = self._on_disk()
         self._write(upstream_file(self.upstream, self.status, self.slots, weights, fence).encode("ascii"))
         try:
