@@ -473,7 +473,7 @@ GUARDS: dict[str, tuple[str, str, Any, Any]] = {
     "an agent may bear any name": ("gonogo.run.agents", "LOCAL", "", "the_agent_without_a_token_is_named_in_a_token"),
     "an address may go on after its end": ("gonogo.control.agent_resources", "_FORMS", tuple((re.compile(f"{form.pattern}.*"), kind) for form, kind in _FORMS), "evidence_and_reports_are_read_by_address_and_everything_else_is_not_there"),
     "a run in another environment is reached": ("gonogo.run.agents", "AgentToken.reaches", lambda *_: True, not_in_reach),
-    "a token that was taken back is taken": ("gonogo.control.agent_door", "token_admitted", lambda world, book, text: holder(text, book.tokens()), taken_back),
+    "a token that was taken back is taken": ("gonogo.control.agent_reception", "admitted", lambda text, tokens, now: holder(text, tokens), taken_back),
     "a stopped environment and an open round are not looked at": ("gonogo.control.agent_blocking", "due", lambda plan, state, now: replace(due(plan, state, now), standing=Standing.OPEN), "a_start_that_was_refused_is_repeated_with_its_key_and_stays_refused"),
 }
 """Guards, each broken in one build: where, what, by what, and the attack that has to notice."""
