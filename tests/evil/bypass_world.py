@@ -11,6 +11,7 @@ from agents_world import Agency, Answer, agency, key
 
 from gonogo.adapters.operations import Operations
 from gonogo.control.operating import operate
+from gonogo.control.own_place import settle_here
 from gonogo.engine.driver import Paused, Stopped
 from gonogo.terms import RunId
 from tests.prepared import copy_of
@@ -111,7 +112,9 @@ class Twin:
 @contextmanager
 def twin(project: Project, run: RunId, folder: Path, **token: object) -> Iterator[Twin]:
     """A copy of `project` in `folder`, with an agent at its door."""
-    there = agency(copy_of(project, folder / "project"), **token)
+    copied = copy_of(project, folder / "project")
+    settle_here(copied.root / ".gonogo")
+    there = agency(copied, **token)
     try:
         yield Twin(there, run)
     finally:
