@@ -42,7 +42,7 @@ bench: setup
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done
 
 docs: setup
-	@$(PYTEST) tests/unit/test_docs.py
+	@$(PYTEST) tests/unit/test_docs_*.py tests/unit/*_page.py tests/scenarios/*_page.py tests/scenarios/*_pages.py
 
 # Real programs that some tests need: installed in CI (as root) only; elsewhere such a test says what to install.
 debian:
