@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 
 from gonogo.control.trusting import build
-from gonogo.evidence.note import NoteKey
 from gonogo.evidence.package_reading import open_package
 from gonogo.evidence.packing import CHECKPOINT
 from gonogo.terms import Person

@@ -7,7 +7,6 @@ import io
 import os
 import runpy
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,8 +14,7 @@ from pathlib import Path
 
 from command_line import Said, gonogo
 
-from gonogo.control.project_root import STATE_FOLDER
-from tests.projects import Project, small_project
+from tests.projects import Project, copied, small_project
 from tests.worlds_http import place
 
 
@@ -35,10 +33,7 @@ def released(root: Path, *protocols: str) -> Iterator[Project]:
 
 def copy_of(project: Project, root: Path) -> Project:
     """The project as it is now, in a folder of its own; both share the places that they deploy to."""
-    shutil.copytree(project.root, root, symlinks=True)
-    # Of a copy and its original only one may act; what a test copies is a project of its own.
-    (root / STATE_FOLDER / "place").unlink(missing_ok=True)
-    return replace(project, root=root, record=root.parent / "record.txt")
+    return replace(project, root=copied(project.root, root), record=root.parent / "record.txt")
 
 
 @dataclass(frozen=True)

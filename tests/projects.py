@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import textwrap
 import zipfile
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gonogo.control.door import Door
+from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.viewing import RunView, view
 from gonogo.engine.driver import Stopped
 from gonogo.evidence.canonical import Tree, read_object
@@ -241,6 +243,13 @@ def public_line(key: Ed25519PrivateKey) -> str:
     """The public half in OpenSSH form."""
     form = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     return form.decode()
+
+
+def copied(source: Path, target: Path) -> Path:
+    """The project in `source` once more, as a real one: of a copy and its original only one may act."""
+    shutil.copytree(source, target, symlinks=True)
+    (target / STATE_FOLDER / "place").unlink(missing_ok=True)
+    return target
 
 
 def small_project(root: Path, staging: Place, production: Place, *, release: str = "v2") -> Project:

@@ -29,7 +29,7 @@ from gonogo.run.events import Recorded, TaskFinished
 from gonogo.run.machine import AwaitPeople
 from gonogo.run.state import RunState
 from gonogo.terms import Person, RunId
-from tests.projects import Project, upstream_bytes
+from tests.projects import Project, copied, upstream_bytes
 
 PRE = "pre-deployment"
 
@@ -159,7 +159,7 @@ class Course:
         point = self._point(start)
         self.trials += 1
         root = self.folder / f"trial-{self.trials}"
-        shutil.copytree(point.folder, root, symlinks=True)
+        copied(point.folder, root)
         self.shop.set("staging", point.slots, point.serving)
         assert self.shop.counted("staging", point.serving), "Prometheus has not counted the serving slot"
         return Trial(self.shop, replace(self.good, root=root), point.run)
@@ -180,7 +180,7 @@ class Course:
 
     def _note(self, start: str, run: RunId | None, folder: Path | None = None) -> None:
         kept = self.folder / f"before-{start}"
-        shutil.copytree(folder or self.good.root, kept, symlinks=True)
+        copied(folder or self.good.root, kept)
         slots = {slot: version for slot in SLOTS if (version := self.shop.version("staging", slot))}
         weights = {line.split()[3]: int(line.split()[7]) for line in self._servers()}
         self.points[start] = Point(kept, run, slots, max(weights, key=weights.__getitem__))

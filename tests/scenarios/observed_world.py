@@ -7,14 +7,13 @@ Between the shop's project and the two observers stands a relay each, through wh
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -26,7 +25,7 @@ from live_world import folder
 
 from gonogo.adapters.http_calls import call
 from gonogo.demo.addresses import free_ports
-from gonogo.demo.processes import Live, kill, launch, log_tail, stop, wait_until
+from gonogo.demo.processes import Live, kill, launch, log_tail, wait_until
 from gonogo.errors import Broken
 from tests.projects import UPSTREAM, Project, approvers_file, new_keys, write_upstream
 

@@ -13,11 +13,11 @@ from command_line import gonogo
 
 from gonogo.engine.commanding import DRY_RUN, command_spec
 from gonogo.engine.bench import Bench
-from gonogo.errors import Refused, Tampered
+from gonogo.errors import Refused
 from gonogo.plan.model import Execute
 from gonogo.ports import EffectKey
 from gonogo.run.state import RunState
-from gonogo.terms import Engine, RunId
+from gonogo.terms import Engine
 from tests.projects import Project, small_project
 from tests.worlds_http import place
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,7 @@ from gonogo.evidence.retention import override_bytes
 from gonogo.evidence.sshsig import sign
 from gonogo.terms import Person, digest_of
 from tests.command_line import gonogo
-from tests.projects import Project, small_project
+from tests.projects import Project, copied, small_project
 from tests.worlds_http import place
 
 WHO = Person("rm1")
@@ -43,7 +42,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 @pytest.fixture
 def project(released: Project, tmp_path: Path) -> Project:
-    shutil.copytree(released.root, tmp_path / "project")
+    copied(released.root, tmp_path / "project")
     return replace(released, root=tmp_path / "project")
 
 

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import serialization
 
 from gonogo.control.run_reports import page_of
 from gonogo.terms import RunId
-from tests.projects import REQUESTER, SIGNERS, Project, small_project
+from tests.projects import REQUESTER, SIGNERS, Project, copied, small_project
 from tests.worlds_http import place
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="install openssh-client (ssh-keygen)")
@@ -258,7 +258,7 @@ def test_a_run_of_the_project_is_verified_from_its_own_ledger(typed: Typed, read
 
 def test_a_stored_file_that_was_changed_refuses_the_run(typed: Typed, ready: str, tmp_path: Path) -> None:
     copy = tmp_path / "shop"
-    shutil.copytree(typed.project.root, copy)
+    copied(typed.project.root, copy)
     digest = typed.say("status", ready, "--json").json()["evidence"][-1]["sha256"]
     stored = next(path for path in (copy / ".gonogo/vault").rglob("*") if path.is_file() and digest[2:] in str(path).replace("/", ""))
     stored.chmod(0o600)
@@ -270,7 +270,7 @@ def test_a_stored_file_that_was_changed_refuses_the_run(typed: Typed, ready: str
 
 def test_a_view_that_was_edited_by_hand_is_shown(typed: Typed, ready: str, tmp_path: Path) -> None:
     copy = tmp_path / "shop"
-    shutil.copytree(typed.project.root, copy)
+    copied(typed.project.root, copy)
     view = copy / ".artifacts/pre-deployment/staging-test-results.json"
     view.chmod(0o600)
     view.write_text("{}")
@@ -281,7 +281,7 @@ def test_a_view_that_was_edited_by_hand_is_shown(typed: Typed, ready: str, tmp_p
 
 def test_a_run_that_cannot_be_read_does_not_hide_the_others(typed: Typed, ready: str, waiting: str, tmp_path: Path) -> None:
     copy = tmp_path / "shop"
-    shutil.copytree(typed.project.root, copy)
+    copied(typed.project.root, copy)
     shutil.rmtree(copy / ".gonogo/vault")
     with closing(sqlite3.connect(copy / ".gonogo/journal.db")) as journal:
         # What lists remember may be lost at any time: then each run is loaded.

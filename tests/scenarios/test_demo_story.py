@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from command_line import gonogo
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.demo.fronts import caddy_binary

@@ -12,7 +12,7 @@ from command_line import gonogo
 
 from gonogo.errors import Waiting
 from gonogo.evidence.ledger import check_chain
-from gonogo.terms import Person, RunId
+from gonogo.terms import RunId
 from shared_workers import KILLED, Site, eventually, site_of
 from tests.projects import small_project
 from tests.worlds_http import place

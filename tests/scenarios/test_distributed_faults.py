@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gonogo.terms import RunId
 from postgres_server import Gate, server
 from shared_workers import KILLED, Site, eventually, site_of
 from tests.projects import small_project

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -22,7 +21,7 @@ from gonogo.reports.over_runs import Gap, Judged, gate_figures, recurring_gaps
 from gonogo.run.gate import NOT_MEASURED, SealedFile, Subject, judge, judgement_body
 from gonogo.terms import RunId, Verdict, digest_of
 from tests.command_line import gonogo
-from tests.projects import Project, add_release, small_project
+from tests.projects import Project, add_release, copied, small_project
 from tests.worlds import MORNING
 from tests.worlds_http import place
 
@@ -159,7 +158,7 @@ def test_a_file_that_no_run_has_is_named_with_those_that_are_there(ran: tuple[Pr
 def test_evidence_whose_stored_bytes_were_changed_is_not_shown(ran: tuple[Project, RunId, RunId, RunId], tmp_path: Path) -> None:
     project, good, _, _ = ran
     copy = tmp_path / "project"
-    shutil.copytree(project.root, copy)
+    copied(project.root, copy)
     digest = project.state(good).evidence["staging-parity-report.json"].digest
     for path in copy.rglob(f"*{digest[2:]}*"):
         path.chmod(0o644)
@@ -210,7 +209,7 @@ def test_a_halt_in_phase_1_is_explained_by_what_was_spared_and_what_that_took_be
 def test_a_hook_list_that_names_two_gates_does_not_reduce_the_four(ran: tuple[Project, RunId, RunId, RunId], tmp_path: Path) -> None:
     project, _, _, _ = ran
     copy = replace(project, root=tmp_path / "project")
-    shutil.copytree(project.root, copy.root)
+    copied(project.root, copy.root)
     library = resources.files("gonogo.library")
     document = library.joinpath(f"{PRE}.md").read_text(encoding="utf-8")
     kept = [line for line in document.splitlines() if not re.match(r"python scripts/validate_gate_14_(rollback|security|readiness)", line)]

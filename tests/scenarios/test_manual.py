@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from gonogo.run.machine import Over
 from gonogo.terms import Person, RunId, Verdict, digest_of
 from tests.command_line import Said, gonogo
 from tests.packages import files_of
-from tests.projects import Project, public_line, small_project
+from tests.projects import Project, copied, public_line, small_project
 from tests.worlds import MORNING
 from tests.worlds_http import place
 
@@ -53,7 +52,7 @@ def halted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, 
 @pytest.fixture
 def project(halted: tuple[Project, RunId], tmp_path: Path) -> Project:
     copy = tmp_path / "project"
-    shutil.copytree(halted[0].root, copy)
+    copied(halted[0].root, copy)
     return replace(halted[0], root=copy)
 
 

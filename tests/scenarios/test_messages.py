@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -37,7 +36,7 @@ from gonogo.run.events import (
 )
 from gonogo.run.state import RunState
 from gonogo.terms import Digest, Engine, Occasion, Person, RunId
-from tests.projects import Project, small_project
+from tests.projects import Project, copied, small_project
 from tests.command_line import gonogo
 from tests.worlds import MORNING, SimulatedClock
 from tests.worlds_http import place
@@ -388,7 +387,7 @@ def test_an_open_run_is_told_of_once_a_day_and_one_that_is_over_asks_once_for_it
 def test_what_the_calendar_asks_for_is_said_when_it_is_due_and_only_once(good: Ran, tmp_path: Path) -> None:
     # A copy: what it writes into the log of the site bears times to come, before which nothing else may be written.
     project = replace(good.project, root=tmp_path / "project")
-    shutil.copytree(good.project.root, project.root)
+    copied(good.project.root, project.root)
 
     def telling(days: float) -> list[tuple[str, tuple[str, ...]]]:
         door = project.door()

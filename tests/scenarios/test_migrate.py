@@ -15,11 +15,10 @@ from command_line import gonogo, importing
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.errors import Broken
 from gonogo.ports import Draft
-from gonogo.terms import Engine, Person, RunId
+from gonogo.terms import Engine, Person
 from postgres_server import fresh_database
 from tests.projects import Project, small_project
 from tests.worlds_http import place
-from worlds import MORNING
 
 SMALL = "deployment-automation"
 

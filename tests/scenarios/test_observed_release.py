@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -25,7 +24,7 @@ from gonogo.adapters.prometheus_api import PrometheusApi
 from gonogo.demo.processes import wait_until
 from gonogo.run.machine import Parked
 from gonogo.terms import RunId, Severity
-from tests.projects import Project
+from tests.projects import Project, copied
 
 PRE = "pre-deployment"
 WRITE = os.environ.get("GONOGO_WRITE_FAULTS") == "1"
@@ -211,7 +210,7 @@ def test_production_does_not_begin_while_nobody_would_notice_a_fault(
     shop: Shop, good: tuple[Project, RunId], tmp_path: Path, observer: str, words: str
 ) -> None:
     project = replace(good[0], root=tmp_path / "project")
-    shutil.copytree(good[0].root, project.root, symlinks=True)
+    copied(good[0].root, project.root)
     run = project.begin("production-deployment")
     assert shop.counted("production", "blue")
     with getattr(shop, observer).being("down"):

@@ -12,16 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.control.door import Door
 from gonogo.control.handing import RECEIVER, brief, record_signature
 from gonogo.engine.recomputing import recompute
 from gonogo.engine.gating import files_for
 from gonogo.errors import Refused, Tampered
 from gonogo.evidence.package_reading import open_package
-from gonogo.evidence.signers import EngineKey, Kind, namespace
-from gonogo.evidence.sshkeys import public_key
+from gonogo.evidence.signers import Kind, namespace
 from gonogo.evidence.sshsig import sign
-from gonogo.evidence.verifying import TrustFiles, Verification, verify_package
+from gonogo.evidence.verifying import Verification, verify_package
 from gonogo.plan.model import Execute
 from gonogo.reports.messages import messages_for
 from gonogo.reports.reviewing import gates_passed

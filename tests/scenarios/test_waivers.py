@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,7 +35,7 @@ from gonogo.run.waiving import why_not
 from gonogo.terms import Digest, Person, RunId
 from tests.command_line import gonogo
 from tests.packages import files_of
-from tests.projects import Project, public_line, small_project
+from tests.projects import Project, copied, public_line, small_project
 from tests.worlds import SimulatedClock
 from tests.worlds_http import Place, place
 
@@ -82,7 +81,7 @@ def halted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, 
 def project(halted: tuple[Project, RunId], tmp_path: Path) -> Project:
     """A copy of the project whose run stands at the gate; nothing of the world is touched from there on."""
     copy = tmp_path / "project"
-    shutil.copytree(halted[0].root, copy)
+    copied(halted[0].root, copy)
     return replace(halted[0], root=copy)
 
 

@@ -6,7 +6,6 @@ import html
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from agents_world import agency, key
