@@ -131,6 +131,7 @@ def test_a_rehearsal_that_dies_once_at_every_other_point_is_the_same_rehearsal(
     agrees(stage, known)
 
 
+@pytest.mark.slow
 @pytest.mark.req("ROL-06", "WFS-10")
 def test_a_small_pipeline_that_dies_once_at_every_point_is_the_same_pipeline(small: tuple[Stage, Straight]) -> None:
     stage, known = small
@@ -163,7 +164,7 @@ def test_a_first_run_whose_opening_was_killed_can_be_opened(rehearsed: tuple[Sta
 
 
 @pytest.mark.req("APR-02", "WFS-10")
-@pytest.mark.parametrize("point", [STATEMENT_VERIFIED, STATEMENT_RECORDED, "CP-09"])
+@pytest.mark.parametrize("point", [pytest.param(STATEMENT_VERIFIED, marks=pytest.mark.slow), STATEMENT_RECORDED, pytest.param("CP-09", marks=pytest.mark.slow)])
 def test_a_statement_handed_in_again_after_a_death_counts_once(rehearsed: tuple[Stage, Straight], point: str) -> None:
     stage, known = rehearsed
     stage.restore(known.scenes[0])

@@ -370,7 +370,9 @@ def test_a_deploy_command_killed_in_production_has_failed_and_is_taken_back(laun
 
 
 @pytest.mark.req("EF-06", "ROL-06")
-@pytest.mark.parametrize("engine", [True, False], ids=["engine-alive", "engine-killed"])
+@pytest.mark.parametrize(
+    "engine", [pytest.param(True, id="engine-alive", marks=pytest.mark.slow), pytest.param(False, id="engine-killed")]
+)
 def test_a_deploy_command_killed_in_staging_halts_and_is_repeated_by_nobody_but_a_signature(
     launch: Launch, engine: bool
 ) -> None:

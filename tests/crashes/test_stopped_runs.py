@@ -119,9 +119,11 @@ def test_an_abort_between_the_approval_and_the_intent_deploys_nothing(launch: La
         COMMAND_RUNNING,
         RESULT_RECORDED,
         MOVED,
-        f"{MOVED}@3",
         PACKAGE_BUILT,
-        *(pytest.param(point, marks=pytest.mark.slow) for point in (MOVE_INTENDED, f"{MOVED}@2", JUDGED, LEASES_FREED)),
+        *(
+            pytest.param(point, marks=pytest.mark.slow)
+            for point in (MOVE_INTENDED, f"{MOVED}@2", f"{MOVED}@3", JUDGED, LEASES_FREED)
+        ),
     ],
 )
 def test_an_abort_after_an_engine_died_at_any_stage_of_production_takes_production_back(
@@ -154,7 +156,7 @@ def rolling(stage: Stage, share: int) -> Callable[[], bool]:
 
 
 @pytest.mark.req("ARB-01", "ERR-10")
-@pytest.mark.parametrize("share", [5, 50, 100])
+@pytest.mark.parametrize("share", [pytest.param(5, marks=pytest.mark.slow), 50, pytest.param(100, marks=pytest.mark.slow)])
 def test_an_abort_while_an_engine_holds_a_canary_step_takes_production_back_at_once(launch: Launch, share: int) -> None:
     stage = launch.at("approved")
     engine = stage.begin("drive", launch.run)
@@ -202,7 +204,7 @@ def halted_at(launch: Launch, share: int) -> Stage:
 
 
 @pytest.mark.req("ERR-10", "EXE-05")
-@pytest.mark.parametrize("share", [5, 50])
+@pytest.mark.parametrize("share", [pytest.param(5, marks=pytest.mark.slow), 50])
 def test_a_halt_in_a_canary_step_stands_still_keeps_the_environment_and_goes_on_after_a_signature(
     launch: Launch, share: int
 ) -> None:
@@ -247,12 +249,12 @@ def test_a_halt_while_the_deploy_command_runs_records_its_outcome_and_repeats_no
     assert project.executions("deploy") == done
 
 
-LATER = [pytest.param(point, marks=pytest.mark.slow) for point in (INTENT_COMMITTED, COMMAND_RUNNING, MOVE_INTENDED, RECORDED)]
+LATER = [pytest.param(point, marks=pytest.mark.slow) for point in (INTENT_COMMITTED, COMMAND_RUNNING, MOVE_INTENDED, PACKAGE_BUILT, RECORDED)]
 """Points of the same kind as those that are tried every time."""
 
 
 @pytest.mark.req("ERR-10")
-@pytest.mark.parametrize("crash", [MOVED, PACKAGE_BUILT, *LATER])
+@pytest.mark.parametrize("crash", [MOVED, *LATER])
 def test_a_halt_after_an_engine_died_is_lifted_by_a_signature_and_the_run_ends_released(
     launch: Launch, crash: str
 ) -> None:

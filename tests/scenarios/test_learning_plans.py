@@ -27,6 +27,7 @@ from gonogo.reports.roadmap import Improvement, Planning, Team, roadmap
 from gonogo.reports.searching import Learned, search
 from gonogo.run.agents import Scope, TokenWish
 from gonogo.terms import Agent, Person, RunId
+from tests.crashes.crash_harness import wait_until
 from tests.one_step import look, one_check
 from tests.projects import Project, small_project
 from tests.unit.test_cli_errors import Nowhere
@@ -336,6 +337,7 @@ def test_due_reviews_are_listed_and_one_that_was_held_is_on_file(taught: Taught)
     project = taught.project
     if "template_review" not in (project.root / "gonogo.yaml").read_text():
         project.edit("gonogo.yaml", "project: shop\n", "project: shop\ncadence: {template_review: 1s}\n")
+    wait_until(lambda: gonogo("reviews", "-C", project.root).code == 3)
     listed = taught.say("reviews", code=3)
     assert "template   one-check" in listed.out
     assert "1 reviews are due" in listed.out
