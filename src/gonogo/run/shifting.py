@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from gonogo.plan.hosts import batches
 from gonogo.plan.model import Execute, Measure, Plan, Shift, Stage, Task, Way
@@ -13,28 +13,20 @@ WHOLE = 100
 
 def touched_hosts(plan: Plan, state: RunState, environment: str) -> frozenset[str]:
     """Hosts on which an installation was begun in this run, whatever became of it."""
-    return frozenset(
-        task.act.host
-        for stage in plan.stages
-        for task in stage.tasks
-        if isinstance(task.act, Execute)
-        and task.act.purpose in {"deploy", "redeploy"}
-        and task.act.environment == environment
-        and task.id in state.tasks
-    )
+    return frozenset(act.host for act in _installations(plan, state, environment))
 
 
 def touched_services(plan: Plan, state: RunState, environment: str) -> frozenset[str]:
     """Services whose installation was begun in this run, whatever became of it."""
-    return frozenset(
-        task.act.service
-        for stage in plan.stages
-        for task in stage.tasks
-        if isinstance(task.act, Execute)
-        and task.act.purpose in {"deploy", "redeploy"}
-        and task.act.environment == environment
-        and task.id in state.tasks
-    )
+    return frozenset(act.service for act in _installations(plan, state, environment))
+
+
+def _installations(plan: Plan, state: RunState, environment: str) -> Iterator[Execute]:
+    """Acts that bring a release to a place of an environment, as far as they were begun."""
+    begun = (task.act for stage in plan.stages for task in stage.tasks if task.id in state.tasks)
+    for act in begun:
+        if isinstance(act, Execute) and act.purpose in {"deploy", "redeploy"} and act.environment == environment:
+            yield act
 
 
 def shares(base: Mapping[str, int], out: Iterable[str]) -> dict[str, int]:
