@@ -23,7 +23,7 @@ from gonogo.engine.permitting import permit
 from gonogo.engine.rescuing import rescued
 from gonogo.engine.sampling import sample
 from gonogo.engine.sealing import seal_package
-from gonogo.engine.settling import Later, ended_first, settle
+from gonogo.engine.settling import Later, settle
 from gonogo.engine.waiving import use_waiver
 from gonogo.engine.writing import append, append_close, blob, show_missing
 from gonogo.errors import Broken, NotStored
@@ -228,9 +228,8 @@ class Driver:
         match act:
             case Perform(task, attempt):
                 perform(self._bench(state, task.id, attempt), act)
-            case Settle():
-                first = ended_first(self.world, self.run, act) if act.beside else act
-                settle(self._bench(state, first.task.id, first.known.attempt), first)
+            case Settle(task, known):
+                settle(self._bench(state, task.id, known.attempt), act)
             case Look(task, attempt):
                 look(self._bench(state, task.id, attempt))
             case JudgeGate(task, attempt):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import count
 
 from gonogo.engine.advising import fault
 from gonogo.engine.bench import Bench
@@ -32,8 +31,8 @@ from gonogo.errors import Broken, GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.ledger import Entry
 from gonogo.plan.drafting import STATE_PROBE
 from gonogo.plan.hooking import HOOK
-from gonogo.plan.model import Decide, Effect, Execute, Roll, Route, Shift, Task, task_of
-from gonogo.ports import CommandSpec, EffectKey, Ended, Moved, Running, TrafficSeen
+from gonogo.plan.model import Decide, Effect, Execute, Roll, Route, Shift, task_of
+from gonogo.ports import EffectKey, Ended, Moved, Running, TrafficSeen
 from gonogo.run.events import (
     Announced,
     DecisionConsumed,
@@ -62,7 +61,6 @@ ASKED_AGAIN = (0.2, 0.4, 0.8, 1.6, 3.2)
 
 OUTCOMES = frozenset({"task.finished", "task.settled", "traffic.moved"})
 ABORTED = frozenset({"abort.requested"})
-ORDERED_OTHERWISE = ABORTED | {"run.halted"}
 INSTALLING = frozenset({"deploy", "redeploy"})
 
 
@@ -99,47 +97,29 @@ def perform(bench: Bench, act: Perform) -> None:
 
 
 def _execute(bench: Bench, act: Perform, command: Execute) -> None:
-    """Begin a command, and at the same time those of other hosts that go along with it; wait for all of them."""
-    parts = (Part(bench, act.start), *(Part(replace(bench, task=task), start) for task, start in act.along))
-    ready: list[tuple[Part, CommandSpec]] = []
-    for part in parts:
-        try:
-            ready.append((part, command_spec(part.bench, part.command, part.key, 0)))
-        except GonogoError as error:
-            _not_begun(part, str(error))
-            return
+    part = Part(bench, act.start)
+    try:
+        spec = command_spec(bench, command, part.key, 0)
+    except GonogoError as error:
+        _not_begun(part, str(error))
+        return
     allowed = _allowed(bench)
     if allowed is None:
         return
     environment = command.environment if command.effect is not Effect.NONE else ""
-    told = [(part.bench.task, part.start, argv_digest(spec.argv)) for part, spec in ready]
-    fence = _intend(bench, environment, told, consumed=allowed)
+    fence = _intend(bench, act, environment, argv_digest(spec.argv), allowed)
     bench.world.crash(INTENT_COMMITTED)
-    running = _begun(ready, fence)
+    try:
+        bench.world.commands.start(part.key, replace(spec, fence=fence))
+    except OutcomeUnknown:
+        return  # It may have begun: the intent stays open, and what is decided next is to settle it.
+    except GonogoError as error:
+        fail_after_intent(bench, act.start, str(error))
+        return
+    bench.world.crash(COMMAND_RUNNING)
     if bench.task.at_once == 1:
-        finish(running)
+        finish(part)
     # Else others may begin beside it: what is decided next is one of them, or to wait for the first that ends.
-
-
-def _begun(ready: Sequence[tuple[Part, CommandSpec]], fence: int) -> list[Part]:
-    """Start what was intended, and stop starting where something is wrong or somebody ordered otherwise.
-
-    An intent without a start is settled before anything else is decided: it is barred, and never begins.
-    """
-    running: list[Part] = []
-    for part, spec in ready:
-        if running and is_overtaken(part.bench):
-            break
-        try:
-            part.bench.world.commands.start(part.key, replace(spec, fence=fence))
-        except OutcomeUnknown:
-            break  # It may have begun: the intent stays open, and what is decided next is to settle it.
-        except GonogoError as error:
-            fail_after_intent(part.bench, part.start, str(error))
-            break
-        part.bench.world.crash(COMMAND_RUNNING)
-        running.append(part)
-    return running
 
 
 def _allowed(bench: Bench) -> tuple[DecisionConsumed, ...] | None:
@@ -165,15 +145,8 @@ def _not_begun(part: Part, detail: str) -> None:
         fail(bench, part.start, detail, "task_failed")
 
 
-def _intend(
-    bench: Bench,
-    environment: str,
-    told: Sequence[tuple[Task, int, Digest]],
-    *,
-    step: int = -1,
-    consumed: tuple[DecisionConsumed, ...] = (),
-) -> int:
-    """Commit lease, used approval and every intent together; gives the fence. `told`: task, start, digest of it."""
+def _intend(bench: Bench, act: Perform, environment: str, told: Digest, consumed: tuple[DecisionConsumed, ...]) -> int:
+    """Commit lease, used approval and intent together; gives the fence. `told` is the digest of what is begun."""
     bench.world.crash(BEFORE_INTENT)
     now = bench.world.clock.now()
     before = so_far(bench)
@@ -183,11 +156,8 @@ def _intend(
         bench.world.crash(LEASE_TAKEN)
         host = bench.world.place or platform.node()
         effect = bench.plan.project.environments[environment].kind if environment else "none"
-        intents = [
-            TaskIntended(task.id, bench.attempt, start, environment, fence, host, digest, step, effect)
-            for task, start, digest in told
-        ]
-        write_marked(bench.world, bench.plan.ring.site, bench.run, before, tx, (*consumed, *intents))
+        intent = TaskIntended(bench.task.id, bench.attempt, act.start, environment, fence, host, told, act.step, effect)
+        write_marked(bench.world, bench.plan.ring.site, bench.run, before, tx, (*consumed, intent))
     return fence
 
 
@@ -208,42 +178,45 @@ def _void(bench: Bench, why: str) -> None:
     append(bench, [*events, halt])
 
 
-def finish(running: Sequence[Part]) -> None:
-    """Wait for started commands and record what each came to, as soon as it did.
+def finish(part: Part) -> None:
+    """Wait for a started command and record what it came to.
 
-    Where one left no result its intent stays open: what became of it is settled next, as after a crash (EF-06).
+    Where it left no result its intent stays open: what became of it is settled next, as after a crash (EF-06).
     """
-    left, stopped = list(running), False
-    for turn in count():
-        for part in tuple(left):
-            found = part.bench.world.commands.look(part.key)
-            if isinstance(found, Running):
-                continue
-            left.remove(part)
-            part.bench.world.crash(RESULT_THERE)
-            if isinstance(found, Ended):
-                record(part.bench, part.start, outcome_of(part.bench, part.key, found))
-        if not left:
-            return
-        if not stopped and turn % LOOK_FOR_ABORT == 0:
-            stopped = _stopped_by_abort(left)
-        left[0].bench.world.clock.sleep(POLL)
+    first_ended((part,))
+    found = part.bench.world.commands.look(part.key)
+    part.bench.world.crash(RESULT_THERE)
+    if isinstance(found, Ended):
+        record(part.bench, part.start, outcome_of(part.bench, part.key, found))
 
 
-def _stopped_by_abort(left: Sequence[Part]) -> bool:
+def first_ended(parts: Sequence[Part]) -> Part:
+    """Wait for the first of these commands that is not at work any more, and end what an abort overtakes meanwhile."""
+    clock, turns, stopped = parts[0].bench.world.clock, 0, False
+    while True:
+        for part in parts:
+            if not isinstance(part.bench.world.commands.look(part.key), Running):
+                return part
+        if not stopped and turns % LOOK_FOR_ABORT == 0:
+            stopped = _stopped_by_abort(parts)
+        turns += 1
+        clock.sleep(POLL)
+
+
+def _stopped_by_abort(parts: Sequence[Part]) -> bool:
     """End installations that an abort overtakes: it waits for no script. What they left is then taken back."""
-    bench = left[0].bench
-    if bench.state.rollback is not None or not (bench.state.aborting or is_overtaken(bench, ABORTED)):
+    bench = parts[0].bench
+    if bench.state.rollback is not None or not (bench.state.aborting or _is_aborted(bench)):
         return False
-    for part in left:
+    for part in parts:
         if part.command.purpose in INSTALLING:
             part.bench.world.commands.stop(part.key)
     return True
 
 
-def is_overtaken(bench: Bench, by: frozenset[str] = ORDERED_OTHERWISE) -> bool:
-    """Whether somebody ended or halted the run since this act was decided."""
-    return any(entry.type in by for entry in bench.world.journal.entries(bench.run, bench.state.seq))
+def _is_aborted(bench: Bench) -> bool:
+    """Whether somebody ended the run since this act was decided."""
+    return any(entry.type in ABORTED for entry in bench.world.journal.entries(bench.run, bench.state.seq))
 
 
 def record(bench: Bench, start: int, outcome: Outcome, before: tuple[Event, ...] = ()) -> None:
@@ -339,7 +312,7 @@ def _move(bench: Bench, act: Perform, environment: str, weights: Mapping[str, in
     if allowed is None:
         return
     told = digest_of(repr(sorted(weights.items())).encode())
-    fence = _intend(bench, environment, [(bench.task, act.start, told)], step=act.step, consumed=allowed)
+    fence = _intend(bench, act, environment, told, allowed)
     bench.world.crash(MOVE_INTENDED)
     try:
         seen = _asked_to_move(bench, environment, weights, fence)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gonogo.engine.asking_together import version_before
-from gonogo.engine.bench import Bench, World
+from gonogo.engine.bench import Bench
 from gonogo.engine.commanding import outcome_of
 from gonogo.engine.crash_points import PROBED
-from gonogo.engine.performing import POLL, Part, append_latest, finish, moved, record, wanted_weights
+from gonogo.engine.performing import (
+    Part,
+    append_latest,
+    finish,
+    first_ended,
+    moved,
+    record,
+    wanted_weights,
+)
 from gonogo.engine.writing import append, blob
 from gonogo.errors import GonogoError, Waiting
 from gonogo.plan.model import Execute, Roll, Route, Shift
@@ -18,7 +27,8 @@ from gonogo.run.events import Event, RunHalted, TaskFinished, TaskSettled
 from gonogo.run.machine import Settle
 from gonogo.run.rolling import step_percent
 from gonogo.run.shifting import shifted
-from gonogo.terms import Json, RunId
+from gonogo.run.state import TaskState
+from gonogo.terms import Json
 
 MOST_TRIES = 3
 LATEST_END = timedelta(seconds=60)
@@ -38,7 +48,13 @@ class Later(Waiting):
 
 
 def settle(bench: Bench, act: Settle) -> None:
-    """Close an open intent: by its recorded result, by a probe, or by asking a person."""
+    """Close an open intent: by its recorded result, by a probe, or by asking a person.
+
+    Of several that are open together one is closed, the first to end.
+    """
+    if act.beside:
+        act = _first(bench, act)
+        bench = replace(bench, task=act.task, attempt=act.known.attempt)
     match bench.task.act:
         case Execute() as command:
             _settle_command(bench, act, command)
@@ -51,36 +67,33 @@ def settle(bench: Bench, act: Settle) -> None:
             _settle_move(bench, act, roll.environment, step_percent(bench.plan, act.known.step))
 
 
-def ended_first(world: World, run: RunId, act: Settle) -> Settle:
+def _first(bench: Bench, act: Settle) -> Settle:
     """Which of the acts that are open together is settled now: the first that is not at work any more.
 
     What was started elsewhere cannot be seen from here, and is settled when nothing is open here.
     """
     here = [
-        Settle(task, known, act.beside)
+        (Part(replace(bench, task=task, attempt=known.attempt), known.start), Settle(task, known, act.beside))
         for task, known in act.beside
-        if not world.place or known.host in {"", world.place}
+        if isinstance(task.act, Execute) and not _is_elsewhere(bench, known)
     ]
-    while here:
-        for each in here:
-            key = EffectKey(run, each.task.id, each.known.attempt, each.known.start)
-            if not isinstance(world.commands.look(key), Running):
-                return each
-        world.clock.sleep(POLL)
-    return act
+    if not here:
+        return act
+    ended = first_ended([part for part, _ in here])
+    return next(settled for part, settled in here if part is ended)
 
 
 def _settle_command(bench: Bench, act: Settle, command: Execute) -> None:
     start = act.known.start
     key = EffectKey(bench.run, bench.task.id, act.known.attempt, start)
-    if _is_elsewhere(bench, act):
+    if _is_elsewhere(bench, act.known):
         _settle_elsewhere(bench, act, command)
         return
     match bench.world.commands.look(key):
         case Running():
-            finish([Part(bench, start)])
+            finish(Part(bench, start))
         case Ended() if act.beside:
-            finish([Part(bench, start)])  # Its plain end: the engine that began it went on with what is beside it.
+            finish(Part(bench, start))  # Its plain end: the engine that began it went on with what is beside it.
         case Ended() as ended:
             settled = TaskSettled(bench.task.id, act.known.attempt, start, "applied", "result", None)
             record(bench, start, outcome_of(bench, key, ended), (settled,))
@@ -94,9 +107,9 @@ def _settle_command(bench: Bench, act: Settle, command: Execute) -> None:
             _probe(bench, act, command, reason)
 
 
-def _is_elsewhere(bench: Bench, act: Settle) -> bool:
+def _is_elsewhere(bench: Bench, known: TaskState) -> bool:
     """Whether the command was started by another host, or in another folder: nothing of it can be seen from here."""
-    return bool(bench.world.place) and act.known.host not in {"", bench.world.place}
+    return bool(bench.world.place) and known.host not in {"", bench.world.place}
 
 
 def _settle_elsewhere(bench: Bench, act: Settle, command: Execute) -> None:

@@ -124,6 +124,8 @@ def compile_plan(sources: Sources) -> Compilation:
 
 
 def _at_once(drafts: tuple[Draft, ...], bound: StepBinding) -> tuple[Draft, ...]:
+    if bound.at_once == 1:
+        return drafts  # An activity may have said so itself: the hosts of one batch (`plan.host_activities`).
     return tuple(replace(one, at_once=bound.at_once) if isinstance(one.act, Execute) else one for one in drafts)
 
 

@@ -1,8 +1,9 @@
 """Acts of an environment that is rolled out host by host: each host is its own act, with its own intent and read-back.
 
 So a crash, a script that hangs and a host that dies are met as for any other command, and `gonogo plan` shows every
-host in the batch it belongs to. What stands side by side there for the hosts of one batch is begun at the same time
-(`run.at_once`; ROL-01, ROL-02, ROL-06).
+host in the batch it belongs to. What stands side by side there for the hosts of one batch is at work at the same time
+(`run.beside`; ROL-01, ROL-02, ROL-06). A batch is never larger than `max_unavailable` (`plan.hosts`) and is begun only
+where, with the hosts that do not answer, no more than that would be away (`run.rollout`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from gonogo.plan.drafting import Draft, bound, effect_on, hosts_of, named, route
 from gonogo.plan.hosts import batches
 from gonogo.plan.model import Execute, Measure, Shift, Way
 from gonogo.plan.project import Project
+
+MOST_AT_ONCE = 32
+"""So many commands of one run at a time, however large a batch is: each is a process on this machine."""
 
 
 def _on(project: Project, kind: str, command: str, purpose: str, host: str) -> Execute:
@@ -42,7 +46,8 @@ def _batch_back(project: Project, kind: str, names: tuple[str, ...]) -> Iterator
         yield Draft(f"look-{host}", f"look what runs on {host}", Measure(f"host-now:{kind}:{host}"))
     for host in names:
         act = _on(project, kind, "rollback", "rollback", host)
-        yield Draft(f"roll-back-{host}", f"run the rollback script on {host}", act)
+        title = f"run the rollback script on {host}"
+        yield Draft(f"roll-back-{host}", title, act, at_once=_together(names))
     for host in names:
         yield Draft(f"back-{host}", f"ask {host} for the old version", Measure(f"host-back:{kind}:{host}"))
 
@@ -63,13 +68,18 @@ def _batch(project: Project, kind: str, number: int, names: tuple[str, ...]) -> 
         yield Draft(f"drain-{number + 1}", f"{title}take {shown} out of the traffic", out, batch=number)
     for host in names:
         act = _on(project, kind, "deploy", "deploy", host)
-        yield Draft(f"install-{host}", f"{title}run the deploy script on {host}", act, batch=number)
+        told = f"{title}run the deploy script on {host}"
+        yield Draft(f"install-{host}", told, act, batch=number, at_once=_together(names))
     for host in names:
         asked = Measure(f"host:{kind}:{host}")
         yield Draft(f"answers-{host}", f"{title}ask {host} for its version", asked, batch=number)
     if routed(project, kind):
         into = Shift(named(project, kind), number, Way.IN, effect_on(kind))
         yield Draft(f"return-{number + 1}", f"{title}let {shown} into the traffic again", into, batch=number)
+
+
+def _together(names: tuple[str, ...]) -> int:
+    return min(len(names), MOST_AT_ONCE)
 
 
 def host_rollback(project: Project, kind: str) -> tuple[Draft, ...]:

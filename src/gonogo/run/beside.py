@@ -1,7 +1,8 @@
-"""Acts of one step that may be at work beside each other, where the protocol declares it (`at_once`; C57).
+"""Acts that may be at work beside each other: those of a step that declares it, and the hosts of a batch (C57; ROL-01).
 
-Steps follow each other in any case (EXE-02). Each of these acts has an intent, a number and a fence of its own; what is
-open is closed before the step goes on, halts or fails, so that nothing is forgotten while it is still at work.
+Both say so in the plan, by `Task.at_once`. Steps follow each other in any case (EXE-02). Each of these acts has an
+intent, a number, a fence and a probe of its own; what is open is closed before the step goes on, halts or fails, so
+that nothing is forgotten while it is still at work.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from gonogo.plan.model import Execute, Plan, Stage, Task, stage_of, task_of
+from gonogo.run.shifting import of_one_host
 from gonogo.run.state import RunState, TaskState, attempt_of
 
 Open: TypeAlias = tuple[Task, TaskState]
@@ -27,7 +29,8 @@ def acts_beside(stage: Stage, task: Task) -> tuple[Task, ...]:
 
 
 def _alike(other: Task, task: Task) -> bool:
-    return task.at_once > 1 and other.at_once == task.at_once and isinstance(other.act, Execute)
+    same = (other.at_once, other.batch) == (task.at_once, task.batch)
+    return task.at_once > 1 and same and isinstance(other.act, Execute)
 
 
 def open_acts(plan: Plan, state: RunState) -> tuple[Open, ...]:
@@ -49,15 +52,15 @@ def one_more(plan: Plan, state: RunState, opened: tuple[Open, ...]) -> Task | No
     The act that uses up an approval begins alone: where people are asked again, nothing else of its step is at work.
     """
     task, _ = opened[0]
-    stops = state.halted is not None or state.aborting or state.rollback is not None
-    if stops or len(opened) >= task.at_once or any(known.unknown for _, known in opened):
-        return None
     stage = stage_of(plan, task.id)
+    ends = stage.kind != "rollback" and (state.aborting or state.rollback is not None)
+    if state.halted is not None or ends or len(opened) >= task.at_once or any(known.unknown for _, known in opened):
+        return None
     beside = acts_beside(stage, task)
     present = attempt_of(state, stage)
     if any(other not in beside or known.attempt != present for other, known in opened):
         return None
-    if failed_among(state, beside) is not None:
+    if any(failed_with(state, stage, other) is not None for other, _ in opened):
         return None
     waiting = (other for other in beside if not other.consumes and _can_begin(state.tasks.get(other.id)))
     return next(waiting, None)
@@ -68,10 +71,9 @@ def _can_begin(known: TaskState | None) -> bool:
 
 
 def failed_with(state: RunState, stage: Stage, task: Task) -> Task | None:
-    """The act that keeps `task` from going on: itself or one beside it, if it failed."""
-    return failed_among(state, acts_beside(stage, task) if task.at_once > 1 else (task,))
+    """The act that keeps `task` from going on: itself or one beside it, if it failed.
 
-
-def failed_among(state: RunState, tasks: tuple[Task, ...]) -> Task | None:
-    """The first of these acts that failed."""
-    return next((task for task in tasks if (known := state.tasks.get(task.id)) and known.outcome == "failed"), None)
+    On the way back each host is on its own: the others are taken back all the same.
+    """
+    together = (task,) if task.at_once == 1 or of_one_host(stage, task) else acts_beside(stage, task)
+    return next((part for part in together if (known := state.tasks.get(part.id)) and known.outcome == "failed"), None)

@@ -29,7 +29,6 @@ from gonogo.plan.windows import denied_by, next_opening
 from gonogo.protocol.model import HaltEffect
 from gonogo.run.aftermath import recovery_ms, root_cause, unwritten
 from gonogo.run.asking import who_is_missing
-from gonogo.run.at_once import along_with, next_start
 from gonogo.run.beside import Open, failed_with, one_more, open_acts
 from gonogo.run.branching import after_stage, begin_again_at, branch_back
 from gonogo.run.events import (
@@ -64,17 +63,13 @@ from gonogo.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Perform:
-    """Intent, act, outcome. A Route's move is absolute; a Roll's is said by `percent` and `step`.
-
-    `along` are the acts of other hosts that are begun at the same time, each with its start.
-    """
+    """Intent, act, outcome. A Route's move is absolute; a Roll's is said by `percent` and `step`."""
 
     task: Task
     attempt: int
     start: int
     percent: int = -1
     step: int = -1
-    along: tuple[tuple[Task, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,8 +356,7 @@ def _begin(plan: Plan, state: RunState, stage: Stage, task: Task, now: datetime)
             closed = _outside_the_window(plan, state, task, attempt, now)
             if closed is not None:
                 return closed
-            along = along_with(plan, state, stage, task)
-            return Perform(task, attempt, next_start(state, task), _percent(task), along=along)
+            return Perform(task, attempt, _next_start(state, task), _percent(task))
         case Judge():
             return JudgeGate(task, attempt)
         case Seal():
@@ -373,6 +367,11 @@ def _begin(plan: Plan, state: RunState, stage: Stage, task: Task, now: datetime)
             return _rolling(plan, state, task, attempt, now)
         case Watch():
             return _watching(plan, state, task, attempt, now)
+
+
+def _next_start(state: RunState, task: Task) -> int:
+    """The number of the next start of a task, from 1."""
+    return state.starts.get(task.id, 0) + 1
 
 
 def _outside_the_window(plan: Plan, state: RunState, task: Task, attempt: int, now: datetime) -> NextAct | None:
@@ -439,7 +438,7 @@ def _rolling(plan: Plan, state: RunState, task: Task, attempt: int, now: datetim
         return Record(_finished(task, attempt, "failed", {"cause": "window_closed"}), caught)
     match next_in_roll(plan, known, now):
         case MoveTo(step, percent):
-            return Perform(task, attempt, next_start(state, task), percent, step)
+            return Perform(task, attempt, _next_start(state, task), percent, step)
         case ReplaceBatch(step, percent, hosts):
             due = _due_in_batch(plan, state, task, step, now)
             return due or Record(HostsReplaced(task.id, attempt, step, percent, hosts))
