@@ -11,11 +11,11 @@ import pytest
 
 from gonogo.control.verifying_given import Asked, verify_given
 from gonogo.engine.recomputing import recompute
-from gonogo.evidence.ledger import Entry
+from gonogo.evidence.ledger import Entry, read_log
 from gonogo.evidence.verifying import Check
 from gonogo.terms import RunId, digest_of
 from tests.command_line import gonogo
-from tests.packages import changed, files_of, packed, rechained, with_data
+from tests.packages import LOG, changed, files_of, packed, rechained, with_data
 from tests.projects import Project, small_project
 from tests.unit.test_git_history import commit, git
 from tests.worlds_http import place
@@ -80,8 +80,36 @@ def failing(checks: tuple[Check, ...]) -> dict[str, str]:
 @pytest.mark.parametrize("kind", ["readiness", "handoff", "deployment"])
 def test_every_gate_of_a_package_comes_to_the_same_answer_from_the_package_alone(released: Released, kind: str) -> None:
     checks = recompute(released.packages[kind])
-    assert [check.name for check in checks] == ["plan", "gates again", "shown again"]
+    assert [check.name for check in checks] == ["plan", "gates again", "shown again", "judge again"]
     assert failing(checks) == {}
+
+
+@pytest.mark.req("ARB-01", "P5")
+def test_the_judge_comes_to_its_answers_again_from_the_samples_of_the_package_and_of_the_run(released: Released) -> None:
+    found = {check.name: check.detail for check in recompute(released.packages["deployment"])}
+    assert found["judge again"].endswith("follow from the samples: 1 bit for bit")
+    told = gonogo("judge", "replay", released.runs[1], "--json", "-C", released.project.root)
+    assert told.code == 0, told.err
+    body = json.loads(told.out)
+    assert [(each["answer"], each["how"]) for each in body["answers"]] == [("go", "bit for bit")]
+    assert body["points"][-1]["answer"] == "go"
+    assert len(body["points"]) >= body["answers"][0]["sample"] - 1
+    assert gonogo("judge", "replay", released.runs[0], "-C", released.project.root).code == 2, "nothing was rolled out there"
+
+
+@pytest.mark.req("ARB-01", "t04_engine_key_edit")
+def test_one_changed_sample_is_found_although_the_whole_log_was_made_anew(released: Released) -> None:
+    samples = [entry for entry in read_log(files_of(released.packages["deployment"])[LOG]) if entry.type == "metrics.sampled"]
+    told = samples[2]
+
+    def edit(entry: Entry) -> Entry:
+        if entry.seq != told.seq:
+            return entry
+        slots = {name: list(counts) for name, counts in entry.data["slots"].items()}
+        next(iter(slots.values()))[0] += 1
+        return with_data(entry, slots=slots)
+
+    assert "other samples were judged" in failing(recompute(rechained(released.packages["deployment"], edit)))["judge again"]
 
 
 @pytest.mark.req("GAT-02")

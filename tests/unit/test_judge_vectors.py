@@ -21,7 +21,7 @@ from gonogo.run.judging_events import (
     share,
     worse_than,
 )
-from gonogo.run.judging_mixture import Mixture, advance, skip, start
+from gonogo.run.judging_mixture import Mixture, advance, log_sum, skip, start
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule
 from gonogo.run.judging_show import ratio_interval
 from gonogo.run.judging_ticks import Events, Histogram, Observation, Tick
@@ -39,6 +39,8 @@ TICKS = (
 CAP = 0.5 * math.log(80)
 BOUNDS = tuple(2 ** (k / 8) for k in range(7))
 REFERENCE = (5, 15, 30, 25, 13, 8, 3, 1)
+EVEN_TILTS = (0.7 / 6,) * 6 + (0.2 / 3,) * 3 + (0.1 / 3,) * 3
+"""The weights before decision 21: the same over all six tilts of the whole distribution."""
 CANARY = ((2, 6, 14, 13, 9, 6, 3, 2), (1, 7, 12, 12, 9, 7, 4, 1), (2, 5, 13, 13, 10, 7, 3, 2))
 BASELINE = ((8, 23, 44, 38, 20, 12, 4, 2), (7, 22, 46, 37, 19, 13, 5, 1), (8, 24, 45, 36, 19, 12, 4, 2))
 
@@ -64,18 +66,20 @@ def evidence(
     return twelve(found)
 
 
-def latency_evidence(margin: float, phi: float) -> list[str]:
-    """Evidence ln E after each tick of the main process for latency, without a cap."""
+def latency_evidence(
+    margin: float, phi: float, weights: Sequence[float] = latency.TILT_WEIGHTS, cap: float = math.inf
+) -> list[float]:
+    """Evidence ln E after each tick of the main process for latency."""
     shift = latency.shift_for(BOUNDS, margin)
     q = latency.shape(REFERENCE, shift)
-    mixture = Mixture(latency.TILT_WEIGHTS, 180, phi=phi)
+    mixture = Mixture(tuple(weights), 180, cap, phi)
     process, pooled, found = start(mixture), latency.prior(q), []
     for canary, baseline in zip(CANARY, BASELINE, strict=True):
         moved = latency.shifted(shift, baseline)
         process = advance(mixture, process, latency.tilted(latency.slower_tilts(q), pooled, canary, moved))
         pooled = latency.pooled_with(pooled, moved)
         found.append(process.evidence)
-    return twelve(found)
+    return found
 
 
 def test_errors_without_margin_give_the_known_evidence() -> None:
@@ -188,7 +192,29 @@ def test_alternatives_close_to_the_margin_are_left_out_and_weights_sum_to_one() 
     ],
 )
 def test_latency_gives_the_known_evidence(margin: float, phi: float, expected: list[str]) -> None:
-    assert latency_evidence(margin, phi) == expected
+    assert twelve(latency_evidence(margin, phi)) == expected
+
+
+@pytest.mark.parametrize(
+    ("margin", "phi", "expected"),
+    [
+        (1.0, 1.0, ["0.340260209067", "1.45882546361", "3.49272926669"]),
+        (1.03, 1.0, ["-0.281399715715", "-0.276767811143", "-0.182679532069"]),
+        (1.03, 1.1, ["-0.277851185594", "-0.277196707003", "-0.194259477548"]),
+    ],
+)
+def test_with_even_weights_of_the_tilts_latency_gives_the_evidence_of_the_design(
+    margin: float, phi: float, expected: list[str]
+) -> None:
+    assert twelve(latency_evidence(margin, phi, EVEN_TILTS)) == expected
+
+
+def test_with_even_weights_of_the_tilts_a_release_gives_the_evidence_of_the_design() -> None:
+    errors = evidence((Events(55, 2, 158, 1), Events(53, 3, 150, 1), Events(55, 4, 150, 2)), 1.10, cap=CAP)
+    both = zip(map(float, errors), latency_evidence(1.03, 1.0, EVEN_TILTS, CAP), strict=True)
+    release = [log_sum((math.log(0.5) + one, math.log(0.5) + other)) for one, other in both]
+    # The errors were rounded to twelve digits above.
+    assert release == pytest.approx([0.124623295835, 1.0381809961, 2.40734763579], rel=1e-10)
 
 
 def test_the_shifted_reference_and_the_tilts_are_as_computed() -> None:

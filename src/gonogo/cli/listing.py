@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "explain": ("gonogo.cli.explaining", "Explain a code of a finding, or a gate of a run."),
         "rootcause": ("gonogo.cli.root_causing", "Record what a halt came from; a gate that passes closes it."),
         "gate": ("gonogo.cli.gating", "Judge a gate of a run from its sealed evidence; change nothing."),
+        "judge": ("gonogo.cli.judging", "Judge the rollout of a run again from its samples, one by one."),
         "evidence": ("gonogo.cli.evidence", "List the evidence of a run, or print a file of it."),
         "metrics": ("gonogo.cli.metrics", "Show gates and intake over all runs: rates, failures, gaps."),
         "tell": ("gonogo.cli.cadence", "Tell people what is due: status each day, summary each week, retrospectives."),

@@ -73,6 +73,7 @@ ROWS: Final = (
     Row("rootcause", GET, "/runs/{run}/root-causes"),
     Row("rootcause", POST, "/runs/{run}/root-causes", CAUSE, CAUSE, scope=WORDS),
     Row("gate", GET, "/runs/{run}/gates/{gate=name}/judgement"),
+    Row("judge replay", GET, "/runs/{run=subject}/judge"),
     Row("metrics", GET, "/figures/{figure=subject}", whole=True),
     Row("tell", POST, "/tell", scope=DRIVE, whole=True),
     Row("report", GET, "/runs/{run}/report"),

@@ -3,7 +3,8 @@
 The plan is compiled anew from the document, sidecar, project file, release manifest and people in the package; it has
 to be the one that the log bound the run to. The log is folded entry by entry; at each recorded judgement the gate is
 judged from the files that were current then, with the time of that judgement, and has to come to the same answer. The
-text that people were shown is written again, too, and has to be the one that they signed.
+text that people were shown is written again, too, and has to be the one that they signed. So is every answer of the
+rollout judge, from the samples in the log.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from gonogo.plan.compiling import Source, Sources, compile_plan
 from gonogo.plan.digest import plan_bytes
 from gonogo.plan.model import GateRule, Plan
 from gonogo.reports.showing import Asking, shown_text
-from gonogo.run.events import DecisionRequested, GateJudged, PlanBound, RunOpened, recorded
+from gonogo.run.events import DecisionRequested, GateJudged, PlanBound, RolloutJudged, RunOpened, recorded
 from gonogo.run.gate import GateJudgement, SealedFile, Subject, judge, judgement_body
+from gonogo.run.rejudging import Compared, alike, compared, differences
 from gonogo.run.state import RunState, advance
 from gonogo.terms import Digest, RunId, digest_of
 from gonogo.values import dataclass
@@ -54,7 +56,7 @@ class _Inside:
 
 
 def recompute(file: BinaryIO | bytes) -> tuple[Check, ...]:
-    """The checks `plan`, `gates again` and `shown again` of a package; what cannot be done is a failed check."""
+    """`plan`, `gates again`, `shown again` and `judge again` of a package; what cannot be done is a failed check."""
     try:
         inside = _open(open_package(file))
         plan = _compiled(inside)
@@ -62,24 +64,40 @@ def recompute(file: BinaryIO | bytes) -> tuple[Check, ...]:
         return (Check("plan", ok=False, detail=f"{error.where}: {error.what}" if error.where else error.what),)
     told = f"compiles again to sha256 {inside.bound.plan_sha256}"
     same = digest_of(plan_bytes(plan)) == inside.bound.plan_sha256
-    checks = [Check("plan", ok=same, detail=told if same else f"compiles to another one, sha256 {plan.digest}")]
+    found = Check("plan", ok=same, detail=told if same else f"compiles to another one, sha256 {plan.digest}")
+    try:
+        return (found, *_again(plan, inside))
+    except GonogoError as error:
+        return (found, Check("course", ok=False, detail=f"the log cannot be what happened: {error.what}"))
+
+
+def _again(plan: Plan, inside: _Inside) -> tuple[Check, ...]:
+    """Every judgement, text and answer of the log, from the state before it."""
     gates: list[str] = []
     shown: list[str] = []
     counted = [0, 0]
+    answers: list[Compared] = []
     for entry, state in _steps(plan, inside):
-        event = recorded(entry).event
+        said = recorded(entry)
         try:
-            if isinstance(event, GateJudged):
-                counted[0] += 1
-                gates += _judged_otherwise(plan, inside, entry, event, state)
-            elif isinstance(event, DecisionRequested):
-                counted[1] += 1
-                shown += _shown_otherwise(plan, inside, entry, state)
+            match said.event:
+                case GateJudged() as event:
+                    counted[0] += 1
+                    gates += _judged_otherwise(plan, inside, entry, event, state)
+                case DecisionRequested():
+                    counted[1] += 1
+                    shown += _shown_otherwise(plan, inside, entry, state)
+                case RolloutJudged() as event:
+                    answers.append(compared(state.rollings.get(event.task), said, event))
+                case _:
+                    pass
         except GonogoError as error:
-            (gates if isinstance(event, GateJudged) else shown).append(f"entry {entry.seq}: {error.what}")
-    checks.append(_check("gates again", gates, f"{counted[0]} judgements, each comes to the same answer"))
-    checks.append(_check("shown again", shown, f"{counted[1]} rounds, each showed what follows from the log"))
-    return tuple(checks)
+            (gates if isinstance(said.event, GateJudged) else shown).append(f"entry {entry.seq}: {error.what}")
+    return (
+        _check("gates again", gates, f"{counted[0]} judgements, each comes to the same answer"),
+        _check("shown again", shown, f"{counted[1]} rounds, each showed what follows from the log"),
+        _check("judge again", list(differences(answers)), alike(answers)),
+    )
 
 
 def _check(name: str, problems: list[str], detail: str) -> Check:

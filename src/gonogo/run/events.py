@@ -242,7 +242,7 @@ class MetricsSampled:
 
 @dataclass(frozen=True, slots=True)
 class RolloutJudged:
-    """The judge's answer changed."""
+    """The judge's answer changed: the exact ln E, by which version of the judge, and the digest of all that it saw."""
 
     task: str
     attempt: int
@@ -251,6 +251,8 @@ class RolloutJudged:
     metric: str
     evidence: str
     detail: Digest | None
+    judge: str = ""
+    samples_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ from gonogo.run.judging_ticks import Arm, Events, Faulty, Histogram, Silence, Ti
 from gonogo.terms import Verdict
 from gonogo.values import dataclass
 
+JUDGE = "gonogo-judge/2"
+"""Raised whenever the same samples would give other evidence or another answer: what is on record names it."""
+
 LONGEST_GAP = 100_000
 """More missing ticks than this are a mistake of the caller, not an outage."""
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
+from gonogo.evidence.canonical import Tree, write_json
 from gonogo.plan.hosts import amount, batch_sizes, batches
 from gonogo.plan.model import Plan
 from gonogo.plan.project import Project
@@ -29,12 +30,13 @@ from gonogo.run.events import (
     TrafficMoved,
 )
 from gonogo.run.events_of_traffic import TrafficFound
-from gonogo.run.judging import JudgeAnswer, JudgeKind, begin, observe, verdict
+from gonogo.run.judging import JUDGE, JudgeAnswer, JudgeKind, begin, observe, verdict
 from gonogo.run.judging_plan import JudgePlan
 from gonogo.run.judging_state import JudgeState
 from gonogo.run.judging_ticks import Events
 from gonogo.run.served import Counts, Interval, figures_of, millis, moment_ms
 from gonogo.run.slo import Tally
+from gonogo.terms import Digest, digest_of
 from gonogo.values import dataclass
 
 MOST_SILENT_SAMPLES = 20
@@ -49,7 +51,7 @@ class Rolling:
     """What is known of one rollout or health window. `ticks` are the recorded intervals of both arms, for reports.
 
     `versions` is what each host answered when the hosts were last seen, `unread` the last sample at which the target
-    could not be read, and how many in a row.
+    could not be read, and how many in a row, `read` the digest of every sample so far, in order.
     """
 
     task: str
@@ -73,6 +75,7 @@ class Rolling:
     versions: Mapping[str, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
     unread: tuple[int, int] = (-1, 0)
+    read: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +230,7 @@ def _with_found(known: Rolling, event: TrafficFound) -> Rolling:
 
 def _with_sample(plan: Plan, known: Rolling, event: MetricsSampled, at: datetime) -> Rolling:
     before, before_at = known.last, known.last_at
-    found = replace(known, samples=known.samples + 1, last=event, last_at=at)
+    found = replace(known, samples=known.samples + 1, last=event, last_at=at, read=_read(known.read, event, at))
     if before is None or before_at is None:
         judge_plan = judge_plan_for(plan, event, known.arms)
         silent = 0 if judge_plan else known.silent + 1
@@ -242,6 +245,18 @@ def _with_sample(plan: Plan, known: Rolling, event: MetricsSampled, at: datetime
     if pair[1] is not None and pair[1].errors and known.first_bad is None:
         found = replace(found, first_bad=at)
     return _with_judge(plan, _with_limits(plan, found, pair[1]), before, before_at)
+
+
+def _read(before: str, event: MetricsSampled, at: datetime) -> Digest:
+    body: dict[str, Tree] = {
+        "before": before,
+        "at": moment_ms(at),
+        "step": event.step,
+        "slots": event.slots,
+        "bounds": event.bounds,
+        "missing": event.missing,
+    }
+    return digest_of(write_json(body))
 
 
 def _with_limits(plan: Plan, known: Rolling, candidate: Counts | None) -> Rolling:
@@ -321,20 +336,30 @@ def next_in_roll(plan: Plan, known: Rolling | None, now: datetime) -> RollAct:
             return ReplaceBatch(step, percent, known.arms.batches[step])
 
 
-def _told(known: Rolling) -> Judged | None:
+def judged_event(known: Rolling) -> RolloutJudged | None:
+    """The entry about what the judge says now; None before it said anything."""
     answer = known.answer
-    if answer is None or answer.kind.value == known.told or answer.kind is JudgeKind.CONTINUE:
+    if answer is None or known.judge is None:
         return None
-    event = RolloutJudged(
+    return RolloutJudged(
         known.task,
         known.attempt,
         known.samples,
         answer.kind.value,
         answer.metric,
-        f"{answer.log_evidence:.6f}",
+        repr(answer.log_evidence),
         None,
+        JUDGE,
+        known.read,
     )
-    return Judged(event, "\n".join((answer.explanation, *answer.figures)))
+
+
+def _told(known: Rolling) -> Judged | None:
+    answer = known.answer
+    if answer is None or answer.kind.value == known.told or answer.kind is JudgeKind.CONTINUE:
+        return None
+    event = judged_event(known)
+    return Judged(event, "\n".join((answer.explanation, *answer.figures))) if event else None
 
 
 def next_tick(known: Rolling | None, tick: Decimal, now: datetime) -> datetime:
