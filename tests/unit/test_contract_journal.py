@@ -11,7 +11,7 @@ import pytest
 
 from gonogo.adapters.journal_postgres import PostgresJournal
 from gonogo.adapters.journal_sqlite import SqliteJournal
-from gonogo.errors import BadInput, Broken, Busy, Refused
+from gonogo.errors import BadInput, Broken, Busy, Refused, Tampered
 from gonogo.evidence.ledger import ClockWentBack, check_chain
 from gonogo.ports import SITE_LOG, Draft, Lease, Moved, Transaction
 from gonogo.run.standing import Standing, Waiter
@@ -303,3 +303,20 @@ def test_a_standing_is_remembered_until_the_run_has_another_event(journal: AnyJo
     for known in (newer, stands):
         journal.keep_standing(known)
     assert journal.standings()[0] == newer
+
+
+@pytest.mark.req("EXE-05")
+def test_a_stop_that_is_cleared_past_the_log_keeps_every_act_out_but_a_rollback_under_way() -> None:
+    with emptied_database() as database:
+        journal = PostgresJournal(database)
+        journal.open_run(RUN, [Draft("run.opened", {})], actor=ENGINE, now=MORNING)
+        journal.hold("production", "a flood", actor=Person("rm1"), now=MORNING)
+        with database.writing() as opened:
+            opened.execute("update gonogo_lease set hold = null")
+        with pytest.raises(Tampered, match="a flood"), journal.write(RUN, 0, actor=ENGINE, now=MORNING) as change:
+            change.take_lease("production")
+        with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as change:
+            assert change.take_lease("production", "rollback", past_hold=True) == 1
+        journal.hold("production", None, actor=Person("rm1"), now=MORNING)
+        with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as change:
+            assert change.take_lease("production") == 2

@@ -52,6 +52,7 @@ _TAKE: Final = (
     " since = case when run = :run then since else :now end, run = :run"
     " where env = :env and (hold is null or :past_hold) and (run is null or run = :run)"
 )
+_HOLD: Final = "select hold from gonogo_lease where env = ?"
 _IN_LINE: Final = "select env, run, priority, since from gonogo_wait where env = ? order by priority desc, since, run"
 
 
@@ -110,6 +111,13 @@ def hold(opened: Rows, environment: str, reason: str | None) -> None:
     """Put an environment on hold, or lift that."""
     opened.execute(_NEW, (environment,))
     opened.execute("update gonogo_lease set hold = ? where env = ?", (reason, environment))
+
+
+def held_by_table(opened: Rows, environment: str, locking: str) -> str | None:
+    """Why an environment is on hold by its row, which nobody else changes before this transaction has ended."""
+    opened.execute(_NEW, (environment,))
+    row = opened.execute(_HOLD + locking, (environment,)).fetchone()
+    return None if row[0] is None else str(row[0])
 
 
 def wait(opened: Rows, waiter: Waiter) -> None:

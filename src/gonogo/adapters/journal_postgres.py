@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from gonogo.adapters import journal_leases as leases
 from gonogo.adapters.journal_transaction import (
+    POSTGRES,
     JournalTransaction,
     exists_already,
     heads_of,
@@ -112,9 +113,7 @@ class PostgresJournal:
         self._ready()
         self.prepare()
         with self._database.writing() as opened:
-            transaction = JournalTransaction(
-                opened, run, author, self._crash, self._database.place, locking=" for update"
-            )
+            transaction = JournalTransaction(opened, run, author, self._crash, self._database.place, POSTGRES)
             try:
                 yield transaction
                 for woken, why in transaction.to_tell():

@@ -15,7 +15,9 @@ from gonogo.adapters.journal_leases import Rows
 from gonogo.errors import BadInput, Broken, EnvironmentTaken, Refused, Tampered
 from gonogo.evidence.ledger import NOTHING_BEFORE, Entry, actor_text, next_entry, read_entry, time_text
 from gonogo.ports import SITE_LOG, CrashPoint, Draft, Lease, Moved
+from gonogo.run.site import stops_on_record
 from gonogo.terms import Actor, Digest, RunId
+from gonogo.values import dataclass
 
 NEW_HEAD: Final = "insert into gonogo_head (run, seq, hash) values (?, -1, ?) on conflict do nothing"
 _HEAD: Final = "select seq, hash from gonogo_head where run = ?"
@@ -26,6 +28,23 @@ _CHAIN: Final = (
     "select h.seq, h.hash, e.line from gonogo_head h left join gonogo_event e on e.run = h.run and e.seq >= ?"
     " where h.run = ? order by e.seq"
 )
+
+
+_LINES_WITH: Final = "select line from gonogo_event where run = ? and "
+_STOPS: Final = b'"environment.'
+"""What the line of every entry about an emergency stop holds: few others do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What two databases say differently: how a row is locked, and which lines of a log hold some bytes, in order."""
+
+    locking: str
+    holds: str
+
+
+SQLITE: Final = Dialect("", "instr(line, ?) > 0 order by seq")
+POSTGRES: Final = Dialect(" for update", "position(? in line) > 0 order by seq")
 
 
 def pass_on(_point: str) -> None:
@@ -64,7 +83,7 @@ def written_in(rows: Rows) -> int:
 class JournalTransaction:
     """The `Transaction` port on open rows; of no use after its block.
 
-    `where` names the database for people; `locking` ends a query of a head so that nobody else moves what it found.
+    `where` names the database for people.
     """
 
     def __init__(
@@ -74,8 +93,7 @@ class JournalTransaction:
         author: tuple[Actor, datetime],
         crash: CrashPoint,
         where: str,
-        *,
-        locking: str = "",
+        dialect: Dialect = SQLITE,
     ) -> None:
         self.rows: Final = rows
         self._run = run
@@ -83,7 +101,8 @@ class JournalTransaction:
         self._actor, self._now = author
         self._crash = crash
         self._where = where
-        self._head_query = _HEAD + locking
+        self._dialect = dialect
+        self._head_query = _HEAD + dialect.locking
         self._ended = False
         self._written = False
         self._acts: list[Callable[[], None]] = []
@@ -151,13 +170,27 @@ class JournalTransaction:
         return entry
 
     def take_lease(self, environment: str, reason: str = "", *, past_hold: bool = False) -> int:
-        """Take or keep the environment, with a higher fence. Raises Busy (held), Refused (emergency stop)."""
+        """Take or keep the environment, with a higher fence. Raises Busy (held), Refused (emergency stop), Tampered."""
         self._demand_open()
+        if not past_hold:
+            self._demand_same_stop(environment)
         taker = leases.Taker(self._run, actor_text(self._actor), reason, time_text(self._now), past_hold)
         if not leases.take(self.rows, environment, taker):
             raise not_free(leases.lease_of(self.rows, environment))
         self._crash("CP-02")
         return leases.lease_of(self.rows, environment).fence
+
+    def _demand_same_stop(self, environment: str) -> None:
+        """Demand that the row of an environment and the site's log say the same of an emergency stop. Raises Tampered.
+
+        The row is quick to look at and any shell can change it; the log is a chain. No act begins where they differ.
+        """
+        held = leases.held_by_table(self.rows, environment, self._dialect.locking)
+        lines = self.rows.execute(_LINES_WITH + self._dialect.holds, (SITE_LOG, _STOPS)).fetchall()
+        entry = stops_on_record(read_entry(bytes(row[0])) for row in lines).get(environment)
+        logged = None if entry is None else str(entry.data.get("reason"))
+        if held != logged:
+            raise stop_differs(environment, held, entry, self._where)
 
     def free_lease(self, environment: str) -> RunId | None:
         """Give the environment back; who is first in line for it now."""
@@ -225,6 +258,21 @@ def moved(run: RunId, expected: int, found: int | None) -> Moved:
     return Moved(
         f"somebody else wrote to run {run} after event {expected}{place}",
         next_step="nothing was changed; load the run again and decide again",
+    )
+
+
+def stop_differs(environment: str, held: str | None, entry: Entry | None, where: str) -> Tampered:
+    """The complaint about an emergency stop that was set or cleared past gonogo."""
+    told = f"that nothing stops {environment}"
+    if entry is not None:
+        reason = f"{entry.data.get('reason')} ({actor_text(entry.actor)}, {time_text(entry.ts)})"
+        told = f"in entry {entry.seq} that {environment} is stopped: {reason}"
+    shown = "that nothing stops it" if held is None else f"that it is stopped: {held}"
+    return Tampered(
+        f"the log of the site says {told}; the table of leases says {shown}: somebody changed one of them by hand",
+        where=f"{where}, gonogo_lease, column hold",
+        next_step=f"nothing begins there before both agree; find out who did it, then say what holds: "
+        f"gonogo lock hold {environment} --reason TEXT, or gonogo lock lift {environment}",
     )
 
 

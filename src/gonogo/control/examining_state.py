@@ -22,6 +22,7 @@ from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import time_text
 from gonogo.reports.anomalies import SILENCE
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
+from gonogo.run.site import stops_on_record
 from gonogo.terms import RunId
 
 AHEAD: Final = timedelta(seconds=5)
@@ -91,8 +92,17 @@ def _plans(refused: list[tuple[RunId, GonogoError]]) -> Examined:
 
 
 def _leases(door: Door, *, workers: bool) -> Iterator[Examined]:
+    stops = stops_on_record(door.world.journal.site())
     for lease in door.world.journal.leases():
-        if lease.hold is not None:
+        stop = stops.get(lease.environment)
+        if (None if stop is None else stop.data.get("reason")) != lease.hold:
+            detail = f"{lease.environment}: the log of the site and the table of leases differ on whether it is stopped"
+            remedy = (
+                f"somebody changed the journal by hand; nothing begins there before you say what holds: "
+                f"gonogo lock hold {lease.environment} --reason TEXT, or gonogo lock lift {lease.environment}"
+            )
+            yield Examined("stop", ok=False, needed=True, detail=detail, remedy=remedy)
+        elif lease.hold is not None:
             detail = f"{lease.environment} is stopped for everybody: {lease.hold}"
             remedy = f"when its reason is gone: gonogo lock lift {lease.environment}"
             yield Examined("stop", ok=False, needed=False, detail=detail, remedy=remedy)

@@ -13,7 +13,7 @@ from gonogo.control.project_root import STATE_FOLDER
 from gonogo.engine.releasing import ask_release, release
 from gonogo.errors import Busy, Refused
 from gonogo.ports import Draft, Lease
-from gonogo.run.site import ADOPTED
+from gonogo.run.site import ADOPTED, stops_on_record
 from gonogo.run.standing import Waiter
 from gonogo.terms import Actor, RunId
 from gonogo.values import dataclass
@@ -66,8 +66,9 @@ def adopt(door: Door, actor: Actor) -> Path | None:
 
 
 def lift_hold(door: Door, environment: str, actor: Actor) -> None:
-    """End an emergency stop; Refused where there is none."""
-    if door.world.journal.lease(environment).hold is None:
+    """End an emergency stop; Refused where there is none, by the table of leases and by the log of the site."""
+    journal = door.world.journal
+    if journal.lease(environment).hold is None and environment not in stops_on_record(journal.site()):
         raise Refused(f"{environment} is not stopped", next_step="see: gonogo lock status")
     door.world.journal.hold(environment, None, actor=actor, now=door.world.clock.now())
 

@@ -44,6 +44,18 @@ def hold_note(environment: str, reason: str | None) -> tuple[str, dict[str, Json
     return STOPPED, {"environment": environment, "reason": reason}
 
 
+def stops_on_record(site: Iterable[Entry]) -> dict[str, Entry]:
+    """The environments that are stopped for everybody, each with the entry that says so."""
+    found: dict[str, Entry] = {}
+    for entry in site:
+        environment = str(entry.data.get("environment", ""))
+        if entry.type == STOPPED:
+            found[environment] = entry
+        elif entry.type == RELEASED:
+            found.pop(environment, None)
+    return found
+
+
 def is_any_open(site: Iterable[Entry]) -> bool:
     """Whether a run was opened that is not closed."""
     entries = tuple(site)
