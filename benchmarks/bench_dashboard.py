@@ -36,14 +36,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dashboard_data
-import uvicorn
+from dashboard_readers import read
 
 from gonogo.control.door import Door
 from gonogo.ports import Draft
 from gonogo.terms import Engine, RunId
 from gonogo.web import watching
 from gonogo.web.application import application
-from gonogo.web.serving import Address, bound_to, names_of, warming
+from gonogo.web.serving import Address, bound_to, names_of, run_on
 from gonogo.web.sessions import COOKIE
 from gonogo.web.site import Site
 
@@ -61,8 +61,8 @@ def serve(root: str) -> None:
         cookies = [site.sessions.begin(people[number % len(people)], "ssh", "", site.now())[0] for number in range(50)]
         watching.MOST_OF_ONE = 10_000  # One machine plays all watchers.
         print(json.dumps({"port": port, "cookies": cookies}), flush=True)
-        with warming(site):
-            uvicorn.Server(uvicorn.Config(application(site, watching.Watch(site)), log_level="error", access_log=False, backlog=2048)).run(sockets=[listening])
+        watch = watching.Watch(site)
+        run_on(listening, application(site, watch), site, watch)
 
 
 async def fetch(port: int, cookie: str, path: str) -> tuple[float, int, str]:
@@ -114,23 +114,6 @@ class Readers:
             "rollbacks": lambda: "/rollbacks",
         }
         return cls(port, cookies, kinds, strange)
-
-    async def read(self, readers: int, seconds: float, pause: float) -> dict[str, list[float]]:
-        """Readers who open one page after the other; times by kind of page."""
-        found: dict[str, list[float]] = {kind: [] for kind in self.kinds}
-        until = time.perf_counter() + seconds
-
-        async def reader(number: int) -> None:
-            await asyncio.sleep(random.uniform(0, pause))  # People do not breathe in step.
-            while time.perf_counter() < until:
-                kind = random.choice(list(self.kinds))
-                took, status, text = await fetch(self.port, self.cookies[number % len(self.cookies)], self.kinds[kind]())
-                assert status == 200, (kind, status, text[-600:])
-                found[kind].append(took)
-                await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
-
-        await asyncio.gather(*(reader(number) for number in range(readers)))
-        return found
 
     async def stranger(self) -> dict[str, list[float]]:
         """One reader who opens pages of finished runs that nobody opened before."""
@@ -201,15 +184,16 @@ def told(heading: str, found: dict[str, list[float]]) -> float:
 
 def measured_reading(readers: Readers, given: argparse.Namespace, pid: int) -> float:
     """The readers, at once and as people read; gives the worst 95th percentile of the former."""
-    asyncio.run(readers.read(given.readers, given.warm, 0.0))
+    read(readers.port, readers.cookies, readers.kinds, readers=given.readers, seconds=given.warm, pause=0.0)
     told("one reader, finished runs that nobody opened before", asyncio.run(readers.stranger()))
     worst = 0.0
     for pause, what in ((1.0, "with about a second between two pages"), (0.0, "at once: no pause at all")):
-        before, clock = cpu_of(pid), time.perf_counter()
-        found = asyncio.run(readers.read(given.readers, given.seconds, pause))
+        before, own, clock = cpu_of(pid), time.process_time(), time.perf_counter()
+        found = read(readers.port, readers.cookies, readers.kinds, readers=given.readers, seconds=given.seconds, pause=pause)
         count, took = sum(len(times) for times in found.values()), time.perf_counter() - clock
+        server, own = 1000 * (cpu_of(pid) - before) / count, 1000 * (time.process_time() - own) / count
         worst = told(f"{given.readers} readers {what}", found)
-        print(f"  {count} pages, {count / took:.0f} a second, {1000 * (cpu_of(pid) - before) / count:.1f} ms of processor a page")
+        print(f"  {count} pages, {count / took:.0f} a second; {server:.2f} ms of processor a page, and {own:.2f} ms for its reader")
     return worst
 
 

@@ -27,6 +27,7 @@ from gonogo.web import (
     watching,
 )
 from gonogo.web.agents import alive_with
+from gonogo.web.at_hand import drawing_in_turn, kept_first
 from gonogo.web.api_verbs import verb_calls
 from gonogo.web.calls import PROBLEM, problem
 from gonogo.web.guarding import Guard
@@ -51,11 +52,11 @@ def assets(request: Request) -> Response:
 def _reading() -> list[Route]:
     run = "/runs/{run}"
     found: dict[str, Handler] = {
-        "/": pages.releases_page,
-        "/approvals": pages.approvals_page,
-        "/audit": pages.audit_page,
-        "/history": pages.history_page,
-        "/rollbacks": pages.rollbacks_page,
+        "/": kept_first(pages.releases_page),
+        "/approvals": kept_first(pages.approvals_page),
+        "/audit": kept_first(pages.audit_page),
+        "/history": kept_first(pages.history_page),
+        "/rollbacks": kept_first(pages.rollbacks_page),
         "/you": enrolling.you_page,
         "/stream": watching.releases_stream,
         run: remembered(run_pages.overview),
@@ -133,6 +134,7 @@ def application(site: Site, watch: Watch, agents: Starlette | None = None) -> AS
     )
     app.state.site = site
     app.state.watch = watch
+    app.state.drawing = drawing_in_turn()
     app.state.oidc = signing_in_elsewhere.configured(site.door.world.environ)
     app.state.calls = calls
     app.state.tokens = TokenBook(site.door.world.journal)

@@ -9,6 +9,7 @@ from dataclasses import field
 from typing import Final
 
 from gonogo.values import dataclass
+from gonogo.web.at_hand import work
 
 MOST_CHARACTERS: Final = 1 << 25
 """So much text is kept in all; what was used last stays."""
@@ -39,6 +40,7 @@ class Drawings:
             if found is not None and now - found[0] <= lasts:
                 self._known.move_to_end(key)
                 return found[1]
+        work()
         body = draw()
         with self._guard:
             self.made += 1

@@ -9,11 +9,10 @@ each form carries.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -147,12 +146,9 @@ class Guard:
 
 
 def cookie(headers: Headers, name: str) -> str:
-    """The value of a cookie; empty where there is none or the header is not one."""
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(name)
-    except CookieError:
-        return ""
-    return found.value if found else ""
+    """The value of a cookie of ours, which is never quoted; empty where there is none."""
+    found = (part.partition("=") for part in headers.get("cookie", "").split(";"))
+    return next((value.strip() for mark, _, value in found if mark.strip() == name), "")
 
 
 def _to_sign_in(scope: Scope, headers: Headers) -> Response:
@@ -178,12 +174,15 @@ def _plain(code: int, text: str) -> Response:
     return PlainTextResponse(f"{text}\n", code)
 
 
+_RAW: Final = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
+
+
 def _with_headers(send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
+            said = list(message.get("headers", ()))
+            own = {name for name, _ in said}
+            message["headers"] = [*said, *(item for item in _RAW if item[0] not in own)]
         await send(message)
 
     return send_with_headers

@@ -32,10 +32,13 @@ from gonogo.run.state import Round
 from gonogo.run.tracing import Traced, Weighed, traced
 from gonogo.terms import Digest, RunId
 from gonogo.values import dataclass
+from gonogo.web.at_hand import held, work
 
 T = TypeVar("T")
 FRESH_S: Final = 0.25
 """A look at the journal is not repeated within this time, however many people look."""
+LATE_S: Final = 1.0
+"""So old may be what is shown while somebody looks."""
 MOST_FINISHED: Final = 256
 """So many finished runs stay folded; the list of them needs none."""
 BREATH_S: Final = 0.01
@@ -128,7 +131,9 @@ class Memory:
         self._door = door
         self._guard = threading.RLock()
         self._looked = 0.0
-        self._again = True
+        self._asked, self._answered = 1, 0
+        self._counting = threading.Lock()
+        self._looking = False
         self._heads: dict[RunId, int] = {}
         self._written = -1
         self._site: list[Entry] = []
@@ -141,6 +146,7 @@ class Memory:
         self._of_run: dict[tuple[RunId, str], tuple[int, object]] = {}
         self._derived: dict[str, tuple[tuple[Row, ...], object]] = {}
         self._told_at: tuple[int, float] = (-1, 0.0)
+        self._teller, self._telling = threading.Lock(), False
         self._told_rows: tuple[Row, ...] = ()
         self._over: tuple[int, tuple[Row, ...]] = (-1, ())
         self._moved: set[RunId] = set()
@@ -153,19 +159,28 @@ class Memory:
         """Look at the journal, if nobody did a moment ago, and take in what moved."""
         if not self._is_old():
             return
+        work()
         with self._guard:
             if self._is_old():
-                # Asked for again while it looks, it looks again: what was asked for may have come too late for this.
-                self._again = False
-                self._take_in()
-                self._looked = self._door.world.clock.monotonic()
+                asked, self._looking = self._asked, True
+                try:
+                    self._take_in()
+                finally:
+                    self._looking = False
+                # Asked for again while it looked, it looks again: what was asked for may have come too late for this.
+                self._looked, self._answered = self._door.world.clock.monotonic(), asked
 
     def _is_old(self) -> bool:
-        return self._again or self._door.world.clock.monotonic() - self._looked >= FRESH_S
+        if self._asked != self._answered:
+            return True
+        # Who comes while somebody looks because it is time to, need not wait for that.
+        lasts = LATE_S if self._looking else FRESH_S
+        return self._door.world.clock.monotonic() - self._looked >= lasts
 
     def look_again(self) -> None:
         """Let the next page look at the journal, however young the last look is: somebody acted here just now."""
-        self._again = True
+        with self._counting:
+            self._asked += 1
 
     def rows(self) -> tuple[Row, ...]:
         """Every run, newest first."""
@@ -178,6 +193,7 @@ class Memory:
         rows = self.open_rows()
         known = self._derived.get(name)
         if known is None or known[0] is not rows:
+            work()
             known = (rows, make(rows))
             self._derived[name] = known
         return cast("T", known[1])
@@ -185,28 +201,45 @@ class Memory:
     def finished(self) -> tuple[Row, ...]:
         """The runs that are over, newest first."""
         self.refresh()
-        with self._guard:
+        with held(self._guard):
             count = self._kinds.get(CLOSED, 0)
             if self._over[0] != count:
+                work()
                 self._over = (count, tuple(row for row in reversed(self._rows.values()) if row.is_over))
             return self._over[1]
 
     def open_rows(self) -> tuple[Row, ...]:
         """The runs that are not over, newest first, as they were told at most `TOLD_S` ago or at their last entry."""
         self.refresh()
+        if not self._is_told():
+            work()
+            with self._teller:
+                if not self._is_told():
+                    self._tell()
+        return self._told_rows
+
+    def _is_told(self) -> bool:
+        version, at = self._told_at
+        # Who comes while they are told because it is time to, need not wait for that.
+        lasts = TOLD_S + LATE_S if self._telling else TOLD_S
+        return version == self.version and self._door.world.clock.monotonic() - at <= lasts
+
+    def _tell(self) -> None:
         now = self._door.world.clock.monotonic()
         with self._guard:
-            version, at = self._told_at
+            (before, at), version = self._told_at, self.version
             late = now - at > TOLD_S
-            if version != self.version or late:
-                rows = [row for row in self._rows.values() if not row.is_over]
-                told = [self._told(row) if late or row.run in self._moved or not row.title else row for row in rows]
-                fresh = tuple(row for row in reversed(told) if not row.is_over)
-                # What is worked out from the rows hangs on this very tuple: it stays where nothing is another.
-                self._told_rows = self._told_rows if fresh == self._told_rows else fresh
-                self._moved.clear()
-                self._told_at = (self.version, now if late else at)
-            return self._told_rows
+            moved, self._moved = self._moved, set()
+            rows = [row for row in self._rows.values() if not row.is_over]
+        self._telling = before == version
+        try:
+            told = [self._told(row) if late or row.run in moved or not row.title else row for row in rows]
+        finally:
+            self._telling = False
+        fresh = tuple(row for row in reversed(told) if not row.is_over)
+        # What is worked out from the rows hangs on this very tuple: it stays where nothing is another.
+        self._told_rows = self._told_rows if fresh == self._told_rows else fresh
+        self._told_at = (version, now if late else at)
 
     def waiting_for(self, handle: str) -> int:
         """How many signatures of a person are waited for."""
@@ -217,6 +250,7 @@ class Memory:
         known = self.known(run)
         found = self._of_run.get((run, name))
         if found is None or found[0] != known.seq:
+            work()
             found = (known.seq, make(known))
             self._of_run[run, name] = found
         return cast("T", found[1])
@@ -229,17 +263,18 @@ class Memory:
     def kinds(self) -> tuple[str, ...]:
         """The types of entries in the log of the site."""
         self.refresh()
-        with self._guard:
+        with held(self._guard):
             return tuple(sorted(self._kinds))
 
     def history(self) -> History:
         """The history that the log of the site tells, worked out again when a run began or ended."""
         now = self._door.world.clock.now()
         site = self.site()
-        with self._guard:
+        with held(self._guard):
             count = sum(self._kinds.get(kind, 0) for kind in (OPENED, CLOSED))
             mark = (count, now.date())
             if self._history is None or self._history[0] != mark:
+                work()
                 self._history = (mark, history_of(site, now))
             return self._history[1]
 
@@ -296,12 +331,12 @@ class Memory:
     def known(self, run: RunId) -> Known:
         """A run, folded up to its present end; BadInput where there is none."""
         self.refresh()
-        with self._guard:
-            found = self._open.get(run) or self._finished.get(run)
-            if found is not None and found.seq >= self._heads.get(run, -1):
-                if run in self._finished:
-                    self._finished.move_to_end(run)
-                return found
+        found = self._open.get(run) or self._finished.get(run)
+        if found is not None and found.seq >= self._heads.get(run, -1):
+            with suppress(KeyError):
+                self._finished.move_to_end(run)
+            return found
+        work()
         found = self._fold(run, found)
         with self._guard:
             self._keep(run, found)
@@ -372,8 +407,11 @@ class Memory:
         except GonogoError as error:
             # A run that cannot be read must not hide the others.
             return replace(row, status=f"unusable: {error.what}", next_step=error.next_step or "")
-        self._rows[row.run] = found
-        return found
+        with self._guard:
+            # It may have ended since: what the log of the site said of that stays.
+            if self._rows.get(row.run) is row:
+                self._rows[row.run] = found
+            return self._rows.get(row.run, found)
 
     def _fold(self, run: RunId, before: Known | None) -> Known:
         if before is None:

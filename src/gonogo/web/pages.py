@@ -16,7 +16,7 @@ from gonogo.web.drawings import Body
 from gonogo.web.memory import Known, Row
 from gonogo.web.remembering import LASTS_LIST_S, LASTS_OVER_S, Depends, kept
 from gonogo.web.run_pages import Asking, asking_of
-from gonogo.web.showing import Sheet, page, rendered
+from gonogo.web.showing import Sheet, rendered
 from gonogo.web.site import Site, session_of, site_of
 
 A_PAGE: Final = 50
@@ -53,7 +53,9 @@ def releases_page(request: Request) -> Response:
     wanted = request.query_params.get("q", "")[:80].strip().lower()
     outcome = request.query_params.get("outcome", "")
     asked = Finished(wanted, outcome if outcome in OUTCOMES else "", request.query_params.get("page", "1")[:9])
-    return page(request, "releases.html", {"fragment": open_cards(site).whole, "finished": finished_part(site, asked)})
+    under_way, finished = open_cards(site).whole, finished_part(site, asked)
+    about = {"fragment": under_way, "finished": finished}
+    return kept(request, Depends(("releases", under_way, finished), LASTS_OVER_S), lambda: Sheet("releases.html", about))
 
 
 def finished_part(site: Site, asked: Finished) -> str:

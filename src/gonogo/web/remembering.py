@@ -10,7 +10,7 @@ loads the run from its ledger.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from functools import wraps
 from typing import Final
 
@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gonogo.values import dataclass
+from gonogo.web.at_hand import kept_first
 from gonogo.web.drawings import Body
 from gonogo.web.memory import Known
 from gonogo.web.run_pages import run_named
@@ -33,7 +34,7 @@ HOLE: Final = f"hole-{secrets.token_hex(16)}"
 OfRun = Callable[[Request, Site, Known], Sheet]
 
 
-def remembered(sheet: OfRun, *asked: str) -> Callable[[Request], Response]:
+def remembered(sheet: OfRun, *asked: str) -> Callable[[Request], Awaitable[Response]]:
     """A page of a run that is drawn again only when something it shows may be another; `asked` are its parameters."""
 
     @wraps(sheet)
@@ -47,7 +48,7 @@ def remembered(sheet: OfRun, *asked: str) -> Callable[[Request], Response]:
         about = Depends((request.scope["path"], given, moved), lasts, "" if over else session_of(request).person)
         return kept(request, about, lambda: sheet(request, site, known))
 
-    return page_of_run
+    return kept_first(page_of_run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from gonogo.control.door import Door
 from gonogo.control.served_verbs import Verb
@@ -21,6 +23,9 @@ from gonogo.web.site import Site
 from gonogo.web.trail import SIGNED_IN
 from gonogo.web.watching import Watch
 
+BACKLOG: Final = 2048
+KEPT_ALIVE_S: Final = 15
+"""So many seconds a browser's connection stays open for its next page."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -39,7 +44,7 @@ def bound_to(address: Address) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((address.host, address.port))
-        found.listen(256)
+        found.listen(BACKLOG)
     except OSError as error:
         found.close()
         place = f"{address.host}:{address.port}"
@@ -103,18 +108,25 @@ def serve(door: Door, address: Address, tell: Callable[[str], None], verbs: tupl
             line = f'web: {{rp_ids: [localhost], origins: ["{base}"]}}'
             tell(f"  passkeys: add to {door.workspace.project.approvers}: {line}")
         watch = Watch(site)
-        settings = uvicorn.Config(
-            application(site, watch, agents_of(site, base)),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,
-            timeout_graceful_shutdown=3,
-            h11_max_incomplete_event_size=1 << 16,
-        )
         try:
-            with warming(site):
-                Serving(settings, watch).run(sockets=[listening])
+            run_on(listening, application(site, watch, agents_of(site, base)), site, watch)
         finally:
             site.work.close()
+
+
+def run_on(listening: socket.socket, app: ASGIApp, site: Site, watch: Watch) -> None:
+    """Serve on a socket until the process is asked to end."""
+    settings = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=KEPT_ALIVE_S,
+        h11_max_incomplete_event_size=1 << 16,
+        backlog=BACKLOG,
+    )
+    with warming(site):
+        Serving(settings, watch).run(sockets=[listening])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -29,6 +30,16 @@ _LENGTH: Final = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 MOST_FIELDS: Final = 60
 MOST_KEPT: Final = 4096
 """So many drawn words and moments are kept: a page of a run has a few hundred, many of them again and again."""
+MOST_FRAMES: Final = 1024
+FRAMED: Final = ("project", "me", "csrf", "notice", "waiting")
+"""What a frame is drawn with, besides the part of the site."""
+SECTIONS: Final = {
+    "/": "Releases",
+    "/approvals": "Approvals",
+    "/rollbacks": "Rollbacks",
+    "/history": "History",
+    "/audit": "Audit",
+}
 ASSETS: Final = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 WORDS: Final[Mapping[str, str]] = {
     "pass": "go",
@@ -186,6 +197,7 @@ def environment() -> Environment:
     )
     made.filters["svg"] = raw_svg
     made.globals["marks"] = MARKS
+    made.globals["sections"] = SECTIONS
     made.globals["parts"] = made.get_template("parts.html").module
     return made
 
@@ -232,7 +244,20 @@ def frame_of(request: Request) -> dict[str, object]:
 
 def framed(frame: Mapping[str, object], body: Body, code: int = 200) -> HTMLResponse:
     """A body in the frame of whoever is signed in."""
-    return HTMLResponse(rendered("framed.html", {**frame, "title": body.title, "main": body.main}), code)
+    path = str(frame["path"])
+    # Of the address a frame says only in which part of the site it is.
+    section = "/runs/" if path.startswith("/runs/") else path if path in (*SECTIONS, "/you") else ""
+    head, between, foot = _frame_drawn((*((name, frame[name]) for name in FRAMED), ("path", section)))
+    return HTMLResponse(f"{head}{body.title}{between}{body.main}{foot}", code)
+
+
+@lru_cache(maxsize=MOST_FRAMES)
+def _frame_drawn(known: tuple[tuple[str, object], ...]) -> tuple[str, str, str]:
+    """A frame: what stands before the title, between title and content, and after that."""
+    title, main = (secrets.token_hex(16) for _ in range(2))
+    head, _, rest = rendered("framed.html", {**dict(known), "title": title, "main": main}).partition(title)
+    between, _, foot = rest.partition(main)
+    return head, between, foot
 
 
 def page(request: Request, name: str, about: Mapping[str, object] | None = None, code: int = 200) -> HTMLResponse:

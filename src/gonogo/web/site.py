@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field, replace
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -94,11 +95,21 @@ class Site:
             listed = self.people.ring().web.origins
         except (GonogoError, OSError):
             listed = frozenset()
-        return listed | {f"http://{host}" for host in self.bound}
+        return _with_own(listed, self.bound)
 
     def hosts(self) -> frozenset[str]:
         """The values of `Host` that are answered; any other is somebody's trick."""
-        return frozenset(urlsplit(origin).netloc.lower() for origin in self.origins())
+        return _hosts(self.origins())
+
+
+@lru_cache(maxsize=64)
+def _with_own(listed: frozenset[str], bound: frozenset[str]) -> frozenset[str]:
+    return listed | {f"http://{host}" for host in bound}
+
+
+@lru_cache(maxsize=64)
+def _hosts(origins: frozenset[str]) -> frozenset[str]:
+    return frozenset(urlsplit(origin).netloc.lower() for origin in origins)
 
 
 def site_of(request: Request) -> Site:
