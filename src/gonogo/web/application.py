@@ -27,8 +27,8 @@ from gonogo.web import (
     watching,
 )
 from gonogo.web.agents import alive_with
-from gonogo.web.at_hand import drawing_in_turn, kept_first
 from gonogo.web.api_verbs import verb_calls
+from gonogo.web.at_hand import drawing_in_turn, kept_first
 from gonogo.web.calls import PROBLEM, problem
 from gonogo.web.guarding import Guard
 from gonogo.web.remembering import remembered

@@ -1,7 +1,7 @@
 """Pages whose parts are all kept are answered at once; only what has to be worked out takes a thread.
 
-A page goes through the same handler twice at most: first where requests come in, with the promise to do no work; where it
-comes upon some (`work`), it is left there and done in a thread. Few threads draw at a time: all of them share one
+A page goes through the same handler twice at most: first where requests come in, with the promise to do no work. Where
+it comes upon some (`work`), it is left there and done in a thread. Few threads draw at a time: all of them share one
 interpreter, and each more that calculates keeps those waiting whose page is there already.
 """
 
@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import Final, Protocol
+from threading import RLock
+from typing import Final
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -20,16 +21,6 @@ from starlette.responses import Response
 
 MOST_DRAWING: Final = 2
 _at_once: ContextVar[bool] = ContextVar("gonogo_at_once", default=False)
-
-
-class Lock(Protocol):
-    """What `threading` makes."""
-
-    def acquire(self, blocking: bool = ...) -> bool:
-        """Take it; False where somebody has it and nobody wants to wait."""
-
-    def release(self) -> None:
-        """Give it back."""
 
 
 class _TakesWork(Exception):
@@ -43,7 +34,7 @@ def work() -> None:
 
 
 @contextmanager
-def held(guard: Lock) -> Iterator[None]:
+def held(guard: RLock) -> Iterator[None]:
     """Hold a lock; what has promised to do no work does not wait for it either."""
     if not guard.acquire(blocking=not _at_once.get()):
         work()

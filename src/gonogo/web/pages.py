@@ -55,7 +55,8 @@ def releases_page(request: Request) -> Response:
     asked = Finished(wanted, outcome if outcome in OUTCOMES else "", request.query_params.get("page", "1")[:9])
     under_way, finished = open_cards(site).whole, finished_part(site, asked)
     about = {"fragment": under_way, "finished": finished}
-    return kept(request, Depends(("releases", under_way, finished), LASTS_OVER_S), lambda: Sheet("releases.html", about))
+    depends = Depends(("releases", under_way, finished), LASTS_OVER_S)
+    return kept(request, depends, lambda: Sheet("releases.html", about))
 
 
 def finished_part(site: Site, asked: Finished) -> str:

@@ -1,0 +1,85 @@
+"""Pages that are kept are answered where their request comes in; only what has to be worked out takes a thread."""
+
+from __future__ import annotations
+
+import threading
+
+import anyio
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from gonogo.errors import Refused
+from gonogo.web.at_hand import drawing_in_turn, held, kept_first, work
+
+
+class Kept:
+    """A page that has to be worked out the first time, and says in which threads it was begun."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self.text = ""
+        self.guard = threading.RLock()
+
+    def page(self, _request: Request) -> Response:
+        self.begun.append(threading.get_ident())
+        with held(self.guard):
+            if not self.text:
+                work()
+                self.text = "worked out"
+        return PlainTextResponse(self.text)
+
+
+async def answered(kept: Kept) -> bytes:
+    app = Starlette()
+    app.state.drawing = drawing_in_turn()
+    return bytes((await kept_first(kept.page)(Request({"type": "http", "app": app}))).body)
+
+
+def test_what_is_kept_takes_no_thread_and_what_is_not_takes_one() -> None:
+    kept, here = Kept(), threading.get_ident()
+    assert anyio.run(answered, kept) == b"worked out"
+    assert kept.begun[0] == here and kept.begun[1] != here, "it promised to do no work, and was done in a thread"
+    assert anyio.run(answered, kept) == b"worked out"
+    assert kept.begun[2:] == [here]
+
+
+def test_what_is_kept_waits_for_no_lock_where_requests_come_in() -> None:
+    kept, taken, free = Kept(), threading.Event(), threading.Event()
+    kept.text = "kept"
+
+    def hold() -> None:
+        with kept.guard:
+            taken.set()
+            assert free.wait(60)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert taken.wait(60)
+
+    async def others_go_on() -> bytes:
+        found = []
+        async with anyio.create_task_group() as tasks:
+
+            async def ask() -> None:
+                found.append(await answered(kept))
+
+            tasks.start_soon(ask)
+            while len(kept.begun) < 2:
+                await anyio.sleep(0.005)
+            assert not found, "the page waits for the lock in a thread, and this goes on meanwhile"
+            free.set()
+        return found[0]
+
+    assert anyio.run(others_go_on) == b"kept"
+    holder.join()
+
+
+def test_an_error_of_a_page_is_an_error_wherever_it_was_begun() -> None:
+    def refused(_request: Request) -> Response:
+        raise Refused("no")
+
+    with pytest.raises(Refused):
+        anyio.run(kept_first(refused), Request({"type": "http"}))
+    work()  # Nothing was promised here.
