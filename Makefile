@@ -4,6 +4,8 @@ PYTEST := $(PY) -m pytest
 # More than there are cores: many tests wait for real processes.
 WORKERS ?= 3
 N ?= 200
+# Where Python is told to keep no compiled files, every worker would compile all tests again.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: setup demo test test-full test-crash test-kubernetes check bench conformance docs lock debian actionlint clean
 

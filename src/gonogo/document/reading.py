@@ -5,6 +5,8 @@ This is the one reader: check, compile, run, format, diff, the editor and the ag
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from gonogo.document.assembling import assemble
 from gonogo.document.blocks import MOST_BLOCKS, MOST_CELLS, MOST_MARKERS, blocks, markers
 from gonogo.document.claims import Claims, Coverage, LineClass
@@ -42,6 +44,11 @@ class Reading:
     text: str
 
 
+MOST_KEPT = 8
+"""Compiling reads a document several times, and each protocol of a release anew: the same bytes are read once."""
+
+
+@lru_cache(maxsize=MOST_KEPT)
 def read_document(data: bytes, file: str) -> Reading:
     """Read one document. Never raises for what stands in it; whatever is wrong is a finding."""
     opened = open_source(data, file)

@@ -7,6 +7,7 @@ levels. `1.10` stays `1.10` and `no` stays `no` (trust section 15; compiler sect
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 import yaml
@@ -17,6 +18,8 @@ from gonogo.values import dataclass
 
 MOST_BYTES = 256 * 1024
 MOST_DEPTH = 16
+MOST_KEPT = 32
+"""A run reads the same few files before each act: what was read from the same bytes is not read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ _OPENING = (
 _CLOSING = (yaml.BlockEndToken, yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def read_yaml(data: bytes, file: str) -> Node:
     """Parse one strict YAML document; BadInput with file, line and column otherwise."""
     text = _decoded(data, file)

@@ -23,6 +23,9 @@ from gonogo.values import dataclass
 
 NOTHING_BEFORE: Final = Digest("0" * 64)
 MOST_LINE_BYTES: Final = 64 * 1024
+MOST_KEPT: Final = 4096
+MOST_KEPT_BYTES: Final = 4 * 1024
+"""A run is folded from its first entry at each look: so many entries of so many bytes are kept as they were read."""
 BACKWARD_TOLERANCE: Final = timedelta(seconds=5)
 CLOCK_ANOMALY: Final = "clock.anomaly"
 
@@ -142,6 +145,10 @@ def next_entry(
 
 def read_entry(line: bytes) -> Entry:
     """The entry that the stored bytes `line` (with LF) hold. Raises Tampered for bytes that gonogo would not write."""
+    return _read_again(line) if len(line) <= MOST_KEPT_BYTES else _read(line)
+
+
+def _read(line: bytes) -> Entry:
     found = _LINE.fullmatch(line) if len(line) <= MOST_LINE_BYTES else None
     if found is None:
         raise Tampered("a line of the log does not have the form that gonogo writes", next_step=_LOOK)
@@ -164,6 +171,9 @@ def read_entry(line: bytes) -> Entry:
     if len(fields) != _FIELDS:
         raise Tampered("a line of the log is not in the form that gonogo writes", next_step=_LOOK)
     return entry
+
+
+_read_again: Final = lru_cache(maxsize=MOST_KEPT)(_read)
 
 
 def _shared(data: Mapping[str, Tree]) -> Mapping[str, Tree]:
