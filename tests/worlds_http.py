@@ -2,7 +2,7 @@
 
 Each environment has a folder: `slots/<slot>` holds the version that runs there, `weights.json` what the front does,
 `faults.json` the share of failing requests of a version; a file `silent` takes the metrics away. Counters grow with
-time as if clients were asking steadily. `asked` lists every request that was really made. A place of hosts has hosts
+time as if clients were asking steadily, and requests of real customers (`?customer=`) fail as often. `asked` lists every request that was really made. A place of hosts has hosts
 instead of slots, all of which run v1; one with a file in `dead/` does not answer, and gets what its scripts make of it.
 """
 
@@ -32,6 +32,7 @@ class Place:
         self._guard = threading.Lock()
         self._seen = time.monotonic()
         self._counts = {slot: [0.0, 0.0] for slot in self.names}
+        self._owed = dict.fromkeys(self.names, 0.0)
         (root / "slots").mkdir(parents=True)
         (root / "dead").mkdir()
         for name in hosts or ("blue",):
@@ -63,6 +64,15 @@ class Place:
         """The slot that answers at the front: the one with most weight."""
         weights = self.weights()
         return max(self.names, key=lambda slot: (not self.dead(slot), weights[slot]))
+
+    def fails(self, slot: str) -> bool:
+        """Whether the next customer of a slot gets an error: evenly, in the share of its version."""
+        share = json.loads((self.root / "faults.json").read_text()).get(self.version(slot), 0.0)
+        with self._guard:
+            self._owed[slot] += share
+            failing = self._owed[slot] >= 1
+            self._owed[slot] -= failing
+            return failing
 
     def counters(self, slot: str) -> tuple[int, int]:
         """Cumulative requests and errors of a slot, grown by the time that has passed."""
@@ -99,6 +109,8 @@ def _handler(place: Place, name: str) -> type[BaseHTTPRequestHandler]:
                 )
                 body = f'http_requests_total{{code="200"}} {requests - errors}\nhttp_requests_total{{code="500"}} {errors}\n{buckets}'
                 return self._answer(200 if version else 503, body, version)
+            if "customer=" in self.path and place.fails(slot):
+                return self._answer(500, "no", version)
             return self._answer(200 if version else 503, "ok", version)
 
         def _answer(self, status: int, body: str, version: str) -> None:

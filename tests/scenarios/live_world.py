@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -42,8 +43,7 @@ backend app
     balance roundrobin
     option httpchk GET /healthz
     default-server check inter 500ms fall 2 rise 1
-    server blue  {blue} weight 100
-    server green {green} weight 0
+{servers}
 """
 
 
@@ -107,11 +107,13 @@ def end_services(world: World) -> None:
 
 
 def front_of(world: World) -> Front:
-    """A front with fresh ports before both slots, everything on blue."""
+    """A front with fresh ports before both slots, everything on blue; before hosts, the same for each."""
     listen, admin = (Address("127.0.0.1", port) for port in free_ports(2))
     ports = world.slots["production"]
     backends = {slot: Address("127.0.0.1", port) for slot, port in ports.items()}
-    return Front(listen, admin, backends, {"blue": 100, "green": 0}, world.folder)
+    even, rest = divmod(100, len(ports))
+    shared = {name: even + (number < rest) for number, name in enumerate(ports)}
+    return Front(listen, admin, backends, {"blue": 100, "green": 0} if "blue" in ports else shared, world.folder)
 
 
 @contextmanager
@@ -146,12 +148,12 @@ def start_haproxy(front: Front, server_timeout: str = "15s", more: str = "") -> 
     """Start HAProxy in the foreground with its runtime API on a UNIX socket; ready when requests are answered."""
     socket, file = front.folder / "h.sock", front.folder / "h.cfg"
     socket.unlink(missing_ok=True)
+    servers = (f"    server {name} {at} weight {front.weights[name]}" for name, at in front.slots.items())
     file.write_text(
         HAPROXY_CONFIGURATION.format(
             socket=socket,
             listen=front.listen,
-            blue=front.slots["blue"],
-            green=front.slots["green"],
+            servers="\n".join(servers),
             timeout=server_timeout,
             more=more,
         ),
@@ -163,6 +165,17 @@ def start_haproxy(front: Front, server_timeout: str = "15s", more: str = "") -> 
         stop(process)
         pytest.fail(f"HAProxy did not start: {log_tail(log)}")
     return process
+
+
+def say_to(front: Front, command: str) -> str:
+    """One command to the runtime API of a front that is HAProxy, as an operator would give it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+        door.connect(str(front.folder / "h.sock"))
+        door.sendall(command.encode("ascii") + b"\n")
+        parts = []
+        while block := door.recv(65536):
+            parts.append(block)
+    return b"".join(parts).decode("ascii")
 
 
 def _answers(url: str) -> bool:

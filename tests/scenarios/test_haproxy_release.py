@@ -1,91 +1,86 @@
-"""Whole releases over a real HAProxy under real load, judged by its own statistics: good ones, and a disk that is full."""
+"""Whole releases over a real HAProxy under real load, judged by its own statistics: three strategies, good and bad builds."""
 
 from __future__ import annotations
 
 import re
 import resource
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from live_world import front_of, haproxy_target, require_haproxy, start_haproxy
+from haproxy_shop import SMALL, Shop, shop
 
-from gonogo.adapters.http_calls import call
-from gonogo.adapters.target_haproxy import HaproxyTarget
-from gonogo.demo.fronts import start_load
-from gonogo.demo.processes import stop
-from gonogo.demo.world import World
+from gonogo.demo.tally import OK
 from gonogo.errors import NotStored
+from gonogo.run.aftermath import WayBack, way_back
 from gonogo.run.events import Recorded, TrafficMoved
 from gonogo.run.state import RunState
-from tests.projects import Project, small_project
-from tests.worlds_http import place
+from gonogo.terms import RunId
 
-SMALL = "deployment-automation"
-STRATEGIES = {
-    "canary": "{steps: [25, 50, 100], hold: 600ms, tick: 100ms, patience: 20s, latency: false}",
-    "blue_green": "{strategy: blue_green, hold: 600ms, tick: 100ms, patience: 20s, latency: false}",
-}
+LONG = {"canary": "30s", "blue_green": "30s", "rolling": "30s"}
+"""A bad build is caught while its first step is held: nobody hurries the judge."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shop:
-    """A project whose production stands behind a HAProxy of its own."""
-
-    project: Project
-    target: HaproxyTarget
-    url: str
-
-    def answers(self, requests: int = 20) -> set[str]:
-        """The versions that customers get now."""
-        return {call("GET", self.url).fields.get("x-version", "") for _ in range(requests)}
+def report_of(found: Shop, run: RunId) -> str:
+    """The run's own report for people."""
+    door = found.project.door()
+    name = next(name for name in door.load(run).state.evidence if name.endswith("REPORT.md"))
+    return door.world.vault.read(door.load(run).state.evidence[name].digest).decode()
 
 
-@contextmanager
-def shop(root: Path, strategy: str) -> Iterator[Shop]:
-    require_haproxy()
-    with ExitStack() as ending:
-        staging = ending.enter_context(place(root / "staging"))
-        production = ending.enter_context(place(root / "production"))
-        ports = {slot: production.servers[slot].server_address[1] for slot in ("blue", "green")}
-        folder = Path(ending.enter_context(short_folder()))
-        front = front_of(World(folder, folder, {"production": ports}))
-        ending.callback(stop, start_haproxy(front))
-        project = small_project(root / "shop", staging, production)
-        text = (project.root / "gonogo.yaml").read_text()
-        before, mark, after = text.partition("  production:\n")
-        target = f"target: {{kind: haproxy, socket: {folder}/h.sock, backend: app}}\n"
-        after = re.sub(r"url: \S+", f"url: http://{front.listen}", after, count=1)
-        after = re.sub(r"target:\n.*\n.*\n.*\n", target, after, count=1)
-        after = after.replace("{kind: scrape}", f"{{kind: haproxy, options: {{socket: {folder}/h.sock, backend: app}}}}", 1)
-        after = re.sub(r"rollout: \{.*\}", f"rollout: {STRATEGIES[strategy]}", after)
-        (project.root / "gonogo.yaml").write_text(before + mark + after)
-        url = f"http://{front.listen}/"
-        ending.callback(stop, start_load(url, folder / "load.jsonl", folder))
-        yield Shop(project, haproxy_target(front), url)
+def back_in(found: Shop, run: RunId) -> WayBack:
+    opened = found.project.door().load(run)
+    known = way_back(opened.plan, opened.state)
+    assert known is not None
+    return known
 
 
-@contextmanager
-def short_folder() -> Iterator[str]:
-    """A socket's path ends at 107 bytes."""
-    with tempfile.TemporaryDirectory(prefix="gg") as name:
-        yield name
-
-
-@pytest.mark.req("ROL-01", "ROL-02")
-@pytest.mark.parametrize("strategy", [pytest.param("canary", marks=pytest.mark.slow), pytest.param("blue_green", marks=pytest.mark.slow)])
-def test_a_good_release_goes_through_a_real_haproxy(tmp_path: Path, strategy: str) -> None:
+@pytest.mark.slow
+@pytest.mark.req("ROL-01", "ROL-02", "ROL-04")
+@pytest.mark.parametrize("strategy", ["canary", "blue_green", "rolling"])
+def test_a_good_release_goes_through_a_real_haproxy_and_loses_no_request(tmp_path: Path, strategy: str) -> None:
     with shop(tmp_path, strategy) as found:
         run = found.project.release(SMALL)
         assert found.project.state(run).outcome == "released", found.project.view(run).halt
         assert found.answers() == {"v2"}
+        seen = found.load.end()
+    assert seen.failed == 0, seen.by_version()
+    assert min(seen.by_version()[version][OK] for version in ("v1", "v2")) > 20
 
 
+@pytest.mark.req("ARB-01", "ARB-03", "ROL-01", "ROL-04")
+@pytest.mark.parametrize(
+    "strategy", ["canary", pytest.param("blue_green", marks=pytest.mark.slow), pytest.param("rolling", marks=pytest.mark.slow)]
+)
+def test_a_bad_build_is_taken_back_behind_a_real_haproxy_and_only_its_own_requests_failed(
+    tmp_path: Path, strategy: str
+) -> None:
+    with shop(tmp_path, strategy, hold=LONG[strategy]) as found:
+        found.spoil(0.5)
+        run = found.project.release(SMALL)
+        state = found.project.state(run)
+        assert (state.outcome, state.rollback.trigger, state.rollback.verified) == ("rolled_back", "judge", True)
+        assert found.answers() == {"v1"}
+        share = {"rolling": {"web1": 34, "web2": 33, "web3": 33}}.get(strategy, {"blue": 100, "green": 0})
+        assert found.target.traffic().weights == share
+        (rolling,) = (known for known in state.rollings.values() if known.moves)
+        assert max(percent for _, percent in rolling.moves) == {"canary": 25, "blue_green": 100, "rolling": 33}[strategy]
+        known, told = back_in(found, run), report_of(found, run)
+        seen = found.load.end()
+    assert seen.failures_without("v2") == 0, seen.by_version()
+    assert set(seen.by_version()["v2"]) == {OK, "http_500"}, "the bad build really failed, and only by its own answers"
+    assert known.first_bad is not None
+    assert known.restored is not None
+    assert known.first_bad <= known.decided < known.restored
+    assert re.search(
+        r"The first failed request of the new version was in the sample of \S+; \d+\.\d\d s later it was decided to go back; "
+        r"\d+\.\d\d s after that its traffic was restored, \d+\.\d\d s in all\.",
+        told,
+    ), told
+
+
+@pytest.mark.slow
 @pytest.mark.req("ARB-01", "FI-03", "ROL-01")
-@pytest.mark.parametrize("strategy", ["canary", pytest.param("blue_green", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("strategy", ["canary", "blue_green"])
 def test_when_the_disk_is_full_in_mid_rollout_haproxy_sends_everybody_to_the_old_version(tmp_path: Path, strategy: str) -> None:
     """The journal takes no further byte, as on a full disk."""
     with shop(tmp_path, strategy) as found:
@@ -113,5 +108,7 @@ def test_when_the_disk_is_full_in_mid_rollout_haproxy_sends_everybody_to_the_old
         project.go_on(run)
         state = project.state(run)
         assert state.outcome == "rolled_back", project.view(run).halt
+        (rolling,) = (known for known in state.rollings.values() if known.moves)
+        assert rolling.progress.abort.startswith("the target was changed behind our back: it does blue 100 %, green 0 %")
         assert found.answers() == {"v1"}
         assert project.chain_problems(run) == ()

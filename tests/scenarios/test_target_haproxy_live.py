@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import signal
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from os import kill as send_signal
 
 import pytest
-from live_world import Site, haproxy_target, site, start_haproxy
+from live_world import Site, haproxy_target, say_to, site, start_haproxy
 
 from gonogo.adapters.target_haproxy import HaproxyTarget
 from gonogo.demo.processes import kill, read_pid, stop, wait_until
@@ -17,27 +16,16 @@ from gonogo.demo.world import start_release
 from gonogo.errors import Broken
 
 
-def say(running: Site, command: str) -> str:
-    """One command to the runtime API, as an operator would give it."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
-        door.connect(str(running.front.folder / "h.sock"))
-        door.sendall(command.encode("ascii") + b"\n")
-        parts = []
-        while block := door.recv(65536):
-            parts.append(block)
-    return b"".join(parts).decode("ascii")
-
-
 @pytest.mark.req("PX-01")
 def test_lowering_first_leaves_no_server_and_raising_first_never_does() -> None:
     with site("haproxy") as running:
-        say(running, "set server app/blue weight 0")
+        say_to(running.front, "set server app/blue weight 0")
         assert running.get().status == 503, "the reversed order is caught: no server has a weight"
-        say(running, "set server app/green weight 100")
+        say_to(running.front, "set server app/green weight 100")
         assert running.get().status == 200
-        say(running, "set server app/blue weight 100")
+        say_to(running.front, "set server app/blue weight 100")
         assert running.get().status == 200
-        say(running, "set server app/green weight 0")
+        say_to(running.front, "set server app/green weight 0")
         assert running.get().status == 200
 
 
@@ -50,22 +38,22 @@ def calm() -> Iterator[Site]:
 
 @pytest.mark.req("PX-02")
 def test_haproxy_refuses_in_words_on_a_call_that_succeeds(calm: Site) -> None:
-    assert "No such server" in say(calm, "set server app/purple weight 5")
-    assert "between 0 and 256" in say(calm, "set server app/green weight 500")
+    assert "No such server" in say_to(calm.front, "set server app/purple weight 5")
+    assert "between 0 and 256" in say_to(calm.front, "set server app/green weight 500")
     assert calm.target.traffic().weights == {"blue": 100, "green": 0}
 
 
 @pytest.mark.req("PX-03")
 def test_two_commands_in_one_line_are_no_transaction_in_haproxy(calm: Site) -> None:
-    reply = say(calm, "set server app/purple weight 5; set server app/blue weight 7")
+    reply = say_to(calm.front, "set server app/purple weight 5; set server app/blue weight 7")
     assert "No such server" in reply
-    assert " blue 127.0.0.1 2 0 7 100 " in say(calm, "show servers state app")
-    assert say(calm, "set server app/blue weight 100").strip() == ""
+    assert " blue 127.0.0.1 2 0 7 100 " in say_to(calm.front, "show servers state app")
+    assert say_to(calm.front, "set server app/blue weight 100").strip() == ""
 
 
 @pytest.mark.req("PX-04")
 def test_a_relative_weight_is_accepted_in_silence_and_means_nothing(calm: Site) -> None:
-    assert say(calm, "set server app/green weight 5%").strip() == ""
+    assert say_to(calm.front, "set server app/green weight 5%").strip() == ""
     assert calm.target.traffic().weights == {"blue": 100, "green": 0}
 
 
@@ -86,16 +74,16 @@ def test_after_a_restart_of_haproxy_the_read_back_says_what_really_is() -> None:
 @pytest.mark.req("PX-06")
 def test_a_slot_without_a_process_gets_no_traffic_even_while_haproxy_believes_in_it() -> None:
     with site("haproxy", green="") as running:
-        assert "green 127.0.0.1 2 " in say(running, "show servers state app"), "UP until its first checks fail"
+        assert "green 127.0.0.1 2 " in say_to(running.front, "show servers state app"), "UP until its first checks fail"
         seen = running.prober.ask("green")
         assert (seen.version, seen.healthy) == (None, False)
         assert "refused" in seen.detail
-        assert wait_until(lambda: "green 127.0.0.1 0 " in say(running, "show servers state app"), 4.0)
+        assert wait_until(lambda: "green 127.0.0.1 0 " in say_to(running.front, "show servers state app"), 4.0)
         with pytest.raises(Broken, match="does not hold it up"):
             running.target.move({"blue": 95, "green": 5}, 1)
         assert running.target.traffic().weights == {"blue": 100, "green": 0}
         start_release(running.world, "production", "green", "v2")
-        assert wait_until(lambda: "green 127.0.0.1 2 " in say(running, "show servers state app"), 4.0)
+        assert wait_until(lambda: "green 127.0.0.1 2 " in say_to(running.front, "show servers state app"), 4.0)
         assert running.target.move({"blue": 95, "green": 5}, 1).readable
 
 
@@ -108,14 +96,14 @@ def test_a_stopped_process_answers_nothing_and_the_probe_says_so_within_its_limi
         seen = replace(running.prober, seconds=0.4).ask("green")
         assert (seen.version, seen.healthy) == (None, False)
         assert "timed out" in seen.detail.lower()
-        assert wait_until(lambda: "green 127.0.0.1 0 " in say(running, "show servers state app"), 8.0)
+        assert wait_until(lambda: "green 127.0.0.1 0 " in say_to(running.front, "show servers state app"), 8.0)
         assert running.share_of("v1", 20) == 20
 
 
 def test_a_server_that_was_put_into_maintenance_is_not_readable_as_a_share() -> None:
     with site("haproxy") as running:
         running.target.move({"blue": 50, "green": 50}, 1)
-        say(running, "set server app/green state maint")
+        say_to(running.front, "set server app/green state maint")
         seen = running.target.traffic()
         assert not seen.readable
         assert "green" in seen.detail

@@ -25,6 +25,7 @@ from gonogo.engine.crash_points import (
     RESULT_THERE,
 )
 from gonogo.engine.permitting import glass_broken
+from gonogo.engine.reading_traffic import traffic_found
 from gonogo.engine.using import verified_for_use
 from gonogo.engine.writing import append, blob, show_stored, so_far, write
 from gonogo.errors import Broken, GonogoError, OutcomeUnknown, Refused
@@ -45,6 +46,7 @@ from gonogo.run.events import (
     TaskIntended,
     TrafficMoved,
 )
+from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.machine import Perform
 from gonogo.run.shifting import shifted
 from gonogo.run.state import slots_of, usable_round
@@ -93,7 +95,21 @@ def perform(bench: Bench, act: Perform) -> None:
         case Shift() as shift:
             _move(bench, act, shift.environment, shifted(bench.plan, bench.state, bench.stage, shift))
         case Roll() as roll:
-            _move(bench, act, roll.environment, wanted_weights(bench, act.percent))
+            changed = _changed(bench, act)
+            if changed:
+                append(bench, changed)
+            else:
+                _move(bench, act, roll.environment, wanted_weights(bench, act.percent))
+
+
+def _changed(bench: Bench, act: Perform) -> list[TrafficFound]:
+    """Traffic that somebody else moved since the last step: nothing is moved upon it (PX-05, ROL-06).
+
+    An engine that comes back may find that it was taken back meanwhile. One that cannot be read is the move's to say.
+    """
+    known = bench.state.rollings.get(act.task.id)
+    found = traffic_found(bench, act.task, act.attempt, known.samples if known else 0)
+    return [event for event in found if event.weights]
 
 
 def _execute(bench: Bench, act: Perform, command: Execute) -> None:

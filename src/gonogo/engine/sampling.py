@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from gonogo.engine.asking_hosts import answers_of
 from gonogo.engine.bench import Bench
+from gonogo.engine.reading_traffic import traffic_found
 from gonogo.engine.writing import append
-from gonogo.errors import GonogoError
 from gonogo.plan.model import Roll, Watch
 from gonogo.ports import ContinuedSource, CounterSample, MetricSample, MetricSource
 from gonogo.run.events import Event, HostsSeen, MetricsSampled
-from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.machine import Sample
 from gonogo.run.rolling import Rolling
 
@@ -30,7 +29,7 @@ def sample(bench: Bench, act: Sample) -> None:
         missing=sorted(missing),
         position=found.position,
     )
-    append(bench, [event, *_hosts(bench, act), *_traffic(bench, act)])
+    append(bench, [event, *_hosts(bench, act), *traffic_found(bench, act.task, act.attempt, act.index)])
 
 
 def read_on(source: MetricSource | None, known: Rolling | None) -> MetricSample:
@@ -45,24 +44,6 @@ def read_on(source: MetricSource | None, known: Rolling | None) -> MetricSample:
         for slot, counts in last.slots.items()
     )
     return source.sample_after(MetricSample(slots, (), last.position))
-
-
-def _traffic(bench: Bench, act: Sample) -> list[Event]:
-    """What the target says now, where it is not what was moved last: somebody or a restart changed it (PX-05)."""
-    environment = bench.plan.project.environments[act.task.act.environment] if isinstance(act.task.act, Roll) else None
-    known = bench.state.rollings.get(act.task.id)
-    if environment is None or environment.hosts or known is None or not known.moves:
-        return []
-    try:
-        seen = bench.world.targets[environment.name].traffic()
-    except GonogoError as error:
-        return [TrafficFound(act.task.id, act.attempt, act.index, {}, error.what)]
-    if not seen.readable:
-        return [TrafficFound(act.task.id, act.attempt, act.index, {}, seen.detail)]
-    share = known.progress.percent
-    if seen.weights == {known.arms.candidate: share, known.arms.stable: 100 - share}:
-        return []
-    return [TrafficFound(act.task.id, act.attempt, act.index, dict(seen.weights), seen.detail)]
 
 
 def _hosts(bench: Bench, act: Sample) -> list[Event]:

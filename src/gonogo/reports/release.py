@@ -9,6 +9,7 @@ from gonogo.evidence.ledger import time_text
 from gonogo.measure.markdown import page, section, table
 from gonogo.plan.model import Plan, Stage, all_stages
 from gonogo.reports.standing import rules_in_force
+from gonogo.run.aftermath import way_back
 from gonogo.run.awaiting import awaited, waited_in_all, words_of
 from gonogo.run.health_window import window_answer, window_budgets
 from gonogo.run.rolling import Rolling
@@ -57,8 +58,31 @@ def _outcome(plan: Plan, state: RunState, now: datetime) -> str:
         lines.append(
             f"Rolled back because of {taken.trigger} ({taken.cause}); {verified}, {taken.recovery_ms / 1000:.2f} s."
         )
+        lines += _way_back(plan, state)
     lines.append(f"The run was halted {state.halts} time(s). Executor's role: {plan.role}.")
     return "\n\n".join(lines)
+
+
+def _way_back(plan: Plan, state: RunState) -> list[str]:
+    """From the first bad sample over the decision to restored traffic, in one sentence (ARB-03)."""
+    known = way_back(plan, state)
+    if known is None:
+        return []
+    if known.first_bad is None or known.first_bad > known.decided:
+        said = f"No failed request of the new version was sampled before it was decided at {time_text(known.decided)}"
+        began = known.decided
+    else:
+        said = f"The first failed request of the new version was in the sample of {time_text(known.first_bad)}; "
+        said += f"{_seconds(known.first_bad, known.decided)} later it was decided to go back"
+        began = known.first_bad
+    if known.restored is None:
+        return [f"{said}; that traffic is restored is not on record."]
+    after = _seconds(known.decided, known.restored)
+    return [f"{said}; {after} after that its traffic was restored, {_seconds(began, known.restored)} in all."]
+
+
+def _seconds(began: datetime, ended: datetime) -> str:
+    return f"{(ended - began).total_seconds():.2f} s"
 
 
 def _release(plan: Plan, run: RunId) -> str:

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from gonogo.plan.model import Stage
+from gonogo.plan.model import Plan, Route, Shift, Stage
 from gonogo.run.events_of_halts import RootCauseOpened
 from gonogo.run.state import RunState
+from gonogo.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """The moments of a rollback (ARB-03): `first_bad` is the first sample in which the new version failed a request.
+
+    `decided` is when the rollback began, `restored` when the target said that no request goes to the new version any
+    more, None where that is not so yet; without a target it is when the old version was verified on the last host.
+    """
+
+    first_bad: datetime | None
+    decided: datetime
+    restored: datetime | None
 
 
 def root_cause(state: RunState) -> tuple[RootCauseOpened, str] | None:
@@ -20,6 +34,19 @@ def root_cause(state: RunState) -> tuple[RootCauseOpened, str] | None:
         "**Root Cause:** not found yet\n**Resolution:** none yet\n**Prevention:** none yet"
     )
     return RootCauseOpened(known.trigger, known.cause, known.detail), text
+
+
+def way_back(plan: Plan, state: RunState) -> WayBack | None:
+    """When the harm was first seen, when going back was decided, and when traffic was back; None without a rollback."""
+    taken = state.rollback
+    if taken is None or plan.rollback is None:
+        return None
+    seen = [rolling.first_bad for rolling in state.rollings.values() if rolling.first_bad is not None]
+    moves = [task for task in plan.rollback.tasks if isinstance(task.act, Route | Shift)]
+    known = [state.tasks[task.id] for task in moves if task.id in state.tasks]
+    done = [each.ended for each in known if each.outcome == "ok" and not each.facts.get("needless")]
+    restored = next((moment for moment in done if moment is not None), None)
+    return WayBack(min(seen, default=None), taken.began, restored if moves else taken.finished)
 
 
 def recovery_ms(state: RunState, stage: Stage) -> int:

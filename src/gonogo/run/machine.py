@@ -436,7 +436,8 @@ def _rolling(plan: Plan, state: RunState, task: Task, attempt: int, now: datetim
     caught = caught_by_its_end(plan, known, now)
     if caught:
         return Record(_finished(task, attempt, "failed", {"cause": "window_closed"}), caught)
-    match next_in_roll(plan, known, now):
+    begun = {part.batch for part in stage_of(plan, task.id).tasks if part.id in state.tasks}
+    match next_in_roll(plan, known, now, begun):
         case MoveTo(step, percent):
             return Perform(task, attempt, _next_start(state, task), percent, step)
         case ReplaceBatch(step, percent, hosts):

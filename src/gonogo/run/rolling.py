@@ -6,7 +6,7 @@ stored: it is folded again from the recorded samples and comes out bit for bit t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -43,7 +43,10 @@ MOST_SILENT_SAMPLES = 20
 MOST_UNREAD = 3
 """So many readings of the target in a row may fail: a proxy that restarts is back sooner."""
 
+LONG_AGO_MS, LONG_AGO_TICKS = 10_000, 3
+
 NOTHING_MOVED = rollout.Progress()
+FORWARD = (rollout.MoveTraffic, rollout.DeployBatch, rollout.Finished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,8 +308,11 @@ def served_by(before: MetricsSampled, after: MetricsSampled, names: Sequence[str
     return Counts(sum(counts.requests for counts in found), sum(counts.errors for counts in found), buckets)
 
 
-def next_in_roll(plan: Plan, known: Rolling | None, now: datetime) -> RollAct:
-    """What a rollout does next. Nothing moves before the metrics of the old version were read once."""
+def next_in_roll(plan: Plan, known: Rolling | None, now: datetime, begun: Container[int] = ()) -> RollAct:
+    """What a rollout does next. Nothing moves before the metrics of the old version were read once.
+
+    `begun` are the batches of which something was begun: between their acts nobody samples.
+    """
     binding = plan.project.rollout
     if known is None or known.judge_plan is None:
         if known is not None and known.silent >= MOST_SILENT_SAMPLES:
@@ -319,7 +325,11 @@ def next_in_roll(plan: Plan, known: Rolling | None, now: datetime) -> RollAct:
     told = _told(known)
     if told is not None:
         return told
-    match rollout.next_act(strategy_of(plan.project), known.progress, moment_ms(now)):
+    act = rollout.next_act(strategy_of(plan.project), known.progress, _looked_ms(known))
+    if isinstance(act, FORWARD) and known.progress.step + 1 not in begun and _is_long_ago(known, binding.tick, now):
+        why = "the last look is long ago: production is looked at before anything goes on"
+        return HoldUntil(now, known.progress.step, why)
+    match act:
         case rollout.MoveTraffic(percent, step):
             return MoveTo(step, percent)
         case rollout.Hold(_, step, why):
@@ -334,6 +344,21 @@ def next_in_roll(plan: Plan, known: Rolling | None, now: datetime) -> RollAct:
             )
         case rollout.DeployBatch(_, _, percent, step):
             return ReplaceBatch(step, percent, known.arms.batches[step])
+
+
+def _looked_ms(known: Rolling) -> int:
+    """The moment that decides: the last sample, or the last step if that came later.
+
+    Not the clock: an engine that was away would find its patience over, or go on by an answer of before, without having
+    looked at what production does now. Steps follow from samples only, so a replay decides the same.
+    """
+    sampled = moment_ms(known.last_at) if known.last_at else 0
+    return max(sampled, known.progress.step_began_ms)
+
+
+def _is_long_ago(known: Rolling, tick: Decimal, now: datetime) -> bool:
+    """Whether the moment that decides is so old that nobody was looking; never so by a slow machine alone."""
+    return moment_ms(now) - _looked_ms(known) > max(LONG_AGO_MS, LONG_AGO_TICKS * millis(tick))
 
 
 def judged_event(known: Rolling) -> RolloutJudged | None:
