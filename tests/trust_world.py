@@ -185,8 +185,8 @@ class Run:
         self.append("trust.pinned", {"approvers_sha256": self.ring.digest})
         return self
 
-    def seal(self, name: str, data: bytes, stage: str = "checks", status: str = "measured") -> Entry:
-        facts = {"name": name, "sha256": self.put(data), "size": len(data), "stage": stage, "attempt": 1}
+    def seal(self, name: str, data: bytes, stage: str = "checks", status: str = "measured", attempt: int = 1) -> Entry:
+        facts = {"name": name, "sha256": self.put(data), "size": len(data), "stage": stage, "attempt": attempt}
         return self.append("evidence.sealed", facts | {"status": status})
 
     def judge_by_hand(self, gate: str, *answers: str) -> Entry:

@@ -274,6 +274,21 @@ def test_a11_the_same_bytes_again_and_new_files_of_later_steps_change_nothing() 
     assert isinstance(judged(run, asked), Accepted)
 
 
+@pytest.mark.req("APR-03")
+def test_a11_what_was_to_be_done_again_when_people_were_asked_is_not_held_against_them() -> None:
+    run, asked = ask()
+    run.seal("staging-test-results.json", b"again\n", attempt=2)
+    assert isinstance(judged(run, asked), Accepted)
+
+
+@pytest.mark.parametrize("again", ["run.resumed", "abort.requested", "rollback.begun"])
+def test_a11_what_is_done_again_since_people_were_asked_declines_whatever_its_attempt(again: str) -> None:
+    run, asked = ask()
+    run.append(again, {})
+    run.seal("staging-test-results.json", b"again\n", attempt=2)
+    assert "measured again" in declined(judged(run, asked), "A11").reason
+
+
 def test_a11_evidence_kept_from_the_approvers_declines() -> None:
     run = measured_run()
     facts = run.facts("production", Kind.APPROVAL)

@@ -31,14 +31,14 @@ class Asked:
     evidence_list: bytes
 
 
-SealedFile: TypeAlias = tuple[int, Tree, Tree]
-"""The number of an `evidence.sealed` entry with the name and digest that it says; a claim is none."""
+SealedFile: TypeAlias = tuple[int, Tree, Tree, Tree]
+"""The number of an `evidence.sealed` entry with the name, digest and attempt that it says; a claim is none."""
 
 
 def sealed_files(log: Iterable[Entry]) -> Sequence[SealedFile]:
     """What `log` sealed as evidence, in order."""
     return [
-        (entry.seq, entry.data.get("name"), entry.data.get("sha256"))
+        (entry.seq, entry.data.get("name"), entry.data.get("sha256"), entry.data.get("attempt"))
         for entry in log
         if entry.type == "evidence.sealed" and entry.data.get("status") != "claimed"
     ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from gonogo.evidence.acceptance_case import CLOCK_SKEW, Case, Declined, level_of
+from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.manifest import EVIDENCE_SUMS, listed_digests
 from gonogo.evidence.signers import UNRANKED, Kind, RevocationReason
@@ -109,16 +110,32 @@ def _check_evidence(case: Case) -> Declined | None:
     if requested is None:
         return None
     current: dict[str, str] = {}
-    for seq, name, digest in case.occasion.files():
+    attempts: dict[str, Tree] = {}
+    for seq, name, digest, attempt in case.occasion.files():
         if not isinstance(name, str) or not isinstance(digest, str):
             return Declined("A11", f"entry {seq} of the log seals no file", _LOOK)
         if seq < requested.seq:
-            current[name] = digest
-        elif current.get(name) in listed and current[name] != digest:
+            current[name], attempts[name] = digest, attempt
+            continue
+        anew = current.get(name) in listed and current[name] != digest
+        if anew and not _was_due(case.occasion.log[requested.seq + 1 : seq], attempts[name], attempt):
             return Declined("A11", f"{name} was measured again after the request", _ASK_AGAIN)
     kept = sorted(name for name, digest in current.items() if digest not in listed)
     return Declined("A11", f"{kept[0]} was sealed before the request and not shown", _ASK_AGAIN) if kept else None
 
+
+def _was_due(since: Sequence[Entry], before: Tree, after: Tree) -> bool:
+    """Whether a file that was sealed anew belongs to work that was to be done again when the request was made.
+
+    Then it has a later attempt, and nothing since the request let any step begin again: the earlier file was given up
+    by then, such as the record of an approval that was void and is asked for anew (APR-03).
+    """
+    later = isinstance(before, int) and isinstance(after, int) and after > before
+    return later and not any(entry.type in _BEGUN_AGAIN for entry in since)
+
+
+_BEGUN_AGAIN: Final = frozenset({"run.resumed", "abort.requested", "rollback.begun"})
+"""After these a step is done again, as a later attempt."""
 
 _ASK_AGAIN: Final = "ask for a new round on the evidence as it is now"
 _LOOK: Final = "verify the log with: gonogo verify"

@@ -893,17 +893,25 @@ class Claim:
             no("answered too early (A14)")
 
     def check_evidence(self) -> None:
-        """A11: nothing was kept from the approvers, and nothing they saw was measured again."""
+        """A11: nothing was kept from the approvers, and nothing they saw was measured again.
+
+        But what was to be done again when they were asked: it has a later attempt, and no step began again since.
+        """
         current: dict[str, str] = {}
+        attempts: dict[str, int] = {}
+        again = False
         asked, listed = self.request["asked"]["seq"], set(sums(self.request["sums"], "evidence list").values())
         for other in self.package.entries[: self.instant["seq"]]:
             facts = other["data"]
+            again |= other["seq"] > asked and other["type"] in {"run.resumed", "abort.requested", "rollback.begun"}
             if other["type"] != "evidence.sealed" or facts["status"] == "claimed":
                 continue
-            if other["seq"] > asked and current.get(facts["name"]) in listed - {facts["sha256"]}:
-                no(f"{facts['name']} was measured again after the request (A11)")
+            name, attempt = facts["name"], facts["attempt"]
+            if other["seq"] > asked and current.get(name) in listed - {facts["sha256"]}:
+                if again or attempt <= attempts[name]:
+                    no(f"{name} was measured again after the request (A11)")
             if other["seq"] < asked:
-                current[facts["name"]] = facts["sha256"]
+                current[name], attempts[name] = facts["sha256"], attempt
         if set(current.values()) - listed:
             no("evidence was kept from the approvers (A11)")
 
