@@ -165,7 +165,7 @@ def _numbered(parts: list[tuple[int, int, Mapping[str, Observation]]]) -> list[T
 
 
 @given(runs())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_resuming_from_any_stored_state_equals_the_straight_run(ticks: list[Tick]) -> None:
     straight = stored = begin(PLAN)
     for tick in ticks:

@@ -14,11 +14,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from gonogo.adapters.http_calls import call, printable
+from gonogo.adapters.http_calls import MOST_BYTES, call, printable
 from gonogo.errors import BadInput, Broken
 from gonogo.values import dataclass
 
 MOST_SERIES = 10_000
+MOST_COURSE = 64 << 20
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -29,6 +30,14 @@ class Sampled:
     labels: Mapping[str, str]
     value: float
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One series of a range: its labels, and its values by the moment of evaluation, in seconds since 1970."""
+
+    labels: Mapping[str, str]
+    values: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,15 @@ class PrometheusApi:
             raise BadInput(f"the query gives no vector: {query[:120]}", where=self.url)
         return tuple(_sampled(row, self.url) for row in rows)
 
+    def course(self, query: str, start: float, end: float, step: float) -> tuple[Course, ...]:
+        """The series of a query from `start` to `end` every `step` seconds. Broken or BadInput as `instant`."""
+        asked = {"query": query, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
+        found = self._data(f"/api/v1/query_range?{urlencode(asked)}", MOST_COURSE)
+        rows = found.get("result")
+        if found.get("resultType") != "matrix" or not isinstance(rows, list) or len(rows) > MOST_SERIES:
+            raise BadInput(f"the query gives no matrix: {query[:120]}", where=self.url)
+        return tuple(_course(row, self.url) for row in rows)
+
     def rules(self) -> tuple[RuleSeen, ...]:
         """Every alerting rule that is loaded."""
         groups = self._data("/api/v1/rules?type=alert").get("groups")
@@ -70,8 +88,9 @@ class PrometheusApi:
         active = self._data("/api/v1/alertmanagers").get("activeAlertmanagers")
         return len(active) if isinstance(active, list) else 0
 
-    def _data(self, path: str) -> dict[str, Any]:
-        answer = call("GET", self.url.rstrip("/") + path, fields={"Accept": "application/json"}, seconds=self.seconds)
+    def _data(self, path: str, most: int = MOST_BYTES) -> dict[str, Any]:
+        asked = self.url.rstrip("/") + path
+        answer = call("GET", asked, fields={"Accept": "application/json"}, seconds=self.seconds, most=most)
         try:
             found = json.loads(answer.body)
         except ValueError as error:
@@ -97,6 +116,15 @@ def _sampled(row: object, where: str) -> Sampled:
         at, value = row["value"]
         labels = {str(name): str(text) for name, text in row["metric"].items()}
         return Sampled(labels, float(value), float(at))
+    except (AssertionError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput("a series of its answer cannot be read", where=where) from error
+
+
+def _course(row: object, where: str) -> Course:
+    try:
+        assert isinstance(row, dict)
+        labels = {str(name): str(text) for name, text in row["metric"].items()}
+        return Course(labels, tuple((float(at), float(value)) for at, value in row["values"]))
     except (AssertionError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput("a series of its answer cannot be read", where=where) from error
 

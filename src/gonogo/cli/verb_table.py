@@ -191,6 +191,8 @@ NONE: Final[Mapping[str, str]] = {
     "mcp tools": "the door for agents lists its tools itself, at /mcp and /agents/v1",
     "mcp install": OWN_FILES,
     "guard": "a hook of an agent's client, on the machine of the agent",
+    "judge calibrate": "it reads hours of history, over the network, for lines that come in by review of gonogo.yaml",
+    "judge record": PROCESS,
     "host install": "only the run that holds the environment installs; by hand it would go round its gates",
     "host take-back": "only the run that holds the environment takes back; by hand it would go round its gates",
     "script": "front end of a script that a document names; its arguments are paths",

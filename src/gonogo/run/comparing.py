@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from gonogo.measure.exposition import Series, SeriesKind, VersionCounters
 from gonogo.plan.model import Plan
 from gonogo.plan.project import RolloutBinding
 from gonogo.run.arms import NEW, OLD, Arms
-from gonogo.run.counters import PodCounters, Reading, Snapshot, tick_between
+from gonogo.run.counters import PodCounters, Reading, Snapshot, counters_of, tick_between
 from gonogo.run.events import MetricsSampled
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule, MetricRule, NoHarm
 from gonogo.run.judging_ticks import Tick
@@ -129,17 +128,8 @@ def _snapshot(arms: Arms, event: MetricsSampled, at: datetime, steps: tuple[int,
         if (arm := arms.named(name, *steps))
     }
     pods = tuple(
-        PodCounters(name, _counters(arm_of[name], counts, bounds))
+        PodCounters(name, counters_of(arm_of[name], counts, bounds))
         for name, counts in event.slots.items()
         if name in arm_of
     )
     return Snapshot(moment_ms(at), pods, tuple((arm_of.get(name, ""), "no sample") for name in event.missing))
-
-
-def _counters(arm: str, counts: Sequence[int], bounds: Sequence[float]) -> VersionCounters:
-    series = [
-        Series(SeriesKind.GOOD, (), counts[0] - counts[1]),
-        Series(SeriesKind.BAD, (), counts[1]),
-        *(Series(SeriesKind.BUCKET, (), value, bound) for value, bound in zip(counts[2:], bounds, strict=True)),
-    ]
-    return VersionCounters(arm, tuple(series))

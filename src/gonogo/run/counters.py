@@ -12,11 +12,11 @@ snapshots: arms cut at different instants look like a regression whenever the lo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from gonogo.errors import BadInput
-from gonogo.measure.exposition import Labels, SeriesKind, VersionCounters
+from gonogo.measure.exposition import Labels, Series, SeriesKind, VersionCounters
 from gonogo.run.judging_ticks import Arm, Events, Faulty, Histogram, Missing, Observation, Tick, silent_arm
 from gonogo.values import dataclass
 
@@ -58,6 +58,16 @@ class _Grown:
     bad: int
     buckets: tuple[int, ...]
     bounds: tuple[float, ...]
+
+
+def counters_of(version: str, counts: Sequence[int], bounds: Sequence[float]) -> VersionCounters:
+    """Cumulative counts as they are recorded: requests, those that failed, then one for each bucket of `bounds`."""
+    series = [
+        Series(SeriesKind.GOOD, (), counts[0] - counts[1]),
+        Series(SeriesKind.BAD, (), counts[1]),
+        *(Series(SeriesKind.BUCKET, (), value, bound) for value, bound in zip(counts[2:], bounds, strict=True)),
+    ]
+    return VersionCounters(version, tuple(series))
 
 
 def tick_between(reading: Reading, before: Snapshot, after: Snapshot, index: int, step: int) -> Tick:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
-from gonogo.evidence.canonical import Tree, write_json
+from gonogo.evidence.canonical import Tree, write_line
 from gonogo.plan.hosts import amount, batch_sizes, batches
 from gonogo.plan.model import Plan
 from gonogo.plan.project import Project
@@ -259,7 +259,7 @@ def _read(before: str, event: MetricsSampled, at: datetime) -> Digest:
         "bounds": event.bounds,
         "missing": event.missing,
     }
-    return digest_of(write_json(body))
+    return digest_of(write_line(body))
 
 
 def _with_limits(plan: Plan, known: Rolling, candidate: Counts | None) -> Rolling:
