@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -15,8 +17,12 @@ from hypothesis.strategies import booleans, just
 from schemathesis.checks import not_a_server_error
 
 from gonogo.control.agent_tokens import create_token, revoke_tokens
+from gonogo.control.door import Door
+from gonogo.control.seen import VARIABLE, MovedOn
+from gonogo.engine.stating import OwnWord
+from gonogo.errors import BadInput
 from gonogo.evidence.ledger import actor_text
-from gonogo.evidence.signers import namespace
+from gonogo.evidence.signers import Kind, namespace
 from gonogo.evidence.sshsig import sign
 from gonogo.run.agents import Scope, TokenWish
 from gonogo.terms import Person, RunId
@@ -139,6 +145,58 @@ def test_an_act_with_a_key_is_done_once_and_an_act_on_an_old_view_not_at_all(her
     noted = [entry for entry in here.project.door().world.journal.site() if entry.type == "web.called"]
     phases = [entry.data["phase"] for entry in noted if actor_text(entry.actor) == "agent:twice"]
     assert phases == ["begun", "answered", "begun", "refused", "begun", "answered"]
+
+
+def test_of_callers_who_saw_the_same_and_act_at_once_one_acts_and_the_others_are_told_that_it_moved_on(here: Served) -> None:
+    project = here.project
+    text = token(here, Scope.READ, Scope.DRIVE, name="racers")
+    api = Api(here, text)
+    add_release(project.root, "v8")
+    own = project.begin("pre-deployment", "v8")
+    seq = json.loads(api.get(f"/runs/{own}").text)["seq"]
+    together = threading.Barrier(6)
+
+    def act(number: int) -> Page:
+        # An act that asks people, and one that orders: neither looks at what the other wrote, both are held to what was seen.
+        what, said = ("halt", {"reason": f"caller {number}"}) if number % 2 else ("requests", {"kind": "dissent"})
+        body, headers = json.dumps(said).encode(), {"content-type": "application/json", "if-match": str(seq)}
+        client = Api(here, text).client
+        together.wait(60)
+        return client.post(f"/api/v1/runs/{own}/{what}", body, **headers)
+
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(act, range(6)))
+    assert sorted(page.status for page in found) == [200, 412, 412, 412, 412, 412], [page.text for page in found]
+    late = next(json.loads(page.text) for page in found if page.status == 412)
+    assert late["detail"] == f"the run is not where you saw it: its last entry was {seq}, and is {seq + 1} now; nothing was done"
+    assert [entry.type for entry in project.door().world.journal.entries(own, seq)] in (["run.halted"], ["approval.requested"])
+
+
+def test_whoever_comes_between_the_look_and_the_act_of_a_caller_wins(here: Served) -> None:
+    project = here.project
+    add_release(project.root, "v9")
+    own = project.begin("pre-deployment", "v9")
+    door, seq = project.door(), project.state(own).seq
+    caller = door.seen(own, seq)
+    door.halt(own, "in between", Person("sre1"))
+    acts = (
+        lambda: caller.halt(own, "too late", Person("rm1")),
+        lambda: caller.abort(own, "too late", Person("rm1")),
+        lambda: caller.ask_resume(own, "", Person("rm1")),
+        lambda: caller.ask_own(own, OwnWord(Kind.DISSENT, "release"), Person("rm1")),
+    )
+    for act in acts:
+        with pytest.raises(MovedOn, match=f"was {seq}, and is {seq + 1} now; nothing was done"):
+            act()
+    assert project.state(own).seq == seq + 1
+    name = door.seen(own, seq + 1).ask_resume(own, "", Person("rm1"))
+    assert project.state(own).rounds[name].status == "open", "who saw what is there acts"
+    told = Api(here, token(here, Scope.READ, Scope.DRIVE, name="aside")).client.post(f"/api/v1/runs/{own}/break-glass", b"{}", **{"content-type": "application/json", "if-match": str(seq)})
+    assert told.status == 412, told.text
+    with pytest.raises(MovedOn, match="nothing was done"):
+        Door.at(project.root, {**project.environ, VARIABLE: f"{seq}@{own}"}).abort(own, "by the process of a call", Person("rm1"))
+    with pytest.raises(BadInput, match="no SEQ@RUN"):
+        Door.at(project.root, {**project.environ, VARIABLE: "now"})
 
 
 @pytest.mark.req("REV-08")

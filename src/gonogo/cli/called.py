@@ -21,6 +21,7 @@ from gonogo.cli.listing import COMMANDS
 from gonogo.cli.main import answer
 from gonogo.control.door import Door
 from gonogo.control.operating import let_go
+from gonogo.control.seen import VARIABLE as SEEN
 from gonogo.control.served_verbs import FOLDER
 from gonogo.errors import GonogoError
 
@@ -29,14 +30,15 @@ FAILED = 70
 
 
 def begin(order: list[str]) -> int:
-    """Carry out an order: project, call, actor, then the command line. Its words go to a file of their own."""
-    root, name, actor, *argv = order
+    """Carry out an order: project, call, actor, the run as seen, the command line. Its words go to a file of their own."""
+    root, name, actor, seen, *argv = order
     folder = Path(root) / FOLDER / name
     words = os.open(folder / "words", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     os.dup2(words, 2)
     os.chdir(root)
     # Nobody types here: `--as` is not taken from callers, and a command asks this variable who acts.
     os.environ["GONOGO_ACTOR"] = actor
+    os.environ[SEEN] = seen
     try:
         code = answer(argv)
     except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
@@ -70,7 +72,7 @@ def main(arguments: list[str]) -> int:
     seen: set[str] = set()
 
     def prepare(order: list[str]) -> None:
-        importlib.import_module(COMMANDS[order[3]][0])
+        importlib.import_module(COMMANDS[order[4]][0])
         if order[0] not in seen:
             seen.add(order[0])
             warm(Path(order[0]))

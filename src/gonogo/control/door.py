@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from gonogo.adapters.run_lock import RunLocks
@@ -14,6 +14,7 @@ from gonogo.control.opening import Opened, Told, load_run, open_run, plan_of, un
 from gonogo.control.own_place import demand_own_place
 from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.remembering import remember
+from gonogo.control.seen import Seen, seen_said, world_seen
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
 from gonogo.control.storing import Store
@@ -79,6 +80,8 @@ class Door:
         require_sound(workspace.findings)
         store = store_at(root, workspace.database, environ, by_worker=by_worker)
         world = assemble(root, workspace.project, environ, report or silent, store=store)
+        seen = seen_said(environ)
+        world = world if seen is None else world_seen(world, seen)
         return cls(workspace, world, report=report or silent, store=store)
 
     def open(self, protocol: str, release: str, actor: Actor, told: Told = untold) -> Opened:
@@ -86,6 +89,10 @@ class Door:
         opened = open_run(self.workspace, self.world, protocol, release, actor, told)
         remember(self.world, opened)
         return opened
+
+    def seen(self, run: RunId, seq: int) -> Door:
+        """This door for one act on a run whose last entry has to be number `seq`; the act raises MovedOn otherwise."""
+        return replace(self, world=world_seen(self.world, Seen(run, seq)))
 
     def runs(self) -> tuple[RunId, ...]:
         """All runs, oldest first."""

@@ -127,15 +127,18 @@ class Calls:
         """Let the host of the processes end; what is under way goes on."""
         self.operations.close()
 
-    def start(self, verb: Verb, said: Mapping[str, tuple[str, ...]], actor: Actor) -> str:
-        """Begin a call as `actor`; gives its id. Busy where too many are under way."""
+    def start(self, verb: Verb, said: Mapping[str, tuple[str, ...]], actor: Actor, seen: str = "") -> str:
+        """Begin a call as `actor`; gives its id. Busy where too many are under way.
+
+        `seen` is the run as the caller saw it, as `control.seen` says it to a process.
+        """
         name = f"w_{secrets.token_hex(12)}_{_owner(actor)}"
         with self._guard:
             self._alive = {known for known in self._alive if self.operations.lives(known)}
             if len(self._alive) >= AT_ONCE:
                 raise Busy(f"{AT_ONCE} calls are under way already", next_step="ask again in a moment")
             self._sweep()
-            self.operations.start(name, [str(self.root), name, str(actor), *verb.argv(said)])
+            self.operations.start(name, [str(self.root), name, str(actor), seen, *verb.argv(said)])
             self._alive.add(name)
         return name
 

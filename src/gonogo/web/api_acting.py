@@ -72,13 +72,13 @@ def _demand_apart(asked: Asked, plan: Plan) -> None:
 
 def _halt(asked: Asked) -> Answered:
     run = known_of(asked).opened.run
-    asked.site.door.halt(run, asked.given["reason"], asked.caller.actor)
+    asked.door.halt(run, asked.given["reason"], asked.caller.actor)
     return {"run": run, "halted": True}
 
 
 def _abort(asked: Asked) -> Answered:
     run = known_of(asked).opened.run
-    asked.site.door.abort(run, asked.given["reason"], asked.caller.actor)
+    asked.door.abort(run, asked.given["reason"], asked.caller.actor)
     return {"run": run, "aborting": True, "driven": asked.site.drivers.drive(run)}
 
 
@@ -93,12 +93,12 @@ def _waiver(asked: Asked) -> Answered:
         follow_up=given.get("follow_up") or f"waiver of {given['gate']}",
         due=(datetime.now(UTC) + DUE).replace(microsecond=0),
     )
-    return {"round": asked.site.door.ask_waiver(opened.run, given["gate"], wish, asked.caller.actor)}
+    return {"round": asked.door.ask_waiver(opened.run, given["gate"], wish, asked.caller.actor)}
 
 
 def _ask(asked: Asked) -> Answered:
     run, said, actor = known_of(asked).opened.run, asked.given, asked.caller.actor
-    return {"round": ASKS[said["kind"]](asked.site.door, run, said, actor)}
+    return {"round": ASKS[said["kind"]](asked.door, run, said, actor)}
 
 
 def _sign_off(door: Door, run: RunId, said: Mapping[str, str], actor: Actor) -> str:
@@ -160,7 +160,7 @@ def _hand_in(asked: Asked) -> Answered:
         raise BadInput("`statement` is no base64", next_step="hand in the very bytes that were signed") from error
     signature = asked.given["signature"].strip().encode() + b"\n"
     person = read_statement(statement).signer.person
-    door, name = asked.site.door, asked.path["round"]
+    door, name = asked.door, asked.path["round"]
     found = door.record(run, name, statement, signature, Person(person))
     lifted = settle(door, run, name, Person(person))
     body: dict[str, Json] = {"run": run, "round": asked.path["round"], "person": found.person, "role": found.role}

@@ -14,6 +14,7 @@ from typing import Final
 from starlette.responses import JSONResponse
 
 from gonogo.control.numbering import installed
+from gonogo.control.seen import NOT_AS_SEEN, MovedOn
 from gonogo.control.served_verbs import Said, Taken, Verb
 from gonogo.control.sources import open_workspace
 from gonogo.errors import BadInput, Broken, GonogoError, Refused, WrongUsage
@@ -46,7 +47,8 @@ def _answering(verb: Verb) -> Callable[[Asked], Answered]:
     def answer(asked: Asked) -> Answered:
         said = {**asked.said, **{name: (_named(asked, name, choices),) for name in verb.variables}}
         work = asked.site.work
-        operation = work.start(verb, said, asked.caller.actor)
+        seen = "" if asked.seen is None else str(asked.seen)
+        operation = work.start(verb, said, asked.caller.actor, seen)
         found = work.wait(operation, asked.caller.actor, asked.wait)
         if found is None:
             return _under_way(operation)
@@ -90,7 +92,9 @@ def _raised(code: Json, what: str, where: str, following: str) -> GonogoError:
     """The error that a command told, as the kind that its exit code names."""
     if code == WrongUsage.exit_code:
         return BadInput(what, next_step=following)
-    kind = BadInput if what.startswith("there is no") else Refused
+    kind: type[GonogoError] = BadInput if what.startswith("there is no") else Refused
+    if what.startswith(NOT_AS_SEEN):
+        kind = MovedOn
     return kind(what, where=where, next_step=following)
 
 

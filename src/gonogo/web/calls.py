@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Final, TypeAlias
 
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +21,8 @@ from starlette.responses import JSONResponse, Response
 
 from gonogo.control.agent_reception import TokenBook
 from gonogo.control.agent_tokens import token_admitted
+from gonogo.control.door import Door
+from gonogo.control.seen import MovedOn, Seen
 from gonogo.errors import BadInput, GonogoError, Refused
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.run.agents import AgentToken, Scope
@@ -85,6 +87,12 @@ class Asked:
     given: Mapping[str, str]
     said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     wait: float = USUAL_WAIT_S
+    seen: Seen | None = None
+
+    @property
+    def door(self) -> Door:
+        """The door for the act of this call: only on the run as its caller saw it, where they say so."""
+        return self.site.door if self.seen is None else self.site.door.seen(self.seen.run, self.seen.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +177,7 @@ class Call:
     def _acted(self, asked: Asked, key: str, revision: str) -> Response:
         """An act: once for each key, and only on the run as its caller knows it."""
         if not key:
-            _demand_unmoved(asked, revision)
-            return self._done(asked)
+            return self._done(_as_seen(asked, revision))
         body: dict[str, Tree] = {"path": dict(asked.path)}
         body["said"] = {name: list(values) for name, values in asked.said.items()}
         asking = Asking(asked.caller.actor, f"{self.method} {self.path}", key, digest_of(write_json(body)))
@@ -179,8 +186,7 @@ class Call:
             headers = {"idempotency-replayed": "true"}
             return Response(known.body, known.status, headers, media_type="application/json")
         try:
-            _demand_unmoved(asked, revision)
-            found = self._done(asked)
+            found = self._done(_as_seen(asked, revision))
         except GonogoError:
             asked.site.repeats.let_go(asking)
             raise
@@ -199,16 +205,19 @@ def known_of(asked: Asked) -> Known:
     raise BadInput("there is no run of this name", next_step="GET /api/v1/runs lists them")
 
 
-def _demand_unmoved(asked: Asked, revision: str) -> None:
+def _as_seen(asked: Asked, revision: str) -> Asked:
+    """The call with what its caller saw of the run; MovedOn where that is not so already before anything begins."""
     if not revision or revision == "*":
-        return
+        return asked
     said = _REVISION.fullmatch(revision)
     if said is None or "run" not in asked.path:
         raise BadInput("If-Match is no number of an entry", next_step="say the `seq` of the run, or leave it out")
-    run, seen = known_of(asked).opened.run, int(said[1])
-    later = asked.site.door.world.journal.entries(run, seen - 1)
+    seen = Seen(known_of(asked).opened.run, int(said[1]))
+    later = asked.site.door.world.journal.entries(seen.run, seen.seq - 1)
     if len(later) != 1:
-        raise Outdated("the run is not where you saw it", next_step=f"look again: GET /api/v1/runs/{run}")
+        # Asked for here for acts that write nothing to the run; those that do are held to it by the journal itself.
+        raise seen.moved_on(asked.site.door.world.journal.entries(seen.run)[-1].seq)
+    return replace(asked, seen=seen)
 
 
 def caller_of(request: Request) -> Caller:
@@ -238,11 +247,7 @@ class TooMany(Refused):
     """Somebody calls too often."""
 
 
-class Outdated(Refused):
-    """The run moved on since the caller looked."""
-
-
-CODES: Final[tuple[tuple[type[GonogoError], int], ...]] = ((Unknown, 401), (Outdated, 412), (TooMany, 429))
+CODES: Final[tuple[tuple[type[GonogoError], int], ...]] = ((Unknown, 401), (MovedOn, 412), (TooMany, 429))
 
 
 def problem(error: GonogoError) -> Response:
