@@ -30,7 +30,7 @@ FAILED = 70
 
 
 def begin(order: list[str]) -> int:
-    """Carry out an order: project, call, actor, the run as seen, the command line. Its words go to a file of their own."""
+    """Carry out an order: project, call, actor, the run as seen, command line. Its words go to a file of their own."""
     root, name, actor, seen, *argv = order
     folder = Path(root) / FOLDER / name
     words = os.open(folder / "words", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
