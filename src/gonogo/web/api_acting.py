@@ -7,33 +7,28 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gonogo.control.agent_separation import separated
 from gonogo.control.agents_said import agents_said
 from gonogo.control.answering import Asked as Round_
 from gonogo.control.answering import Said, signer_of, statement_of
-from gonogo.control.door import Door
 from gonogo.engine.people import people_now
 from gonogo.engine.resuming import OUTCOMES
-from gonogo.engine.stating import OwnWord
-from gonogo.engine.waiving import Wish
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.handles import HANDLE
-from gonogo.evidence.signers import PRODUCTION, Kind, namespace
+from gonogo.evidence.signers import PRODUCTION, namespace
 from gonogo.evidence.statements import read_statement
 from gonogo.plan.model import Plan
 from gonogo.ports import Draft
 from gonogo.reports.separation import WORDS as LEVELS
 from gonogo.run.agents import Scope
-from gonogo.terms import Actor, Json, Person, RunId, digest_of
+from gonogo.terms import Json, Person, RunId, digest_of
+from gonogo.web.asking_own import ASKS, wish_of
 from gonogo.web.calls import Answered, Asked, Call, Field, known_of
 from gonogo.web.deciding import says_of
 from gonogo.web.settling import settle
 
-DUE: Final = timedelta(days=30)
 REASON: Final = Field("reason", "why; shown to everybody who looks at the run", needed=True)
 
 
@@ -84,48 +79,13 @@ def _abort(asked: Asked) -> Answered:
 
 def _waiver(asked: Asked) -> Answered:
     opened = known_of(asked).opened
-    given = asked.given
-    wish = Wish(
-        justification=given["justification"],
-        risk_assessment=given.get("risk_assessment", ""),
-        controls=tuple(line for line in given.get("controls", "").splitlines() if line.strip()),
-        risk_owner=given.get("risk_owner") or str(asked.caller.actor),
-        follow_up=given.get("follow_up") or f"waiver of {given['gate']}",
-        due=(datetime.now(UTC) + DUE).replace(microsecond=0),
-    )
-    return {"round": asked.door.ask_waiver(opened.run, given["gate"], wish, asked.caller.actor)}
+    wish = wish_of(asked.given, str(asked.caller.actor))
+    return {"round": asked.door.ask_waiver(opened.run, asked.given["gate"], wish, asked.caller.actor)}
 
 
 def _ask(asked: Asked) -> Answered:
     run, said, actor = known_of(asked).opened.run, asked.given, asked.caller.actor
     return {"round": ASKS[said["kind"]](asked.door, run, said, actor)}
-
-
-def _sign_off(door: Door, run: RunId, said: Mapping[str, str], actor: Actor) -> str:
-    return door.ask_own(run, OwnWord(Kind.SIGNOFF, said.get("about", "")), actor)
-
-
-def _consent(door: Door, run: RunId, said: Mapping[str, str], actor: Actor) -> str:
-    lines = [line for line in said.get("lines", "").splitlines() if line.strip()]
-    if not lines:
-        raise BadInput("`lines` is missing", next_step="say what is accepted, one a line")
-    return door.ask_own(run, OwnWord(Kind.ACCEPTANCE, said.get("about", ""), {"weaker": [*lines]}), actor)
-
-
-def _by_hand(door: Door, run: RunId, said: Mapping[str, str], actor: Actor) -> str:
-    return door.ask_by_hand(run, said.get("step", ""), actor)
-
-
-ASKS: Final[Mapping[str, Callable[[Door, RunId, Mapping[str, str], Actor], str]]] = {
-    "dissent": lambda door, run, _said, actor: door.ask_own(run, OwnWord(Kind.DISSENT, "release"), actor),
-    "resume": lambda door, run, said, actor: door.ask_resume(run, said.get("stage", ""), actor),
-    "outcome": lambda door, run, said, actor: door.ask_outcome(run, said.get("outcome", ""), actor),
-    "choice": lambda door, run, _said, actor: door.ask_choice(run, actor),
-    "sign-off": _sign_off,
-    "consent": _consent,
-    "by-hand": _by_hand,
-}
-"""What a caller may ask people for of their own accord; the engine asks for the rest, when it is due."""
 
 
 def _prepare(asked: Asked) -> Answered:

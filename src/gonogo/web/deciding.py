@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from starlette.requests import Request
@@ -20,8 +20,6 @@ from gonogo.control.answering import Asked, Said, passkey_signature, signer_of, 
 from gonogo.control.parity_open import open_parity
 from gonogo.control.run_reports import card_of
 from gonogo.engine.people import people_now
-from gonogo.engine.stating import OwnWord
-from gonogo.engine.waiving import Wish
 from gonogo.errors import BadInput, GonogoError, Refused
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.signers import Kind, ListedKey, ListedPerson, namespace
@@ -32,13 +30,12 @@ from gonogo.run.asking import rule_of
 from gonogo.run.state import Round
 from gonogo.terms import Digest, RunId, digest_of
 from gonogo.values import dataclass
+from gonogo.web.asking_own import answered, answers_of, asked_fields, asked_for
 from gonogo.web.memory import Known
 from gonogo.web.run_pages import asking_of, frame, run_named
 from gonogo.web.settling import settle
 from gonogo.web.showing import form_of, page
 from gonogo.web.site import Site, actor_of, session_of, site_of
-
-DUE: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +72,8 @@ def request_page(request: Request) -> Response:
         "roles": _roles(known, asked, person),
         "person": person,
         "rule": rule_of(opened.plan, asked),
+        "fields": asked_fields(asked.kind, vault.read(asked.request)),
+        "answers": answers_of(known, asked, vault.read(asked.request)),
     }
     return page(request, "request.html", {**frame(site, known, ""), **about})
 
@@ -95,6 +94,7 @@ async def prepare(request: Request) -> Response:
     passkey = bool(listed.key.application) and not listed.key.application.startswith("ssh:")
     round_asked = Asked(opened.run, asked, site.door.world.vault.read(asked.request))
     signer = signer_of(site.door, round_asked, person, listed.key, fields.get("role", ""))
+    fields = answered(answers_of(known, asked, round_asked.request), fields)
     said = Said(says_of(asked.kind, fields), fields.get("comment", ""), "browser" if passkey else "ssh-keygen")
     statement = statement_of(round_asked, signer, said)
     space = namespace(asked.kind, opened.plan.environment)
@@ -157,33 +157,11 @@ async def sign(request: Request) -> Response:
 
 
 async def ask(request: Request) -> Response:
-    """Open a round of one's own: an objection, a resume, a waiver; then go to its page."""
+    """Open a round of one's own, such as an objection or a sign-off; then go to its page."""
     fields = await form_of(request)
     site, known = run_named(request)
-    run, actor = known.opened.run, actor_of(request)
-    match fields.get("kind", ""):
-        case "dissent":
-            name = site.door.ask_own(run, OwnWord(Kind.DISSENT, "release"), actor)
-        case "resume":
-            name = site.door.ask_resume(run, "", actor)
-        case "waiver":
-            name = site.door.ask_waiver(run, fields.get("gate", ""), _wish(fields, str(actor)), actor)
-        case _:
-            raise BadInput("there is no such thing to ask for", next_step="use the forms of the run's page")
-    return RedirectResponse(f"/runs/{run}/requests/{name}", 303)
-
-
-def _wish(fields: Mapping[str, str], actor: str) -> Wish:
-    if not fields.get("justification", "").strip():
-        raise BadInput("a waiver needs a justification", next_step="say why the gate may be left as it is")
-    return Wish(
-        justification=fields["justification"],
-        risk_assessment=fields.get("risk_assessment", ""),
-        controls=_lines(fields, "controls"),
-        risk_owner=fields.get("risk_owner", "") or actor,
-        follow_up=fields.get("follow_up", "") or f"waiver of {fields.get('gate', '')}",
-        due=(datetime.now(UTC) + DUE).replace(microsecond=0),
-    )
+    name = asked_for(site.door, known.opened.run, fields, actor_of(request))
+    return RedirectResponse(f"/runs/{known.opened.run}/requests/{name}", 303)
 
 
 def _decided(fields: Mapping[str, str]) -> dict[str, Tree]:

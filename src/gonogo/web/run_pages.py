@@ -17,6 +17,7 @@ from gonogo.run.asking import standing
 from gonogo.run.state import Round
 from gonogo.terms import RunId
 from gonogo.values import dataclass
+from gonogo.web.asking_own import askable
 from gonogo.web.memory import Known, able_people
 from gonogo.web.showing import Sheet, rendered
 from gonogo.web.site import Site, site_of
@@ -94,6 +95,7 @@ def overview(_request: Request, site: Site, known: Known) -> Sheet:
         "halt": halt_text(site.door.world, opened),
         "rules": rules_in_force(opened.plan, state.trust),
         "dissent": [item for item in state.rounds.values() if item.kind == "dissent" and item.answers],
+        "askable": None if state.outcome else askable(known, site.door.world.clock.now()),
         "verdicts": {name: judged.verdict for name, judged in state.judgements.items()},
     }
     return Sheet("run.html", about)
