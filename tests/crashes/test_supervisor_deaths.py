@@ -244,7 +244,7 @@ def test_an_earlier_start_that_was_lost_stays_lost_while_a_later_one_runs(scene:
 
 
 def test_a_supervisor_that_cannot_read_its_order_says_so_and_starts_nothing(scene: Scene) -> None:
-    broken = [sys.executable, "-I", "-S", supervisor.__file__]
+    broken = [sys.executable, "-I", "-S", "-c", supervisor.LAUNCH, str(Path(supervisor.__file__).parent)]
     for arguments, secrets, code in (
         ([], b"", 64),
         ([str(scene.root / "none.json")], b"{}", 65),

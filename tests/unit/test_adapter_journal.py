@@ -51,11 +51,18 @@ def test_reading_where_there_is_no_journal_makes_nothing(tmp_path: Path) -> None
 
 def test_file_and_folder_are_for_the_engine_s_user_only(tmp_path: Path) -> None:
     path = tmp_path / "state" / "journal.db"
-    journal_with_run(path)
+    kept = journal_with_run(path)
     modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in (path.parent, *path.parent.iterdir())}
     assert modes.pop("state") == 0o700
     assert modes.keys() >= {"journal.db", "journal.db-wal"}
     assert set(modes.values()) == {0o600}
+    kept.close()
+    assert [found.name for found in path.parent.iterdir()] == ["journal.db"]
+
+
+def test_a_journal_that_nobody_holds_any_more_is_one_file(tmp_path: Path) -> None:
+    journal_with_run(tmp_path / "journal.db")
+    assert [found.name for found in tmp_path.iterdir()] == ["journal.db"]
 
 
 def test_a_folder_of_ours_that_others_could_read_is_closed_when_the_journal_is_made(tmp_path: Path) -> None:

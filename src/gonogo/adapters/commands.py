@@ -271,7 +271,8 @@ class SupervisedCommands:
 
     def _hand_over(self, intent: Path, lock: int, secrets: Mapping[str, str]) -> None:
         log = intent.with_name("supervisor.log")
-        program = [sys.executable, "-I", "-S", str(Path(supervisor.__file__).absolute()), str(intent), str(lock)]
+        folder = str(Path(supervisor.__file__).absolute().parent)
+        program = [sys.executable, "-I", "-S", "-c", supervisor.LAUNCH, folder, str(intent), str(lock)]
         try:
             with log.open("wb") as words:
                 ended = subprocess.run(  # noqa: S603 - our own program, by its path, without a shell

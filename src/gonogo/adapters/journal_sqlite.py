@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -50,6 +51,8 @@ class SqliteJournal:
         self._crash = crash
         self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
         self._guard = threading.Lock()
+        # Whoever closes last leaves the journal as one file; the end of the process is no reason to leave three.
+        weakref.finalize(self, _close_all, self._idle)
 
     def __enter__(self) -> Self:
         """Nothing is opened before it is needed."""
@@ -64,9 +67,7 @@ class SqliteJournal:
     def close(self) -> None:
         """Close the connections that are kept; the journal can be used again afterwards."""
         with self._guard:
-            idle, self._idle = self._idle, []
-        for opened, _ in idle:
-            opened.close()
+            _close_all(self._idle)
 
     def open_run(
         self, run: RunId, drafts: Sequence[Draft], *, actor: Actor, now: datetime, notes: Sequence[Draft] = ()
@@ -239,3 +240,8 @@ class SqliteJournal:
                 self._idle.append((opened, identity))
                 return
         opened.close()
+
+
+def _close_all(idle: list[tuple[sqlite3.Connection, tuple[int, int]]]) -> None:
+    while idle:
+        idle.pop()[0].close()

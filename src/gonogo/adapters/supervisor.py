@@ -1,6 +1,7 @@
 """Starts one command, outlives the engine that asked for it, and writes down what became of it (WFS-10, ERR-09).
 
-Runs as a program of its own, `python -I -S supervisor.py INTENT LOCK`, and imports nothing but the standard library.
+Runs as a program of its own, `python -I -S -c LAUNCH FOLDER INTENT LOCK`, and imports nothing but the standard library:
+as a module, because what it is compiled to is kept then, and little of it, because each command pays for it again.
 INTENT is the file that says what to start; its folder takes the output and the result. LOCK is the number of an
 inherited descriptor with a lock on it, which the command inherits too: while the lock is held, something lives.
 Secrets come as JSON on standard input; they go into the command's environment and nowhere else.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -25,20 +27,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Final
 from urllib.parse import quote
 
-CHUNK: Final = 1 << 20
-FLOOD_SLACK: Final = 16 << 20
-TICK: Final = 0.2
-RESULT_TRIES: Final = 30
-LEAST_ENCODED: Final = 6
-LEAST_LINE: Final = 16
-COULD_NOT_START: Final = 126
+CHUNK = 1 << 20
+FLOOD_SLACK = 16 << 20
+TICK = 0.2
+RESULT_TRIES = 30
+LEAST_ENCODED = 6
+LEAST_LINE = 16
+COULD_NOT_START = 126
+LAUNCH = "import sys; sys.path.append(sys.argv.pop(1)); import supervisor; sys.exit(supervisor.main(sys.argv))"
+"""The program that starts this module; its first argument is the module's folder, in which is looked for it last."""
 
 
 class Redactor:
@@ -105,39 +107,28 @@ def _base64_forms(data: bytes) -> Iterator[bytes]:
             yield encode(b"\0" * before + data)[start:end]
 
 
-@dataclass(frozen=True, slots=True)
 class Order:
-    """What the intent asks for; times in seconds, `keep` is the most bytes of output that are kept per stream."""
+    """What an intent asks for; times in seconds, `keep` is the most bytes of output that are kept per stream.
 
-    folder: Path
-    argv: tuple[str, ...]
-    cwd: str
-    env: Mapping[str, str]
-    secrets: Mapping[str, str]
-    limit: float
-    grace: float
-    linger: float
-    keep: int
-    identity: Mapping[str, object]
+    ValueError, KeyError or TypeError where the intent is not one.
+    """
 
+    __slots__ = ("argv", "cwd", "env", "folder", "grace", "identity", "keep", "limit", "linger", "secrets")
 
-def read_order(intent: Path, secrets: Mapping[str, str]) -> Order:
-    """The order in the file `intent`. Raises OSError, ValueError, KeyError or TypeError where it is not one."""
-    fields = json.loads(intent.read_bytes())
-    if sorted(secrets) != sorted(fields["secret_names"]):
-        raise ValueError("the secrets that arrived are not those that the intent names")
-    return Order(
-        intent.parent,
-        tuple(map(str, fields["argv"])),
-        str(fields["cwd"]),
-        {str(name): str(value) for name, value in fields["env"].items()},
-        secrets,
-        int(fields["limit_ms"]) / 1000,
-        int(fields["grace_ms"]) / 1000,
-        int(fields["linger_ms"]) / 1000,
-        int(fields["keep_bytes"]),
-        {name: fields[name] for name in ("run", "task", "attempt", "start", "argv_sha256")},
-    )
+    def __init__(self, folder: Path, intent: bytes, secrets: Mapping[str, str]) -> None:
+        fields = json.loads(intent)
+        if sorted(secrets) != sorted(fields["secret_names"]):
+            raise ValueError("the secrets that arrived are not those that the intent names")
+        self.folder = folder
+        self.argv = tuple(map(str, fields["argv"]))
+        self.cwd = str(fields["cwd"])
+        self.env = {str(name): str(value) for name, value in fields["env"].items()}
+        self.secrets = secrets
+        self.limit = int(fields["limit_ms"]) / 1000
+        self.grace = int(fields["grace_ms"]) / 1000
+        self.linger = int(fields["linger_ms"]) / 1000
+        self.keep = int(fields["keep_bytes"])
+        self.identity = {name: fields[name] for name in ("run", "task", "attempt", "start", "argv_sha256")}
 
 
 def left_behind(out: str) -> tuple[int, ...]:
@@ -437,14 +428,18 @@ def main(arguments: list[str]) -> int:
         return 64
     lock = int(arguments[2]) if len(arguments) == 3 else -1
     try:
-        order = read_order(Path(arguments[1]), json.loads(sys.stdin.buffer.read() or b"{}"))
+        intent, secrets = Path(arguments[1]), json.loads(sys.stdin.buffer.read() or b"{}")
+        order = Order(intent.parent, intent.read_bytes(), secrets)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         sys.stderr.write(f"{arguments[1]}: the intent cannot be used: {error}\n")
         return 65
     if os.fork():
-        return 0
+        # Nothing of this process is left to be written or given back, and the engine waits for its end.
+        os._exit(0)
     os.setsid()
     _Supervision(order, lock).run()
+    # A command costs two ends of an interpreter: what it holds is not looked through for cycles first.
+    gc.freeze()
     return 0
 
 
