@@ -1,4 +1,7 @@
-"""A `gonogo init` project with a release that went the whole way, made once and copied for each command line."""
+"""Projects with a release that went some way, made once and copied for each test: a release takes seconds.
+
+Copies share the two places that they deploy to, which are put back for each: one copy acts at a time.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ import io
 import os
 import runpy
 import shlex
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from command_line import Said, gonogo
 
+from gonogo.terms import RunId
 from tests.projects import Project, copied, small_project
 from tests.worlds_http import place
 
@@ -34,6 +39,34 @@ def released(root: Path, *protocols: str) -> Iterator[Project]:
 def copy_of(project: Project, root: Path) -> Project:
     """The project as it is now, in a folder of its own; both share the places that they deploy to."""
     return replace(project, root=copied(project.root, root), record=root.parent / "record.txt")
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """A project that is ready for production by `run`, and its two places as they were then."""
+
+    project: Project
+    run: RunId
+    scenes: tuple[dict[str, bytes], dict[str, bytes]]
+
+    def copy(self, root: Path) -> Project:
+        """The project in a folder of its own, as it was after its rehearsal; the world is put back."""
+        self.project.staging.put_back(self.scenes[0])
+        self.project.production.put_back(self.scenes[1])
+        found = copy_of(self.project, root)
+        shutil.copyfile(self.project.record, found.record)
+        return found
+
+
+@contextlib.contextmanager
+def rehearsed(root: Path, change: Callable[[Project], None] = lambda project: None) -> Iterator[Rehearsed]:
+    """A project that went through pre-deployment, after `change`; its places answer as long as the block lasts."""
+    with place(root / "world/staging") as staging, place(root / "world/production") as production:
+        project = small_project(root / "project", staging, production)
+        change(project)
+        run = project.release("pre-deployment")
+        assert project.state(run).outcome == "ready", project.view(run).halt
+        yield Rehearsed(project, run, (staging.scene(), production.scene()))
 
 
 @dataclass(frozen=True)
@@ -78,4 +111,4 @@ def _ran(path: Path) -> int:
     return 0
 
 
-__all__ = ["Said", "Typed", "copy_of", "released", "typed"]
+__all__ = ["Rehearsed", "Said", "Typed", "copy_of", "rehearsed", "released", "typed"]

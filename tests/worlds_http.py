@@ -74,6 +74,18 @@ class Place:
             self._owed[slot] -= failing
             return failing
 
+    def scene(self) -> dict[str, bytes]:
+        """Everything that a test may change here, by file."""
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in self.root.rglob("*") if path.is_file()}
+
+    def put_back(self, scene: dict[str, bytes]) -> None:
+        """Make it again what it was; what was asked until now is forgotten."""
+        for name in self.scene().keys() - scene.keys():
+            (self.root / name).unlink()
+        for name, data in scene.items():
+            (self.root / name).write_bytes(data)
+        self.asked.clear()
+
     def counters(self, slot: str) -> tuple[int, int]:
         """Cumulative requests and errors of a slot, grown by the time that has passed."""
         with self._guard:

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,21 +19,18 @@ from gonogo.evidence.note import read_vkey
 from gonogo.evidence.tlog_proof import read_proof
 from gonogo.reports.auditing import Audited, as_csv, as_html, drawn, period_of, population_gaps, rows_of
 from tests.command_line import gonogo
-from tests.projects import Project, small_project
-from tests.worlds_http import place
+from tests.prepared import Rehearsed
+from tests.projects import Project
 
 YEAR = f"{datetime.now(UTC):%Y}"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    root = tmp_path_factory.mktemp("audit")
-    with place(root / "world/staging") as staging, place(root / "world/production") as production:
-        found = small_project(root / "project", staging, production)
-        found.release("pre-deployment")
-        found.release("production-deployment")
-        found.begin("deployment-automation")
-        yield found
+def project(rehearsal: Rehearsed, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    found = rehearsal.copy(tmp_path_factory.mktemp("audit") / "project")
+    found.release("production-deployment")
+    found.begin("deployment-automation")
+    return found
 
 
 def table(project: Project, sample: int = 25, seed: int = 1) -> Audited:

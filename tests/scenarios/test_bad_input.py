@@ -20,6 +20,7 @@ from gonogo.run.events import Recorded, TaskFinished, TrafficMoved
 from gonogo.run.machine import Over, Parked
 from gonogo.run.state import RunState
 from gonogo.terms import Person, RunId
+from tests.prepared import Rehearsed
 from tests.projects import REQUESTER, Project, add_release, small_project
 from tests.worlds_http import Place, place
 
@@ -273,15 +274,11 @@ def test_a_proxy_that_refuses_or_does_something_else_stops_the_rehearsal(
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def ready(rehearsal: Rehearsed, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose release went through pre-deployment; production is what the tests spoil, one after the other."""
-    root = tmp_path_factory.mktemp("ready")
-    with place(root / "w" / "staging") as staging, place(root / "w" / "production") as production:
-        found = small_project(root / "project", staging, production)
-        found.edit("gonogo.yaml", "patience: 10s", "patience: 700ms")
-        run = found.release("pre-deployment")
-        assert found.state(run).outcome == "ready", found.view(run).halt
-        yield found
+    found = rehearsal.copy(tmp_path_factory.mktemp("ready") / "project")
+    found.edit("gonogo.yaml", "patience: 10s", "patience: 700ms")
+    return found
 
 
 def mid_canary(project: Project, run: RunId, spoil: object) -> RunState:

@@ -9,8 +9,8 @@ import pytest
 
 from gonogo.run.machine import AwaitPeople
 from gonogo.terms import Person
-from tests.projects import REQUESTER, Project, small_project
-from tests.worlds_http import place
+from tests.prepared import Rehearsed, rehearsed
+from tests.projects import REQUESTER, Project
 
 COMMANDS = """commands:
   lock: {run: [bash, scripts/branch.sh, lock]}
@@ -30,16 +30,22 @@ esac
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with place(tmp_path / "world/staging") as staging, place(tmp_path / "world/production") as production:
-        found = small_project(tmp_path / "project", staging, production)
-        found.edit("gonogo.yaml", "commands:\n", COMMANDS)
-        found.edit("gonogo.yaml", "health_window:\n", f"{FREEZE}health_window:\n")
-        found.write("scripts/branch.sh", BRANCH, mode=0o755)
-        found.write("conflicts", "false")
-        found.release("pre-deployment")
+def with_freeze(project: Project) -> None:
+    project.edit("gonogo.yaml", "commands:\n", COMMANDS)
+    project.edit("gonogo.yaml", "health_window:\n", f"{FREEZE}health_window:\n")
+    project.write("scripts/branch.sh", BRANCH, mode=0o755)
+    project.write("conflicts", "false")
+
+
+@pytest.fixture(scope="module")
+def freezing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
+    with rehearsed(tmp_path_factory.mktemp("freezing"), with_freeze) as found:
         yield found
+
+
+@pytest.fixture
+def project(freezing: Rehearsed, tmp_path: Path) -> Project:
+    return freezing.copy(tmp_path / "project")
 
 
 def locked(project: Project) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +16,8 @@ from gonogo.run.machine import AwaitPeople, Over, Perform, Record, WaitUntil, de
 from gonogo.run.state import RunState
 from gonogo.terms import Person, RunId
 from tests.command_line import gonogo
-from tests.projects import REQUESTER, Project, small_project
-from tests.worlds_http import place
+from tests.prepared import Rehearsed
+from tests.projects import REQUESTER, Project
 
 HOUR = timedelta(hours=1)
 
@@ -28,11 +27,8 @@ class Enough(Exception):
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with place(tmp_path / "world/staging") as staging, place(tmp_path / "world/production") as production:
-        found = small_project(tmp_path / "project", staging, production)
-        found.release("pre-deployment")
-        yield found
+def project(rehearsal: Rehearsed, tmp_path: Path) -> Project:
+    return rehearsal.copy(tmp_path / "project")
 
 
 def plan_windows(project: Project, text: str) -> None:

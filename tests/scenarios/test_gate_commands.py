@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -21,9 +21,9 @@ from gonogo.reports.over_runs import Gap, Judged, gate_figures, recurring_gaps
 from gonogo.run.gate import NOT_MEASURED, SealedFile, Subject, judge, judgement_body
 from gonogo.terms import RunId, Verdict, digest_of
 from tests.command_line import gonogo
-from tests.projects import Project, add_release, copied, small_project
+from tests.prepared import Rehearsed
+from tests.projects import Project, add_release, copied
 from tests.worlds import MORNING
-from tests.worlds_http import place
 
 PRE = "pre-deployment"
 SOURCE = Path(package.__file__ or "").parent
@@ -36,23 +36,19 @@ GATES = ("intake", "rehearsal", "rollback", "readiness")
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, RunId, RunId, RunId]]:
+def ran(rehearsal: Rehearsed, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, RunId, RunId, RunId]:
     """A project with three runs: one that passed, one halted at its third gate, one halted before phase 2."""
-    root = tmp_path_factory.mktemp("commands")
-    with place(root / "world/staging") as staging, place(root / "world/production") as production:
-        project = small_project(root / "project", staging, production)
-        good = project.release(PRE)
-        assert project.state(good).outcome == "ready", project.view(good).halt
-        (staging.root / "slots/green").unlink()
-        (staging.root / "weights.json").write_text('{"weights": {"blue": 100, "green": 0}}')
-        project.edit("scripts/scan.sh", '"results": []', f'"results": {FAILING_FINDING}')
-        failed = project.release(PRE)
-        assert project.view(failed).halt.startswith("gate_failed"), project.view(failed).halt
-        (project.root / "upstream/UAT-CLOSURE-PACKAGE.zip").unlink()
-        add_release(project.root, "v3")
-        early = project.begin(PRE, "v3")
-        project.door().drive(early, patient=False, listener=lambda state, entry: None)
-        yield project, good, failed, early
+    project, good, staging = rehearsal.copy(tmp_path_factory.mktemp("commands") / "project"), rehearsal.run, rehearsal.project.staging
+    (staging.root / "slots/green").unlink()
+    (staging.root / "weights.json").write_text('{"weights": {"blue": 100, "green": 0}}')
+    project.edit("scripts/scan.sh", '"results": []', f'"results": {FAILING_FINDING}')
+    failed = project.release(PRE)
+    assert project.view(failed).halt.startswith("gate_failed"), project.view(failed).halt
+    (project.root / "upstream/UAT-CLOSURE-PACKAGE.zip").unlink()
+    add_release(project.root, "v3")
+    early = project.begin(PRE, "v3")
+    project.door().drive(early, patient=False, listener=lambda state, entry: None)
+    return project, good, failed, early
 
 
 def everything(root: Path) -> dict[str, bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -31,6 +30,7 @@ from gonogo.run.state import RunState
 from gonogo.terms import RunId, digest_of
 from tests.command_line import gonogo
 from tests.packages import files_of
+from tests.prepared import Rehearsed
 from tests.projects import Project, small_project
 from tests.worlds_http import place
 
@@ -52,16 +52,13 @@ class Left:
 
 
 @pytest.fixture(scope="module")
-def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
-    root = tmp_path_factory.mktemp("rows")
-    with place(root / "world/staging") as staging, place(root / "world/production") as production:
-        project = small_project(root / "project", staging, production)
-        run = project.release("pre-deployment")
-        door = project.door()
-        data = door.world.vault.read(door.load(run).state.packages["handoff"].sha256, limit=1 << 30)
-        lines = (project.root / ".gonogo/announcements.jsonl").read_text().splitlines()
-        said = tuple(f"{row['prefix']} {row['text']}" for row in map(json.loads, lines))
-        yield Left(project, run, said, files_of(data))
+def left(rehearsal: Rehearsed, tmp_path_factory: pytest.TempPathFactory) -> Left:
+    project, run = rehearsal.copy(tmp_path_factory.mktemp("rows") / "project"), rehearsal.run
+    door = project.door()
+    data = door.world.vault.read(door.load(run).state.packages["handoff"].sha256, limit=1 << 30)
+    lines = (project.root / ".gonogo/announcements.jsonl").read_text().splitlines()
+    said = tuple(f"{row['prefix']} {row['text']}" for row in map(json.loads, lines))
+    return Left(project, run, said, files_of(data))
 
 
 @pytest.mark.req("PKG-05", "REV-06")

@@ -37,9 +37,9 @@ from gonogo.evidence.witnessing import (
 from gonogo.terms import Engine, Person, RunId
 from tests.command_line import gonogo
 from tests.packages import files_of
-from tests.projects import Project, small_project
+from tests.prepared import Rehearsed
+from tests.projects import Project
 from tests.worlds import MORNING
-from tests.worlds_http import place
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 NAME = "acme.example/eu1"
@@ -136,20 +136,17 @@ class Anchored:
 
 
 @pytest.fixture
-def anchored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Anchored]:
-    root = tmp_path_factory.mktemp("witness")
-    with place(root / "world/staging") as staging, place(root / "world/production") as production:
-        project = small_project(root / "project", staging, production)
-        run = project.release("pre-deployment")
-        keeper = FolderWitness(root / "store", "w1")
-        keeper.know(log_key(project.door()))
-        server = witness_server(keeper, 0)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield Anchored(project, run, f"http://127.0.0.1:{server.server_port}", root / "store")
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+def anchored(rehearsal: Rehearsed, tmp_path: Path) -> Iterator[Anchored]:
+    project, store = rehearsal.copy(tmp_path / "project"), tmp_path / "store"
+    keeper = FolderWitness(store, "w1")
+    keeper.know(log_key(project.door()))
+    server = witness_server(keeper, 0)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield Anchored(project, rehearsal.run, f"http://127.0.0.1:{server.server_port}", store)
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
 
 
 @pytest.mark.req("EVS-16")
