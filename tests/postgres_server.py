@@ -2,6 +2,8 @@
 
 One server serves all tests of a process; each test gets a database of its own, copied from a template that has the
 tables already. PostgreSQL refuses to run as root: then it runs as the user that its package made, or as `nobody`.
+
+A process that is killed can stop nothing. A small one beside the server reads a pipe that ends with it, and stops the server then.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -29,6 +32,20 @@ from gonogo.adapters.postgres import Postgres
 from gonogo.terms import Secret
 
 TEMPLATE = "gonogo_template"
+STOP_WITH_PARENT = """
+import os, pathlib, shutil, signal, subprocess, sys
+program, root, user = sys.argv[1:]
+sys.stdin.buffer.read()
+data = pathlib.Path(root, "data")
+try:
+    os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGCONT)
+except (OSError, ValueError, IndexError):
+    pass
+command = [program, "-D", str(data), "-m", "immediate", "-w", "-t", "20", "stop"]
+quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+subprocess.run(command, cwd="/", user=user or None, check=False, **quiet)
+shutil.rmtree(root, ignore_errors=True)
+"""
 _NUMBERS = count(1)
 
 
@@ -69,6 +86,13 @@ class Server:
         if self._user is not None:
             owner = pwd.getpwnam(self._user)
             os.chown(self.root, owner.pw_uid, owner.pw_gid)
+        self._watching = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", STOP_WITH_PARENT, str(bin_folder / "pg_ctl"), str(self.root), self._user or ""],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         self._run("initdb", "-D", str(self.root / "data"), "-U", "gonogo", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync")
         if beside:
             with (self.root / "data" / "pg_hba.conf").open("a", encoding="ascii") as rules:
@@ -101,9 +125,9 @@ class Server:
 
     def remove(self) -> None:
         """Stop it for good."""
-        with contextlib.suppress(subprocess.CalledProcessError):
-            self.crash()
-        shutil.rmtree(self.root, ignore_errors=True)
+        assert self._watching.stdin is not None
+        self._watching.stdin.close()
+        self._watching.wait(60)
 
     def url(self, database: str) -> str:
         """The address of a database."""

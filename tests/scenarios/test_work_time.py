@@ -19,7 +19,7 @@ from gonogo.evidence.ledger import time_of
 from gonogo.run.events import Recorded, TaskFinished, recorded
 from gonogo.run.machine import AwaitPeople, Over, Parked
 from gonogo.run.state import RunState, advance
-from gonogo.run.worktime import AFTER, BEFORE, LIMIT, MAIN, WorkTime, after
+from gonogo.run.worktime import AFTER, BEFORE, LIMIT, MAIN, WorkTime, after, is_over_time
 from gonogo.terms import Engine, Person, RunId
 from tests.one_step import one_check
 from tests.projects import Project, small_project
@@ -107,6 +107,16 @@ def test_ninety_minutes_of_work_halt_a_run_before_its_next_step_and_a_signature_
     assert isinstance(drive(project, run), Over)
     assert project.state(run).outcome == "ready"
     assert project.state(run).attempts.get(STEP, 1) == 1, "nothing that was done is done again"
+
+
+@pytest.mark.req("EXE-03", "ERR-02")
+def test_production_that_was_touched_is_not_left_half_done_by_the_limit(project: Clocked) -> None:
+    plan = project.door().load(project.begin("one-check")).plan
+    late, stage = LIMIT + timedelta(minutes=1), plan.stages[-1]
+    assert is_over_time(RunState(), stage, late)
+    assert not is_over_time(RunState(touched=True), stage, late)
+    assert not is_over_time(RunState(aborting=True), stage, late), "nor is the way back"
+    assert not is_over_time(RunState(), stage, LIMIT)
 
 
 @pytest.mark.req("EXE-03")

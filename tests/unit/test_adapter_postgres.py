@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -268,3 +271,18 @@ def test_a_worker_that_is_struck_off_sees_it_and_an_unknown_one_is_named_with_th
         assert workers.strike_off("one").alive
         assert not one.stands()
         one.leave()
+
+
+@pytest.mark.slow
+def test_a_server_of_the_tests_ends_with_the_process_that_made_it_also_where_that_is_killed() -> None:
+    made = (
+        "import signal; from postgres_server import Server, programs; found = Server(programs());"
+        "print(found.root, (found.root / 'data' / 'postmaster.pid').read_text().split()[0], flush=True); signal.pause()"
+    )
+    paths = os.pathsep.join(path for path in sys.path if path)
+    with subprocess.Popen([sys.executable, "-c", made], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths}) as maker:
+        assert maker.stdout is not None
+        root, first = maker.stdout.readline().split()
+        assert Path(f"/proc/{first}").exists()
+        maker.kill()
+    eventually(lambda: not Path(f"/proc/{first}").exists() and not Path(root).exists(), "the server and its folder are gone", 60)
