@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
-from gonogo.evidence.canonical import Tree, write_line
 from gonogo.plan.hosts import amount, batch_sizes, batches
 from gonogo.plan.model import Plan
 from gonogo.plan.project import Project
@@ -251,15 +250,10 @@ def _with_sample(plan: Plan, known: Rolling, event: MetricsSampled, at: datetime
 
 
 def _read(before: str, event: MetricsSampled, at: datetime) -> Digest:
-    body: dict[str, Tree] = {
-        "before": before,
-        "at": moment_ms(at),
-        "step": event.step,
-        "slots": event.slots,
-        "bounds": event.bounds,
-        "missing": event.missing,
-    }
-    return digest_of(write_line(body))
+    """The digest of a sample and of all before it; names of slots hold no line feeds, so no two samples read alike."""
+    slots = (f"{slot} {','.join(map(str, counts))}" for slot, counts in sorted(event.slots.items()))
+    head = f"{before} {moment_ms(at)} {event.step} {','.join(event.bounds)} {','.join(event.missing)}"
+    return digest_of("\n".join((head, *slots)).encode())
 
 
 def _with_limits(plan: Plan, known: Rolling, candidate: Counts | None) -> Rolling:
