@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from command_line import importing
+
+from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.ports import Draft
+from gonogo.run.standing import Standing
+from gonogo.terms import Engine, RunId
 
 HEAVY = ("gonogo.engine", "gonogo.document", "gonogo.plan.compiling", "gonogo.control.door", "gonogo.control.assembling")
 HEAVY += ("urllib3", "markdown_it", "prometheus_client", "yaml", "rich")
@@ -15,6 +22,8 @@ PATHS = {
     "the hook before each tool of an agent": ("gonogo.cli.guarding",),
     "the tools of agents until they are listed": ("gonogo.cli.mcp_serving", "gonogo.cli.mcp_stdio", "gonogo.mcp.stdio"),
 }
+DEARER_THAN_THE_LIST = {"click", "dataclasses", "inspect", "hashlib", "typing", "asyncio", "threading", "subprocess", "gonogo.terms", "gonogo.values"}
+"""Each costs a tenth of a bare interpreter or more, and no list of runs needs it."""
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -22,3 +31,31 @@ def test_what_is_asked_often_imports_little(path: str) -> None:
     program = f"import sys, {', '.join(PATHS[path])}\nprint(*(name for name in {HEAVY!r} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], env=importing(), capture_output=True, text=True, check=True)
     assert done.stdout.split() == [], path
+
+
+def imported(*arguments: str) -> tuple[str, set[str]]:
+    """What `gonogo` printed, and every module that its process imported."""
+    line = [sys.executable, "-X", "importtime", "-m", "gonogo", *arguments]
+    done = subprocess.run(line, env=importing(), capture_output=True, text=True, check=True)
+    return done.stdout, {told.rpartition("|")[2].strip() for told in done.stderr.splitlines()}
+
+
+@pytest.mark.req("RGD-01")
+def test_a_process_that_lists_runs_imports_neither_a_command_line_nor_what_makes_values(tmp_path: Path) -> None:
+    (tmp_path / "gonogo.yaml").write_text("project: shop\n")
+    run, now = RunId("pre-deployment-v1-000000"), datetime.now(UTC)
+    with SqliteJournal(tmp_path / ".gonogo" / "journal.db") as journal:
+        journal.open_run(run, [Draft("run.opened", {})], actor=Engine("local"), now=now)
+        journal.keep_standing(Standing(run, 0, "pre-deployment", "v1", "staging", "waiting for people", "", now))
+    printed, modules = imported("status", "-C", str(tmp_path))
+    assert printed.startswith(f"{run}   v1   waiting for people   since ")
+    assert "gonogo.adapters.standings_read" in modules, "the list of modules is complete"
+    assert DEARER_THAN_THE_LIST & modules == set()
+    assert len({name for name in modules if name.startswith("gonogo.")}) <= 10
+
+
+def test_a_process_that_tells_its_version_imports_no_journal_either() -> None:
+    printed, modules = imported("--version")
+    assert printed.startswith("gonogo 0.")
+    assert (DEARER_THAN_THE_LIST | {"sqlite3", "pathlib", "json"}) & modules == set()
+    assert len({name for name in modules if name.startswith("gonogo.")}) <= 6

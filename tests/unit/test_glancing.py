@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from command_line import gonogo
+from command_line import gonogo, importing
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.adapters.standings_read import glanced
+from gonogo.cli.at_once import answer_at_once
 from gonogo.control.remembering import standing_of
 from gonogo.ports import Draft
 from gonogo.run.standing import Standing
@@ -51,6 +54,62 @@ def test_the_newest_runs_are_listed_and_the_older_ones_are_counted(state: Path) 
     assert len(gonogo("status", "--all", "--json", "--project", state.parent).json()["runs"]) == 60
     found = gonogo("status", "--json", "--project", state.parent).json()
     assert (len(found["runs"]), found["older"]) == (50, 10)
+
+
+def test_what_is_answered_at_once_is_what_the_command_line_would_print(state: Path) -> None:
+    for flags in ([], ["--json"], ["--all"], ["--json", "--all"]):
+        at_once = answer_at_once(["status", *flags, "-C", str(state.parent)])
+        assert at_once == gonogo("status", *flags, "--project", state.parent).out
+        assert at_once.count("waiting for people") == (60 if "--all" in flags else 50)
+
+
+def test_in_a_terminal_both_ways_show_the_same_colours(state: Path) -> None:
+    shown = []
+    for module in ("gonogo", "gonogo.cli.main"):
+        here, there = pty.openpty()
+        line = [sys.executable, "-m", module, "status", "-C", str(state.parent)]
+        environ = {name: value for name, value in importing().items() if name != "NO_COLOR"}
+        with subprocess.Popen(line, stdout=there, env=environ) as process:
+            os.close(there)
+            shown.append(read_all(here))
+        os.close(here)
+        assert process.returncode == 0
+    assert shown[0] == shown[1]
+    assert b"\x1b[33mpre-deployment-v59" in shown[0]
+
+
+def read_all(terminal: int) -> bytes:
+    """What is written to a terminal until nobody holds its other end (Linux says EIO then)."""
+    found = b""
+    with suppress(OSError):
+        while piece := os.read(terminal, 1 << 16):
+            found += piece
+    return found
+
+
+def test_what_is_not_plain_is_left_to_the_command_line(state: Path) -> None:
+    here = ["-C", str(state.parent)]
+    assert answer_at_once(["status", *here]) is not None
+    for more in (["--watch"], ["--exit-code"], ["--no-color"], ["-C"], ["-C", "--json"], [str(run_named(59))], ["--help"]):
+        assert answer_at_once(["status", *here, *more]) is None, more
+    for line in (["stat", *here], ["--version", "status"], ["lock", "status", *here], []):
+        assert answer_at_once(line) is None, line
+
+
+def test_outside_a_project_and_with_a_run_that_nobody_knows_nothing_is_answered_at_once(state: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert answer_at_once(["status", "-C", str(tmp_path_factory.mktemp("elsewhere"))]) is None
+    with SqliteJournal(state / "journal.db") as journal, journal.write(run_named(59), 0, actor=ENGINE, now=NOW) as change:
+        change.append(Draft("freeze.begun", {}))
+    assert answer_at_once(["status", "-C", str(state.parent)]) is None
+
+
+def test_whoever_reads_the_first_line_only_sees_no_error(state: Path) -> None:
+    line = [sys.executable, "-m", "gonogo", "status", "--all", "-C", str(state.parent)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(line, stdout=writing, stderr=subprocess.PIPE, env=importing(), check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 @pytest.mark.req("RGD-01")

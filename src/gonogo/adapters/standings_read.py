@@ -15,8 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from gonogo.values import dataclass
-
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,200}")
 _LISTED = (
     "select h.run, h.seq, s.seq, s.line from gonogo_head h left join gonogo_standing s on s.run = h.run"
@@ -28,16 +26,21 @@ WHERE = 5
 """The column of `/proc/locks` that names device and inode."""
 
 
-@dataclass(frozen=True, slots=True)
 class Glance:
-    """A run in a list. `known` is false where something happened since it was looked at, and no engine drives it."""
+    """A run in a list. `known` is false where something happened since it was looked at, and no engine drives it.
 
-    run: str
-    release: str
-    status: str
-    opened_at: str
-    following: str
-    known: bool
+    Written out: what makes classes of values costs more to import than the whole list costs to read.
+    """
+
+    __slots__ = ("following", "known", "opened_at", "release", "run", "status")
+
+    def __init__(self, run: str, release: str, status: str, opened_at: str, following: str, *, known: bool) -> None:
+        self.run = run
+        self.release = release
+        self.status = status
+        self.opened_at = opened_at
+        self.following = following
+        self.known = known
 
 
 def glanced(state: Path, most: int, now: datetime) -> tuple[tuple[Glance, ...], int] | None:
@@ -64,7 +67,7 @@ def _glance(state: Path, row: tuple[str, int, int | None, str | None], now: str,
     if _is_driven(state, run, locked):
         status = str(said.get("status", "")) if seen == head else ""
         waits = status.startswith("waiting")
-        return Glance(run, release, status if waits else "running", opened_at, "", said != {})
+        return Glance(run, release, status if waits else "running", opened_at, "", known=said != {})
     if seen != head:
         return Glance(run, release, "", opened_at, "", known=False)
     due = said.get("due")

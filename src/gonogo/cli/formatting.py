@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from gonogo.cli.documents import Document, document, file_argument, modelled, write_back
-from gonogo.cli.saying import printable, say_json, tell
+from gonogo.cli.saying import say_json, tell
 from gonogo.cli.shared_options import json_option
 from gonogo.cli.taking import taking
+from gonogo.cli.written import printable
 from gonogo.document.formatting import Formatted, format_document
 from gonogo.errors import Refused
 from gonogo.values import dataclass

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import os
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from gonogo.adapters.standings_read import Glance, glanced
+from gonogo.cli.run_list import FEW, as_lines, as_value, rows_at_hand
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option, run_argument
 from gonogo.cli.taking import taking
-from gonogo.control.project_root import find_root, journal_at_hand
 from gonogo.errors import WrongUsage
-from gonogo.terms import Json
 from gonogo.values import dataclass
-
-FEW = 50
-EVERYTHING = 1 << 31
-COLOURS = {"done": "green", "failed": "red", "running": "cyan", "released": "green", "ready": "green"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,44 +57,16 @@ def status(options: StatusOptions) -> int:
 
 def _listed(options: StatusOptions) -> bool:
     """List what is known at a glance; whether that was all."""
-    path = journal_at_hand(find_root(options.folder.absolute()), os.environ)
-    if path is None:
-        return False
-    found = glanced(path.parent, EVERYTHING if options.all_runs else FEW, datetime.now(UTC))
-    if found is None or not found[0] or not all(each.known for each in found[0]):
-        return False
-    show([row_of(each) for each in reversed(found[0])], found[1], as_json=options.as_json)
-    return True
+    found = rows_at_hand(options.folder, all_runs=options.all_runs)
+    if found is not None:
+        show(*found, as_json=options.as_json)
+    return found is not None
 
 
-def row_of(each: Glance) -> dict[str, Json]:
-    """A run of the list, for `--json`."""
-    return {
-        "run": each.run,
-        "release": each.release,
-        "status": each.status,
-        "opened_at": each.opened_at,
-        "next": each.following or None,
-    }
-
-
-def show(rows: list[dict[str, Json]], count: int, *, as_json: bool) -> None:
+def show(rows: Sequence[Mapping[str, str | None]], count: int, *, as_json: bool) -> None:
     """Print a list of runs, the newest last, and how many older ones there are."""
-    older = count - len(rows)
     if as_json:
-        say_json({"runs": list(rows), "older": older})
+        say_json(as_value(rows, count))
         return
-    if older:
-        say(f"{older} older runs: gonogo status --all")
-    for row in rows:
-        words = f"{row['run']}   {row['release']}   {row['status']}   since {row['opened_at']}"
-        say(words, colour_of(str(row["status"])))
-        if row["next"]:
-            say(f"    next: {row['next']}")
-
-
-def colour_of(word: str) -> str:
-    """The colour of a run's status."""
-    if word.startswith("unusable"):
-        return "red"
-    return COLOURS.get(word, "yellow")
+    for text, colour in as_lines(rows, count):
+        say(text, colour)

@@ -9,10 +9,11 @@ import click
 from gonogo.adapters.durable import write_file
 from gonogo.adapters.given_files import given_bytes
 from gonogo.cli.documents import document, file_argument, modelled, show
-from gonogo.cli.saying import printable, say, say_json, tell
+from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.scripts import scripts_below
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
+from gonogo.cli.written import printable
 from gonogo.control.proving import workspace_at
 from gonogo.document.generating import generate
 from gonogo.document.section_names import section_names

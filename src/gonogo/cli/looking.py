@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gonogo.adapters.standings_read import Glance
 from gonogo.cli.driving import EXIT
-from gonogo.cli.glancing import FEW, StatusOptions, row_of, show
+from gonogo.cli.glancing import StatusOptions, show
 from gonogo.cli.opened import door_at, run_named
+from gonogo.cli.run_list import FEW, row_of
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.watching import lines_of, watch
 from gonogo.control.awareness import awareness
@@ -14,7 +15,7 @@ from gonogo.control.viewing import RunView, as_json, view
 from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import time_text
 from gonogo.run.standing import Standing
-from gonogo.terms import Json, RunId
+from gonogo.terms import RunId
 
 STATES = {"waiting for people": 3, "halted": 2, "running": 3, "open": 3}
 
@@ -66,7 +67,7 @@ def _list(door: Door, options: StatusOptions) -> int:
     return 0
 
 
-def _row(door: Door, run: RunId, known: Standing | None) -> dict[str, Json]:
+def _row(door: Door, run: RunId, known: Standing | None) -> dict[str, str | None]:
     now = door.world.clock.now()
     if known is not None and (known.due is None or now < known.due) and not door.is_driven(run):
         return _listed(run, known.release, known.status, time_text(known.opened_at), known.following)
@@ -80,5 +81,5 @@ def _row(door: Door, run: RunId, known: Standing | None) -> dict[str, Json]:
     return _listed(run, seen.release, seen.status, opened, seen.next_step)
 
 
-def _listed(run: RunId, release: str, status: str, opened_at: str, following: str) -> dict[str, Json]:
+def _listed(run: RunId, release: str, status: str, opened_at: str, following: str) -> dict[str, str | None]:
     return row_of(Glance(run, release, status, opened_at, following, known=True))

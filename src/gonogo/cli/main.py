@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from click.shell_completion import CompletionItem
 from gonogo.cli.listing import COMMANDS, SECTIONS
 from gonogo.cli.saying import error_body, error_text, say_json, tell
 from gonogo.cli.version import version
+from gonogo.cli.written import take_any_letter
 from gonogo.errors import Broken, GonogoError, WrongUsage
 
 EXIT_CODES = """\b
@@ -114,10 +114,7 @@ def gonogo() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; exits with the code of the kind of answer."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A letter that the locale cannot write must not end a release with a traceback.
-            stream.reconfigure(errors="backslashreplace")
+    take_any_letter()
     # Logs are many small objects without cycles, and modules stay: looking for cycles in them costs a tenth.
     gc.set_threshold(150_000, 20, 20)
     code = answer(list(sys.argv[1:] if argv is None else argv))

@@ -6,28 +6,28 @@ import json
 
 import click
 
+from gonogo.cli.written import printable
 from gonogo.errors import GonogoError
 from gonogo.terms import Json
 
 
 def say(text: str = "", colour: str = "", *, bold: bool = False) -> None:
     """Print a line of a result on stdout, for people."""
-    click.secho(printable(text), fg=colour or None, bold=bold)
+    click.echo(_styled(printable(text), colour, bold=bold))
 
 
 def tell(text: str, colour: str = "", *, bold: bool = False) -> None:
     """Print words about what happens on stderr."""
-    click.secho(printable(text), err=True, fg=colour or None, bold=bold)
+    click.echo(_styled(printable(text), colour, bold=bold), err=True)
+
+
+def _styled(text: str, colour: str, *, bold: bool) -> str:
+    return click.style(text, fg=colour or None, bold=bold or None) if colour or bold else text
 
 
 def say_json(value: Json) -> None:
     """Print the one JSON document of a command on stdout. ASCII only, so that no locale can break it."""
     click.echo(json.dumps(value, indent=1))
-
-
-def printable(text: str) -> str:
-    """`text` with everything but line feeds that could steer a terminal replaced."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def error_text(error: GonogoError) -> str:

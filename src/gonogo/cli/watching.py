@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from gonogo.cli.glancing import COLOURS, colour_of
-from gonogo.cli.saying import printable
+from gonogo.cli.run_list import COLOURS, colour_of
+from gonogo.cli.written import printable
 from gonogo.control.door import Door
 from gonogo.control.viewing import RunView, StageView, signing_command, view
 from gonogo.run.awaiting import words_of

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from gonogo.errors import BadInput
 
-PROJECT_FILE: Final = "gonogo.yaml"
-STATE_FOLDER: Final = ".gonogo"
-JOURNAL: Final = "journal.db"
-DATABASE_VARIABLE: Final = "GONOGO_DATABASE"
+PROJECT_FILE = "gonogo.yaml"
+STATE_FOLDER = ".gonogo"
+JOURNAL = "journal.db"
+DATABASE_VARIABLE = "GONOGO_DATABASE"
 
 
 def find_root(start: Path) -> Path:
