@@ -53,6 +53,28 @@ def test_measurements_without_a_figure_are_counted_in_a_row_and_a_figure_ends_th
     assert told(BINDING, None, None, None, None)[-1] == "no figure 4 times in a row: error_rate ≤ 0.1: not measured"
 
 
+@pytest.mark.req("ARB-01")
+def test_as_flagger_counts_a_check_fails_once_with_any_limit_and_a_missing_figure_is_a_failure() -> None:
+    slow = replace(LIMIT, name="slow", metric="p95", limit=Decimal("0.4"))
+    binding = replace(BINDING, limits=(LIMIT, slow), limits_as="flagger", failures=1)
+    quick, late = Measured(Decimal("0.1"), 50), Measured(Decimal("0.9"), 50)
+
+    def ran(*checks: dict[str, Measured]) -> list[str]:
+        tallies: dict[str, Tally] = {}
+        reasons = []
+        for check in checks:
+            tallies, reason = after(binding, tallies, check)
+            reasons.append(reason)
+        return reasons
+
+    both, one, fine = {"error_rate": BAD, "p95": late}, {"error_rate": GOOD, "p95": late}, {"error_rate": GOOD, "p95": quick}
+    assert ran(both, fine, fine) == ["", "", ""], "both limits were broken, which is one failed check"
+    assert ran(both, fine, one)[-1] == "2 checks failed, 1 forgiven: p95 ≤ 0.4 s: 0.9 s from 50 samples, fail"
+    assert ran({"error_rate": GOOD}, fine, {})[-1].startswith("2 checks failed, 1 forgiven: error_rate"), "no figure is no pass"
+    apart = replace(binding, limits_as="argo")
+    assert after(apart, after(apart, {}, both)[0], one)[1].startswith("limit broken 2 times, 1 forgiven: p95")
+
+
 @given(st.lists(st.sampled_from([GOOD, BAD, THIN, None]), max_size=40))
 def test_no_run_of_measurements_with_more_failures_than_forgiven_goes_on(figures: list[Measured | None]) -> None:
     reasons = told(BINDING, *figures)
@@ -67,6 +89,7 @@ def test_limits_of_a_project_are_read_with_their_tolerance() -> None:
     rollout = read_project(data, "gonogo.yaml").project.rollout  # type: ignore[union-attr]
     assert [(item.metric, item.limit) for item in rollout.limits] == [("error_rate", Decimal("0.1"))]
     assert (rollout.failures, rollout.errors_in_row, rollout.least_requests) == (2, 4, 10)
+    assert (rollout.limits_as, rollout.limits_every) == ("argo", 60)
 
 
 @pytest.mark.parametrize("name", ["rollout", "window"])

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from gonogo.adapters.metrics_together import TogetherSource
+from gonogo.findings import Origin
 from gonogo.plan.model import Plan
-from gonogo.plan.project import DispersionBinding
+from gonogo.plan.project import DispersionBinding, Objective
 from gonogo.plan.stored import stored_plan
 from gonogo.ports import CounterSample, MetricSample
 from gonogo.run.arms import Arms
@@ -121,6 +122,18 @@ def test_the_warm_up_and_the_dispersion_that_are_declared_reach_the_judge() -> N
         (EventRule, 5.6, 144),
         (LatencyRule, 1.2, 144),
     ]
+
+
+@pytest.mark.req("ARB-01")
+@pytest.mark.parametrize(("every", "ticks", "aborted"), [(0, 1, True), (30, 1, False), (30, 2, False), (30, 3, True)])
+def test_fixed_limits_are_measured_over_all_requests_since_the_last_time(every: int, ticks: int, *, aborted: bool) -> None:
+    kept = plan().project.rollout
+    few = Objective("errors", "error_rate", Decimal("0.0005"), Origin("gonogo.yaml", 1))
+    judged = plan(limits=(few,), failures=0, least_requests=10, limits_every=Decimal(every), alpha=kept.alpha)
+    known = ran(judged, ticks, mail_fails=0)
+    assert bool(known.progress.abort) is aborted
+    if aborted:
+        assert f"from {ticks * (BIG[1] + SMALL[1])} samples" in known.progress.abort
 
 
 class Counted:

@@ -272,6 +272,8 @@ def _rollout(section: Section) -> RolloutBinding:
         rollback_deadline=section.seconds("rollback_deadline", Decimal(600)),
         warm_up=section.seconds("warm_up", Decimal(0)),
         dispersion=_dispersion(section.section("dispersion", required=False)),
+        limits_as=section.choice("limits_as", ("argo", "flagger"), "argo"),
+        limits_every=section.seconds("limits_every", Decimal(0)),
         services_together=section.choice("judge_services", ("apart", "together"), "apart") == "together",
         max_unavailable=section.text("max_unavailable", "", pattern=AMOUNT, kind="a number of hosts or a percentage"),
     )

@@ -250,7 +250,8 @@ class RolloutBinding:
     """How production traffic moves; all times in seconds. `promotions` says of each step but the last who ends it.
 
     `limits` are fixed limits on the new version beside the judge; `failures` beyond them are forgiven in all, and
-    `errors_in_row` measurements without a figure (fewer than `least_requests` give none). `batch` and
+    `errors_in_row` measurements without a figure (fewer than `least_requests` give none); `limits_as` says of what tool
+    the counting is, and `limits_every` is the time between two measurements, 0 for each tick. `batch` and
     `max_unavailable` are numbers of hosts, or percentages of them. Where it `asks_rollback`, people have until
     `rollback_deadline` to say that production stays as it is; then it is rolled back. During `warm_up` the judge looks
     for catastrophes only; `dispersion` is how far from independent requests are. Several services are judged each by
@@ -279,6 +280,8 @@ class RolloutBinding:
     warm_up: Decimal = Decimal(0)
     dispersion: DispersionBinding = INDEPENDENT
     services_together: bool = False
+    limits_as: str = "argo"
+    limits_every: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from gonogo.run.judging import JUDGE, JudgeAnswer, JudgeKind, begin, observe, ve
 from gonogo.run.judging_plan import JudgePlan
 from gonogo.run.judging_state import JudgeState
 from gonogo.run.judging_ticks import Events
-from gonogo.run.served import Counts, Interval, figures_of, millis, moment_ms
+from gonogo.run.served import Counts, Interval, figures_of, millis, moment_ms, together
 from gonogo.run.slo import Tally
 from gonogo.terms import Digest, digest_of
 from gonogo.values import dataclass
@@ -52,8 +52,9 @@ FORWARD = (rollout.MoveTraffic, rollout.DeployBatch, rollout.Finished)
 class Rolling:
     """What is known of one rollout or health window. `ticks` are the recorded intervals of both arms, for reports.
 
-    `versions` is what each host answered when the hosts were last seen, `unread` the last sample at which the target
-    could not be read, and how many in a row, `read` the digest of every sample so far, in order.
+    The fixed limits were measured on the first `measured` of them. `versions` is what each host answered when the hosts
+    were last seen, `unread` the last sample at which the target could not be read, and how many in a row, `read` the
+    digest of every sample so far, in order.
     """
 
     task: str
@@ -74,6 +75,7 @@ class Rolling:
     first_bad: datetime | None = None
     moves: tuple[tuple[datetime, int], ...] = ()
     ticks: tuple[Interval, ...] = ()
+    measured: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
     unread: tuple[int, int] = (-1, 0)
@@ -246,7 +248,7 @@ def _with_sample(plan: Plan, known: Rolling, event: MetricsSampled, at: datetime
     found = replace(found, ticks=(*known.ticks, (at, event.step, *pair)))
     if pair[1] is not None and pair[1].errors and known.first_bad is None:
         found = replace(found, first_bad=at)
-    return _with_judge(plan, _with_limits(plan, found, pair[1]), before, before_at)
+    return _with_judge(plan, _with_limits(plan, found), before, before_at)
 
 
 def _read(before: str, event: MetricsSampled, at: datetime) -> Digest:
@@ -256,15 +258,19 @@ def _read(before: str, event: MetricsSampled, at: datetime) -> Digest:
     return digest_of("\n".join((head, *slots)).encode())
 
 
-def _with_limits(plan: Plan, known: Rolling, candidate: Counts | None) -> Rolling:
+def _with_limits(plan: Plan, known: Rolling) -> Rolling:
     """The fixed limits, once the new version gets traffic; broken ones take the rollout back."""
     binding = plan.project.rollout
     if not binding.limits or known.progress.percent <= 0:
+        return replace(known, measured=len(known.ticks))
+    due = known.ticks[known.measured :]
+    if len(due) * binding.tick < binding.limits_every:
         return known
     bounds = tuple(float(bound) for bound in known.last.bounds) if known.last else ()
-    tallies, reason = fixed_limits.after(binding, known.tallies, figures_of(binding.limits, candidate, bounds))
+    figures = figures_of(binding.limits, together([new for *_, new in due]), bounds)
+    tallies, reason = fixed_limits.after(binding, known.tallies, figures)
     progress = rollout.aborted(known.progress, reason) if reason else known.progress
-    return replace(known, tallies=tallies, progress=progress)
+    return replace(known, tallies=tallies, progress=progress, measured=len(known.ticks))
 
 
 def _with_judge(plan: Plan, known: Rolling, before: MetricsSampled, before_at: datetime) -> Rolling:
@@ -295,11 +301,7 @@ def served(before: MetricsSampled, after: MetricsSampled, slot: str) -> Counts |
 
 def served_by(before: MetricsSampled, after: MetricsSampled, names: Sequence[str]) -> Counts | None:
     """What several slots or hosts served together between two samples; None where none of them was read twice."""
-    found = [counts for name in names if (counts := served(before, after, name)) is not None]
-    if not found:
-        return None
-    buckets = tuple(sum(each) for each in zip(*(counts.buckets for counts in found), strict=True))
-    return Counts(sum(counts.requests for counts in found), sum(counts.errors for counts in found), buckets)
+    return together([served(before, after, name) for name in names])
 
 
 def next_in_roll(plan: Plan, known: Rolling | None, now: datetime, begun: Container[int] = ()) -> RollAct:

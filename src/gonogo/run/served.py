@@ -21,6 +21,15 @@ class Counts:
     buckets: tuple[int, ...]
 
 
+def together(parts: Sequence[Counts | None]) -> Counts | None:
+    """What was served in several intervals or by several slots; what was not read is left out, None where all of it."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    buckets = tuple(sum(each) for each in zip(*(part.buckets for part in known), strict=True))
+    return Counts(sum(part.requests for part in known), sum(part.errors for part in known), buckets)
+
+
 Interval: TypeAlias = "tuple[datetime, int, Counts | None, Counts | None]"
 """Its end, the step of the rollout, and what the old and the new version served; None is no sample."""
 
