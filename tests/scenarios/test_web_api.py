@@ -103,6 +103,10 @@ def test_a_verb_answers_by_call_what_the_command_prints_with_its_exit_code(here:
     assert (wrong.status, wrong.headers["content-type"]) == (400, "application/problem+json")
     for path in ("/protocols/..%2f..%2fetc%2fpasswd/proof", "/protocols/none/proof", "/runs/no-such-run/report", f"/runs/{run[:-2]}/report"):
         assert api.get(path).status == 404, path
+    for release in ("a%00b", "%ff", "..%2f..%2fetc", "x" * 3000):
+        said = api.get(f"/check?release={release}")
+        assert said.status in {200, 400, 404, 409}, (release[:20], said.text)
+    assert "holds what is no text" in api.get("/check?release=a%00b").text
     reader = Api(here, token(here, Scope.READ, protocols=("pre-*",), name="part"))
     assert reader.get("/figures/gates").status == 409, "figures are over all runs"
     assert reader.get(f"/runs/{run}/review").status == 200

@@ -249,7 +249,7 @@ XSS = (
     "</textarea><script>window.pwned=1</script>",
     "</pre></code><iframe srcdoc='<script>parent.pwned=1</script>'>",
     "javascript:window.pwned=1//",
-    "{{ cycler.__init__.__globals__ }}${7*7}<%= 7 %>",
+    "{{ cycler.__init__.__globals__ }}{{ 7919*7907 }}${7919*7907}<%= 7919*7907 %>",
     "<!--<img src='--><img src=x onerror=window.pwned=1//'>",
     "\u202e\u2066 <a href=javascript:window.pwned=1>click</a>",
     "<math><mtext></form><form><mglyph><style></math><img src onerror=window.pwned=1>",
@@ -286,7 +286,7 @@ def test_no_free_text_runs_anything_on_any_page(browser: Browser, tmp_path: Path
             window.open(path)
             opened.wait_for_timeout(30)
             assert opened.evaluate("window.pwned") is None, path
-        assert "49" not in opened.content()
+            assert str(7919 * 7907) not in opened.content(), "no template works out what a text says"
         assert window.complaints == [], "the policy had nothing to stop: nothing was injected at all"
         assert XSS[0] in window.open(f"/runs/{run}").locator("main").inner_text(), "the text itself is shown"
 

@@ -65,7 +65,13 @@ class ProjectFiles:
         return os.fdopen(handle, "rb")
 
     def _inside(self, path: str) -> Path:
-        found = (self._root / path).resolve()
+        try:
+            found = (self._root / path).resolve()
+        except (OSError, ValueError) as error:
+            # A NUL, half a character, or a loop of links: no system opens that.
+            raise BadInput(
+                f"{path[:200]!a} is no path of a file", where="the project", next_step="correct the name"
+            ) from error
         if not found.is_relative_to(self._root):
             raise BadInput(
                 f"{path} leads out of the project", where=path, next_step="name a file below the project's folder"

@@ -109,9 +109,11 @@ class Field:
     choices: tuple[str, ...] = ()
 
     def demand_sound(self, value: str) -> None:
-        """BadInput where a value is too long, no number, no truth, or none of the choices."""
+        """BadInput where a value is too long, no text, no number, no truth, or none of the choices."""
         if len(value) > self.longest:
             raise BadInput(f"`{self.name}` is longer than {self.longest} letters", next_step="say it shorter")
+        if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise BadInput(f"`{self.name}` holds what is no text", next_step="say it in Unicode, without U+0000")
         if self.number and not (value.isascii() and value.isdigit() and len(value) < 10):
             raise BadInput(f"`{self.name}` is no number", next_step="give digits only")
         choices = ("true", "false") if self.flag else self.choices
