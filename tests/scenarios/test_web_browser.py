@@ -281,7 +281,7 @@ def test_no_free_text_runs_anything_on_any_page(browser: Browser, tmp_path: Path
         detail = project.state(run).halted.detail
         paths = ["/", f"/runs/{run}", f"/runs/{run}/evidence", f"/runs/{run}/evidence/{detail}", f"/runs/{run}/trail", "/you", "/audit", "/history"]
         paths += [f"/runs/{run}/requests/readiness-1"]
-        paths += [f"/{page}?q={text}&actor={text}&type={text}&next={text}&done={text}" for text in XSS for page in ("", "audit", "sign-in")]
+        paths += [f"/{page}?q={text}&actor={text}&type={text}&next={text}&done={text}" for text in XSS for page in ("", "audit", "search", "sign-in")]
         for path in paths:
             window.open(path)
             opened.wait_for_timeout(30)
@@ -302,7 +302,7 @@ def test_every_page_is_readable_on_a_phone_and_a_desk_and_axe_finds_nothing_seri
         window.open("/sign-in")
         assert (window.serious(), window.overflow()) == ([], 0)
         window.enrol("rm1")
-        paths = ["/", "/approvals", "/rollbacks", "/history", "/audit", "/you", "/nowhere"]
+        paths = ["/", "/approvals", "/rollbacks", "/history", "/search?q=none", "/audit", "/you", "/nowhere"]
         paths += [f"/runs/{run}{below}" for below in ("", "/live", "/parity", "/rollback", "/evidence", "/trail", "/requests/readiness-1")]
         paths += [f"/runs/{run}/gates/{gate}" for gate in here.project.door().load(run).plan.gates]
         found = {}

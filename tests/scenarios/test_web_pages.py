@@ -13,6 +13,7 @@ from agents_world import agency, key
 from gonogo.evidence.signers import namespace
 from gonogo.evidence.sshsig import sign
 from gonogo.terms import Person, RunId
+from tests.command_line import gonogo
 from tests.projects import Project, small_project
 from tests.worlds_http import place
 from web_world import Client, Served, served, signed_in
@@ -71,6 +72,7 @@ def test_a_stranger_sees_the_health_check_and_the_sign_in_page_and_nothing_else(
         ("/audit", "web.signed_in"),
         ("/history", "Finished runs by week"),
         ("/rollbacks", "Counts until"),
+        ("/search?q=xyzzy", "Nothing of what is on file holds these words."),
         ("/you", "Your keys"),
     ],
 )
@@ -81,6 +83,24 @@ def test_each_page_has_a_stable_address_and_shows_what_it_is_for(client: Client,
     assert len(page.text) < 150_000, "the first view stays small"
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert not re.search(r"<script(?! src=)|\son[a-z]+=|style=", page.text), "nothing inline, so that the policy can forbid it"
+
+
+@pytest.mark.req("LRN-13")
+def test_what_runs_taught_is_found_at_a_stable_address_and_what_is_kept_to_roles_by_these_alone(project: Project, here: Served, run: RunId) -> None:
+    for words in (["the queue was full", "drain it <b>first</b>"], ["the disk was full", "ask for more"]):
+        said = ["--context", words[0], "--insight", words[1], "--action", "look", "--outcome", "known", "--applies-to", "all"]
+        assert gonogo("lessons", run, *said, "--as", "rm1", "--project", project.root).code == 0
+    wait_until_seen(here)
+    reader = signed_in(here, "sre1")
+    found = reader.get("/search?q=%22queue+was+full%22&kind=lessons").text
+    assert "drain it &lt;b&gt;first" in found and "ask for more" not in found
+    both = reader.get("/search?q=full+disk").text
+    assert both.index("ask for more") < both.index("drain it"), "what holds more of the words comes first"
+    project.edit("config/release-approvers.yaml", "freeze_stakeholders:", "readers: {lessons: [release_manager]}\nfreeze_stakeholders:")
+    kept = reader.get("/search?q=full").text
+    assert "drain it" not in kept and "lessons were not searched: they are for release manager" in kept
+    assert "drain it" in signed_in(here, "rm1").get("/search?q=full").text
+    project.edit("config/release-approvers.yaml", "readers: {lessons: [release_manager]}\n", "")
 
 
 @pytest.mark.req("REV-03", "APR-02")

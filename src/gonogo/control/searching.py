@@ -60,6 +60,14 @@ def found_in(door: Door, words: Sequence[str], kinds: Sequence[str] = LEARNED) -
     return search(records, words)[:MOST_HITS]
 
 
+def found_on_file(door: Door, actor: Actor, words: Sequence[str], kind: str = "") -> tuple[Hit, ...]:
+    """As `found_for`, without the blockers that are worked out from all runs: what people wrote down, found at once."""
+    hidden = withheld(door, actor)
+    kinds = [one for one in ((kind,) if kind else LEARNED) if one not in hidden]
+    records = [item for one in kinds for item in (_causes(door) if one == "knowledge" else _records(door, one))]
+    return search(records, words)[:MOST_HITS]
+
+
 def _records(door: Door, kind: str) -> Iterator[Learned]:
     if kind != "knowledge":
         for row in noted(door, RECORDS[kind]):

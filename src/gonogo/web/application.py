@@ -58,6 +58,7 @@ def _reading() -> list[Route]:
         "/history": kept_first(pages.history_page),
         "/rollbacks": kept_first(pages.rollbacks_page),
         "/you": enrolling.you_page,
+        "/search": kept_first(pages.search_page),
         "/stream": watching.releases_stream,
         run: remembered(run_pages.overview),
         f"{run}/live": remembered(run_pages.live_page),

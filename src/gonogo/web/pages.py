@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gonogo.control.searching import found_on_file, withheld
 from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import Entry
-from gonogo.terms import RunId
+from gonogo.evidence.signers import LEARNED
+from gonogo.terms import Person, RunId
 from gonogo.values import dataclass
 from gonogo.web.drawings import Body
 from gonogo.web.memory import Known, Row
 from gonogo.web.remembering import LASTS_LIST_S, LASTS_OVER_S, Depends, kept
 from gonogo.web.run_pages import Asking, asking_of
 from gonogo.web.showing import Sheet, rendered
-from gonogo.web.site import Site, session_of, site_of
+from gonogo.web.site import Site, actor_of, session_of, site_of
 
 A_PAGE: Final = 50
+MOST_WORDS: Final = 200
+_WORDS: Final = re.compile(r'"([^"]+)"|(\S+)')
 MOST_CARDS: Final = 40
 """The first view stays below 150 KB, script and style included."""
 OUTCOMES: Final = ("ready", "released", "rolled_back", "aborted")
@@ -209,6 +214,27 @@ def shown_value(value: object) -> str:
     else:
         text = "" if value is None else str(value)
     return text if len(text) <= 400 else f"{text[:400]}…"
+
+
+def search_page(request: Request) -> Response:
+    """What runs taught, found by words; what is kept to roles shows to nobody else."""
+    site, actor = site_of(request), actor_of(request)
+    text = request.query_params.get("q", "")[:MOST_WORDS].strip()
+    kind = request.query_params.get("kind", "")
+    asked = text, kind if kind in LEARNED else ""
+    ring = site.people.ring()
+    person = ring.person(actor.handle)
+    readers = tuple((name, tuple(roles)) for name, roles in ring.readers.items())
+    may = (readers, person.roles if person is not None else frozenset())
+    depends = Depends(("search", asked, len(site.memory.site()), may), LASTS_OVER_S, actor.handle)
+    return kept(request, depends, lambda: _searched(site, actor, *asked))
+
+
+def _searched(site: Site, actor: Person, text: str, kind: str) -> Sheet:
+    phrases = [whole or word for whole, word in _WORDS.findall(text)]
+    found = found_on_file(site.door, actor, phrases, kind) if phrases else ()
+    about = {"q": text, "kind": kind, "kinds": LEARNED, "hits": found, "withheld": withheld(site.door, actor)}
+    return Sheet("search.html", about)
 
 
 def history_page(request: Request) -> Response:

@@ -108,9 +108,11 @@ def live_page(_request: Request, site: Site, known: Known) -> Sheet:
 
 def live_fragment(site: Site, known: Known) -> str:
     """What changes on the live page, without its frame: drawn once for everybody who watches."""
+    driven = site.drivers.is_driven(known.opened.run)
     return rendered(
         "live_part.html",
         {
+            "status": head_of(site.shown, known.opened, driven=driven).status,
             "lives": lives_of(site, known),
             "seq": known.seq,
             "outcome": known.opened.state.outcome,

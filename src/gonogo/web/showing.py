@@ -38,6 +38,7 @@ SECTIONS: Final = {
     "/approvals": "Approvals",
     "/rollbacks": "Rollbacks",
     "/history": "History",
+    "/search": "Search",
     "/audit": "Audit",
 }
 ASSETS: Final = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}

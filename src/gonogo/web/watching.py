@@ -221,7 +221,7 @@ def _streamed(request: Request, name: str, topic: Callable[[], Topic]) -> Respon
 
 
 def _mark(site: Site, run: RunId) -> object:
-    return site.memory.head(run)
+    return site.memory.head(run), site.drivers.is_driven(run)
 
 
 def _version(site: Site) -> object:
