@@ -43,7 +43,7 @@ class Window:
     def __init__(self, browser: Browser, served: Served, width: int = 1200, height: int = 800) -> None:
         self.served = served
         self.context = browser.new_context(viewport={"width": width, "height": height})
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(60_000)
         self.page: Page = self.context.new_page()
         self.complaints: list[str] = []
         self.asked: set[str] = set()
