@@ -147,7 +147,7 @@ def started(root: Path) -> dict[str, Live]:
     return {name: process for name, process in found.items() if process is not None}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_an_interrupted_demonstration_ends_every_process_that_it_started(number: signal.Signals) -> None:
     with place() as folder:
         process = begin(folder, "--proxy", "asyncio", "--fast")
