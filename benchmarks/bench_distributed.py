@@ -21,6 +21,8 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT), str(ROOT / "tests")]
 
 STEP = 0.1
 STEPS = 3
+LONG = 600
+"""So many steps that a run is never at its end while its worker is killed."""
 AT_ONCE = 5
 ALONE, MANY = 1, 4
 LEAST_SPEEDUP = 3.5
@@ -28,7 +30,7 @@ MOST_TAKEOVER = 5.0
 MOST_APPEND = 14.0
 
 
-def work(url: str) -> None:
+def work(url: str, steps: int) -> None:
     """A worker: the steps of each run that the queue gives."""
     from gonogo.adapters.workers_postgres import Worker
     from gonogo.control.shared_store import SharedStore
@@ -46,9 +48,9 @@ def work(url: str) -> None:
         last = store.journal.entries(run)[-1]
         if last.type == "run.closed":
             return "over"
-        for seq in range(last.seq, STEPS):
+        for seq in range(last.seq, steps):
             time.sleep(STEP)
-            kind = "run.closed" if seq == STEPS - 1 else "task.finished"
+            kind = "run.closed" if seq == steps - 1 else "task.finished"
             with store.journal.write(run, seq, actor=engine, now=datetime.now(UTC)) as transaction:
                 transaction.append(Draft(kind, {"outcome": "ready"}))
         return "closed"
@@ -61,8 +63,8 @@ def work(url: str) -> None:
         time.sleep(0.3)
 
 
-def started(url: str, number: int) -> list[subprocess.Popen[bytes]]:
-    return [subprocess.Popen([sys.executable, __file__, "--work", url]) for _ in range(number)]
+def started(url: str, number: int, steps: int = STEPS) -> list[subprocess.Popen[bytes]]:
+    return [subprocess.Popen([sys.executable, __file__, "--work", url, str(steps)]) for _ in range(number)]
 
 
 def finished(url: str) -> int:
@@ -77,7 +79,7 @@ def finished(url: str) -> int:
         database.close()
 
 
-def opened(url: str, number: int) -> float:
+def opened(url: str, number: int, first: int = 0) -> float:
     """Open so many runs, each told to the workers in its own commit; how long that took."""
     from gonogo.control.shared_store import SharedStore
     from gonogo.ports import Draft
@@ -86,7 +88,7 @@ def opened(url: str, number: int) -> float:
     store = SharedStore(Secret(url), lambda _point: None)
     _ = store.queue
     begun = time.perf_counter()
-    for count in range(number):
+    for count in range(first, first + number):
         store.journal.open_run(RunId(f"run-{count:05}"), [Draft("run.opened", {})], actor=Person("dev1"), now=datetime.now(UTC))
     took = time.perf_counter() - begun
     store.database.close()
@@ -113,29 +115,37 @@ def throughput(server, runs: int, workers: int) -> float:
 
 
 def takeover(server, times: int = 8) -> list[float]:
-    """Seconds from SIGKILL of a worker to the call by which another takes its run over."""
+    """Seconds from SIGKILL of a worker in the middle of a run to the next event of that run, by another worker."""
+    from gonogo.adapters.journal_postgres import PostgresJournal
     from gonogo.adapters.postgres import Postgres
     from gonogo.adapters.workers_postgres import PostgresWorkers
-    from gonogo.terms import Secret
+    from gonogo.terms import RunId, Secret
 
     url = server.database()
-    opened(url, 1)
+    living = {process.pid: process for process in started(url, 1, LONG)}
     database = Postgres(Secret(url))
-    workers = PostgresWorkers(database)
-    living = started(url, 1)
-    found = []
-    for _ in range(times):
-        living += started(url, 1)
+    journal, workers, found = PostgresJournal(database), PostgresWorkers(database), []
+
+    def by(run: RunId) -> str:
+        entry = journal.entries(run)[-1]
+        return entry.actor.name if entry.seq else ""
+
+    for number in range(times):
+        living |= {process.pid: process for process in started(url, 1, LONG)}
         while sum(seen.alive for seen in workers.seen()) < 2:
             time.sleep(0.02)
-        victim = living.pop(0)
+        opened(url, 1, first=number)
+        run = RunId(f"run-{number:05}")
+        while not (had := by(run)):
+            time.sleep(0.02)
+        victim = living.pop(int(had.rpartition("-")[2]))
         victim.kill()
         begun = time.perf_counter()
-        while any(seen.worker.pid == victim.pid for seen in workers.seen()):
+        while by(run) == had:
             time.sleep(0.01)
         found.append(time.perf_counter() - begun)
         victim.wait()
-    for process in living:
+    for process in living.values():
         process.kill()
         process.wait()
     database.close()
@@ -190,6 +200,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--work"]:
-        work(sys.argv[2])
+        work(sys.argv[2], int(sys.argv[3]))
     else:
         sys.exit(main())
