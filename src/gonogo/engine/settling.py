@@ -151,9 +151,25 @@ def _conclude(bench: Bench, act: Settle, answer: str, text: str) -> None:
         done = TaskFinished(bench.task.id, act.known.attempt, act.known.start, "ok", {"settled": "probe"}, None)
         append_latest(bench, (settled, done))
     elif answer == "not_applied":
-        append_latest(bench, (settled, *_enough(bench, act, text)))
+        append_latest(bench, (settled, *(_given_up(bench, act, text) or _enough(bench, act, text))))
     else:
         _ask_people(bench, settled, text)
+
+
+def _given_up(bench: Bench, act: Settle, text: str) -> tuple[TaskFinished, ...]:
+    """A host of production whose installation left no result and that runs the old version is not replaced again.
+
+    Where nothing could be recorded any more, an engine took the touched hosts back off the record (`rescuing`), and
+    that cannot be told from an installation that never took effect. So the rollout is taken back as a whole.
+    """
+    command = bench.task.act
+    if not isinstance(command, Execute) or not command.host or command.purpose != "deploy":
+        return ()
+    if bench.plan.project.environments[command.environment].kind != "production":
+        return ()
+    detail = blob(bench, f"{text}\nIt was begun and left no result: it is not begun again, the rollout is taken back.")
+    facts: dict[str, Json] = {"cause": "task_failed"}
+    return (TaskFinished(bench.task.id, act.known.attempt, act.known.start, "failed", facts, detail),)
 
 
 def _ask_people(bench: Bench, settled: TaskSettled, text: str) -> None:
