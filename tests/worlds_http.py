@@ -1,7 +1,7 @@
 """A small real HTTP world for whole releases: slots and a front on loopback, driven by files that scripts write.
 
 Each environment has a folder: `slots/<slot>` holds the version that runs there, `weights.json` what the front does,
-`faults.json` the share of failing requests of a version; a file `silent` takes the metrics away. Counters grow with
+`faults.json` the share of failing requests of a version, or of `HOST VERSION`; a file `silent` takes the metrics away. Counters grow with
 time as if clients were asking steadily, and requests of real customers (`?customer=`) fail as often. `asked` lists every request that was really made. A place of hosts has hosts
 instead of slots, all of which run v1; one with a file in `dead/` does not answer, and gets what its scripts make of it.
 """
@@ -67,7 +67,7 @@ class Place:
 
     def fails(self, slot: str) -> bool:
         """Whether the next customer of a slot gets an error: evenly, in the share of its version."""
-        share = json.loads((self.root / "faults.json").read_text()).get(self.version(slot), 0.0)
+        share = self._failing(slot, json.loads((self.root / "faults.json").read_text()))
         with self._guard:
             self._owed[slot] += share
             failing = self._owed[slot] >= 1
@@ -86,6 +86,10 @@ class Place:
             (self.root / name).write_bytes(data)
         self.asked.clear()
 
+    def _failing(self, slot: str, faults: dict[str, float]) -> float:
+        version = self.version(slot)
+        return faults.get(f"{slot} {version}", faults.get(version, 0.0))
+
     def counters(self, slot: str) -> tuple[int, int]:
         """Cumulative requests and errors of a slot, grown by the time that has passed."""
         with self._guard:
@@ -95,7 +99,7 @@ class Place:
             for name in self.names:
                 requests = RATE * passed * weights[name] / 100
                 self._counts[name][0] += requests
-                self._counts[name][1] += requests * faults.get(self.version(name), 0.0)
+                self._counts[name][1] += requests * self._failing(name, faults)
             found = self._counts[slot]
             return int(found[0]), int(found[1])
 

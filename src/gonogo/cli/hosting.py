@@ -68,7 +68,9 @@ def _done(options: HostOptions, workspace: Workspace, environment: Environment) 
     hosts = hosts_reached(workspace.root, environment, os.environ)
     match options.action:
         case "install":
-            return hosts.install(options.name, package_of(workspace, environment, options.version), _fence())
+            return hosts.install(
+                options.name, package_of(workspace, environment, options.name, options.version), _fence()
+            )
         case "take-back":
             return hosts.take_back(options.name, options.version, _fence())
         case _:

@@ -41,11 +41,11 @@ def hosts_reached(root: Path, environment: Environment, environ: Mapping[str, st
     return made
 
 
-def package_of(workspace: Workspace, environment: Environment, version: str) -> Package:
-    """The bytes of a release for the hosts of `environment`, compared with its manifest; Tampered where they differ."""
+def package_of(workspace: Workspace, environment: Environment, host: str, version: str) -> Package:
+    """The bytes of a release for a host of `environment`, compared with its manifest; Tampered where they differ."""
     file = manifest_path(workspace.project, version)
     release = read_release(workspace.files.read(file), file)
-    service = _service(environment, release.services, file)
+    service = _service(environment, host, release.services, file)
     path = workspace.files.root() / service.artifact
     if workspace.root.resolve() not in path.resolve().parents or not path.is_file():
         raise BadInput(
@@ -61,8 +61,8 @@ def package_of(workspace: Workspace, environment: Environment, version: str) -> 
     return Package(release.version, service.digest, path, PurePosixPath(service.artifact).name)
 
 
-def _service(environment: Environment, services: tuple[Service, ...], file: str) -> Service:
-    wanted = environment.ssh.service if environment.ssh else ""
+def _service(environment: Environment, host: str, services: tuple[Service, ...], file: str) -> Service:
+    wanted = environment.service_on(host) or (environment.ssh.service if environment.ssh else "")
     found = next((each for each in services if each.name == wanted or not wanted), None)
     if found is None:
         raise BadInput(f"the release has no service `{wanted}`", where=file, next_step="correct `ssh.service`")

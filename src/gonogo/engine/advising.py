@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from gonogo.engine.bench import Bench
 from gonogo.engine.writing import blob
+from gonogo.run.hosts_before import version_on
 from gonogo.run.shifting import touched_hosts
 from gonogo.terms import Digest
 
@@ -27,13 +28,14 @@ def _at_the_proxy(bench: Bench) -> Iterator[str]:
 def _on_hosts(bench: Bench) -> Iterator[str]:
     """What to run by hand on each host that was touched, the last one first, as the rollback itself would run it."""
     environment = bench.environment("production")
-    before = str(bench.seen("production").get("stable_version") or "the old version")
     touched = touched_hosts(bench.plan, bench.state, environment.name)
-    values = {"environment": environment.name, "release": bench.plan.release.version, "previous": before}
+    values = {"environment": environment.name, "release": bench.plan.release.version}
     argv = bench.plan.project.commands["rollback"].run
     for host in reversed(environment.hosts):
         if host in touched:
-            filled = [_with_values(part, {**values, "host": host}) for part in argv]
+            before = version_on(bench.seen("production"), host) or "the old version"
+            about = {"host": host, "service": environment.service_on(host), "previous": before}
+            filled = [_with_values(part, {**values, **about}) for part in argv]
             yield f"\n    {shlex.join(filled)}, until {environment.slots[host]} answers with {before}"
 
 

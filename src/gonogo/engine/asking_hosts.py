@@ -13,7 +13,9 @@ from gonogo.engine.bench import Bench, Looked
 from gonogo.evidence.ledger import time_text
 from gonogo.plan.model import Measure
 from gonogo.plan.project import Environment
+from gonogo.plan.release import Service
 from gonogo.ports import SlotSeen
+from gonogo.run.hosts_before import version_on
 from gonogo.terms import Json
 
 TRIES = 40
@@ -47,8 +49,20 @@ def answers_of(bench: Bench, environment: Environment) -> Mapping[str, SlotSeen]
     return {host: found[host] for host in environment.hosts}
 
 
+def released_on(bench: Bench, kind: str, host: str) -> Service:
+    """What the release brings to a host: its service, or the only one."""
+    return bench.plan.release.service(bench.environment(kind).service_on(host))
+
+
+def no_ground(environment: Environment, answers: Mapping[str, SlotSeen]) -> str:
+    """Why the hosts are no ground to begin on, service by service; empty where they are."""
+    shipped = tuple(environment.hosts_of.values()) or (environment.hosts,)
+    faults = (one_version({host: answers[host] for host in names if host in answers}) for names in shipped)
+    return "; ".join(fault for fault in faults if fault)
+
+
 def one_version(answers: Mapping[str, SlotSeen]) -> str:
-    """Why the hosts are no ground to begin on: not all of them answer, well and with the same version; else empty."""
+    """Why hosts of a service are no such ground: not all of them answer, well and with the same version; else empty."""
     silent = [f"{host}: {seen.detail}" for host, seen in answers.items() if seen.version is None or not seen.healthy]
     if silent:
         return f"not every host answers: {'; '.join(silent)}"
@@ -67,11 +81,12 @@ def as_facts(answers: Mapping[str, SlotSeen]) -> dict[str, Json]:
 def new_on_host(bench: Bench) -> Looked:
     """The host itself answers with the new version and runs its very bytes (PX-06, CT-04)."""
     kind, host = _subject(bench)
-    wanted = bench.plan.release.version
+    service = released_on(bench, kind, host)
+    wanted = service.version if bench.environment(kind).hosts_of else bench.plan.release.version
     seen = awaited(bench, kind, host, wanted)
     if seen.version != wanted or not seen.healthy:
         return Looked(ok=False, detail=f"{bench.task.title}: {wanted} was installed, but {host} says: {seen.detail}")
-    expected = bench.plan.release.services[0].digest
+    expected = service.digest
     if seen.digest is not None and seen.digest != expected:
         text = f"{host} answers as {wanted}, but runs artifact {seen.digest[:12]}…, not {expected[:12]}…"
         return Looked(ok=False, detail=f"{bench.task.title}: {text}")
@@ -103,7 +118,7 @@ def host_now(bench: Bench) -> Looked:
     facts: dict[str, Json] = {"host": host, "version": seen.version}
     if seen.version is None:
         facts["lost"] = True
-    elif seen.version == bench.seen(kind).get("stable_version") and seen.healthy:
+    elif seen.version == version_on(bench.seen(kind), host) and seen.healthy:
         facts["before"] = True
     return Looked(ok=True, facts=facts, detail=seen.detail)
 
@@ -112,7 +127,7 @@ def old_on_host(bench: Bench) -> Looked:
     """The host answers with the old version, and with the bytes of before where it says which."""
     kind, host = _subject(bench)
     before = bench.seen(kind)
-    wanted = str(before.get("stable_version") or "")
+    wanted = version_on(before, host)
     seen = awaited(bench, kind, host, wanted)
     known = before.get("hosts")
     exact = f"{seen.version or ''} {seen.digest or ''}".strip()

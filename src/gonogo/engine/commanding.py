@@ -21,6 +21,7 @@ from gonogo.plan.hooking import HOOK, place_of
 from gonogo.plan.model import Effect, Execute
 from gonogo.plan.project import CommandBinding, Environment
 from gonogo.ports import CommandSpec, EffectKey, Ended, Sealed
+from gonogo.run.hosts_before import version_on
 from gonogo.run.site import is_proved, proved_fields
 from gonogo.terms import Json, Secret
 from gonogo.values import dataclass
@@ -104,7 +105,7 @@ def _values(bench: Bench, act: Execute) -> dict[str, str]:
         "slot": candidate,
         "host": act.host,
         "service": act.service,
-        "previous": str(seen.get("stable_version") or ""),
+        "previous": version_on(seen, act.host) if act.host else str(seen.get("stable_version") or ""),
         "url": environment.slots.get(candidate, environment.url),
         "project": bench.plan.project.name,
         "python": sys.executable,

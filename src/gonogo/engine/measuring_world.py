@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gonogo.engine.asking_hosts import answers_of, as_facts, one_version
+from gonogo.engine.asking_hosts import answers_of, as_facts, no_ground, released_on
 from gonogo.engine.asking_together import as_facts as of_services
 from gonogo.engine.asking_together import services_in, silent
 from gonogo.engine.bench import Bench, Looked
@@ -97,7 +97,7 @@ def observe(bench: Bench) -> Looked:
     if kind == "staging" and now.front.version == bench.plan.release.version and _proves_a_rollback(bench):
         return Looked(ok=False, detail=f"{bench.task.title}: {_nothing_to_go_back_to(bench, now)}")
     hosts = answers_of(bench, bench.environment(kind))
-    faults = one_version(hosts)
+    faults = no_ground(bench.environment(kind), hosts)
     if faults:
         return Looked(ok=False, detail=f"{bench.task.title}: {faults}")
     services = services_in(bench, bench.environment(kind), now.stable)
@@ -181,9 +181,9 @@ def serves_release(bench: Bench) -> Looked:
         return Looked(ok=False, detail=f"{bench.task.title}: {wanted} was expected; {detail}")
     now = serving(bench, kind)
     answers = answers_of(bench, bench.environment(kind))
-    faults = one_version(answers)
-    if faults or any(seen.version != wanted for seen in answers.values()):
-        shown = faults or f"the front answers with {wanted}, and no host does"
+    faults = no_ground(bench.environment(kind), answers)
+    if faults or any(seen.version != released_on(bench, kind, host).version for host, seen in answers.items()):
+        shown = faults or f"the front answers with {wanted}, and not every host does"
         return Looked(ok=False, detail=f"{bench.task.title}: {shown}")
     facts: dict[str, Json] = {
         "version": wanted,

@@ -20,6 +20,7 @@ from gonogo.errors import GonogoError, NotStored
 from gonogo.plan.model import Execute, Plan, Roll, Task, all_stages
 from gonogo.ports import EffectKey, Running
 from gonogo.run.events import recorded
+from gonogo.run.hosts_before import version_on
 from gonogo.run.shifting import shares, touched_hosts
 from gonogo.run.state import RunState, advance, observed, slots_of
 
@@ -129,7 +130,7 @@ def _host_back(bench: Bench, task: Task, fence: int) -> str:
     assert isinstance(task.act, Execute)
     command, host = task.act, task.act.host
     kind = bench.plan.project.environments[command.environment].kind
-    before = str(bench.seen(kind).get("stable_version") or "")
+    before = version_on(bench.seen(kind), host)
     _await_installation(bench, host)
     try:
         if bench.world.probers[command.environment].ask(host).version == before:

@@ -24,6 +24,7 @@ from gonogo.errors import GonogoError, Waiting
 from gonogo.plan.model import Execute, Roll, Route, Shift
 from gonogo.ports import EffectKey, Ended, Lost, NeverStarted, Running
 from gonogo.run.events import Event, RunHalted, TaskFinished, TaskSettled
+from gonogo.run.hosts_before import version_on
 from gonogo.run.machine import Settle
 from gonogo.run.rolling import step_percent
 from gonogo.run.shifting import shifted
@@ -190,12 +191,13 @@ def _asked(bench: Bench, command: Execute) -> tuple[str, str]:
     kind = bench.plan.project.environments[command.environment].kind
     seen = bench.seen(kind)
     candidate = command.host or str(seen.get("candidate") or "")
-    asked = f"{command.environment}/{command.service}" if command.service else command.environment
+    several = command.service and not command.host
+    asked = f"{command.environment}/{command.service}" if several else command.environment
     prober = bench.world.probers.get(asked)
     if prober is None or command.purpose not in {"deploy", "redeploy", "rollback"}:
         return "unknown", "nothing can be asked about this command"
     answer = prober.ask(candidate) if candidate else prober.front()
-    wanted = bench.plan.release.version
+    wanted = bench.plan.release.service(command.service).version if command.service else bench.plan.release.version
     shown = answer.version or "nothing"
     if command.purpose == "rollback":
         gone = answer.version != wanted
@@ -203,8 +205,8 @@ def _asked(bench: Bench, command: Execute) -> tuple[str, str]:
     if answer.version == wanted and answer.healthy:
         return "applied", f"{wanted} answers and is healthy"
     slot = bool(candidate) and not command.host
-    before = seen.get("candidate_version") if slot else seen.get("stable_version")
-    if command.service:
+    before = seen.get("candidate_version") if slot else version_on(seen, command.host)
+    if several:
         before = version_before(seen, command.service)
     if answer.version is not None and answer.version == before:
         return "not_applied", f"{shown} answers, as before"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from gonogo.plan.drafting import STATE_PROBE, Draft, bound, effect_on, hosts_of, named, routed
+from gonogo.plan.drafting import STATE_PROBE, Draft, bound, effect_on, hosts_of, named, routed, service_on
 from gonogo.plan.host_activities import host_rollback, host_rollout, hosts_back, hosts_installed
 from gonogo.plan.model import Decide, Measure, Roll, Route, Seal, Watch
 from gonogo.plan.project import Project
@@ -183,7 +183,12 @@ def _dry_run(project: Project) -> tuple[Draft, ...]:
     run = bound(project, "deploy", "production", "dry_run", binding.dry_run)
     hosts = hosts_of(project, "production")
     each = tuple(
-        Draft(f"run-{host}", f"dry run of the deploy script on {host}", replace(run, host=host)) for host in hosts
+        Draft(
+            f"run-{host}",
+            f"dry run of the deploy script on {host}",
+            replace(run, host=host, service=service_on(project, "production", host)),
+        )
+        for host in hosts
     )
     return (
         *(each or (Draft("run", "dry run of the deploy script", run),)),

@@ -41,7 +41,7 @@ from gonogo.plan.project import (
     VersionProbe,
 )
 from gonogo.plan.reading import WRONG_KIND, WRONG_VALUE, Findings, Section, duration_of, ratio_of
-from gonogo.plan.shipped_together import check_services, read_services
+from gonogo.plan.shipped_together import check_services, read_hosts_of, read_services
 from gonogo.plan.ssh_binding import read_ssh
 from gonogo.plan.target_check import check_target
 from gonogo.plan.window_binding import read_windows
@@ -169,6 +169,7 @@ def _environment(name: str, section: Section) -> Environment:
         hosts=tuple(hosts),
         ssh=read_ssh(section.optional("ssh"), hosts),
         services=read_services(section.optional("services")),
+        hosts_of=read_hosts_of(section.optional("hosts_of")),
     )
     if hosts and slots.names():
         words = f"environment `{name}` has `slots` and `hosts`; it is one or the other"

@@ -48,6 +48,12 @@ def hosts_of(project: Project, kind: str) -> tuple[str, ...]:
     return found.hosts if found else ()
 
 
+def service_on(project: Project, kind: str, host: str) -> str:
+    """The service that runs on a host; empty where all hosts run the only one."""
+    found = environment_of(project, kind)
+    return found.service_on(host) if found else ""
+
+
 def effect_on(kind: str) -> Effect:
     """What an act that changes an environment of this kind changes."""
     return Effect.PRODUCTION if kind == "production" else Effect.STAGING

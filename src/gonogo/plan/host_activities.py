@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gonogo.plan.drafting import Draft, bound, effect_on, hosts_of, named, routed
+from gonogo.plan.drafting import Draft, bound, effect_on, hosts_of, named, routed, service_on
 from gonogo.plan.hosts import batches
 from gonogo.plan.model import Execute, Measure, Shift, Way
 from gonogo.plan.project import Project
@@ -21,16 +21,19 @@ MOST_AT_ONCE = 32
 
 
 def _on(project: Project, kind: str, command: str, purpose: str, host: str) -> Execute:
-    return replace(bound(project, command, kind, purpose), host=host)
+    return replace(bound(project, command, kind, purpose), host=host, service=service_on(project, kind, host))
+
+
+def _script(act: Execute) -> str:
+    return f"run the {act.command} script{f' of {act.service}' if act.service else ''} on {act.host}"
 
 
 def hosts_installed(project: Project, kind: str, purpose: str, name: str, asked: str) -> tuple[Draft, ...]:
     """Install on every host, one after the other, and ask each for its version before the next is begun."""
     found: list[Draft] = []
     for host in hosts_of(project, kind):
-        found.append(
-            Draft(f"{name}-{host}", f"run the deploy script on {host}", _on(project, kind, "deploy", purpose, host))
-        )
+        act = _on(project, kind, "deploy", purpose, host)
+        found.append(Draft(f"{name}-{host}", _script(act), act))
         found.append(Draft(f"{asked}-{host}", f"ask {host} for its version", Measure(f"host:{kind}:{host}")))
     return tuple(found)
 
@@ -46,8 +49,7 @@ def _batch_back(project: Project, kind: str, names: tuple[str, ...]) -> Iterator
         yield Draft(f"look-{host}", f"look what runs on {host}", Measure(f"host-now:{kind}:{host}"))
     for host in names:
         act = _on(project, kind, "rollback", "rollback", host)
-        title = f"run the rollback script on {host}"
-        yield Draft(f"roll-back-{host}", title, act, at_once=_together(names))
+        yield Draft(f"roll-back-{host}", _script(act), act, at_once=_together(names))
     for host in names:
         yield Draft(f"back-{host}", f"ask {host} for the old version", Measure(f"host-back:{kind}:{host}"))
 
@@ -68,8 +70,7 @@ def _batch(project: Project, kind: str, number: int, names: tuple[str, ...]) -> 
         yield Draft(f"drain-{number + 1}", f"{title}take {shown} out of the traffic", out, batch=number)
     for host in names:
         act = _on(project, kind, "deploy", "deploy", host)
-        told = f"{title}run the deploy script on {host}"
-        yield Draft(f"install-{host}", told, act, batch=number, at_once=_together(names))
+        yield Draft(f"install-{host}", f"{title}{_script(act)}", act, batch=number, at_once=_together(names))
     for host in names:
         asked = Measure(f"host:{kind}:{host}")
         yield Draft(f"answers-{host}", f"{title}ask {host} for its version", asked, batch=number)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import accumulate, chain, pairwise
 
-from gonogo.plan.drafting import hosts_of
+from gonogo.plan.drafting import environment_of
 from gonogo.plan.project import CommandBinding, Environment, Project, RolloutBinding
 from gonogo.plan.reading import WRONG_VALUE, Findings, Section
 
@@ -44,15 +45,23 @@ def batch_sizes(rollout: RolloutBinding, count: int) -> tuple[int, ...]:
     return (size,) * full + ((rest,) if rest else ())
 
 
+def groups(project: Project, kind: str = "production") -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """The batches of each service in the declared order, its hosts in each; one group where there is one service."""
+    found = environment_of(project, kind)
+    if found is None or not found.hosts:
+        return ()
+    shipped = tuple(found.hosts_of.get(name, ()) for name in project.services) if found.hosts_of else (found.hosts,)
+    return tuple(_in_batches(project.rollout, names) for names in shipped if names)
+
+
+def _in_batches(rollout: RolloutBinding, names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    ends = tuple(accumulate(batch_sizes(rollout, len(names))))
+    return tuple(names[first:end] for first, end in pairwise((0, *ends)))
+
+
 def batches(project: Project, kind: str = "production") -> tuple[tuple[str, ...], ...]:
     """The hosts of each batch, in order; none where the environment is not rolled out over hosts."""
-    names = hosts_of(project, kind)
-    found: list[tuple[str, ...]] = []
-    first = 0
-    for size in batch_sizes(project.rollout, len(names)) if names else ():
-        found.append(names[first : first + size])
-        first += size
-    return tuple(found)
+    return tuple(chain.from_iterable(groups(project, kind)))
 
 
 def check_hosts(project: Project, notes: Findings) -> None:
@@ -68,7 +77,9 @@ def check_hosts(project: Project, notes: Findings) -> None:
     for name in ("deploy", "rollback"):
         _check_script(project.commands.get(name), notes, hosted=bool(hosted))
     if rolling and "production" in hosted:
-        _check_sizes(project, hosted["production"], notes)
+        _check_promotions(project, hosted["production"], notes)
+        for service, names in (hosted["production"].hosts_of or {"": hosted["production"].hosts}).items():
+            _check_sizes(project, hosted["production"], (len(names), service), notes)
 
 
 def _check_environment(each: Environment, hosted: Mapping[str, Environment], notes: Findings, *, rolling: bool) -> None:
@@ -91,17 +102,24 @@ def _check_script(command: CommandBinding | None, notes: Findings, *, hosted: bo
         notes.error(WRONG_VALUE, words, command.origin, 'add "{host}" to `run`; the script also finds GONOGO_HOST')
 
 
-def _check_sizes(project: Project, production: Environment, notes: Findings) -> None:
-    count = len(production.hosts)
-    left = len(batch_sizes(project.rollout, count)) - 1
+def _check_promotions(project: Project, production: Environment, notes: Findings) -> None:
+    left = len(batches(project)) - 1
     promotions = project.rollout.promotions
     if promotions and (len(promotions) != left or set(promotions) - {"auto", "manual"}):
         words = f"`rollout.promotions` must say auto or manual for each batch that is left: {left} here"
         notes.error(WRONG_VALUE, words, production.origin)
+
+
+def _check_sizes(project: Project, production: Environment, about: tuple[int, str], notes: Findings) -> None:
+    """Batches of so many hosts, of the only service or of the one that is named."""
+    count, service = about
+    if not count:
+        return
+    of = f" of {service}" if service else ""
     size, most = max(batch_sizes(project.rollout, count)), amount(project.rollout.max_unavailable, count)
     if size > most:
-        words = f"`rollout.batch` makes batches of {size} hosts, and `rollout.max_unavailable` allows {most}"
+        words = f"`rollout.batch` makes batches of {size} hosts{of}, and `rollout.max_unavailable` allows {most}"
         notes.error(WRONG_VALUE, words, production.origin)
     elif most >= count > 1:
-        words = f"`rollout.max_unavailable` allows {most} of {count} hosts: nothing would be left to answer"
+        words = f"`rollout.max_unavailable` allows {most} of {count} hosts{of}: nothing would be left to answer"
         notes.error(WRONG_VALUE, words, production.origin)

@@ -93,7 +93,7 @@ class Environment:
 
     Where it is rolled out host by host, `hosts` names them in that order, and `slots` has their addresses; `ssh` says
     how gonogo itself installs there, None where the project's own scripts do. `services` are the addresses of each
-    service in each slot, where several are released together.
+    service in each slot, where several are released together; `hosts_of` are the hosts of each, where they have hosts.
 
     `settings_by_class` are the sources that describe it, by what they hold: configuration, secrets, infrastructure or
     feature_flags (PAR-01).
@@ -112,6 +112,11 @@ class Environment:
     hosts: tuple[str, ...] = ()
     ssh: SshBinding | None = None
     services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    hosts_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def service_on(self, host: str) -> str:
+        """The service that runs on a host; empty where the hosts all run the only one."""
+        return next((name for name, hosts in self.hosts_of.items() if host in hosts), "")
 
     @property
     def settings(self) -> tuple[str, ...]:

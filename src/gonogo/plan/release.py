@@ -46,6 +46,11 @@ class Release:
     version: str
     digest: Digest
     services: tuple[Service, ...]
+
+    def service(self, name: str) -> Service:
+        """The service of this name; the first where no name is given."""
+        return next((each for each in self.services if each.name == name), self.services[0])
+
     security_impact: str
     scope_fixed_at: str | None
 

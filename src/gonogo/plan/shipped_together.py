@@ -25,6 +25,11 @@ def read_services(section: Section | None) -> dict[str, dict[str, str]]:
     }
 
 
+def read_hosts_of(section: Section | None) -> dict[str, tuple[str, ...]]:
+    """The hosts of each service; empty where an environment declares none."""
+    return {} if section is None else {name: section.texts(name) for name in section.names()}
+
+
 def check_services(project: Project, notes: Findings) -> None:
     """Each service can be asked in each slot of each environment, and the scripts are told which one they are about."""
     names = project.services
@@ -41,16 +46,31 @@ def check_services(project: Project, notes: Findings) -> None:
 
 
 def _check_environment(each: Environment, names: tuple[str, ...], notes: Findings) -> None:
-    if names and each.hosts:
-        words = f"environment `{each.name}` has `hosts`, and several `services` of one release are installed in slots"
-        note = "make one project for each service, or let one deploy script install all of them on a host"
-        notes.error(WRONG_VALUE, words, each.origin, note)
+    if each.hosts_of or (each.hosts and names):
+        _check_hosts_of(each, names, notes)
         return
     wrong = [name for name in names if set(each.services.get(name, {})) != set(each.slots)]
     if wrong or set(each.services) - set(names):
         listed = ", ".join(wrong or sorted(set(each.services) - set(names)))
         words = f"environment `{each.name}`: `services` has to give one address per slot of every service: {listed}"
         notes.error(WRONG_VALUE, words, each.origin, "without it nobody could ask a service which version it runs")
+
+
+def _check_hosts_of(each: Environment, names: tuple[str, ...], notes: Findings) -> None:
+    """Every host runs one of the services, and they stand in the order in which the services are replaced."""
+    wanted = tuple(host for name in names for host in each.hosts_of.get(name, ()))
+    if set(each.hosts_of) != set(names) or not all(each.hosts_of.values()):
+        said = f"`hosts_of` names {', '.join(each.hosts_of) or 'none'}, and `services` {', '.join(names) or 'none'}"
+        note = "hosts_of: {db: [db1, db2], web: [web1, web2]}, with the hosts of every service, beside `hosts`"
+    elif wanted != each.hosts:
+        said = f"`hosts` are {', '.join(each.hosts)}, and the hosts of the services in their order {', '.join(wanted)}"
+        note = "write both in the order in which they are replaced; each host runs exactly one service"
+    elif each.target.kind != "none":
+        said = f"its `target` ({each.target.kind}) shares requests over the hosts of one service, and there are several"
+        note = "leave `target` out: the scripts take a host out of the traffic of its service and let it in again"
+    else:
+        return
+    notes.error(WRONG_VALUE, f"environment `{each.name}`: {said}", each.origin, note)
 
 
 def check_released(project: Project, release: Release, notes: Findings) -> None:

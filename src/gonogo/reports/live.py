@@ -118,12 +118,12 @@ def _percent(known: Rolling) -> int:
     hosts = known.arms.hosts
     if not hosts:
         return known.moves[-1][1] if known.moves else 0
-    return round(100 * len(known.arms.between(known.progress.step, known.progress.step)[1]) / len(hosts))
+    return round(100 * len(known.arms.replaced(known.progress.step)[1]) / len(hosts))
 
 
 def _names(known: Rolling) -> tuple[str, str]:
     """What serves the old and the new version: slots, or hosts."""
-    old, new = known.arms.between(known.progress.step, known.progress.step)
+    old, new = known.arms.replaced(known.progress.step)
     return ", ".join(old), ", ".join(new)
 
 
@@ -148,7 +148,7 @@ def _answer(plan: Plan, known: Rolling, now: datetime) -> tuple[str, str]:
 def _steps(plan: Plan, known: Rolling) -> tuple[tuple[int, str], ...]:
     batches, hosts = known.arms.batches, known.arms.hosts
     if batches:
-        shares = [round(100 * len(known.arms.between(step, step)[1]) / len(hosts)) for step in range(len(batches))]
+        shares = [round(100 * len(known.arms.replaced(step)[1]) / len(hosts)) for step in range(len(batches))]
     else:
         count = len(plan.project.rollout.steps) if plan.project.rollout.strategy == "canary" else 2
         shares = [step_percent(plan, number) for number in range(count)]

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
-from gonogo.plan.hosts import amount, batch_sizes, batches
+from gonogo.plan.hosts import amount, groups
 from gonogo.plan.model import Plan
 from gonogo.plan.project import Project
 from gonogo.run import fixed_limits, rollout
@@ -150,9 +150,12 @@ def strategy_of(project: Project) -> rollout.Strategy:
     if binding.strategy == "blue_green":
         return rollout.BlueGreen(0, hold, next(iter(promotions), rollout.Promotion.AUTO), patience)
     if binding.strategy == "rolling":
-        count = sum(len(names) for names in batches(project))
-        most = amount(binding.max_unavailable, count)
-        return rollout.Rolling(batch_sizes(binding, count), most, hold, promotions, patience_ms=patience)
+        shipped = groups(project)
+        counts = tuple(sum(len(names) for names in each) for each in shipped)
+        most = tuple(amount(binding.max_unavailable, count) for count in counts)
+        sizes = tuple(len(names) for each in shipped for names in each)
+        own = tuple(zip(map(len, shipped), most, strict=True))
+        return rollout.Rolling(sizes, max(most, default=1), hold, promotions, patience_ms=patience, groups=own)
     return rollout.Canary(binding.steps, hold, promotions, patience_ms=patience, early=binding.early)
 
 
@@ -202,16 +205,17 @@ def _with_hosts(plan: Plan, known: Rolling, event: HostsSeen) -> Rolling:
     """A host that was replaced and is lost, or runs what nobody put there, takes the rollout back (ARB-01)."""
     lost = frozenset(event.lost)
     progress = rollout.missing(known.progress, known.arms.numbers(lost))
-    _, new = known.arms.between(progress.step, progress.step)
-    wanted = plan.release.version
+    _, new = known.arms.replaced(progress.step)
+    production = next((each for each in plan.project.environments.values() if each.kind == "production"), None)
     for host in new:
+        wanted = plan.release.service(production.service_on(host)).version if production else ""
         if host in lost:
             progress = rollout.aborted(progress, f"{host} does not answer any more since it runs {wanted}")
         elif event.versions.get(host) != wanted:
             found = event.versions.get(host)
             progress = rollout.aborted(progress, f"{host} was changed: it runs {found}, not {wanted}")
-    before = known.arms.before
     for host, version in event.versions.items():
+        before = known.arms.before.get(host, "")
         if host not in new and version != before:
             progress = rollout.aborted(
                 progress, f"{host} was changed by somebody else: it runs {version}, not {before}"
@@ -284,7 +288,9 @@ def _with_judge(plan: Plan, known: Rolling, before: MetricsSampled, before_at: d
     state = observe(known.judge_plan, known.judge, tick)
     answer = verdict(known.judge_plan, state)
     seen = tick.observations.get("errors")
-    used = known.used + (1 if isinstance(seen, Events) and seen.n_c and seen.n_b else 0)
+    served = known.ticks[-1][3] if known.ticks else None
+    alone = not known.arms.between(before.step, after.step)[0] and served is not None and served.requests > 0
+    used = known.used + (1 if alone or (isinstance(seen, Events) and seen.n_c and seen.n_b) else 0)
     told = rollout.StepAnswer(known.progress.step, answer.kind, used, answer.explanation)
     return replace(known, judge=state, answer=answer, used=used, progress=rollout.answered(known.progress, told))
 

@@ -79,7 +79,11 @@ class BlueGreen:
 
 @dataclass(frozen=True, slots=True)
 class Rolling:
-    """Instances replaced in `batches`; none is larger than `max_unavailable`, so that the rest carries the traffic."""
+    """Instances replaced in `batches`; none is larger than `max_unavailable`, so that the rest carries the traffic.
+
+    Where several services are replaced one after the other, `groups` has for each how many batches are its own, and how
+    many of its instances may be away. Its last batch has nothing old beside it: it is held and counted, not compared.
+    """
 
     batches: tuple[int, ...]
     max_unavailable: int
@@ -87,14 +91,23 @@ class Rolling:
     promotions: tuple[Promotion, ...] = ()
     min_ticks: int = 1
     patience_ms: int = HOUR_MS
+    groups: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.batches or min(self.batches) < 1:
             raise _wrong("a rolling rollout needs batches of at least one instance")
-        if max(self.batches) > self.max_unavailable:
-            raise _wrong(f"a batch of {max(self.batches)} exceeds max_unavailable {self.max_unavailable}")
+        for first, end, most in self.services():
+            if max(self.batches[first:end]) > most:
+                raise _wrong(f"a batch of {max(self.batches[first:end])} exceeds max_unavailable {most}")
         _check_promotions(self.promotions, len(self.batches))
         _check_times(self.hold_ms, self.patience_ms, self.min_ticks)
+
+    def services(self) -> tuple[tuple[int, int, int], ...]:
+        """For each service its first batch, the first of the next one, and how many of its instances may be away."""
+        if not self.groups:
+            return ((0, len(self.batches), self.max_unavailable),)
+        ends = (0, *accumulate(count for count, _ in self.groups))
+        return tuple((*pair, most) for pair, (_, most) in zip(pairwise(ends), self.groups, strict=True))
 
 
 Strategy: TypeAlias = Canary | BlueGreen | Rolling
@@ -287,12 +300,13 @@ def _too_few(strategy: Strategy, stage: _Stage, progress: Progress) -> str:
     if not isinstance(strategy, Rolling) or not isinstance(stage.act, DeployBatch):
         return ""
     batch = range(stage.act.first, stage.act.first + stage.act.count)
-    away = len(progress.lost.union(batch))
-    if away <= strategy.max_unavailable:
+    first, end, most = next(each for each in strategy.services() if each[0] <= stage.act.step < each[1])
+    peers = range(sum(strategy.batches[:first]), sum(strategy.batches[:end]))
+    lost = progress.lost.intersection(peers)
+    away = len(lost.union(batch))
+    if away <= most:
         return ""
-    return (
-        f"{away} instances would be unavailable ({len(progress.lost)} do not answer), {strategy.max_unavailable} may be"
-    )
+    return f"{away} instances would be unavailable ({len(lost)} do not answer), {most} may be"
 
 
 def _fresh(progress: Progress) -> StepAnswer | None:
@@ -315,7 +329,8 @@ def _waiting(
     if answer.used_ticks < stage.min_ticks:
         short = f"{answer.used_ticks} ticks with data in step {step + 1}, {stage.min_ticks} needed"
         return Hold(until_ms, step, short)
-    match answer.kind:
+    kind = JudgeKind.CONTINUE if stage.needs is Needs.NOTHING else answer.kind
+    match kind:
         case JudgeKind.HOLD | JudgeKind.ABORT:
             return Hold(until_ms, step, f"the judge holds: {answer.reason}")
         case JudgeKind.CONTINUE if stage.needs is Needs.GO:
@@ -355,7 +370,7 @@ def _canary(strategy: Canary) -> tuple[_Stage, ...]:
 
 
 def _rolling(strategy: Rolling) -> tuple[_Stage, ...]:
-    last = len(strategy.batches) - 1
+    last = {end - 1 for _, end, _ in strategy.services()}
     total = sum(strategy.batches)
     reached = [0, *accumulate(strategy.batches)]
     return tuple(
@@ -363,7 +378,7 @@ def _rolling(strategy: Rolling) -> tuple[_Stage, ...]:
             DeployBatch(reached[step], count, WHOLE * reached[step + 1] // total, step),
             strategy.hold_ms,
             _promotion(strategy.promotions, step),
-            Needs.NOTHING if step == last else Needs.NO_ABORT,
+            Needs.NOTHING if step in last else Needs.NO_ABORT,
             strategy.min_ticks,
             early=False,
         )
@@ -389,8 +404,10 @@ def _line(number: int, count: int, stage: _Stage) -> str:
             what = f"replace instances {first + 1} to {first + size} ({percent} % new)"
     held = f"hold {stage.hold_ms / 1000:g} s"
     match stage.needs, stage.promotion:
-        case Needs.NOTHING, _:
+        case Needs.NOTHING, _ if number == count:
             after = "then finished"
+        case Needs.NOTHING, Promotion.AUTO:
+            after = "goes on when its requests were counted: no old instance of this service is left to compare it with"
         case _, Promotion.MANUAL:
             after = "a person promotes"
         case Needs.GO, _:

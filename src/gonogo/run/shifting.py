@@ -104,7 +104,7 @@ def needless(plan: Plan, state: RunState, stage: Stage, task: Task) -> str:
     if stage.kind != "rollback":
         return ""
     environment = next(each.name for each in plan.project.environments.values() if each.kind == "production")
-    if isinstance(task.act, Execute) and task.act.service:
+    if isinstance(task.act, Execute) and task.act.service and not task.act.host:
         begun = task.act.service in touched_services(plan, state, environment)
         return "" if begun else f"{task.act.service} was never touched"
     if isinstance(task.act, Shift):

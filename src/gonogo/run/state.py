@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 
-from gonogo.plan.hosts import batches
 from gonogo.plan.model import (
     Decide,
     Effect,
@@ -31,6 +30,7 @@ from gonogo.run.events import Recorded
 from gonogo.run.events_of_branches import BranchTaken, ExitChecked
 from gonogo.run.events_of_halts import REPEATED_ON_RESUME, RepairProposed, RetrospectiveOpened, RootCauseOpened
 from gonogo.run.events_of_traffic import TrafficFound
+from gonogo.run.hosts_before import arms_of_hosts
 from gonogo.run.rolling import Rolling, rolled
 from gonogo.run.turns import Judgement, Rollback
 from gonogo.terms import Digest, Json
@@ -284,10 +284,9 @@ def _with_rolling(plan: Plan, state: RunState, entry: Recorded) -> RunState:
 
 def _arms(plan: Plan, state: RunState, task: Task) -> Arms:
     assert isinstance(task.act, Roll | Watch)
-    steps = batches(plan.project)
-    if steps:
-        before = str(observed(plan, state, task.act.environment).get("stable_version") or "")
-        return Arms(batches=steps, watched=isinstance(task.act, Watch), before=before)
+    hosts = arms_of_hosts(plan, observed(plan, state, task.act.environment), watched=isinstance(task.act, Watch))
+    if hosts is not None:
+        return hosts
     return Arms(*slots_of(plan, state, task))
 
 
