@@ -14,7 +14,7 @@ from gonogo.engine.local import LocalWakeups
 from gonogo.engine.working import LocalWorker
 from gonogo.errors import Broken, Busy, GonogoError
 from gonogo.ports import Draft
-from gonogo.run.standing import Standing, Waiter
+from gonogo.run.standing import ASKED, Standing, Waiter
 from gonogo.terms import Engine, RunId
 from tests.projects import small_project
 from tests.unit.test_cli_errors import Nowhere
@@ -148,6 +148,15 @@ def test_ten_thousand_live_runs_wait_for_an_hour_with_flat_memory() -> None:
     tracemalloc.stop()
     assert len(machine.worker.wakeups.live()) == 10_000
     assert grown < 100_000, f"{grown} bytes more after an hour"
+
+
+@pytest.mark.req("EXE-02")
+def test_of_those_that_are_due_the_higher_priority_goes_first_and_then_whoever_came_first() -> None:
+    machine = Machine()
+    names = [machine.run(f"p-v{number}", "running") for number in range(1, 6)]
+    for run, priority in ((names[3], 7), (names[1], -5)):
+        machine.journal.wait(Waiter(ASKED, run, priority, MORNING))
+    assert machine.go_on() == [names[number] for number in (3, 0, 2, 4, 1)]
 
 
 @pytest.mark.req("EXE-02", "ERR-11")

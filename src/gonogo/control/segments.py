@@ -27,7 +27,7 @@ from gonogo.plan.model import Execute, Plan, Roll, Route, Shift, Task, Watch
 from gonogo.ports import Draft, Moved
 from gonogo.run.events import Recorded, RunHalted, data_of, type_of
 from gonogo.run.machine import AwaitPeople, Look, NextAct, Over, Parked, Perform, Sample, Settle, WaitUntil, decide
-from gonogo.run.standing import ASKED, Waiter
+from gonogo.run.standing import ASKED, Waiter, priorities
 from gonogo.run.state import RunState
 from gonogo.terms import Engine, RunId
 from gonogo.values import dataclass
@@ -154,7 +154,7 @@ class Segments:
     def _in_line(self, run: RunId, taken: EnvironmentTaken) -> str:
         """Stand in line for an environment; whoever gives it back wakes who is first."""
         journal, now = self.door.world.journal, self.door.world.clock.now()
-        asked = next((waiter.priority for waiter in journal.waiting(ASKED) if waiter.run == run), 0)
+        asked = priorities(journal.waiting(ASKED)).get(run, 0)
         journal.wait(Waiter(taken.environment, run, asked, now))
         # It may have been given back before this run stood in line: then nobody wakes it.
         self._again(run, BUSY if journal.lease(taken.environment).run is None else IN_LINE, "line")

@@ -17,8 +17,8 @@ from gonogo.engine.driver import AwaitEnvironment, Paused, Stopped
 from gonogo.errors import EnvironmentTaken, WrongUsage
 from gonogo.plan.model import Effect, Execute, Roll, Route
 from gonogo.ports import Clock, Journal
-from gonogo.run.machine import NextAct, Perform
-from gonogo.run.standing import Waiter
+from gonogo.run.machine import NextAct, Over, Perform
+from gonogo.run.standing import ASKED, Waiter, priorities
 from gonogo.run.state import RunState
 from gonogo.terms import RunId
 from gonogo.values import dataclass
@@ -56,13 +56,18 @@ class Turns:
 
     def drive(self, driven: Callable[[], Stopped | Paused], *, patient: bool) -> Stopped | Paused:
         """Drive a run, each time from where its ledger ends, standing in line for its environment where it has to."""
+        self._ask_priority()
         while True:
             try:
-                return driven()
+                stopped = driven()
             except EnvironmentTaken as taken:
                 waits = self.await_environment(taken, patient=patient)
                 if waits is not None:
                     return waits
+            else:
+                if isinstance(stopped, Over):
+                    self.journal.leave(self.run)
+                return stopped
 
     def before(self, _state: RunState, act: NextAct) -> None:
         """Wait for a place; EnvironmentTaken where a living run stands ahead in the line for the environment."""
@@ -105,6 +110,13 @@ class Turns:
                 return AwaitEnvironment(lease, ahead)
             self._say(f"waiting for {name}: {lease.run or ahead[0]} comes first")
             self.clock.sleep(PAUSE)
+
+    def _ask_priority(self) -> None:
+        """What was asked for a run holds for whoever goes on with it, until somebody asks for something else."""
+        if self.priority:
+            self.journal.wait(Waiter(ASKED, self.run, self.priority, self.clock.now()))
+        else:
+            self.priority = priorities(self.journal.waiting(ASKED)).get(self.run, 0)
 
     def _take_place(self) -> None:
         looks = 0

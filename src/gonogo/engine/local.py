@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import heapq
 import threading
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import count
+from typing import Final
 
 from gonogo.ports import Clock, Transaction
 from gonogo.terms import RunId
+
+NONE_ASKED: Final[Mapping[RunId, int]] = {}
 
 
 class LocalWakeups:
@@ -47,17 +51,18 @@ class LocalWakeups:
             self.wake_at(run, self._clock.now(), "taken")
         return had
 
-    def take(self, worker: str) -> RunId | None:
-        """The run that is due longest and that nobody drives, from now on driven by `worker`; None where there is none.
+    def take(self, worker: str, priorities: Mapping[RunId, int] = NONE_ASKED) -> RunId | None:
+        """The run that comes first of those that are due and that nobody drives, from now on driven by `worker`.
 
+        None where there is none. The higher priority comes first, then what is due longest, then what was told first.
         All that was said about a run up to now is answered by looking at it once.
         """
         now = self._clock.now()
         with self._guard:
-            due = sorted(item for item in self._heap if item[0] <= now and item[2] not in self._driven)
+            due = [item for item in self._heap if item[0] <= now and item[2] not in self._driven]
             if not due:
                 return None
-            run = due[0][2]
+            run = min(due, key=lambda item: (-priorities.get(item[2], 0), item))[2]
             self._heap = [item for item in self._heap if item[2] != run or item[0] > now]
             heapq.heapify(self._heap)
             self._driven[run] = worker

@@ -14,6 +14,7 @@ from typing import Final
 from gonogo.engine.local import LocalWakeups
 from gonogo.errors import Busy, GonogoError
 from gonogo.ports import Clock, Journal
+from gonogo.run.standing import ASKED, priorities
 from gonogo.terms import RunId
 from gonogo.values import dataclass
 
@@ -53,8 +54,8 @@ class LocalWorker:
                 self.wakeups.wake_at(waiter.run, now, "lease")
 
     def one(self, worker: str) -> bool:
-        """Drive the run that is due longest; whether there was one. A fault is told, and tried again after a pause."""
-        run = self.wakeups.take(worker)
+        """Drive the run whose turn it is; whether there was one. A fault is told, and tried again after a pause."""
+        run = self.wakeups.take(worker, priorities(self.journal.waiting(ASKED)))
         if run is None:
             return False
         try:

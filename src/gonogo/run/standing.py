@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -9,7 +10,7 @@ from gonogo.terms import RunId
 from gonogo.values import dataclass
 
 ASKED: Final = "@asked"
-"""The line in which runs stand for nothing: it says with which priority somebody wants workers to go on with them."""
+"""The line in which runs stand for nothing: it says with which priority somebody wants them to be gone on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,8 @@ class Standing:
     following: str
     opened_at: datetime
     due: datetime | None = None
+
+
+def priorities(asked: Iterable[Waiter]) -> dict[RunId, int]:
+    """The priority of each run for which somebody asked for one, from the line `ASKED`; all others have 0."""
+    return {waiter.run: waiter.priority for waiter in asked}
