@@ -6,11 +6,14 @@ levels. `1.10` stays `1.10` and `no` stays `no` (trust section 15; compiler sect
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
 import yaml
+from yaml.composer import Composer
+from yaml.parser import Parser
+from yaml.resolver import BaseResolver
 
 from gonogo.errors import BadInput
 from gonogo.findings import Origin
@@ -57,6 +60,12 @@ _OPENING = (
     yaml.FlowMappingStartToken,
 )
 _CLOSING = (yaml.BlockEndToken, yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
+_REFUSED: Mapping[type[yaml.Token], str] = {
+    yaml.AnchorToken: "anchors (&name)",
+    yaml.AliasToken: "aliases (*name)",
+    yaml.TagToken: "tags (!name)",
+    yaml.DirectiveToken: "directives (%NAME)",
+}
 
 
 @lru_cache(maxsize=MOST_KEPT)
@@ -64,14 +73,7 @@ def read_yaml(data: bytes, file: str) -> Node:
     """Parse one strict YAML document; BadInput with file, line and column otherwise."""
     text = _decoded(data, file)
     try:
-        depth = 0
-        for token in yaml.scan(text):
-            _refuse_token(token, file)
-            # Counted here, because what a scanner keeps for each open bracket makes deep nesting quadratic.
-            depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
-            if depth > MOST_DEPTH + 1:
-                raise _too_deep(file)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _Composed(_tokens(text, file)).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
@@ -83,6 +85,41 @@ def read_yaml(data: bytes, file: str) -> Node:
     if node is None:
         raise BadInput("the file is empty", where=file, next_step="write the settings it should hold")
     return _converted(node, file, 0)
+
+
+class _Composed(Parser, Composer, BaseResolver):
+    """PyYAML's parser and composer over tokens that are there already: its loader would scan the text once more."""
+
+    def __init__(self, tokens: Sequence[yaml.Token]) -> None:
+        self._tokens = tokens
+        self._at = 0
+        for part in (Parser, Composer, BaseResolver):
+            part.__init__(self)
+
+    def check_token(self, *kinds: type[yaml.Token]) -> bool:
+        """Whether a token follows, of one of `kinds` where any are named."""
+        return self._at < len(self._tokens) and (not kinds or isinstance(self._tokens[self._at], kinds))
+
+    def peek_token(self) -> yaml.Token:
+        """The token that follows; it stays there. The parser asks only where one does."""
+        return self._tokens[self._at]
+
+    def get_token(self) -> yaml.Token:
+        """The token that follows, taken away."""
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+
+def _tokens(text: str, file: str) -> list[yaml.Token]:
+    found, depth = [], 0
+    for token in yaml.scan(text):
+        _refuse_token(token, file)
+        # Counted here, because what a scanner keeps for each open bracket makes deep nesting quadratic.
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if depth > MOST_DEPTH + 1:
+            raise _too_deep(file)
+        found.append(token)
+    return found
 
 
 def _decoded(data: bytes, file: str) -> str:
@@ -104,12 +141,7 @@ def _too_deep(file: str) -> BadInput:
 
 
 def _refuse_token(token: yaml.Token, file: str) -> None:
-    refused = {
-        yaml.AnchorToken: "anchors (&name)",
-        yaml.AliasToken: "aliases (*name)",
-        yaml.TagToken: "tags (!name)",
-        yaml.DirectiveToken: "directives (%NAME)",
-    }.get(type(token))
+    refused = _REFUSED.get(type(token))
     if refused:
         mark = token.start_mark
         raise BadInput(
