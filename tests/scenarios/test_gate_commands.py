@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import gonogo as package
-from gonogo.control.sources import compile_for
+from gonogo.control.compiled import compile_for
 from gonogo.plan.model import Judge
 from gonogo.reports.over_runs import Gap, Judged, gate_figures, recurring_gaps
 from gonogo.run.gate import NOT_MEASURED, SealedFile, Subject, judge, judgement_body

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.control.sources import compile_for, open_workspace
+from gonogo.control.compiled import compile_for
+from gonogo.control.sources import open_workspace
 from gonogo.demo.processes import wait_until
 from gonogo.reports.planned import planned
 from gonogo.run.machine import Parked

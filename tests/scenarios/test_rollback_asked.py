@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.control.sources import compile_for, open_workspace
+from gonogo.control.compiled import compile_for
+from gonogo.control.sources import open_workspace
 from gonogo.evidence.ledger import time_of
 from gonogo.run.machine import Parked
 from gonogo.terms import Person, RunId

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from test_shipped_together import three
 
-from gonogo.control.sources import compile_for, open_workspace
+from gonogo.control.compiled import compile_for
+from gonogo.control.sources import open_workspace
 from gonogo.reports.planned import planned
 from gonogo.terms import RunId
 from tests.hosts_world import hosted_project

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.control.sources import compile_for, open_workspace
+from gonogo.control.compiled import compile_for
+from gonogo.control.sources import open_workspace
 from gonogo.run.machine import Parked
 from tests.projects import Project, small_project
 from tests.worlds_http import Place, place

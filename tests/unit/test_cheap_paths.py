@@ -26,6 +26,18 @@ DEARER_THAN_THE_LIST = {"click", "dataclasses", "inspect", "hashlib", "typing", 
 """Each costs a tenth of a bare interpreter or more, and no list of runs needs it."""
 
 
+WITHOUT_COMPILER = ("gonogo.document.reading", "gonogo.document.blocks", "gonogo.plan.compiling", "gonogo.plan.linting", "gonogo.protocol.rules", "markdown_it")
+GOING_ON = ("stopping", "looking", "deciding", "choosing", "stating", "waiving", "by_hand", "leasing", "driving_all", "evidence", "gating")
+"""Commands about runs that are open: each run follows the plan that was kept when it was opened."""
+
+
+def test_a_run_that_goes_on_loads_neither_the_compiler_nor_what_reads_documents() -> None:
+    modules = ", ".join(f"gonogo.cli.{name}" for name in GOING_ON)
+    program = f"import sys, {modules}\nprint(*(name for name in {WITHOUT_COMPILER!r} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], env=importing(), capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_what_is_asked_often_imports_little(path: str) -> None:
     program = f"import sys, {', '.join(PATHS[path])}\nprint(*(name for name in {HEAVY!r} if name in sys.modules))"

@@ -9,7 +9,8 @@ import pytest
 from command_line import files_below, gonogo, same_as, sentences, steady
 from test_cli_errors import Nowhere, changed
 
-from gonogo.control.sources import compile_for, open_workspace
+from gonogo.control.compiled import compile_for
+from gonogo.control.sources import open_workspace
 from gonogo.plan.model import all_stages
 from gonogo.reports.planned import seconds
 from tests.projects import small_project

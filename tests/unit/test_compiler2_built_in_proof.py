@@ -8,7 +8,8 @@ from importlib import resources
 
 import pytest
 
-from gonogo.plan.compiling import Source, Sources, compile_plan
+from gonogo.plan.compiling import compile_plan
+from gonogo.plan.sources import Source, Sources
 from gonogo.plan.graph import Edge, EdgeKind, Graph, StateKind, graph_of
 from gonogo.plan.lock import graph_digest
 from gonogo.plan.model import Effect

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gonogo.control.sources import compile_with, open_workspace
+from gonogo.control.compiled import compile_with
+from gonogo.control.sources import open_workspace
 from gonogo.errors import BadInput
-from gonogo.plan.compiling import Compilation, Source, Sources, compile_plan
+from gonogo.plan.compiling import Compilation, compile_plan
+from gonogo.plan.sources import Source, Sources
 from gonogo.plan.gate_limits import asked_for, file_names, read_gate_limits
 from gonogo.plan.model import Plan
 

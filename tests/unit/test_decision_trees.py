@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.control.sources import compile_for, open_workspace
+from gonogo.control.compiled import compile_for
+from gonogo.control.sources import open_workspace
 from gonogo.document.reading import read_document
 from gonogo.findings import Finding
 from gonogo.plan.compiling import Compilation

@@ -19,7 +19,8 @@ from gonogo.findings import Finding, Level
 from gonogo.plan.activities import ACTIVITIES
 from gonogo.plan.approvers import read_approvers
 from gonogo.plan.bindings import read_project
-from gonogo.plan.compiling import Source, Sources, compile_plan
+from gonogo.plan.compiling import compile_plan
+from gonogo.plan.sources import Source, Sources
 from gonogo.plan.model import Decide, Plan
 from gonogo.plan.sidecar import Sidecar, metric_key, read_sidecar
 from gonogo.protocol.artifacts import follow

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from gonogo.control.sources import BUILTIN_PROTOCOLS, compile_for, open_workspace
+from gonogo.control.compiled import compile_for
+from gonogo.control.sources import BUILTIN_PROTOCOLS, open_workspace
 from gonogo.plan.digest import plan_digest
 from gonogo.plan.model import Plan, all_stages
 from gonogo.plan.stored import ForeignPlan, stored_form, stored_plan

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.control.sources import compile_for, open_workspace
+from gonogo.control.compiled import compile_for
+from gonogo.control.sources import open_workspace
 from gonogo.plan.model import Plan
 from gonogo.run.arms import Arms
 from gonogo.run.comparing import judge_plan_for

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.control.sources import compile_for, open_workspace
+from gonogo.control.compiled import compile_for
+from gonogo.control.sources import open_workspace
 from gonogo.plan.sidecar import read_sidecar
 from gonogo.plan.stored import stored_form, stored_plan
 from gonogo.reports.planned import planned

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from command_line import gonogo
 
-from gonogo.control.sources import compile_for, open_workspace
+from gonogo.control.compiled import compile_for
+from gonogo.control.sources import open_workspace
 from gonogo.evidence.ledger import NOTHING_BEFORE, Entry
 from gonogo.plan.model import Execute, Plan, Watch
 from gonogo.reports.anomalies import Anomaly, Usual, anomalies, clock_anomalies

@@ -20,6 +20,7 @@ from gonogo.adapters.operations import serve_orders
 from gonogo.cli.listing import COMMANDS
 from gonogo.cli.main import answer
 from gonogo.control.door import Door
+from gonogo.control.opening import COMPILER
 from gonogo.control.operating import let_go
 from gonogo.control.seen import VARIABLE as SEEN
 from gonogo.control.served_verbs import FOLDER
@@ -80,6 +81,8 @@ def main(arguments: list[str]) -> int:
         gc.freeze()
 
     gc.set_threshold(50_000, 20, 20)
+    # A run that is opened is compiled: loaded once here, not in each process that opens one.
+    importlib.import_module(COMPILER)
     with socket.socket(fileno=int(arguments[0])) as host:
         serve_orders(host, begin, prepare)
     return 0

@@ -10,9 +10,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from gonogo.control.compiled import gate_limits_source
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
-from gonogo.control.sources import gate_limits_source, protocol_sources
+from gonogo.control.sources import protocol_sources
 from gonogo.errors import GonogoError
 from gonogo.evidence.canonical import read_object
 from gonogo.measure.stored_fields import Fields

@@ -9,20 +9,21 @@ from gonogo.control.agent_asking import Call, Declined, Room
 from gonogo.control.agent_blocking import gate_of, hindered, next_steps, plain, unmet, waiting, way_to_go
 from gonogo.control.agent_logs import searched
 from gonogo.control.awareness import awareness
+from gonogo.control.compiled import compile_for
 from gonogo.control.door import Door
 from gonogo.control.judging_now import judge_now
 from gonogo.control.numbering import installed
 from gonogo.control.opening import Opened
-from gonogo.control.sources import compile_for, manifest_path, protocol_sources, releases_of
+from gonogo.control.sources import manifest_path, protocol_sources, releases_of
 from gonogo.control.viewing import view
 from gonogo.control.workspaces import Workspace
 from gonogo.document.reading import read_document
 from gonogo.errors import BadInput
 from gonogo.evidence.ledger import time_text
-from gonogo.plan.compiling import Source
 from gonogo.plan.linting import document_findings
 from gonogo.plan.model import GateRule, Plan, Stage, all_stages
 from gonogo.plan.sidecar import read_sidecar
+from gonogo.plan.sources import Source
 from gonogo.reports.agent_answers import MOST_ROWS, Answer, Step, fitting, size_of
 from gonogo.reports.planned import PlannedStage, planned
 from gonogo.reports.root_causes import triple_of

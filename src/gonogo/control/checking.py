@@ -12,21 +12,15 @@ from importlib import resources
 from typing import Final
 
 from gonogo.adapters.plugins import PluginProviders
+from gonogo.control.compiled import compile_for, compile_with
 from gonogo.control.numbering import claimed_twice
-from gonogo.control.sources import (
-    BUILTIN_PROTOCOLS,
-    LIBRARY,
-    compile_for,
-    compile_with,
-    manifest_path,
-    protocol_sources,
-)
+from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY, manifest_path, protocol_sources
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.findings import Finding, Level, Origin
-from gonogo.plan.compiling import Source
 from gonogo.plan.providers_named import named_providers
 from gonogo.plan.release import UNKNOWN_RELEASE, read_release
+from gonogo.plan.sources import Source
 from gonogo.values import dataclass
 
 MARK: Final = "EDIT-ME"

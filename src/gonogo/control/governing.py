@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gonogo.control.compiled import sources_for
 from gonogo.control.policy_files import history
 from gonogo.control.soundness import require_sound
-from gonogo.control.sources import protocol_sources, sources_for
+from gonogo.control.sources import protocol_sources
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import write_json
-from gonogo.plan.compiling import Source, Sources, compile_plan
+from gonogo.plan.compiling import compile_plan
 from gonogo.plan.gate_limits import WEAKER_BY_POLICY
 from gonogo.plan.model import Plan
 from gonogo.plan.release import UNKNOWN_RELEASE
+from gonogo.plan.sources import Source, Sources
 from gonogo.terms import Json, digest_of
 from gonogo.values import dataclass
 

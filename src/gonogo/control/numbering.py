@@ -5,14 +5,15 @@ A number that two installed protocols claim is refused, never guessed.
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import PurePosixPath
 
 from gonogo.control.sources import BUILTIN_PROTOCOLS, protocol_sources
 from gonogo.control.workspaces import Workspace
-from gonogo.document.reading import read_document
 from gonogo.errors import BadInput
 from gonogo.plan.sidecar import read_sidecar
+from gonogo.protocol.model import Protocol
 
 _NUMBERED = re.compile(r"(\d{1,3}[a-z]?)-([a-z0-9][a-z0-9-]*)\.md")
 
@@ -28,7 +29,9 @@ def installed(workspace: Workspace) -> tuple[str, ...]:
 def numbers_of(workspace: Workspace, name: str) -> frozenset[str]:
     """Every number that a protocol goes by: that of its document, that of its file, its aliases, without zeros."""
     document, sidecar = protocol_sources(workspace, name)
-    read = read_document(document.data, document.name).protocol
+    # Most commands that know about numbers meet none, and reading documents costs a fifth of the engine.
+    reading = importlib.import_module("gonogo.document.reading")
+    read: Protocol | None = reading.read_document(document.data, document.name).protocol
     bound = read_sidecar(sidecar.data, sidecar.name).sidecar
     found = _NUMBERED.fullmatch(PurePosixPath(document.name).name)
     numbers = {*bound.aliases, *([read.number] if read else []), *([found[1]] if found else [])}

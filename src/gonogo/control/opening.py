@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import platform
 import secrets
 from collections.abc import Callable, MutableMapping
 from importlib import metadata
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gonogo.adapters.commands import SupervisedCommands
 from gonogo.control.policy_files import FOLDER, InForce, admitted
 from gonogo.control.soundness import require_sound
-from gonogo.control.sources import compile_for, gate_limits_source, manifest_path, openslo_source, protocol_sources
+from gonogo.control.sources import manifest_path, openslo_source, protocol_sources
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.bench import World
 from gonogo.engine.bound_plans import bound_plan
@@ -19,8 +20,8 @@ from gonogo.engine.handover import PRE_DEPLOYMENT
 from gonogo.errors import BadInput, Busy, Refused, Tampered
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.trusting import POLICY
-from gonogo.plan.compiling import Source
 from gonogo.plan.model import Plan
+from gonogo.plan.sources import Source
 from gonogo.plan.stored import stored_form
 from gonogo.ports import Draft
 from gonogo.run.events import Event, PlanBound, RunClosed, RunOpened, TrustPinned, data_of, recorded, type_of
@@ -40,6 +41,9 @@ class Opened:
     entries: tuple[Entry, ...]
 
 
+COMPILER: Final = "gonogo.control.compiled"
+"""Only whoever opens a run compiles: all others follow the plan that was kept, and do not pay for the compiler."""
+
 Told: TypeAlias = Callable[[RunId, Plan], tuple[Draft, ...]]
 """What a surface has to say about a new run in the log of the site, in the transaction that opens it."""
 
@@ -53,9 +57,9 @@ def open_run(
     workspace: Workspace, world: World, protocol: str, release: str, actor: Actor, told: Told = untold
 ) -> Opened:
     """Begin a run; BadInput where the plan does not compile, Busy where an open run is about the same."""
-    compiled = compile_for(workspace, protocol, release)
+    compiled = importlib.import_module(COMPILER).compile_for(workspace, protocol, release)
     require_sound(compiled.findings)
-    plan = compiled.plan
+    plan: Plan | None = compiled.plan
     if plan is None or compiled.ring is None:
         raise BadInput(f"`{protocol}` cannot be compiled", next_step="`gonogo check` says why")
     people = admitted(workspace, world, actor)
@@ -149,7 +153,7 @@ def _store(
         "manifest": Source(manifest, workspace.files.read(manifest)),
         "approvers": Source(approvers, workspace.files.read(approvers)),
     }
-    limits = gate_limits_source(workspace, document, sidecar)
+    limits = importlib.import_module(COMPILER).gate_limits_source(workspace, document, sidecar)
     if limits is not None:
         sources["gate_limits"] = limits
     promised = openslo_source(workspace)

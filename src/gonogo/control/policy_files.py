@@ -36,7 +36,7 @@ from gonogo.evidence.trusting import (
 )
 from gonogo.findings import Finding, Level, Origin
 from gonogo.plan.approvers import read_approvers
-from gonogo.plan.compiling import Source
+from gonogo.plan.sources import Source
 from gonogo.ports import Draft
 from gonogo.run.site import TRUST_CHANGED, TRUST_REFUSED
 from gonogo.terms import Actor, Digest, Json, digest_of

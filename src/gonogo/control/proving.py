@@ -11,21 +11,16 @@ from pathlib import Path
 
 from gonogo.adapters.durable import write_file
 from gonogo.adapters.given_files import given_bytes
+from gonogo.control.compiled import sources_for
 from gonogo.control.project_root import PROJECT_FILE, find_root
-from gonogo.control.sources import (
-    BUILTIN_PROTOCOLS,
-    LIBRARY,
-    manifest_path,
-    open_workspace,
-    protocol_sources,
-    sources_for,
-)
+from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY, manifest_path, open_workspace, protocol_sources
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.findings import Finding, Level, Origin
-from gonogo.plan.compiling import Compilation, Source, Sources, compile_plan
+from gonogo.plan.compiling import Compilation, compile_plan
 from gonogo.plan.lock import LockFacts, lock_bytes, lock_path
 from gonogo.plan.lock_facts import facts_of
+from gonogo.plan.sources import Source, Sources
 from gonogo.values import dataclass
 
 EXAMPLE = "gonogo.example.yaml"

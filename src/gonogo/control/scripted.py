@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
 from gonogo.control.assembling import VIEWS_FOLDER
+from gonogo.control.compiled import compile_for
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
 from gonogo.control.soundness import require_sound
-from gonogo.control.sources import compile_for, releases_of
+from gonogo.control.sources import releases_of
 from gonogo.engine.bench import Bench, Produced
 from gonogo.errors import BadInput, GonogoError, Refused
 from gonogo.plan.documented_scripts import Script

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gonogo.adapters.project_files import ProjectFiles
 from gonogo.findings import Finding
-from gonogo.plan.compiling import Source
 from gonogo.plan.project import Project
+from gonogo.plan.sources import Source
 from gonogo.values import dataclass
 
 

@@ -25,9 +25,10 @@ from gonogo.evidence.signers import Ring
 from gonogo.evidence.statements import read_request
 from gonogo.evidence.verifying import MOST_LOG, POLICY, Check
 from gonogo.findings import Level
-from gonogo.plan.compiling import Source, Sources, compile_plan
+from gonogo.plan.compiling import compile_plan
 from gonogo.plan.digest import plan_bytes
 from gonogo.plan.model import GateRule, Plan
+from gonogo.plan.sources import Source, Sources
 from gonogo.reports.showing import Asking, shown_text
 from gonogo.run.events import DecisionRequested, GateJudged, PlanBound, RolloutJudged, RunOpened, recorded
 from gonogo.run.gate import GateJudgement, SealedFile, Subject, judge, judgement_body

@@ -36,6 +36,7 @@ from gonogo.plan.reading import Findings
 from gonogo.plan.release import UNKNOWN_RELEASE, Release, read_release
 from gonogo.plan.shipped_together import check_released
 from gonogo.plan.sidecar import Sidecar, StepBinding, read_sidecar
+from gonogo.plan.sources import Source, Sources
 from gonogo.plan.transitions import Trees, gates_of_phase
 from gonogo.protocol.model import ApprovalRequired, ArtifactRequired, Gate, HaltEffect, Protocol, StateRequired, Step
 from gonogo.protocol.references import words_of
@@ -45,35 +46,6 @@ from gonogo.values import dataclass
 NOWHERE = Digest("0" * 64)
 
 Kind = TypeVar("Kind")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One input file: its name for messages, and its bytes."""
-
-    name: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Everything a plan is made of. `scripts` are the files that commands name, by path, with their digests.
-
-    `approvers` is the approvers file, or the people as a package's policy names them. `gate_limits` is the file of
-    `config/protocol_gates` about this protocol, where the project has one (CFG-01). `policy` is the policy that admins
-    signed, where there is one; whoever gives it has verified their signatures (CFG-02). `openslo` is the file of
-    further objectives, where the project names one.
-    """
-
-    document: Source
-    sidecar: Source
-    project: Source
-    manifest: Source
-    approvers: Source | Ring
-    scripts: Mapping[str, Digest]
-    gate_limits: Source | None = None
-    policy: Source | None = None
-    openslo: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

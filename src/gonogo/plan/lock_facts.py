@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from gonogo.errors import BadInput
-from gonogo.plan.compiling import Compilation, Sources
+from gonogo.plan.compiling import Compilation
 from gonogo.plan.lock import LockFacts
+from gonogo.plan.sources import Sources
 from gonogo.terms import digest_of
 
 
