@@ -14,6 +14,7 @@ from gonogo.demo.processes import Live, kill, wait_until
 from gonogo.engine.bench import Bench
 from gonogo.engine.crash_points import MOVE_INTENDED, MOVED
 from gonogo.engine.performing import perform
+from gonogo.errors import Busy
 from gonogo.plan.model import Roll
 from gonogo.run.events import Recorded, TrafficMoved
 from gonogo.run.machine import Perform
@@ -21,6 +22,7 @@ from gonogo.run.rolling import Rolling
 from gonogo.run.state import RunState
 from gonogo.terms import Engine, RunId
 from tests.crashes.crash_harness import Stage
+from tests.projects import add_release
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +64,29 @@ def test_a_haproxy_that_restarts_in_mid_canary_and_forgets_its_weights_takes_the
     assert rolling.progress.abort.startswith("the target was changed behind our back: it does blue 100 %, green 0 %, 25 % were moved")
 
 
+@pytest.mark.req("ARB-01", "ARB-03", "ARB-08")
+def test_a_haproxy_that_is_lost_in_mid_canary_halts_with_what_to_do_by_hand_and_is_taken_back_when_it_is_there_again(
+    tmp_path: Path,
+) -> None:
+    proxies: list[Live] = []
+    with shop(tmp_path, "canary", hold="5s", proxies=proxies) as found:
+        run, _ = mid_canary(found)
+        kill(proxies[0])
+        project = found.project
+        project.go_on(run)
+        state, halt = project.state(run), project.view(run).halt
+        assert (state.halted.cause, state.rollback.trigger) == ("rollback_failed", "judge")
+        (rolling,) = (known for known in state.rollings.values() if known.moves)
+        assert rolling.progress.abort.startswith("the target is lost: ")
+        assert "it was asked 6 times in 6.2 s" in halt
+        assert "by hand: send all traffic to `blue` and stop `green`" in halt
+        proxies[0] = start_haproxy(found.front)
+        project.lift(run)
+        project.go_on(run)
+        assert project.state(run).outcome == "rolled_back", project.view(run).halt
+        assert found.answers() == {"v1"}
+
+
 @pytest.mark.req("PX-05", "ARB-01", "ROL-04")
 def test_weights_that_somebody_changed_at_the_haproxy_take_the_rollout_back_without_a_lost_request(tmp_path: Path) -> None:
     with shop(tmp_path, "canary", hold="5s") as found:
@@ -75,26 +100,50 @@ class Killed(Exception):
     """An engine that is gone in the middle."""
 
 
+def mid_canary(found: Shop) -> tuple[RunId, Bench]:
+    """A release whose engine died with a quarter of the traffic on the new version, and what the next engine has in hand."""
+    project = found.project
+    run = project.begin(SMALL)
+    project.go_until(run, "production")
+    project.sign_all(run)
+
+    def end(_: RunState, entry: Recorded) -> None:
+        if isinstance(entry.event, TrafficMoved) and entry.event.percent > 0:
+            raise Killed
+
+    with pytest.raises(Killed):
+        project.door().drive(run, patient=False, listener=end)
+    door = project.door()
+    opened = door.load(run)
+    task = next(task for stage in opened.plan.stages for task in stage.tasks if isinstance(task.act, Roll))
+    return run, Bench(door.world, opened.plan, opened.state, run, Engine("local"), task, 1, datetime.now(UTC))
+
+
+@pytest.mark.req("PX-12", "ROL-06")
+def test_an_engine_whose_run_has_lost_production_to_another_one_moves_nothing_at_haproxy(tmp_path: Path) -> None:
+    """HAProxy itself refuses nobody: there the lease is what keeps two writers apart."""
+    with shop(tmp_path, "canary", hold="5s") as found:
+        run, bench = mid_canary(found)
+        journal, now = bench.world.journal, datetime.now(UTC)
+        before = journal.lease("production").fence
+        add_release(found.project.root, "v3")
+        other = found.project.begin(SMALL, "v3")
+        with journal.write(run, bench.state.seq, actor=Engine("local"), now=now) as tx:
+            tx.free_lease("production")
+        with journal.write(other, found.project.state(other).seq, actor=Engine("local"), now=now) as tx:
+            assert tx.take_lease("production") > before
+        with pytest.raises(Busy, match=str(other)):
+            perform(bench, Perform(bench.task, 1, 9, 50, 1))
+        assert found.target.traffic().weights == {"blue": 75, "green": 25}
+
+
 @pytest.mark.req("PX-05", "ROL-06")
 def test_nothing_is_moved_upon_traffic_that_somebody_else_moved_meanwhile(tmp_path: Path) -> None:
     with shop(tmp_path, "canary", hold="5s") as found:
         project = found.project
-        run = project.begin(SMALL)
-        project.go_until(run, "production")
-        project.sign_all(run)
-
-        def end(_: RunState, entry: Recorded) -> None:
-            if isinstance(entry.event, TrafficMoved) and entry.event.percent > 0:
-                raise Killed
-
-        with pytest.raises(Killed):
-            project.door().drive(run, patient=False, listener=end)
+        run, bench = mid_canary(found)
         say_to(found.front, "set server app/green weight 0")
-        door = project.door()
-        opened = door.load(run)
-        task = next(task for stage in opened.plan.stages for task in stage.tasks if isinstance(task.act, Roll))
-        bench = Bench(door.world, opened.plan, opened.state, run, Engine("local"), task, 1, datetime.now(UTC))
-        perform(bench, Perform(task, 1, 9, 50, 1))
+        perform(bench, Perform(bench.task, 1, 9, 50, 1))
         assert found.target.traffic().weights == OLD
         (rolling,) = (known for known in project.state(run).rollings.values() if known.moves)
         assert rolling.progress.abort.startswith("the target was changed behind our back: it does blue 100 %, green 0 %")

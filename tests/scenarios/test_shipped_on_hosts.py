@@ -67,6 +67,7 @@ def approvals_used(project: Project, run: RunId) -> list[str]:
     return [known.used_by.rpartition("#")[2] for known in rounds if known.point == "production"]
 
 
+@pytest.mark.slow
 @pytest.mark.req("ROL-01")
 def test_services_on_hosts_are_replaced_in_the_declared_order_batch_by_batch_under_one_approval(project: Project) -> None:
     run = project.release(SMALL)
@@ -87,6 +88,7 @@ def test_a_bad_service_is_seen_beside_its_own_old_hosts_and_the_whole_group_goes
     replaced = ["db1", "db2", "api1", "shop1"]
     assert done(project) == [f"deploy {host}" for host in replaced] + [f"rollback {host}" for host in reversed(replaced)]
     assert versions(project) == {"v1"}
+    assert approvals_used(project, run) == ["install-db1/1"]
 
 
 @pytest.mark.slow

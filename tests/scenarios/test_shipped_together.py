@@ -113,6 +113,7 @@ def test_services_are_installed_in_the_declared_order_by_one_approval_and_switch
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.req("ARB-01", "ARB-07")
 def test_a_service_that_cannot_be_installed_takes_back_those_before_it_in_reverse_and_no_other(project: Project) -> None:
     (project.production.root.parent / "production-api" / "broken").touch()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from command_line import gonogo
+from test_shipped_together import three
 
 from tests.hosts_world import hosted_project
 from tests.projects import Project
@@ -50,16 +51,20 @@ def ssh_part(site: Site, names: tuple[str, ...]) -> str:
 
 
 @contextmanager
-def ssh_project(root: Path, *, padding: int = 0) -> Iterator[tuple[Project, Site]]:
-    """Hosts that run v1, and a project that installs on them by `gonogo host`."""
-    with ssh_site(root / "ssh", ("stage1", "web1", "web2")) as site:
-        staging = Reached(root / "world" / "staging", site, ("stage1",))
+def ssh_project(root: Path, *, padding: int = 0, services: tuple[str, ...] = ()) -> Iterator[tuple[Project, Site]]:
+    """Hosts that run v1, and a project that installs on them by `gonogo host`: one service, or two, each on its host."""
+    staged = ("stage1", "stage2") if services else ("stage1",)
+    with ssh_site(root / "ssh", (*staged, "web1", "web2")) as site:
+        staging = Reached(root / "world" / "staging", site, staged)
         production = Reached(root / "world" / "production", site, ("web1", "web2"))
         project = hosted_project(root / "project", staging, production, routed=False)
         text = (project.root / "gonogo.yaml").read_text()
         for found in (staging, production):
             line = next(line for line in text.splitlines() if line.lstrip().startswith("hosts:") and found.names[0] in line)
-            text = text.replace(line, f"{line}\n  {ssh_part(site, found.names)}", 1)
+            own = ", ".join(f"{name}: [{host}]" for name, host in zip(services, found.names, strict=False))
+            told = f"  hosts_of: {{{own}}}\n  " if services else ""
+            text = text.replace(line, f"{line}\n  {told}{ssh_part(site, found.names)}", 1)
+        text = text.replace("project: shop\n", f"project: shop\nservices: [{', '.join(services)}]\n", 1) if services else text
         for script, action, version in (("deploy", "install", "release"), ("rollback", "take-back", "previous")):
             old = f'[bash, scripts/{script}_shop.sh, "{{environment}}", "{{release}}", "{{host}}"]'
             text = text.replace(old, f'[{TOOL}, {action}, "{{environment}}", "{{host}}", "{{{version}}}"]')
@@ -103,6 +108,25 @@ def test_a_release_goes_over_real_hosts_and_a_stale_run_cannot_touch_them_afterw
         assert "somebody newer is at work there" in stale.err
         looked = gonogo("host", "look", "production", "web2", "--json", "-C", str(project.root), **project.environ)
         assert looked.json()["version"] == "v2"
+
+
+@pytest.mark.slow
+@pytest.mark.req("ROL-01", "ROL-06")
+def test_two_services_go_over_real_hosts_of_their_own_each_with_its_own_bytes(tmp_path: Path) -> None:
+    with ssh_project(tmp_path, services=("db", "shop")) as (project, site):
+        three(project.root, ("db", "shop"))
+        digests = {}
+        for name in ("db", "shop"):
+            artifact = project.root / f"releases/v2/{name}.txt"
+            old = sha256(artifact.read_bytes()).hexdigest()
+            artifact.write_bytes(program("v2") + f"# {name}\n".encode())
+            digests[name] = sha256(artifact.read_bytes()).hexdigest()
+            project.edit("releases/v2/release-manifest.json", old, digests[name])
+        run = project.release(SMALL)
+        assert project.state(run).outcome == "released", project.view(run).halt
+        assert versions(site) == dict.fromkeys(("stage1", "stage2", "web1", "web2"), "v2")
+        found = {host: site.reached().look(host).digest for host in ("web1", "web2")}
+        assert found == {"web1": digests["db"], "web2": digests["shop"]}
 
 
 @pytest.mark.slow

@@ -31,8 +31,12 @@ def read_hosts_of(section: Section | None) -> dict[str, tuple[str, ...]]:
 
 
 def check_services(project: Project, notes: Findings) -> None:
-    """Each service can be asked in each slot of each environment, and the scripts are told which one they are about."""
+    """Each service can be asked in each slot of each environment, and the scripts are told which one they are about.
+
+    A host runs one service, so that a script which is told the host knows the service, too.
+    """
     names = project.services
+    by_host = any(each.hosts_of for each in project.environments.values())
     for each in project.environments.values():
         _check_environment(each, names, notes)
     for command in project.commands.values():
@@ -40,7 +44,7 @@ def check_services(project: Project, notes: Findings) -> None:
         if told and not names:
             words = f"`commands.{command.name}` uses {{service}}, and the project names no `services`"
             notes.error(WRONG_VALUE, words, command.origin)
-        elif names and command.name in {"deploy", "rollback"} and not told:
+        elif names and command.name in {"deploy", "rollback"} and not (told or by_host):
             words = f"`commands.{command.name}` is run once for each service, and {{service}} is missing in it"
             notes.error(WRONG_VALUE, words, command.origin, "the script also finds GONOGO_SERVICE")
 
