@@ -11,12 +11,11 @@ import sys
 import threading
 from pathlib import Path
 
-from disk_rollouts import Disk, mount
-
 from gonogo.demo.processes import wait_until
 from gonogo.errors import GonogoError
 from tests.hosts_world import HOSTS, STAGED, hosted_project
 from tests.projects import Project
+from tests.scenarios.small_disk import Disk
 from tests.worlds_http import place
 
 LONGEST = 200.0
@@ -81,19 +80,17 @@ def told(project: Project, disk: Disk) -> dict[str, object]:
 
 def main(folder: Path) -> None:
     """Tell the story and print what happened as JSON."""
-    small = folder / "disk"
-    small.mkdir()
-    mount(small, "-t", "tmpfs", "-o", "size=24m", "none")
+    disk = Disk(folder / "disk", "24m", "full")
     worlds = folder / "worlds"
     with place(worlds / "staging", STAGED) as staging, place(worlds / "production", HOSTS) as production:
-        made = hosted_project(small / "project", staging, production, routed=True, batch="2")
+        made = hosted_project(disk.folder / "project", staging, production, routed=True, batch="2")
         project = Project(made.root, made.keys, folder / "record.txt", staging, production, made.environ)
         project.edit("gonogo.yaml", '"{host}"], timeout: 20s', '"{host}"], timeout: 3m')
         project.edit("scripts/deploy_shop.sh", LAST, WAITING + LAST + INSTALLED)
         (production.root / "wait").mkdir()
         for host in ("web1", "web2"):
             (production.root / "wait" / host).touch()
-        print(json.dumps(told(project, Disk(small, "full"))))
+        print(json.dumps(told(project, disk)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ batch has been replaced the disk is full, or the folder of the evidence becomes 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,39 +15,8 @@ from gonogo.run.events import HostsReplaced, Recorded
 from gonogo.run.state import RunState
 from tests.hosts_world import HOSTS, STAGED, hosted_project
 from tests.projects import Project
+from tests.scenarios.small_disk import Disk
 from tests.worlds_http import place
-
-
-def mount(folder: Path, *options: str) -> None:
-    subprocess.run(["mount", *options, str(folder)], check=True)
-
-
-class Disk:
-    """The small file system with its two ways of taking nothing."""
-
-    def __init__(self, folder: Path, story: str) -> None:
-        self.story = story
-        self.ballast = folder / "ballast"
-        self.vault = folder / "project" / ".gonogo" / "vault"
-
-    def close(self) -> None:
-        if self.story == "read-only":
-            mount(self.vault, "--bind", str(self.vault))
-            mount(self.vault, "-o", "remount,bind,ro")
-            return
-        with self.ballast.open("wb", buffering=0) as file:
-            for size in (1 << 16, 1 << 12, 1):
-                try:
-                    while True:
-                        file.write(b"x" * size)
-                except OSError:
-                    continue
-
-    def open(self) -> None:
-        if self.story == "read-only":
-            subprocess.run(["umount", str(self.vault)], check=True)
-        else:
-            self.ballast.unlink()
 
 
 def told(project: Project, disk: Disk) -> dict[str, object]:
@@ -88,15 +56,13 @@ def told(project: Project, disk: Disk) -> dict[str, object]:
 
 def main(folder: Path, story: str) -> None:
     """Tell the story and print what happened as JSON."""
-    small = folder / "disk"
-    small.mkdir()
-    mount(small, "-t", "tmpfs", "-o", "size=24m", "none")
+    disk = Disk(folder / "disk", "24m", story, sealed="project/.gonogo/vault")
     worlds = folder / "worlds"
     with place(worlds / "staging", STAGED) as staging, place(worlds / "production", HOSTS) as production:
-        made = hosted_project(small / "project", staging, production, routed=True, batch="2")
+        made = hosted_project(disk.folder / "project", staging, production, routed=True, batch="2")
         project = Project(made.root, made.keys, folder / "record.txt", staging, production, made.environ)
         project.edit("gonogo.yaml", "hold: 400ms", "hold: 5s")
-        print(json.dumps(told(project, Disk(small, story))))
+        print(json.dumps(told(project, disk)))
 
 
 if __name__ == "__main__":

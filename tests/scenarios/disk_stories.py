@@ -6,9 +6,7 @@ it becomes read-only (a file system with open files cannot); then it takes again
 
 from __future__ import annotations
 
-import gc
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,14 +14,11 @@ from gonogo.errors import GonogoError
 from gonogo.run.events import Recorded, TaskFinished
 from gonogo.run.state import RunState
 from tests.projects import Project, small_project
+from tests.scenarios.small_disk import Disk
 from tests.worlds_http import place
 
 CASES = Path(__file__).resolve().parent.parent / "cases" / "protocols"
 STOCK = "stock-count"
-
-
-def mount(folder: Path, *options: str) -> None:
-    subprocess.run(["mount", *options, str(folder)], check=True)
 
 
 def stock_project(root: Path, worlds: Path) -> Project:
@@ -41,42 +36,11 @@ def stock_project(root: Path, worlds: Path) -> Project:
     return found
 
 
-class Disk:
-    """The small file system, and the two ways in which it takes nothing."""
-
-    def __init__(self, folder: Path, story: str) -> None:
-        self.folder = folder
-        self.ballast = folder / "ballast"
-        self.story = story
-
-    def close(self) -> None:
-        if self.story == "read-only":
-            gc.collect()  # connections of doors that were let go hold files open
-            mount(self.folder, "-o", "remount,ro")
-            return
-        with self.ballast.open("wb", buffering=0) as file:
-            for size in (1 << 16, 1 << 12, 1):
-                try:
-                    while True:
-                        file.write(b"x" * size)
-                except OSError:
-                    continue
-
-    def open(self) -> None:
-        if self.story == "read-only":
-            mount(self.folder, "-o", "remount,rw")
-        else:
-            self.ballast.unlink()
-
-
 def main(folder: Path, story: str) -> None:
     """Tell the story and print what happened as JSON."""
-    small = folder / "disk"
-    small.mkdir()
-    mount(small, "-t", "tmpfs", "-o", "size=8m", "none")
-    project = stock_project(small / "project", folder / "worlds")
+    disk = Disk(folder / "disk", "8m", story)
+    project = stock_project(disk.folder / "project", folder / "worlds")
     project = Project(project.root, project.keys, folder / "record.txt", project.staging, project.production)
-    disk = Disk(small, story)
     run = project.begin(STOCK)
     closed_at: list[int] = []
     if story == "read-only":

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from gonogo.run.state import RunState
 from gonogo.terms import Person, RunId
 from tests.prepared import Rehearsed
 from tests.projects import REQUESTER, Project, add_release, small_project
+from tests.scenarios.small_disk import told_by
 from tests.worlds_http import Place, place
 
 OLD_ALONE = json.dumps({"weights": {"blue": 100, "green": 0}})
@@ -365,38 +364,13 @@ def test_a_proxy_that_also_refuses_the_way_back_halts_and_says_what_to_do_by_han
     assert ready.production.weights() == {"blue": 100, "green": 0}
 
 
-UNSHARE = shutil.which("unshare")
-
-
-def in_own_mounts(folder: Path, story: str) -> dict[str, object]:
-    """Tell a story of `disk_stories.py` where a small file system can be mounted without touching this machine's."""
-    alone = [UNSHARE or "unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
-    probe = subprocess.run([*alone, "mount", "-t", "tmpfs", "none", str(folder)], check=False, capture_output=True)
-    if probe.returncode:
-        hint = "no file system can be mounted here: install util-linux and allow unprivileged user namespaces"
-        pytest.fail(hint) if os.environ.get("CI") == "true" else pytest.skip(hint)
-    program = Path(__file__).with_name("disk_stories.py")
-    path = os.pathsep.join(str(Path(__file__).resolve().parents[2] / part) for part in ("src", "."))
-    ended = subprocess.run(
-        [*alone, sys.executable, str(program), str(folder), story],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-        timeout=60,
-    )
-    assert ended.returncode == 0, ended.stderr
-    found: dict[str, object] = json.loads(ended.stdout)
-    return found
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="mount namespaces are Linux's")
 @pytest.mark.req("FI-01", "WFS-10")
 @pytest.mark.parametrize(("story", "words"), [("full", "No space left on device"), ("read-only", "Read-only file system")])
 def test_a_disk_that_takes_nothing_is_named_and_the_run_goes_on_when_it_takes_again(
     tmp_path: Path, story: str, words: str
 ) -> None:
-    told = in_own_mounts(tmp_path, story)
+    told = told_by("disk_stories.py", tmp_path, story)
     assert words in str(told["error"])
     assert "next:" in str(told["error"])
     assert str(tmp_path) in str(told["error"])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).with_name("disk_rollouts.py")
+from tests.scenarios.small_disk import told_by
+
 HOSTS = ("web1", "web2", "web3")
 OLD = dict.fromkeys(HOSTS, "v1")
 
@@ -23,21 +20,10 @@ OLD = dict.fromkeys(HOSTS, "v1")
 def test_hosts_and_traffic_return_to_the_old_version_when_nothing_of_a_rolling_release_can_be_recorded(
     tmp_path: Path, story: str, words: str
 ) -> None:
-    alone = [shutil.which("unshare") or "unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
-    path = os.pathsep.join(str(Path(__file__).resolve().parents[2] / part) for part in ("src", ".", "tests"))
-    ended = subprocess.run(
-        [*alone, sys.executable, str(PROGRAM), str(tmp_path), story],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-        timeout=240,
-    )
-    assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)
-    assert words in told["error"]
-    assert "web1, web2 of production were taken back to the old version, which is not on record yet" in told["error"]
-    assert "next:" in told["error"]
+    told = told_by("disk_rollouts.py", tmp_path, story)
+    assert words in str(told["error"])
+    assert "web1, web2 of production were taken back to the old version, which is not on record yet" in str(told["error"])
+    assert "next:" in str(told["error"])
     assert told["versions"] == OLD
     assert told["weights"] == {"web1": 0, "web2": 0, "web3": 100}
     assert told["recorded"] is False

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).with_name("disk_mid_batch.py")
+from tests.scenarios.small_disk import told_by
+
 OLD = dict.fromkeys(("web1", "web2", "web3"), "v1")
 
 
@@ -19,22 +16,10 @@ OLD = dict.fromkeys(("web1", "web2", "web3"), "v1")
 @pytest.mark.skipif(sys.platform != "linux", reason="mount namespaces are Linux's")
 @pytest.mark.req("ARB-01", "FI-01", "FI-03", "ROL-06")
 def test_an_installation_that_is_under_way_when_the_disk_is_full_is_awaited_and_then_taken_back(tmp_path: Path) -> None:
-    alone = [shutil.which("unshare") or "unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
-    root = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join(str(root / part) for part in ("src", ".", "tests", "tests/scenarios"))
-    ended = subprocess.run(
-        [*alone, sys.executable, str(PROGRAM), str(tmp_path)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-        timeout=600,
-    )
-    assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)
+    told = told_by("disk_mid_batch.py", tmp_path, seconds=600)
     assert told["seen"] == {"both": True, "back": True}, told
-    assert "No space left on device" in told["error"]
-    assert "web1, web2 of production were taken back to the old version, which is not on record yet" in told["error"]
+    assert "No space left on device" in str(told["error"])
+    assert "web1, web2 of production were taken back to the old version, which is not on record yet" in str(told["error"])
     assert told["versions"] == OLD, told
     assert told["weights"] == {"web1": 0, "web2": 0, "web3": 100}
     assert told["course"][2:] == ["installed web1", "rollback web1", "installed web2", "rollback web2"]
