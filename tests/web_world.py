@@ -123,7 +123,7 @@ class Client:
         if self.cookies:
             said.setdefault("cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
         with HTTPConnectionPool("127.0.0.1", self.served.port, timeout=20) as pool:
-            answer: BaseHTTPResponse = pool.urlopen(method, path, body=body, headers=said, redirect=False)
+            answer: BaseHTTPResponse = pool.urlopen(method, path, body=body, headers=said, redirect=False, retries=False)
             text = answer.data.decode("utf-8", "replace")
         for cookie in answer.headers.getlist("set-cookie"):
             name, _, rest = cookie.partition("=")

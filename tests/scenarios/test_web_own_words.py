@@ -86,7 +86,7 @@ def words(project: Project, answer: Answer) -> AttestationSaying:
 
 
 @pytest.mark.req("HND-08")
-@pytest.mark.parametrize(("about", "decision", "recorded"), [("completeness", "go", "go"), ("downstream", "no_go", "no_go")])
+@pytest.mark.parametrize(("about", "decision", "recorded"), [("completeness", "go", "go"), pytest.param("downstream", "no_go", "no_go", marks=pytest.mark.slow)])
 def test_a_release_is_signed_off_or_not_on_its_page(here: Served, client: Client, run: RunId, about: str, decision: str, recorded: str) -> None:
     place = asked(client, run, kind="sign-off", about=about)
     found, answer = stated(here, client, place, "signoff", decision=decision, reason="looked at all of it")

@@ -15,7 +15,7 @@ from gonogo.cli.taking import taking
 from gonogo.errors import BadInput
 from gonogo.values import dataclass
 
-OFFERED = ("releases", "live", "approvals", "gates", "parity", "rollback", "evidence", "audit", "history")
+OFFERED = ("releases", "live", "approvals", "gates", "parity", "rollback", "evidence", "audit", "history", "search")
 
 
 @dataclass(frozen=True, slots=True)

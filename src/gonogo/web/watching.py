@@ -100,6 +100,8 @@ class Watch:
             found = self._topics[name] = topic()
         found.watchers += 1
         self._people[session.person] = self._people.get(session.person, 0) + 1
+        # What was found out for streams of before says nothing about this one.
+        self._listed.pop((session.person, session.fingerprint), None)
         self._loop = asyncio.get_running_loop()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look())

@@ -1,0 +1,186 @@
+"""How long and how often: sessions end, streams end with them, whoever asks too often waits; and `gonogo serve` itself."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from gonogo.terms import RunId
+from gonogo.web.sessions import COOKIE, FRESH_S, IDLE_S, LINK, LINK_FRESH_S, LONGEST_S, Rate, Sessions
+from tests.command_line import spawned
+from tests.projects import Project, add_release, small_project
+from tests.worlds_http import place
+from web_world import Client, Served, served, signed_in
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    root = tmp_path_factory.mktemp("limits")
+    with place(root / "staging") as staging, place(root / "production") as production:
+        with served(small_project(root / "shop", staging, production)) as site:
+            yield site
+
+
+@pytest.fixture(scope="module")
+def run(here: Served) -> RunId:
+    return here.project.begin("pre-deployment")
+
+
+def test_a_session_ends_after_half_an_hour_without_use_and_after_eight_hours_of_it() -> None:
+    sessions = Sessions()
+    value, session = sessions.begin("rm1", "ssh", "SHA256:x", 0.0)
+    assert sessions.find(value, IDLE_S) is not None
+    assert sessions.find(value, 2 * IDLE_S + 1) is None, "nobody used it for more than half an hour"
+    assert sessions.find(value, IDLE_S) is None, "what is over does not come back"
+    value, session = sessions.begin("rm1", "ssh", "SHA256:x", 0.0)
+    used = [at * 60.0 for at in range(int(LONGEST_S / 60) + 1)]
+    assert all(sessions.find(value, at) is not None for at in used)
+    assert sessions.find(value, LONGEST_S + 1) is None, "however often it is used"
+    assert sessions.is_alive(session, 0.0) is False
+    assert (IDLE_S, LONGEST_S) == (30 * 60, 8 * 3600)
+    assert [replace(session, how=how).is_fresh(LINK_FRESH_S) for how in ("ssh", "passkey", "oidc", LINK)] == [False, False, False, True]
+    assert session.is_fresh(FRESH_S) and not session.is_fresh(FRESH_S + 1)
+
+
+def test_a_cookie_is_for_this_site_alone_and_no_script_reads_it(here: Served) -> None:
+    said = Client(here).sign_in("rm1").headers["set-cookie"].lower()
+    assert {"httponly", "samesite=lax", "path=/", f"max-age={int(LONGEST_S)}"} <= {part.strip() for part in said.split(";")}
+    assert Client(here).sign_in("rm1").headers["set-cookie"].partition(";")[0].lower() != said.partition(";")[0]
+
+
+def test_whoever_acts_or_calls_too_often_waits_and_the_log_says_so(here: Served, run: RunId) -> None:
+    client, site = signed_in(here, "qe1"), here.site
+    page = client.get(f"/runs/{run}")
+    before = here.project.state(run).seq
+    usual = site.writes, site.pace
+    site.writes = Rate(0, 60.0)
+    try:
+        assert client.send(f"/runs/{run}/halt", page, reason="one too many").status == 429
+        assert here.refusals()[-1] == "too_many"
+        site.pace = Rate(1, 60.0)
+        assert client.get("/api/v1/runs", accept="application/json").status == 200
+        late = client.get("/api/v1/runs", accept="application/json")
+        assert (late.status, late.headers["retry-after"]) == (429, "10")
+        assert here.refusals()[-1] == "too_many_calls"
+    finally:
+        site.writes, site.pace = usual
+    assert here.project.state(run).seq == before
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A project that is served by another process: as much of `Served` as a client needs."""
+
+    project: Project
+    port: int
+
+    @property
+    def base(self) -> str:
+        """The origin under which browsers open it."""
+        return f"http://localhost:{self.port}"
+
+
+class Stream:
+    """An open stream, read message by message."""
+
+    def __init__(self, here: Served, client: Client) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", here.port, timeout=60)
+        head = {"host": f"localhost:{here.port}", "cookie": f"{COOKIE}={client.cookies[COOKIE]}"}
+        self.connection.request("GET", "/stream", headers=head)
+        self.answer = self.connection.getresponse()
+        assert self.answer.status == 200
+
+    def close(self) -> None:
+        """Stop watching."""
+        self.answer.close()
+        self.connection.close()
+
+    def next(self) -> str:
+        """The name of the next event; empty where the stream ended."""
+        while line := self.answer.readline():
+            if line.startswith(b"event: "):
+                return line[7:].decode().strip()
+        return ""
+
+
+@pytest.mark.parametrize("how", ["signed out", "removed"])
+def test_an_open_stream_ends_with_its_session(here: Served, how: str) -> None:
+    client = signed_in(here, "sec1")
+    file = here.project.root / "config/release-approvers.yaml"
+    before = file.read_text()
+    stream = Stream(here, client)
+    try:
+        assert stream.next() == "part"
+        if how == "signed out":
+            assert client.send("/sign-out", client.get("/")).status == 303
+        else:
+            here.project.edit("config/release-approvers.yaml", "  - id: sec1\n", "  - id: sec9\n")
+        add_release(here.project.root, f"v-{how[:3]}")
+        moved = here.project.begin("pre-deployment", f"v-{how[:3]}")
+        seen = stream.answer.read().decode()
+        assert seen.endswith("event: over\ndata: signed out\n\n"), "and nothing after it"
+        assert moved not in seen, "what came after the session is told to nobody who has none"
+    finally:
+        stream.close()
+        file.write_text(before)
+
+
+def test_the_first_view_is_small_with_all_that_it_loads(here: Served, run: RunId) -> None:
+    client = signed_in(here, "rm1")
+    for path in ("/", f"/runs/{run}"):
+        text = client.get(path).text
+        loaded = re.findall(r'(?:href|src)="(/static/[^"]+)"', text)
+        assert len(loaded) == 3
+        whole = len(text.encode()) + sum(len(client.get(address).text.encode()) for address in loaded)
+        assert whole < 150_000, (path, whole)
+
+
+@contextmanager
+def process(project: Project) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A `gonogo serve` of its own, ended by a signal at the latest; with what it said until it served."""
+    found = spawned("serve", "--port", "0", "--project", project.root)
+    assert found.stderr is not None
+    said = ""
+    try:
+        while "passkeys: add to" not in said:
+            line = found.stderr.readline()
+            assert line, f"it ended: {said}"
+            said += line
+        yield said, found
+    finally:
+        found.terminate()
+        found.communicate(timeout=60)
+
+
+def test_a_first_start_prints_a_link_that_works_once_and_a_server_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+    with place(tmp_path / "staging") as staging, place(tmp_path / "production") as production:
+        project = small_project(tmp_path / "shop", staging, production)
+    with process(project) as (said, server):
+        port, link = re.findall(r"http://localhost:(\d+)(/welcome/\S+)", said)[0]
+        here = cast("Served", Elsewhere(project, int(port)))
+        browser = Client(here)
+        page = browser.get(link)
+        assert "rm1" in page.text
+        assert browser.get("/").location == "/sign-in", "the link has to be used, not only opened"
+        assert browser.send(link, page, person="rm1").status == 303
+        assert browser.get("/").status == 200
+        again = Client(here)
+        assert again.send(link, page, person="rm1").status != 303, "it works once"
+        assert again.sign_in("rm1").status == 303
+        stream = Stream(here, browser)
+        assert stream.next() == "part"
+        server.send_signal(signal.SIGTERM)
+        assert set(iter(stream.next, "")) <= {"part", "cards"}, "open streams do not keep a server from ending"
+        server.wait(60)
+        stream.close()
+    with process(project) as (said, _):
+        assert "/welcome/" not in said, "somebody came in by a key of their own"
