@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from gonogo.adapters.commands import folder_name
 from gonogo.adapters.durable import clean_line, disk_error, make_folder
@@ -18,6 +19,9 @@ from gonogo.terms import RunId
 
 WHERE = 5
 """The column of `/proc/locks` that names device and inode."""
+TRY_AGAIN: Final = 0.02
+MOST_TRIES: Final = 250
+"""Five seconds: a process that an engine was starting when it died has the lock until it runs its own program."""
 
 
 class RunLocks:
@@ -60,14 +64,43 @@ class RunLocks:
         )
 
     def _acquire(self, lock: int, path: Path, run: RunId) -> None:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = clean_line(os.pread(lock, 200, 0).decode(errors="replace")) or "another process"
-            raise Busy(
-                f"run {run} is being driven by {holder}",
-                where=str(path),
-                next_step="wait for it, or end that process; the lock ends with it, nothing has to be removed",
-            ) from error
+        for _ in range(MOST_TRIES):
+            if _is_taken(lock):
+                break
+            holder = clean_line(os.pread(lock, 200, 0).decode(errors="replace"))
+            if not _is_gone(holder):
+                raise self._busy(run, holder, path)
+            self._clock.sleep(TRY_AGAIN)
+        else:
+            raise self._busy(run, holder, path)
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"process {os.getpid()} since {time_text(self._clock.now())}\n".encode(), 0)
+
+    def _busy(self, run: RunId, holder: str, path: Path) -> Busy:
+        return Busy(
+            f"run {run} is being driven by {holder or 'another process'}",
+            where=str(path),
+            next_step="wait for it, or end that process; the lock ends with it, nothing has to be removed",
+        )
+
+
+def _is_taken(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_gone(holder: str) -> bool:
+    """Whether the process that wrote itself into the lock has ended, as far as can be seen."""
+    words = holder.split()
+    if words[:1] != ["process"] or not words[1:2] or not words[1].isdecimal():
+        return False
+    try:
+        os.kill(int(words[1]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
