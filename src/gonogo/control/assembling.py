@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -102,9 +103,13 @@ def assemble(
     commands = SupervisedCommands(state / "effects", environ)
     files = ProjectFiles(root)
 
+    @lru_cache(maxsize=1)
+    def read_ring(data: bytes) -> Ring:
+        return read_approvers(data, project.approvers).ring
+
     def ring() -> Ring:
-        reading = read_approvers(files.read(project.approvers), project.approvers)
-        return reading.ring
+        # Asked before every act: the file is read each time, and parsed again where it has changed.
+        return read_ring(files.read(project.approvers))
 
     environments = project.environments.values()
     clock = SystemClock()

@@ -21,10 +21,11 @@ def checkpoints_held(door: Door, run: RunId, site: str, entries: Sequence[Entry]
     """Every checkpoint that was signed while the run went on, and the one at its close, against the log as it is."""
     wanted = list(_named(door, run, entries))
     roots = prefix_roots((leaf_digest(entry.line) for entry in entries), {size for size, _ in wanted})
+    keys = _keys(door, site) if wanted else ()
     wrong = []
     for size, digest in wanted:
         try:
-            found = _read(door, site, digest)
+            found = _read(door, keys, digest)
         except GonogoError as error:
             wrong.append(f"the checkpoint at entry {size - 1} cannot be used: {error.what}")
             continue
@@ -44,13 +45,18 @@ def _named(door: Door, run: RunId, entries: Sequence[Entry]) -> Iterator[tuple[i
             yield size, Digest(note)
 
 
-def _read(door: Door, site: str, digest: Digest) -> Checkpoint:
-    """The signed note: by the engine's own key, or by one that the trust files list (it may have been exchanged)."""
+def _keys(door: Door, site: str) -> tuple[NoteKey, ...]:
+    """The engine's own key, and those that the trust files list: it may have been exchanged."""
+    keys = (public_key(door.world.key.public_line()), *(engine.key for engine in door.world.ring().engines))
+    return tuple(NoteKey(site, strings(key.blob, 2, "the engine key")[1]) for key in keys)
+
+
+def _read(door: Door, keys: Sequence[NoteKey], digest: Digest) -> Checkpoint:
+    """The signed note, by one of the keys."""
     data = door.world.vault.read(digest)
-    keys = [public_key(door.world.key.public_line()), *(engine.key for engine in door.world.ring().engines)]
     for key in keys:
         try:
-            return verify_note(data, NoteKey(site, strings(key.blob, 2, "the engine key")[1]))
+            return verify_note(data, key)
         except Tampered:
             continue
     raise Tampered("no engine that is known here signed it")
