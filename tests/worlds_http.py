@@ -9,11 +9,12 @@ instead of slots, all of which run v1; one with a file in `dead/` does not answe
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -151,6 +152,16 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
+    def end(self) -> None:
+        """Stop serving. Who sleeps until somebody asks is told to stop, and then asked."""
+        stopping = threading.Thread(target=self.shutdown)
+        stopping.start()
+        while stopping.is_alive():
+            with suppress(OSError):
+                socket.create_connection(self.server_address[:2], timeout=1).close()
+            stopping.join(0.01)
+        self.server_close()
+
     def handle_error(self, request: object, client_address: object) -> None:
         """Who goes away before the answer is no news; everything else is."""
         if not isinstance(sys.exception(), ConnectionError):
@@ -165,14 +176,14 @@ def place(root: Path, hosts: tuple[str, ...] = ()) -> Iterator[Place]:
     for name in ("front", *found.names):
         server = Server(("127.0.0.1", 0), _handler(found, name))
         found.servers[name] = server
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        # It sleeps until it is asked: servers that look around all the time cost a busy machine more than what they serve.
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": None}, daemon=True)
         thread.start()
         threads.append(thread)
     try:
         yield found
     finally:
         for server in found.servers.values():
-            server.shutdown()
-            server.server_close()
+            server.end()
         for thread in threads:
             thread.join()
