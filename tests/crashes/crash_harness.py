@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
@@ -30,11 +31,16 @@ from gonogo.control.checkpoints_held import checkpoints_held
 from gonogo.control.door import Door
 from gonogo.control.viewing import expected_views
 from gonogo.engine.crash_points import (
+    BEFORE_INTENT,
     COMMAND_RUNNING,
+    INTENT_COMMITTED,
+    LEASE_TAKEN,
+    MOVE_INTENDED,
     MOVED,
     NOT_SHOWN,
     POINTS,
     RECORDED,
+    RESULT_OPEN,
     RESULT_RECORDED,
     RESULT_THERE,
     STATEMENT_RECORDED,
@@ -52,18 +58,34 @@ from tests.worlds_http import place
 PRE, PRODUCTION, SMALL = "pre-deployment", "production-deployment", "deployment-automation"
 KILLED = -signal.SIGKILL
 LONGEST = 60.0
-TRIES = 4
+TRIES = 8
 ROOT = Path(__file__).resolve().parents[2]
+BEGUN, TRACE = "begun.txt", "trace.txt"
+ACTS = (
+    BEFORE_INTENT,
+    LEASE_TAKEN,
+    INTENT_COMMITTED,
+    MOVE_INTENDED,
+    COMMAND_RUNNING,
+    MOVED,
+    RESULT_THERE,
+    RESULT_OPEN,
+    RESULT_RECORDED,
+)
+"""The points around an act: tried at every deploy, rollback and move of traffic."""
+AROUND = tuple(name for name in ACTS if name != RESULT_THERE)
+"""Those that one run can die at in turn: who finds a result there after a death does not come to `RESULT_THERE`."""
 GONE_ON = frozenset({COMMAND_RUNNING, MOVED, RESULT_THERE, RESULT_RECORDED, RECORDED, NOT_SHOWN, STATEMENT_RECORDED})
 """Points that the next engine does not pass again: what was done is found, and work goes on behind them."""
-SLOW_SCRIPT = 'if [ -e "$root/slow-{0}-$1" ]; then touch "$root/{0}-reached"; sleep 1.2; fi\n'
+SLOW_SCRIPT = 'if [ -e "$root/slow-{0}-$1" ]; then touch "$root/{0}-reached"; fi; while [ -e "$root/slow-{0}-$1" ]; do sleep 0.05; done\n'
+"""Says that it is there, and stays until scripts are quick again."""
 COUNTED = 'echo "$GONOGO_EFFECT" >> "$root/$1/effects.txt"\n'
 """The target's own record of what took effect in it, by the key that every try of an act carries."""
 FORKING = multiprocessing.get_context("forkserver")
-FORKING.set_forkserver_preload(["tests.crashes.crash_harness"])
+FORKING.set_forkserver_preload(["tests.crashes.engine_host"])
 
 
-def _prepare_server() -> None:
+def prepare_server() -> None:
     """Start the fork server with the paths it needs to import gonogo and this file before it is asked for processes."""
     known = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(str(path) for path in (ROOT / "src", ROOT, ROOT / "tests"))
@@ -78,8 +100,9 @@ def _prepare_server() -> None:
 
 def _engine(root: Path, environ: Mapping[str, str], job: Sequence[str], handed: bytes, errors: Path) -> None:
     """What a process does: one verb of the door, as a surface would ask for it."""
-    try:
+    with told_failure(errors):
         door = Door.at(root, {**os.environ, **environ})
+        errors.with_name(BEGUN).touch()
         match job:
             case ("drive", run):
                 door.drive(RunId(run), patient=False, listener=lambda state, entry: None)
@@ -90,10 +113,17 @@ def _engine(root: Path, environ: Mapping[str, str], job: Sequence[str], handed: 
                 door.record(RunId(run), name, handed[:at], handed[at:], Person(person))
             case _:
                 raise ValueError(job)
+    os._exit(0)
+
+
+@contextmanager
+def told_failure(errors: Path) -> Iterator[None]:
+    """Whatever goes wrong in this process ends it, and is told in a file."""
+    try:
+        yield
     except BaseException:
         errors.write_text(traceback.format_exc(), encoding="utf-8")
         os._exit(1)
-    os._exit(0)
 
 
 @dataclass
@@ -108,16 +138,19 @@ class Stage:
 
     def begin(self, *job: str, crash: str = "", handed: bytes = b"", trace: bool = False, **environ: str) -> Running:
         """Start an engine; with `crash` it dies at this point (`CP-03 intent committed@2`)."""
-        _prepare_server()
-        errors, points = self.root / "error.txt", self.root / "trace.txt"
-        errors.unlink(missing_ok=True)
-        points.unlink(missing_ok=True)
-        told = {"RECORD": str(self.project.record), CRASH_VARIABLE: crash, **self.project.environ, **environ}
-        if trace:
-            told[TRACE_VARIABLE] = str(points)
+        prepare_server()
+        told, errors = self.told(crash, trace=trace, **environ)
         process = FORKING.Process(target=_engine, args=(self.project.root, told, job, handed, errors))
         process.start()
         return Running(process, errors)
+
+    def told(self, crash: str, *, trace: bool, **environ: str) -> tuple[dict[str, str], Path]:
+        """What an engine finds in its environment, and where it says what went wrong with it."""
+        errors, points = self.root / "error.txt", self.root / TRACE
+        for path in (errors, points, self.root / BEGUN):
+            path.unlink(missing_ok=True)
+        told = {"RECORD": str(self.project.record), CRASH_VARIABLE: crash, **self.project.environ, **environ}
+        return (told | {TRACE_VARIABLE: str(points)} if trace else told), errors
 
     def play(self, *job: str, crash: str = "", handed: bytes = b"") -> bool:
         """Let an engine do one thing; whether it was killed on the way."""
@@ -126,7 +159,7 @@ class Stage:
     def traced(self, *job: str) -> tuple[str, ...]:
         """Let an engine do one thing, and say which points it passed, in order."""
         assert not self.begin(*job, trace=True).ended()
-        found = tuple((self.root / "trace.txt").read_text(encoding="utf-8").splitlines())
+        found = tuple((self.root / TRACE).read_text(encoding="utf-8").splitlines())
         self.reached |= set(found)
         return found
 
@@ -192,15 +225,11 @@ class Stage:
         self.quick()
         wait_until(self._nothing_runs)
         for path in self._parts():
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-            _copied(folder / path.relative_to(self.root), path)
+            _put_back(folder / path.relative_to(self.root), path)
 
     def _nothing_runs(self) -> bool:
         """Whether no supervisor holds the lock of its act any more."""
-        for lock in (self.project.root / ".gonogo").rglob("lock"):
+        for lock in (self.project.root / ".gonogo" / "effects").rglob("lock"):
             with lock.open("rb") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -224,7 +253,7 @@ class Stage:
         raise AssertionError(f"{run} never asks at {point}")
 
     def slow(self, when: str, environment: str) -> None:
-        """From now on scripts take a while in an environment: `before` they take effect, or `after`."""
+        """From now on scripts of an environment stay `before` their effect, or `after` it, until they may be `quick`."""
         (self.root / "world" / f"slow-{when}-{environment}").touch()
         (self.root / "world" / f"{when}-reached").unlink(missing_ok=True)
 
@@ -233,7 +262,7 @@ class Stage:
         wait_until((self.root / "world" / f"{when}-reached").exists)
 
     def quick(self) -> None:
-        """Scripts are quick again."""
+        """Scripts are quick again, also those that stayed."""
         for path in (self.root / "world").glob("slow-*"):
             path.unlink()
         for path in (self.root / "world").glob("*-reached"):
@@ -264,6 +293,10 @@ class Running:
             raise AssertionError(f"the engine ended with {code}: {said}")
         return code == KILLED
 
+    def has_begun(self, sign: str = BEGUN) -> None:
+        """Wait until it has opened the project (or, with `TRACE`, passed its first point), or has ended already."""
+        wait_until(lambda: self.errors.with_name(sign).exists() or not self.process.is_alive(), LONGEST)
+
     def kill(self) -> None:
         """SIGKILL, now; waits until it is gone."""
         if self.process.is_alive():
@@ -279,18 +312,54 @@ def _copied(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
+def _put_back(source: Path, target: Path) -> None:
+    """Make `target` what `source` is; what is the same file still, by its size and the moment it was written, stays.
+
+    A database is put back whole: somebody may have it open still, with a log that belongs to what it was.
+    """
+    if not source.is_dir():
+        target.unlink(missing_ok=True)
+        _copied(source, target)
+        return
+    if not target.is_dir():
+        target.mkdir(parents=True)
+        shutil.copystat(source, target)
+    wanted = {entry.name: entry for entry in os.scandir(source)}
+    for entry in tuple(os.scandir(target)):
+        known = wanted.get(entry.name)
+        if known is not None and entry.is_dir() and known.is_dir():
+            continue
+        if known is not None and entry.is_file() and known.is_file() and _is_same(entry, known):
+            del wanted[entry.name]
+        elif entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            os.unlink(entry)
+    for name in wanted:
+        _put_back(source / name, target / name)
+
+
+def _is_same(one: os.DirEntry[str], other: os.DirEntry[str]) -> bool:
+    seen, known = one.stat(), other.stat()
+    return ".db" not in one.name and (seen.st_size, seen.st_mtime_ns) == (known.st_size, known.st_mtime_ns)
+
+
 @contextmanager
 def stage_at(root: Path) -> Iterator[Stage]:
     """A stage below `root`; holds and windows are short."""
     root = root.resolve()
     with place(root / "world" / "staging") as staging, place(root / "world" / "production") as production:
         project = small_project(root / "project", staging, production)
-        project.edit("gonogo.yaml", "hold: 600ms, tick: 100ms", "hold: 250ms, tick: 50ms")
-        project.edit("gonogo.yaml", "length: 500ms\n  tick: 100ms", "length: 200ms\n  tick: 50ms")
+        project.edit("gonogo.yaml", "hold: 600ms, tick: 100ms", "hold: 240ms, tick: 80ms")
+        project.edit("gonogo.yaml", "length: 500ms\n  tick: 100ms", "length: 600ms\n  tick: 300ms")
         for script in ("deploy", "rollback"):
             _slowed(project, f"scripts/{script}_shop.sh")
         (root / "scenes").mkdir()
-        yield Stage(root, project, root / "scenes")
+        stage = Stage(root, project, root / "scenes")
+        try:
+            yield stage
+        finally:
+            stage.quick()
 
 
 def _slowed(project: Project, path: str) -> None:
@@ -464,6 +533,22 @@ def die_once_at_each(stage: Stage, run: RunId, names: Sequence[str]) -> None:
         while not stage.drive(run, f"{name}@1"):
             assert stage.sign_all(run), f"{name} is not reached any more"
     stage.go_on(run)
+
+
+def die_in_every_act(stage: Stage, known: Straight, scene: int) -> None:
+    """Go on from a scene; an engine of its own dies at each point `AROUND` each act, in the order of the straight run."""
+    stage.restore(known.scenes[scene])
+    around = [name for trace in known.traces[scene:] for name in trace if name in AROUND]
+    # Messages, too, are recorded through `RESULT_OPEN`; when, is up to the engine that finds one owed.
+    due = [name for before, name in pairwise(["", *around]) if name != RESULT_OPEN or before in {COMMAND_RUNNING, MOVED}]
+    assert set(due) == set(AROUND), "the straight run does not pass all of them"
+    die_once_at_each(stage, known.run, due)
+
+
+def die_elsewhere(stage: Stage, known: Straight, scene: int) -> None:
+    """Go on from a scene; an engine of its own dies once at each point that is not `AROUND` an act."""
+    stage.restore(known.scenes[scene])
+    die_once_at_each(stage, known.run, [name for name in known.in_order() if name not in AROUND])
 
 
 def agrees(stage: Stage, known: Straight) -> None:

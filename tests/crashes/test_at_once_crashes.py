@@ -20,6 +20,7 @@ from gonogo.engine.crash_points import (
 from gonogo.run.events import TaskFinished, TaskIntended, recorded
 from gonogo.terms import Person, RunId
 from tests.crashes.crash_harness import Stage, effects, faults, wait_until
+from tests.crashes.database_stage import database_stage
 from tests.scenarios.disk_stories import STOCK, stock_project
 
 SHELVES = ("north", "south", "west")
@@ -84,9 +85,8 @@ class Count:
         return all((self.world / f"at-work-{shelf}").exists() for shelf in SHELVES[:2])
 
 
-@pytest.fixture(scope="module")
-def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Count]:
-    root = tmp_path_factory.mktemp("at-once").resolve()
+def counting_at(root: Path) -> Stage:
+    """A project whose step counts three shelves, two at a time; the first two end only when both are at work."""
     project = stock_project(root / "project", root / "world")
     world = project.staging.root
     for shelf, other in zip(SHELVES, ("south", "north", ""), strict=True):
@@ -98,18 +98,39 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Count]:
     several = f"{{commands: [{', '.join(SHELVES)}], effect: staging, at_once: 2}}"
     project.edit(f"protocols/{STOCK}.gonogo.yaml", "{command: count}", several)
     (root / "scenes").mkdir()
-    stage = Stage(root, project, root / "scenes")
-    run = project.begin(STOCK)
+    return Stage(root, project, root / "scenes")
+
+
+def ready(stage: Stage) -> Count:
+    """The scene from which every test begins."""
+    assert not stage.play("open", STOCK, "v2")
+    (run,) = stage.project.door().runs()
     stage.save("ready")
-    yield Count(stage, run)
+    return Count(stage, run)
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Count:
+    return ready(counting_at(tmp_path_factory.mktemp("at-once").resolve()))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Count]:
+    with database_stage(counting_at(tmp_path_factory.mktemp("at-once-shared").resolve())) as stage:
+        yield ready(stage)
+
+
+def again(found: Count) -> Count:
+    """Nothing was counted yet."""
+    for mark in (*found.world.glob("at-work-*"), *found.world.glob("held"), *found.world.glob("broken-*")):
+        mark.unlink()
+    found.stage.restore("ready")
+    return found
 
 
 @pytest.fixture
 def count(stock: Count) -> Count:
-    for mark in (*stock.world.glob("at-work-*"), *stock.world.glob("held"), *stock.world.glob("broken-*")):
-        mark.unlink()
-    stock.stage.restore("ready")
-    return stock
+    return again(stock)
 
 
 def counted_once(count: Count) -> None:
@@ -144,6 +165,17 @@ def test_an_engine_killed_with_two_acts_open_repeats_neither(count: Count, point
 def test_engines_that_die_at_a_point_of_every_act_of_the_step_come_to_the_same_end(count: Count, name: str) -> None:
     for number in (1, 2, 3):
         count.stage.restore("ready")
+        assert count.stage.drive(count.run, f"{name}@{number}")
+        count.stage.go_on(count.run)
+        counted_once(count)
+
+
+@pytest.mark.slow
+@pytest.mark.req("ROL-06", "WFS-10", "EXE-02")
+@pytest.mark.parametrize("name", ACTS)
+def test_on_postgresql_too_engines_that_die_with_two_acts_open_come_to_the_same_end(shared: Count, name: str) -> None:
+    for number in (1, 2, 3):
+        count = again(shared)
         assert count.stage.drive(count.run, f"{name}@{number}")
         count.stage.go_on(count.run)
         counted_once(count)

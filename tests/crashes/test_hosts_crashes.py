@@ -9,7 +9,7 @@ import pytest
 
 from gonogo.engine.crash_points import COMMAND_RUNNING, INTENT_COMMITTED, MEASURED, MOVED, RECORDED, RESULT_THERE
 from gonogo.terms import RunId
-from tests.crashes.crash_harness import SMALL, Stage
+from tests.crashes.crash_harness import SMALL, Stage, die_once_at_each
 from tests.hosts_world import hosts_at
 
 MOVES = (INTENT_COMMITTED, COMMAND_RUNNING, RESULT_THERE, MEASURED, MOVED, RECORDED)
@@ -55,6 +55,12 @@ def died_and_went_on(launch: Launch, crash: str) -> None:
     stage.restore("ready")
     assert stage.drive(run, crash), f"{crash} was never reached"
     stage.go_on(run)
+    is_released(launch, crash)
+
+
+def is_released(launch: Launch, crash: str) -> None:
+    """Every host was replaced once, all serve the new version, and the ledger is whole."""
+    stage, run = launch.stage, launch.run
     assert stage.project.state(run).outcome == "released", (crash, stage.project.view(run).halt)
     assert scripts(stage) == launch.scripts, crash
     assert versions(stage) == dict.fromkeys(("web1", "web2", "web3"), "v2")
@@ -63,12 +69,14 @@ def died_and_went_on(launch: Launch, crash: str) -> None:
 
 
 @pytest.mark.req("ROL-06", "WFS-10")
-@pytest.mark.parametrize("crash", [f"{COMMAND_RUNNING}@1", f"{MOVED}@2", f"{RESULT_THERE}@1"])
-def test_an_engine_killed_in_a_batch_resumes_by_reading_back_and_deploys_each_host_once(
-    launch: Launch, crash: str
+def test_a_rolling_release_that_dies_once_at_every_point_resumes_by_reading_back_and_deploys_each_host_once(
+    launch: Launch,
 ) -> None:
     assert launch.scripts == tuple(f"deploy production v2 {host}" for host in ("web1", "web2", "web3"))
-    died_and_went_on(launch, crash)
+    assert set(MOVES) <= set(launch.points)
+    launch.stage.restore("ready")
+    die_once_at_each(launch.stage, launch.run, tuple(dict.fromkeys(launch.points)))
+    is_released(launch, "every point")
 
 
 @pytest.mark.slow

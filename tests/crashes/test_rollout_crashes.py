@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -40,75 +38,45 @@ from gonogo.ports import Moved
 from gonogo.run.events import TaskFinished
 from gonogo.terms import Engine, Person, RunId
 from tests.crashes.crash_harness import (
+    ACTS,
     PRE,
     PRODUCTION,
     Stage,
     Straight,
     agrees,
     die_at_every,
+    die_elsewhere,
+    die_in_every_act,
     die_once_at_each,
     effects,
     ending,
     faults,
     specs,
-    stage_at,
-    straight_to,
     wait_until,
 )
+from tests.crashes.launches import Launch, answer_halts, ends_alike, launch_at, state_outcome
 
-ACTS = (
-    BEFORE_INTENT,
-    LEASE_TAKEN,
-    INTENT_COMMITTED,
-    MOVE_INTENDED,
-    COMMAND_RUNNING,
-    MOVED,
-    RESULT_THERE,
-    RESULT_OPEN,
-    RESULT_RECORDED,
-)
-BAD = 0.5
-RANDOM_KILLS = int(os.environ.get("GONOGO_RANDOM_KILLS", "20"))
-TALLY = os.environ.get("GONOGO_KILLS_TALLY", "")
-"""Where each played scene of the random kills leaves its line for the table (tools/kills_table.py)."""
-
-
-@dataclass(frozen=True)
-class Launch:
-    """A stage on which production was approved, and the straight runs from there: good, and rolled back."""
-
-    stage: Stage
-    rehearsal: RunId
-    good: Straight
-    bad: Straight
 
 
 @pytest.fixture(scope="module")
 def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
-    with stage_at(tmp_path_factory.mktemp("launch")) as stage:
-        assert not stage.play("open", PRE, "v2")
-        rehearsal = stage.project.door().runs()[0]
-        stage.up_to(rehearsal, "audit_recommendation")
-        stage.save("rehearsing")
-        stage.go_on(rehearsal)
-        assert not stage.play("open", PRODUCTION, "v2")
-        run = stage.project.door().runs()[1]
-        stage.save("opened")
-        stage.up_to(run, "production")
-        good = straight_to(stage, run, "good", "released")
-        stage.restore("good/0")
-        stage.spoil(BAD)
-        stage.save("spoiled")
-        while stage.project.state(run).rollback is None:
-            assert stage.drive(run, RECORDED)
-        yield Launch(stage, rehearsal, good, straight_to(stage, run, "bad", "rolled_back"))
+    with launch_at(tmp_path_factory.mktemp("launch")) as launch:
+        yield launch
 
 
+@pytest.mark.req("ROL-06", "WFS-10", "ERR-09", "ERR-11")
+def test_a_rollout_that_dies_at_every_point_of_every_act_is_the_same_rollout(launch: Launch) -> None:
+    stage, known = launch.stage, launch.good
+    assert known.ending.outcome == "released"
+    die_in_every_act(stage, known, 0)
+    agrees(stage, known)
+
+
+@pytest.mark.slow
 @pytest.mark.req("ROL-06", "WFS-10", "ERR-09", "ERR-11")
 @pytest.mark.parametrize("name", ACTS)
 def test_a_rollout_whose_engines_die_at_a_point_of_every_act_is_the_same_rollout(launch: Launch, name: str) -> None:
     stage, known = launch.stage, launch.good
-    assert known.ending.outcome == "released"
     stage.restore("good/0")
     assert die_at_every(stage, known.run, name) == known.passed(name)
     agrees(stage, known)
@@ -117,8 +85,7 @@ def test_a_rollout_whose_engines_die_at_a_point_of_every_act_is_the_same_rollout
 @pytest.mark.req("ROL-06", "WFS-10")
 def test_a_rollout_that_dies_once_at_every_other_point_is_the_same_rollout(launch: Launch) -> None:
     stage, known = launch.stage, launch.good
-    stage.restore("good/0")
-    die_once_at_each(stage, known.run, [name for name in known.in_order() if name not in ACTS])
+    die_elsewhere(stage, known, 0)
     agrees(stage, known)
 
 
@@ -134,10 +101,18 @@ def test_the_way_to_the_approval_may_die_at_every_point_before_it(launch: Launch
 
 
 @pytest.mark.req("ARB-07", "ROL-06", "WFS-10")
+def test_a_rollback_that_dies_at_every_point_of_every_act_is_the_same_rollback(launch: Launch) -> None:
+    stage, known = launch.stage, launch.bad
+    assert known.ending.outcome == "rolled_back"
+    die_in_every_act(stage, known, 0)
+    agrees(stage, known)
+
+
+@pytest.mark.slow
+@pytest.mark.req("ARB-07", "ROL-06", "WFS-10")
 @pytest.mark.parametrize("name", ACTS)
 def test_a_rollback_whose_engines_die_at_a_point_of_every_act_is_the_same_rollback(launch: Launch, name: str) -> None:
     stage, known = launch.stage, launch.bad
-    assert known.ending.outcome == "rolled_back"
     stage.restore("bad/0")
     assert die_at_every(stage, known.run, name) == known.passed(name)
     agrees(stage, known)
@@ -146,8 +121,7 @@ def test_a_rollback_whose_engines_die_at_a_point_of_every_act_is_the_same_rollba
 @pytest.mark.req("ARB-07", "ROL-06", "WFS-10")
 def test_a_rollback_that_dies_once_at_every_other_point_is_the_same_rollback(launch: Launch) -> None:
     stage, known = launch.stage, launch.bad
-    stage.restore("bad/0")
-    die_once_at_each(stage, known.run, [name for name in known.in_order() if name not in ACTS])
+    die_elsewhere(stage, known, 0)
     agrees(stage, known)
 
 
@@ -168,70 +142,6 @@ def test_an_engine_that_dies_alone_at_any_time_at_any_point_of_a_rollout_changes
                 ends_alike(stage, known, crash)
             else:
                 agrees(stage, known)
-
-
-@pytest.mark.slow
-@pytest.mark.req("WFS-10", "ROL-06")
-def test_engines_killed_at_random_moments_change_nothing(launch: Launch) -> None:
-    stage = launch.stage
-    seed = int(os.environ.get("GONOGO_RANDOM_SEED", str(time.time_ns() % 1_000_000)))
-    chance, left = random.Random(seed), RANDOM_KILLS
-    while left > 0:
-        scene, known = chance.choice([("good/0", launch.good), ("bad/0", launch.bad), ("spoiled", launch.bad)])
-        stage.restore(scene)
-        kills = 0
-        while left > kills:
-            engine = stage.begin("drive", known.run)
-            time.sleep(chance.uniform(0.1, 0.9 + kills / 10))  # on a busy machine they still get somewhere
-            engine.kill()
-            if not engine.ended():
-                break
-            kills += 1
-        stage.go_on(known.run)
-        asked = answer_halts(stage, known.run)
-        ends_alike(stage, known, f"seed {seed}")
-        left -= kills
-        tell_tally(stage, known, {"scene": scene, "seed": seed, "kills": kills, "asked": asked})
-
-
-def tell_tally(stage: Stage, known: Straight, told: dict[str, object]) -> None:
-    """One line about a played scene, with what the targets' own records say, for the table of a long run."""
-    if TALLY:
-        counted = effects(stage)
-        events = len(stage.project.door().load(known.run).entries)
-        found = {"effects": counted.total(), "doubled": counted.total() - len(counted), "events": events}
-        with Path(TALLY).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(told | found | {"outcome": known.ending.outcome}) + "\n")
-
-
-def ends_alike(stage: Stage, known: Straight, words: str) -> None:
-    """The scripts, the traffic and the outcome are those of the straight run, however often people were asked."""
-    door = stage.project.door()
-    found = ending(stage, known.run, door)
-    assert faults(stage, known.run, door) == [], words
-    assert (found.outcome, found.scripts) == (known.ending.outcome, known.ending.scripts), words
-    assert (found.weights, found.versions) == (known.ending.weights, known.ending.versions), words
-
-
-def answer_halts(stage: Stage, run: RunId) -> bool:
-    """Be the people that a halted run asks for, until it is over; whether anybody was asked.
-
-    Where an engine died while its supervisor was taking over, nobody knows whether the command began: look, and say so.
-    Where engines were dead for longer than the health window allows, it has to be watched again, from its beginning.
-    """
-    asked = False
-    while (halted := stage.project.state(run).halted) is not None:
-        asked, why = True, stage.project.view(run).halt
-        if halted.cause == "outcome_unknown":
-            unknown = next(name for name, task in stage.project.state(run).tasks.items() if task.unknown)
-            wanted = "" if unknown.endswith("roll-back") else "v2"
-            applied = stage.project.production.version("green") == wanted
-            state_outcome(stage, run, "applied" if applied else "not_applied")
-        else:
-            assert "missing samples" in why, why
-            stage.project.lift(run)
-        stage.go_on(run)
-    return asked
 
 
 def test_a_script_that_ran_twice_or_a_fact_that_is_missing_would_be_seen(launch: Launch) -> None:
@@ -417,15 +327,6 @@ def test_a_deploy_killed_with_all_that_watched_it_is_found_or_halts_until_a_pers
         struck.run
     ).halt
     assert faults(stage, struck.run) == []
-
-
-def state_outcome(stage: Stage, run: RunId, outcome: str) -> None:
-    """Let the release manager say what became of an act."""
-    door = stage.project.door()
-    name = door.ask_outcome(run, outcome, Person("rm1"))
-    statement, signature = stage.signed(run, door.request(run, name)[0], "rm1")
-    door.record(run, name, statement, signature, Person("rm1"))
-    door.lift(run, name, Person("rm1"))
 
 
 def halted_without_outcome(launch: Launch, environment: str) -> RunId:

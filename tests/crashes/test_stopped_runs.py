@@ -188,8 +188,8 @@ def test_an_abort_while_the_rollback_command_runs_begins_no_second_rollback(laun
     engine = stage.begin("drive", launch.run, crash=COMMAND_RUNNING if killed else "")
     stage.slow_reached("before")
     launch.abort(launch.run)
-    assert engine.ended() is killed
     stage.quick()
+    assert engine.ended() is killed
     stage.go_on(launch.run)
     is_taken_back(stage, launch.run)
 

@@ -1,0 +1,130 @@
+"""Engines killed by SIGKILL at random moments of whole releases: the long run of `make test-crash N=...`.
+
+Kills come as they would by chance: after a time that is drawn anew for each engine (exponential, so that no moment of a
+run's life is likelier than another). How long a life is, is measured first, on this machine as it is now; about
+`KILLS_A_LIFE` kills fall into each. The time is counted from when the engine has opened the project, for one engine in
+four, and for the others from when it has passed its first durable boundary: who dies before has done nothing. The kills
+are spread over `SHARDS` tests that know nothing of each other, each with its own project, targets and server of engines.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.crashes.crash_harness import BEGUN, TRACE, Stage, Straight, effects
+from tests.crashes.launches import Launch, answer_halts, ends_alike, launch_at
+
+RANDOM_KILLS = int(os.environ.get("GONOGO_RANDOM_KILLS", "20"))
+SHARDS = int(os.environ.get("GONOGO_KILLS_SHARDS", "1"))
+SEED = int(os.environ.get("GONOGO_RANDOM_SEED", str(time.time_ns() % 1_000_000)))
+TALLY = os.environ.get("GONOGO_KILLS_TALLY", "")
+"""Where each played scene leaves its line for the table (tools/kills_table.py); what went wrong is kept beside it."""
+KILLS_A_LIFE = 20
+MOST_WRONG = 5
+FROM = (BEGUN, TRACE, TRACE, TRACE)
+
+
+@pytest.fixture(scope="module")
+def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
+    with launch_at(tmp_path_factory.mktemp("launch")) as launch:
+        yield launch
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A saved scene, what a run that nobody killed comes to from there, and how long its engine lived, in seconds."""
+
+    name: str
+    known: Straight
+    life: float
+
+
+def scenes(launch: Launch) -> tuple[Scene, ...]:
+    """The three scenes, each played once without a kill."""
+    return tuple(
+        Scene(name, known, _life(launch.stage, name, known))
+        for name, known in (("good/0", launch.good), ("bad/0", launch.bad), ("spoiled", launch.bad))
+    )
+
+
+def _life(stage: Stage, name: str, known: Straight) -> float:
+    stage.restore(name)
+    engine = stage.begin("drive", known.run)
+    engine.has_begun()
+    begun = time.monotonic()
+    assert not engine.ended()
+    return time.monotonic() - begun
+
+
+def killed_through(stage: Stage, scene: Scene, chance: random.Random, most: int) -> Iterator[float]:
+    """Go through a scene with engines that are killed at random moments, until one lives to its end; each one's age."""
+    for _ in range(most):
+        engine = stage.begin("drive", scene.known.run, trace=True)
+        engine.has_begun(chance.choice(FROM))
+        age = chance.expovariate(KILLS_A_LIFE / scene.life)
+        time.sleep(age)
+        engine.kill()
+        if not engine.ended():
+            return
+        yield age
+
+
+@pytest.mark.slow
+@pytest.mark.req("WFS-10", "ROL-06")
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_engines_killed_at_random_moments_change_nothing(launch: Launch, shard: int) -> None:
+    stage, chance = launch.stage, random.Random(f"{SEED}/{shard}")
+    left = RANDOM_KILLS // SHARDS + (shard < RANDOM_KILLS % SHARDS)
+    played = scenes(launch)
+    wrong: list[str] = []
+    while left > 0:
+        scene = chance.choice(played)
+        kills = 0
+        stage.restore(scene.name)
+        try:
+            for _ in killed_through(stage, scene, chance, left):
+                kills, left = kills + 1, left - 1
+            stage.go_on(scene.known.run)
+            asked = answer_halts(stage, scene.known.run)
+            ends_alike(stage, scene.known, f"seed {SEED}")
+        except AssertionError:
+            # One finding does not end a run of hours: it is kept as it lies there, and the rest is tried all the same.
+            wrong.append(traceback.format_exc())
+            _keep(stage, f"{shard}-{len(wrong)}", wrong[-1])
+        else:
+            told = {"scene": scene.name, "shard": shard, "kills": kills, "asked": asked, "life": round(scene.life, 2)}
+            _tell(stage, scene.known, told)
+        assert len(wrong) < MOST_WRONG, wrong
+    assert wrong == []
+
+
+def _tell(stage: Stage, known: Straight, told: dict[str, object]) -> None:
+    """One line about a played scene, with what the targets' own records say, for the table of a long run."""
+    if TALLY:
+        counted = effects(stage)
+        events = len(stage.project.door().load(known.run).entries)
+        found = {"effects": counted.total(), "doubled": counted.total() - len(counted), "events": events}
+        _append(told | found | {"outcome": known.ending.outcome})
+
+
+def _append(told: dict[str, object]) -> None:
+    # One write to a file that is opened for appending: lines of shards never mix.
+    with Path(TALLY).open("ab", buffering=0) as file:
+        file.write(json.dumps(told).encode() + b"\n")
+
+
+def _keep(stage: Stage, name: str, words: str) -> None:
+    if TALLY:
+        folder = Path(f"{TALLY}-wrong") / name
+        shutil.copytree(stage.root, folder, ignore=shutil.ignore_patterns("scenes"))
+        (folder / "words.txt").write_text(words, encoding="utf-8")
