@@ -2,12 +2,13 @@
 
 Without a database there are no workers: each command drives its run, and up to four runs are worked on at once on a machine.
 Here engines are processes that take one run after the other, each under the lock of that run, with the real journal, on one
-file; a step sleeps and appends its event durably. Four of them against one: at least 3.5 times as many runs a second. Ends with
-1 when that is missed.
+file; a step sleeps and appends its event durably. Four of them against one: at least 3.5 times as many runs a second. And the run
+of a process that is killed goes on in another one within 5 s. Ends with 1 when either is missed.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src")]
@@ -22,11 +24,16 @@ sys.path[:0] = [str(ROOT / "src")]
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.run_lock import RunLocks
+from gonogo.engine.local import LocalWakeups
+from gonogo.engine.working import LocalWorker
 from gonogo.errors import Busy
 from gonogo.ports import Draft
 from gonogo.terms import Engine, Person, RunId
 
 STEP, STEPS, MANY, LEAST = 0.1, 3, 4, 3.5
+LONG, KILLS, MOST_TAKEOVER = 600, 5, 5.0
+SETTLED = 1.5
+"""So many seconds the second process has to begin, and to find that the run is driven."""
 
 
 def drive(folder: Path, first: int) -> None:
@@ -69,16 +76,67 @@ def rate(runs: int, engines: int) -> float:
     return runs / took
 
 
+def go_on(folder: Path) -> None:
+    """What `gonogo drive` does: go on with every run that nobody drives, and look at one that is driven from time to time."""
+    clock = SystemClock()
+    locks, engine = RunLocks(folder / "runs", clock), Engine(f"at-{os.getpid()}")
+    with SqliteJournal(folder / "journal.db") as journal:
+
+        def drive(run: RunId) -> None:
+            with locks.driving(run):
+                for seq in range(journal.entries(run)[-1].seq, LONG):
+                    time.sleep(STEP)
+                    with journal.write(run, seq, actor=engine, now=datetime.now(UTC)) as change:
+                        change.append(Draft("task.finished", {"n": seq}))
+
+        worker = LocalWorker(journal, clock, LocalWakeups(clock), drive, print)
+        worker.sweep()
+        while True:
+            worker.one("one") or time.sleep(0.05)
+
+
+def takeover(settled: float = SETTLED) -> float:
+    """Seconds from SIGKILL of the process that drives a run to the run's next event, by another process on the same file."""
+    with tempfile.TemporaryDirectory() as place, SqliteJournal(Path(place) / "journal.db") as journal:
+        run = RunId("run-00000")
+        journal.open_run(run, [Draft("run.opened", {})], actor=Person("dev1"), now=datetime.now(UTC))
+        command = [sys.executable, __file__, "--go-on", place]
+
+        def by() -> str:
+            last = journal.entries(run)[-1]
+            return last.actor.name if last.seq else ""
+
+        processes = {f"at-{process.pid}": process for process in (subprocess.Popen(command) for _ in range(2))}
+        while not (had := by()):
+            time.sleep(0.02)
+        time.sleep(settled)
+        processes[had].kill()
+        began = time.perf_counter()
+        while by() == had:
+            time.sleep(0.01)
+        took = time.perf_counter() - began
+        for process in processes.values():
+            process.kill()
+            process.wait()
+    return took
+
+
 def main() -> int:
-    """Measure both."""
+    """Measure all three."""
+    seen = [takeover(SETTLED + 0.4 * number) for number in range(KILLS)]
+    held = max(seen) <= MOST_TAKEOVER
+    shown = f"median {median(seen):.2f} s, longest {max(seen):.2f} s of {KILLS}"
+    print(f"{'ok    ' if held else 'MISSED'} taken over after SIGKILL: {shown} (bar {MOST_TAKEOVER:g} s)", flush=True)
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     one, many = rate(runs, 1), rate(runs, MANY)
     print(f"{'ok    ' if many / one >= LEAST else 'MISSED'} {MANY} engines: {many / one:.2f} times the runs of one (bar {LEAST})")
-    return 0 if many / one >= LEAST else 1
+    return 0 if held and many / one >= LEAST else 1
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--drive"]:
         drive(Path(sys.argv[2]), int(sys.argv[3]))
+    elif sys.argv[1:2] == ["--go-on"]:
+        go_on(Path(sys.argv[2]))
     else:
         sys.exit(main())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from itertools import cycle
 from pathlib import Path
+from time import sleep
 
 import pytest
 
 from postgres_server import Gate, server
-from shared_workers import KILLED, Site, eventually, site_of
+from shared_workers import KILLED, Site, close, eventually, site_of
 from tests.projects import small_project
 from tests.worlds_http import place
 from tests.scenarios.test_distributed import SMALL, site, slow_deploy, whole  # noqa: F401 - the fixture is used by name
@@ -131,3 +133,33 @@ def test_on_another_host_a_deploy_that_took_effect_is_believed_and_never_repeate
     settled = [entry.data for entry in entries if entry.type == "task.settled"]
     assert [(data["outcome"], data["by"]) for data in settled] == [("applied", "probe")]
     assert len({str(entry.data["host"]) for entry in entries if entry.type == "task.intended"}) == 2
+
+
+@pytest.mark.req("CP-20", "WFS-10", "ROL-06", "EXE-05")
+def test_two_workers_that_drive_one_run_at_once_do_nothing_twice_and_leave_production_whole(site: Site) -> None:
+    slow_deploy(site, 0.5)
+    site.start()
+    site.start()
+    site.alive(2)
+    run = site.project.begin(SMALL)
+    door = site.project.door()
+    assert door.store is not None and door.store.shared is not None
+    with site.signed_by_all(run):
+        # One queue hands a run to one worker at a time; three queues hand it to several at once.
+        for place in cycle(("", "staging", "production")):
+            door.store.shared.queue.hand_to(run, place, "again")
+            state = site.project.state(run)
+            if state.outcome or state.halted:
+                break
+            sleep(0.1)
+    close(door)
+    assert len(site.drivers(run)) == 2, "both wrote into its log"
+    project = site.project
+    outcome = project.state(run).outcome
+    # Moves of the one can look to the other like somebody else's: then the rollout is taken back.
+    assert outcome in {"released", "rolled_back"}, project.view(run).halt
+    assert project.production.weights() == ({"blue": 0, "green": 100} if outcome == "released" else {"blue": 100, "green": 0})
+    assert [line.split()[1] for line in project.executions("deploy")] == ["staging", "production"]
+    assert len(project.executions("rollback")) == (outcome == "rolled_back")
+    assert project.chain_problems(run) == ()
+    assert all(lease.run is None for lease in project.door().world.journal.leases())
