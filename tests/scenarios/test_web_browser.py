@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from gonogo.evidence.verifying import verify_package
+from gonogo.run.choosing import choices
 from gonogo.terms import RunId
 from gonogo.web.memory import FRESH_S
 from tests.projects import Project, small_project
@@ -210,6 +211,21 @@ def test_every_kind_of_statement_is_made_with_a_passkey_and_an_objection_stops_n
         page.get_by_role("textbox", name="Why").first.fill("somebody called")
         page.get_by_role("button", name="Halt").last.click()
         page.get_by_role("heading", name="Halted").wait_for()
+        page.get_by_text("Ways on, with what speaks").click()
+        page.get_by_role("button", name="Choose one on record").click()
+        page.get_by_role("radio", name=re.compile("^A repair the cause")).check()
+        page.get_by_role("textbox", name="Why this one").fill("it is known by now")
+        page.get_by_role("button", name="Show me exactly what I sign").click()
+        page.get_by_role("button", name="Sign with my passkey").click()
+        page.wait_for_url("**?done=signed")
+        assert [(asked.point, answer.in_browser) for asked, answer in choices(project.state(run))] == [("resume_way", True)]
+        page = rm1.open(f"/runs/{run}")
+        page.get_by_text("Sign this release off").click()
+        page.get_by_label("I sign it off").select_option("owner")
+        page.get_by_role("button", name="Sign it off").click()
+        page.get_by_role("button", name="Show me exactly what I sign").wait_for()
+        decide(rm1, run, page.url.rpartition("/")[2], "Go", "it is mine")
+        page = rm1.open(f"/runs/{run}")
         page.get_by_role("button", name="Resume with a signature").click()
         decide(rm1, run, page.url.rpartition("/")[2], reason="it was nothing")
         here.site.drivers.join(60)
