@@ -151,6 +151,7 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128
 
     def end(self) -> None:
         """Stop serving. Who sleeps until somebody asks is told to stop, and then asked."""

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from haproxy_shop import SMALL, Shop, shop
-from live_world import say_to, start_haproxy
+from haproxy_shop import SMALL, Shop, proxied, shop
+from live_world import say_to
 
 from gonogo.demo.processes import Live, kill, wait_until
 from gonogo.engine.bench import Bench
@@ -58,7 +58,7 @@ def test_a_haproxy_that_restarts_in_mid_canary_and_forgets_its_weights_takes_the
 
         def restart() -> None:
             kill(proxies[0])
-            proxies[0] = start_haproxy(found.front)
+            proxies[0] = proxied(found.front)
 
         _, rolling = driven(found, restart)
     assert rolling.progress.abort.startswith("the target was changed behind our back: it does blue 100 %, green 0 %, 25 % were moved")
@@ -80,7 +80,7 @@ def test_a_haproxy_that_is_lost_in_mid_canary_halts_with_what_to_do_by_hand_and_
         assert rolling.progress.abort.startswith("the target is lost: ")
         assert "it was asked 6 times in 6.2 s" in halt
         assert "by hand: send all traffic to `blue` and stop `green`" in halt
-        proxies[0] = start_haproxy(found.front)
+        proxies[0] = proxied(found.front)
         project.lift(run)
         project.go_on(run)
         assert project.state(run).outcome == "rolled_back", project.view(run).halt
