@@ -71,3 +71,10 @@ def test_a_process_that_tells_its_version_imports_no_journal_either() -> None:
     assert printed.startswith("gonogo 0.")
     assert (DEARER_THAN_THE_LIST | {"sqlite3", "pathlib", "json"}) & modules == set()
     assert len({name for name in modules if name.startswith("gonogo.")}) <= 6
+
+
+def test_the_hook_of_an_agent_opens_nothing_where_no_run_was_ever_opened(tmp_path: Path) -> None:
+    (tmp_path / "gonogo.yaml").write_text("project: shop\n")
+    printed, modules = imported("guard", "--line", "kubectl apply -f web.yaml", "--json", "-C", str(tmp_path))
+    assert '"allowed": true' in printed
+    assert {"gonogo.control.door", "gonogo.plan.bindings", "yaml"} & modules == set()

@@ -301,6 +301,22 @@ COLLECTORS = {"Findings", "Builder", "Notes"}
 """Accumulators that live inside one pure function call and never leave it."""
 
 
+def test_values_get_their_methods_when_the_first_one_is_made() -> None:
+    wrong = []
+    for module in modules():
+        for node in module.nodes:
+            names = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) and node.module == "dataclasses" else set()
+            wrong += [f"{module.name}:{node.lineno} takes dataclasses.dataclass"] if "dataclass" in names and module.name not in INHERITING else []
+            found = decorated(node, "dataclass") if isinstance(node, ast.ClassDef) else None
+            text = ast.unparse(found) if found is not None else ""
+            wrong += [f"{module.name}: {node.name} is frozen and has no slots"] if "frozen=True" in text and "slots=True" not in text else []
+    assert wrong == []
+
+
+INHERITING = {f"cli/{name}.py" for name in ("deciding", "stating", "waiving", "by_hand")}
+"""Options of commands that sign inherit from one another, which values made later cannot (docs/decisions/0019)."""
+
+
 def test_broad_excepts_are_few() -> None:
     found = [
         f"{module.name}:{node.lineno}"

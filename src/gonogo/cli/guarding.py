@@ -14,7 +14,7 @@ from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.cli.saying import say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.project_root import PROJECT_FILE, find_root, journal_at_hand
+from gonogo.control.project_root import JOURNAL, PROJECT_FILE, STATE_FOLDER, find_root, is_shared, journal_at_hand
 from gonogo.errors import BadInput, GonogoError, WrongUsage
 from gonogo.reports.guarding import MOST, refused_call
 from gonogo.run.site import is_any_open
@@ -96,6 +96,9 @@ def _scripts(root: Path) -> list[str]:
 def _is_open(root: Path) -> bool:
     """Whether a run is open, as the log of the site says."""
     path = journal_at_hand(root, os.environ)
+    if path is None and not is_shared(root, os.environ) and not (root / STATE_FOLDER / JOURNAL).exists():
+        # No run was ever opened here.
+        return False
     try:
         if path is None:
             return is_any_open(importlib.import_module("gonogo.cli.opened").door_at(root).world.journal.site())

@@ -28,7 +28,11 @@ def find_root(start: Path) -> Path:
 def journal_at_hand(root: Path, environ: Mapping[str, str]) -> Path | None:
     """The journal of a project where it is a file here, for certain; None where it has to be looked for in earnest."""
     path = root / STATE_FOLDER / JOURNAL
-    if DATABASE_VARIABLE in environ or not path.is_file():
-        return None
-    shared = any(line.startswith(b"database:") for line in (root / PROJECT_FILE).read_bytes().splitlines())
-    return None if shared else path
+    return path if path.is_file() and not is_shared(root, environ) else None
+
+
+def is_shared(root: Path, environ: Mapping[str, str]) -> bool:
+    """Whether the journal of a project may be a database that hosts share; False: it is a file here, or not yet."""
+    if DATABASE_VARIABLE in environ:
+        return True
+    return any(line.startswith(b"database:") for line in (root / PROJECT_FILE).read_bytes().splitlines())
