@@ -254,6 +254,7 @@ def test_the_command_prints_lines_that_a_project_understands_and_says_when_they_
         (("calibrate", "nowhere"), "there is no environment `nowhere`"),
         (("calibrate", "staging"), "which keeps no history"),
         (("calibrate", "production", "--match", "shop"), "`shop` is no label=value"),
+        (("calibrate", "production", "--by", "pod) or vector(1"), "is no name of a label"),
         (("record",), "which file?"),
         (("calibrate", "--samples", "none.jsonl"), "cannot be read"),
         (("replay",), "there is no run in this project yet"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +15,7 @@ from gonogo.adapters.sample_files import SampleFile
 from gonogo.control.assembling import metrics_of
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput, WrongUsage
+from gonogo.plan.binding_metrics import LABEL
 from gonogo.plan.project import Environment, MetricsBinding
 from gonogo.ports import Clock, MetricSource
 from gonogo.run.calibrating import Calibration, Counted, calibrated, in_halves
@@ -82,6 +84,8 @@ def history_of(workspace: Workspace, environment: Environment, wanted: Wanted, n
             where=f"environments.{environment.name}.metrics",
             next_step="gonogo judge record --out samples.jsonl; then gonogo judge calibrate --samples samples.jsonl",
         )
+    if not re.fullmatch(LABEL, wanted.by):
+        raise WrongUsage(f"`{wanted.by}` is no name of a label", next_step="such as --by instance")
     end = moment_ms(now) / 1000
     span = Span(end - wanted.hours * 3600, end, float(workspace.project.rollout.tick))
     matchers = _matchers(environment, binding, wanted.match)
@@ -132,7 +136,7 @@ def _matchers(environment: Environment, binding: MetricsBinding, match: Sequence
 
 def _matcher(text: str) -> str:
     label, equals, value = text.partition("=")
-    if not equals or not label.isidentifier():
+    if not equals or not re.fullmatch(LABEL, label):
         raise WrongUsage(f"`{text}` is no label=value", next_step="such as --match job=shop")
     return f'{label}="{_quoted(value)}"'
 
