@@ -87,7 +87,7 @@ def test_every_gate_of_a_package_comes_to_the_same_answer_from_the_package_alone
 @pytest.mark.req("ARB-01", "P5")
 def test_the_judge_comes_to_its_answers_again_from_the_samples_of_the_package_and_of_the_run(released: Released) -> None:
     found = {check.name: check.detail for check in recompute(released.packages["deployment"])}
-    assert found["judge again"].endswith("follow from the samples: 1 bit for bit")
+    assert found["judge again"].endswith("beside their samples: 1 bit for bit")
     told = gonogo("judge", "replay", released.runs[1], "--json", "-C", released.project.root)
     assert told.code == 0, told.err
     body = json.loads(told.out)

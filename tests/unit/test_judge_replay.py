@@ -60,7 +60,7 @@ def test_the_answer_on_record_follows_from_its_samples_bit_for_bit() -> None:
     assert float(event.evidence).hex() == known.judge.evidence.hex()
     found = again(samples(), event)
     assert (found.likeness, found.why) == (Likeness.BITS, "")
-    assert alike([found]) == "1 answers of the rollout judge follow from the samples: 1 bit for bit"
+    assert alike([found]) == "answers of the rollout judge beside their samples: 1 bit for bit"
 
 
 @pytest.mark.req("ARB-01")

@@ -74,7 +74,7 @@ def alike(answers: Sequence[Compared]) -> str:
     """How many recorded answers there are, and how each of them follows from its samples."""
     counts = [(each.value, sum(1 for one in answers if one.likeness is each)) for each in Likeness]
     how = ", ".join(f"{count} {words}" for words, count in counts if count)
-    return f"{len(answers)} answers of the rollout judge" + (f" follow from the samples: {how}" if how else "")
+    return f"answers of the rollout judge beside their samples: {how}" if how else "the rollout judge was not asked"
 
 
 def course(plan: Plan, entries: Iterable[Recorded]) -> Iterator[Point | Compared]:
