@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -32,9 +33,9 @@ def takes_projects(place: Path) -> bool:
     return not found.f_flag & os.ST_NOEXEC and min(found.f_bavail * found.f_frsize, int(memory.split()[1]) << 10) >= ROOM
 
 
-if takes_projects(MEMORY):
+if "TMPDIR" not in os.environ and takes_projects(MEMORY):
     # A release makes a thousand things durable, and no test pulls the plug: what waits for the disk shows nothing.
-    os.environ.setdefault("TMPDIR", str(MEMORY))
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)  # pytest has asked for the folder once when this is read
 
 
 @pytest.hookimpl(wrapper=True)

@@ -351,7 +351,7 @@ def stage_at(root: Path) -> Iterator[Stage]:
     with place(root / "world" / "staging") as staging, place(root / "world" / "production") as production:
         project = small_project(root / "project", staging, production)
         project.edit("gonogo.yaml", "hold: 600ms, tick: 100ms", "hold: 240ms, tick: 80ms")
-        project.edit("gonogo.yaml", "length: 500ms\n  tick: 100ms", "length: 600ms\n  tick: 300ms")
+        project.edit("gonogo.yaml", "length: 1s\n  tick: 500ms", "length: 600ms\n  tick: 300ms")
         for script in ("deploy", "rollback"):
             _slowed(project, f"scripts/{script}_shop.sh")
         (root / "scenes").mkdir()

@@ -432,8 +432,8 @@ controls:
 limits: {{rto: 20s}}
 rollout: {{steps: [5, 50, 100], hold: 600ms, tick: 100ms, patience: 10s}}
 health_window:
-  length: 500ms
-  tick: 100ms
+  length: 1s
+  tick: 500ms
   objectives:
     - {{metric: error_rate, at_most: 5%}}
 parity:

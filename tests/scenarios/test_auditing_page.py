@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -305,19 +306,25 @@ def script(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["bash", name], cwd=folder, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture
-def opened(audited: Audited, stamps: Authority, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def desk(audited: Audited, stamps: Authority, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The auditor's folder after the procedure, with everything that was kept elsewhere."""
-    told = procedure(audited, audited.package, tmp_path)
+    folder = tmp_path_factory.mktemp("desk")
+    told = procedure(audited, audited.package, folder)
     assert told.sound, told.text[-3000:]
-    clone = ["git", "clone", "--quiet", "--bare", str(audited.root / "kept.git"), str(tmp_path / "kept.git")]
+    clone = ["git", "clone", "--quiet", "--bare", str(audited.root / "kept.git"), str(folder / "kept.git")]
     subprocess.run(clone, check=True)
     size = files_of(audited.package)["log/checkpoint"].split(b"\n")[1].decode()
     (stamp,) = (audited.project.root / ".gonogo/anchors").glob(f"tsa-*/*{audited.run}-{size}.note.tsr")
-    (tmp_path / "anchored").write_bytes(stamp.with_suffix("").read_bytes())
-    (tmp_path / "anchored.tsr").write_bytes(stamp.read_bytes())
-    (tmp_path / "tsa-ca.pem").write_bytes(stamps.root)
-    return tmp_path
+    (folder / "anchored").write_bytes(stamp.with_suffix("").read_bytes())
+    (folder / "anchored.tsr").write_bytes(stamp.read_bytes())
+    (folder / "tsa-ca.pem").write_bytes(stamps.root)
+    return folder
+
+
+@pytest.fixture
+def opened(desk: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(desk, tmp_path / "opened")
 
 
 @pytest.mark.req("EVS-16", "R8")

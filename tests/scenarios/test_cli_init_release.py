@@ -65,7 +65,7 @@ class Filled:
             self.edit("gonogo.yaml", rf"http://127.0.0.1:{port}02", found.url("green"))
         self.edit("gonogo.yaml", r"run: \[bandit.*", "run: [bash, scripts/scan.sh]")
         self.edit("gonogo.yaml", r"hold: 2m", "hold: 600ms, tick: 100ms, patience: 10s")
-        self.edit("gonogo.yaml", r"length: 30m .*", "length: 500ms\n  tick: 100ms")
+        self.edit("gonogo.yaml", r"length: 30m .*", "length: 1s\n  tick: 500ms")
         for path in ("gonogo.yaml", "config/staging.env", "config/production.env", "docs/runbook-web.md"):
             self.edit(path, r"EDIT-ME: ", "", least=0)
         for name in ("QUALITY-AUDIT-PACKAGE", "INTEGRATION-EVIDENCE", "UAT-CLOSURE-PACKAGE"):
