@@ -116,11 +116,11 @@ def test_half_a_project_of_hosts_is_named(old: str, new: str, words: str) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('"project": ', '"services": ["db", "shop"], "project": ', "several `services` of one release are installed in slots"),
+        ('"project": ', '"services": ["db", "shop"], "project": ', "`hosts_of` names none, and `services` db, shop"),
         ('"hosts": ', '"target": {"kind": "kubernetes", "service": "web"}, "hosts": ', "the target `kubernetes` moves pods"),
     ],
 )
-def test_hosts_are_of_one_service_and_no_pods(old: str, new: str, words: str) -> None:
+def test_hosts_are_of_a_declared_service_and_no_pods(old: str, new: str, words: str) -> None:
     whole = yaml.safe_load(EXAMPLE)
     for environment in whole["environments"].values():
         environment.pop("slots", None)

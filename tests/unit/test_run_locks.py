@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,7 +57,10 @@ def left_by_a_dead_engine(root: Path) -> Iterator[Callable[[], None]]:
 
     def let_it_end() -> None:
         os.close(left.pop())
-        os.read(said, 1)  # The child had the other end: its end is the end of it, and of the lock.
+        os.read(said, 1)  # The child had the other end, and closes it when it ends; its lock may go a moment later.
+        locks, until = RunLocks(root, SimulatedClock()), time.monotonic() + 60
+        while locks.is_driven(RUN) and time.monotonic() < until:
+            time.sleep(0.005)
 
     try:
         yield let_it_end

@@ -197,8 +197,12 @@ class Call:
 
 
 def known_of(asked: Asked) -> Known:
-    """The run that the address names, if the caller may see it; BadInput (404) otherwise."""
+    """The run that the address names as it is now, if the caller may see it; BadInput (404) otherwise.
+
+    A page may be a moment old; a program acts on what it reads, with the number of the entry that it saw.
+    """
     run = RunId(asked.path["run"])
+    asked.site.memory.look_again()
     if asked.site.memory.head(run) >= 0:
         found = asked.site.memory.known(run)
         plan = found.opened.plan
