@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -171,9 +172,14 @@ def test_of_callers_who_saw_the_same_and_act_at_once_one_acts_and_the_others_are
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(act, range(6)))
     assert sorted(page.status for page in found) == [200, 412, 412, 412, 412, 412], [page.text for page in found]
-    late = next(json.loads(page.text) for page in found if page.status == 412)
-    assert late["detail"] == f"the run is not where you saw it: its last entry was {seq}, and is {seq + 1} now; nothing was done"
-    assert [entry.type for entry in project.door().world.journal.entries(own, seq)] in (["run.halted"], ["approval.requested"])
+    after = [entry.type for entry in project.door().world.journal.entries(own, seq)]
+    # What follows from the one act (a message, say) is on record, too; how much of it a late caller was told, depends on the moment.
+    assert len([name for name in after if name in {"run.halted", "approval.requested"}]) == 1, after
+    for page in found:
+        if page.status == 412:
+            said = re.fullmatch(rf"the run is not where you saw it: its last entry was {seq}, and is (\d+) now; nothing was done", json.loads(page.text)["detail"])
+            assert said, page.text
+            assert seq < int(said[1]) <= seq + len(after)
 
 
 def test_whoever_comes_between_the_look_and_the_act_of_a_caller_wins(here: Served) -> None:
