@@ -93,7 +93,9 @@ def set_stage(root: Path, wish: str, pace: Pace) -> Stage:
     """The project folder with everything in it, nothing running yet. Refused where `root` is not ours to replace."""
     _require_parts()
     clear_stage(root)
-    shutil.copytree(PROJECT, root, ignore=shutil.ignore_patterns("__pycache__", "*.template"))
+    # Without the dates of the installation: a runbook has to be as young as the release that it stands beside.
+    without = shutil.ignore_patterns("__pycache__", "*.template")
+    shutil.copytree(PROJECT, root, ignore=without, copy_function=shutil.copy)
     state = root / STATE
     state.mkdir()
     write_pid(state / OWN_PID, Live(os.getpid(), birth_of(os.getpid()) or ""))
