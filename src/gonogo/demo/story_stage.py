@@ -46,7 +46,7 @@ class Pace:
     rate: float = 250.0
 
 
-FAST = Pace(hold="1250ms", tick="250ms", window="1s", rate=100.0)
+FAST = Pace(hold="1250ms", tick="250ms", window="1s")
 
 
 @dataclass(frozen=True, slots=True)
