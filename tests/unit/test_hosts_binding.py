@@ -12,8 +12,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gonogo.errors import BadInput
 from gonogo.plan.bindings import ProjectReading, read_project
 from gonogo.plan.hosts import amount, batch_sizes, batches
+from gonogo.plan.release import read_release
 from gonogo.run.arms import Arms
 from gonogo.run.shifting import shares
 
@@ -129,6 +131,35 @@ def test_hosts_are_of_a_declared_service_and_no_pods(old: str, new: str, words: 
     text = json.dumps(whole | {"rollout": {"strategy": "rolling"}}, default=str)
     said = errors(read_project(text.replace(old, new).encode(), "gonogo.yaml"))
     assert [message for message in said if words in message], said
+
+
+@pytest.mark.req("CFG-11", "ROL-01")
+def test_a_project_of_hosts_in_one_environment_only_still_has_to_tell_its_scripts_the_service() -> None:
+    """Told a host, a script knows its service; in the environment that has slots it would know neither."""
+    whole = yaml.safe_load(EXAMPLE)
+    staging, production = whole["environments"]["staging"], whole["environments"]["production"]
+    for name in ("slots", "target"):
+        production.pop(name)
+    production |= {"hosts": {"a": "http://127.0.0.1:1", "b": "http://127.0.0.1:2"}, "hosts_of": {"db": ["a"], "shop": ["b"]}}
+    staging["services"] = {name: dict(staging["slots"]) for name in ("db", "shop")}
+    whole |= {"services": ["db", "shop"], "rollout": {"strategy": "rolling"}}
+    said = errors(read_project(json.dumps(whole, default=str).encode(), "gonogo.yaml"))
+    assert [text for text in said if "{service} is missing in it" in text], said
+    assert [text for text in said if "environment `staging` has no `hosts`" in text], said
+
+
+@pytest.mark.req("ROL-01")
+def test_a_service_that_is_not_released_is_never_taken_for_another_one() -> None:
+    shipped = [
+        {"name": name, "artifact": f"{name}.tar", "digest": digit * 64, "version": "v2"} for name, digit in (("db", "1"), ("web", "2"))
+    ]
+    manifest = {"release": {"id": "r", "version": "v2"}, "services": shipped}
+    release = read_release(json.dumps(manifest).encode(), "manifest.json")
+    assert (release.service().name, release.service("web").name) == ("db", "web")
+    with pytest.raises(BadInput) as refused:
+        release.service("wbe")
+    assert refused.value.what == "the release ships no service `wbe`"
+    assert refused.value.next_step == "name one that it ships: db, web"
 
 
 def test_scripts_that_are_not_told_the_host_are_refused() -> None:

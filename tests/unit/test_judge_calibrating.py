@@ -20,7 +20,7 @@ from gonogo.errors import BadInput
 from gonogo.plan.bindings import read_project
 from gonogo.plan.project import DispersionBinding
 from gonogo.ports import CounterSample, MetricSample
-from gonogo.reports.calibration import calibration_lines
+from gonogo.reports.calibration import calibration_lines, calibration_row
 from gonogo.run.calibrating import Counted, calibrated, in_halves
 from gonogo.run.judging_events import events_dispersion
 from gonogo.run.judging_ticks import Events
@@ -138,7 +138,14 @@ def test_a_history_without_latency_gives_the_dispersion_of_errors_alone() -> Non
     history = [Counted(each.at_ms, {name: counts[:2] for name, counts in each.instances.items()}) for each in hours(Shop(6), 30)]
     told = calibrated(history, in_halves(PODS), ())
     assert told.latency is None
-    assert "no latency was counted" in "\n".join(calibration_lines(told, in_halves(PODS)))
+    lines = calibration_lines(told, in_halves(PODS))
+    assert "latency: none was counted" in "\n".join(lines)
+    section = yaml.safe_load("\n".join(lines))["rollout"]["dispersion"]
+    assert set(section) == {"errors", "blocks"}, "no factor is given for what nobody counted"
+    row = calibration_row(told, in_halves(PODS))
+    assert isinstance(row, dict)
+    assert isinstance(row["dispersion"], dict)
+    assert (row["dispersion"]["latency"], row["dispersion"]["errors"]) == (None, f"{section['errors']:.2f}")
 
 
 @pytest.mark.req("PM-01")

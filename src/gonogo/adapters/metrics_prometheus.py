@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from gonogo.adapters.metrics_scrape import EXACT, MetricNames, ordered_buckets
-from gonogo.adapters.prometheus_api import PrometheusApi, Sampled
+from gonogo.adapters.prometheus_api import PrometheusApi, Sampled, labelled
 from gonogo.errors import BadInput, Broken
 from gonogo.measure.baseline import FigureRead, error_rate, latency, saturation
 from gonogo.ports import CounterSample, MetricSample
@@ -71,7 +71,7 @@ class PrometheusSource:
         value = self.slots.get(slot, slot)
         pairs = [(self.asked.slot_label, value)]
         pairs += [(self.asked.version_label, version)] if self.asked.version_label and version else []
-        return ",".join(f'{label}="{_quoted(text)}"' for label, text in pairs)
+        return ",".join(labelled(label, text) for label, text in pairs)
 
     def _fresh_moment(self, wanted: str) -> float:
         """The moment at which everything is asked; Broken where the newest sample is too old or there is none."""
@@ -187,7 +187,3 @@ def _decimal(value: float) -> Decimal:
 
 def _span(seconds: float) -> str:
     return f"{max(1, round(seconds))}s"
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

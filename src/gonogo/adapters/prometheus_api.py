@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -104,6 +104,21 @@ class PrometheusApi:
         if not isinstance(data, dict):
             raise BadInput("its answer has no data", where=self.url)
         return data
+
+
+def labelled(label: str, value: str) -> str:
+    """A label matcher of the query language: exactly this value."""
+    return f'{label}="{_quoted(value)}"'
+
+
+def labelled_any(label: str, values: Iterable[str]) -> str:
+    """A label matcher: any of these values, whatever letters of regular expressions are in them."""
+    either = "|".join("".join(letter if letter.isalnum() else f"\\{letter}" for letter in each) for each in values)
+    return f'{label}=~"{_quoted(either)}"'
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _words(value: object) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from gonogo.adapters.history_prometheus import PrometheusHistory, Span
 from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
-from gonogo.adapters.prometheus_api import PrometheusApi
+from gonogo.adapters.prometheus_api import PrometheusApi, labelled, labelled_any
 from gonogo.adapters.sample_files import SampleFile
 from gonogo.control.assembling import metrics_of
 from gonogo.control.workspaces import Workspace
@@ -130,23 +130,14 @@ def _matchers(environment: Environment, binding: MetricsBinding, match: Sequence
     slots = environment.slots
     by_address = binding.slot_label == "instance"
     values = [urlsplit(url).netloc for url in slots.values()] if by_address else list(slots)
-    either = "|".join(_literal(value) for value in values)
-    return f'{binding.slot_label}=~"{_quoted(either)}"'
+    return labelled_any(binding.slot_label, values)
 
 
 def _matcher(text: str) -> str:
     label, equals, value = text.partition("=")
     if not equals or not re.fullmatch(LABEL, label):
         raise WrongUsage(f"`{text}` is no label=value", next_step="such as --match job=shop")
-    return f'{label}="{_quoted(value)}"'
-
-
-def _literal(text: str) -> str:
-    return "".join(letter if letter.isalnum() else f"\\{letter}" for letter in text)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return labelled(label, value)
 
 
 def _names(binding: MetricsBinding) -> MetricNames:

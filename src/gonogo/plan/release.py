@@ -46,13 +46,20 @@ class Release:
     version: str
     digest: Digest
     services: tuple[Service, ...]
-
-    def service(self, name: str) -> Service:
-        """The service of this name; the first where no name is given."""
-        return next((each for each in self.services if each.name == name), self.services[0])
-
     security_impact: str
     scope_fixed_at: str | None
+
+    def service(self, name: str = "") -> Service:
+        """The service of this name; the first where no name is given. BadInput for a name that is not released."""
+        found = next((each for each in self.services if name in {"", each.name}), None)
+        if found is None:
+            shipped = ", ".join(each.name for each in self.services)
+            raise BadInput(
+                f"the release ships no service `{name}`",
+                where=f"release {self.id}",
+                next_step=f"name one that it ships: {shipped}",
+            )
+        return found
 
 
 def read_release(data: bytes, file: str) -> Release:

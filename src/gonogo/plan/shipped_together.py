@@ -33,10 +33,10 @@ def read_hosts_of(section: Section | None) -> dict[str, tuple[str, ...]]:
 def check_services(project: Project, notes: Findings) -> None:
     """Each service can be asked in each slot of each environment, and the scripts are told which one they are about.
 
-    A host runs one service, so that a script which is told the host knows the service, too.
+    A host runs one service, so that a script which is told the host everywhere knows the service, too.
     """
     names = project.services
-    by_host = any(each.hosts_of for each in project.environments.values())
+    by_host = all(each.hosts_of for each in project.environments.values())
     for each in project.environments.values():
         _check_environment(each, names, notes)
     for command in project.commands.values():

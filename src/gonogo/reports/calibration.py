@@ -16,11 +16,11 @@ MOST = 9999.0
 
 def calibration_lines(told: Calibration, halves: tuple[Sequence[str], Sequence[str]]) -> tuple[str, ...]:
     """The lines for gonogo.yaml, and below them, as comments, what they come from."""
-    latency = "no latency was counted" if told.latency is None else _measured("latency", told.latency)
+    latency = "latency: none was counted" if told.latency is None else _measured("latency", told.latency)
     return (
         "rollout:",
         *_warm_up_lines(told.warm_up),
-        f"  dispersion: {{errors: {_factor(told.errors)}, latency: {_factor(told.latency)}, blocks: {told.blocks}}}",
+        _dispersion_line(told),
         f"# {told.lasted_ms / 3_600_000:.1f} h in blocks of {BLOCK_MS // 60_000} minutes, {told.requests} requests, "
         f"{told.bad} of them failed",
         f"# one half: {', '.join(halves[0])}",
@@ -40,10 +40,11 @@ def lacking_blocks(told: Calibration) -> str:
 
 
 def calibration_row(told: Calibration, halves: tuple[Sequence[str], Sequence[str]]) -> Json:
-    """The same for programs: factors as they belong into gonogo.yaml, as text."""
+    """The same for programs: factors as they belong into gonogo.yaml, as text; null where none was counted."""
     lasted = told.warm_up.lasted_ms
+    latency = None if told.latency is None else _factor(told.latency)
     return {
-        "dispersion": {"errors": _factor(told.errors), "latency": _factor(told.latency), "blocks": told.blocks},
+        "dispersion": {"errors": _factor(told.errors), "latency": latency, "blocks": told.blocks},
         "estimates": {
             "errors": f"{told.errors.estimate:.4f}",
             "latency": None if told.latency is None else f"{told.latency.estimate:.4f}",
@@ -58,9 +59,15 @@ def calibration_row(told: Calibration, halves: tuple[Sequence[str], Sequence[str
     }
 
 
-def _factor(found: Dispersion | None) -> str:
+def _dispersion_line(told: Calibration) -> str:
+    """Without the factor of a latency that nobody counted: it would look like a measured one."""
+    latency = "" if told.latency is None else f" latency: {_factor(told.latency)},"
+    return f"  dispersion: {{errors: {_factor(told.errors)},{latency} blocks: {told.blocks}}}"
+
+
+def _factor(found: Dispersion) -> str:
     """Rounded up, since too small a factor costs false aborts."""
-    return f"{min(MOST, math.ceil((found.phi if found else 1.0) * 100 - 1e-6) / 100):.2f}"
+    return f"{min(MOST, math.ceil(found.phi * 100 - 1e-6) / 100):.2f}"
 
 
 def _measured(name: str, found: Dispersion) -> str:
