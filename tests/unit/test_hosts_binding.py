@@ -148,6 +148,20 @@ def test_a_project_of_hosts_in_one_environment_only_still_has_to_tell_its_script
     assert [text for text in said if "environment `staging` has no `hosts`" in text], said
 
 
+@pytest.mark.req("CFG-11", "ROL-01")
+def test_a_target_beside_hosts_of_several_services_is_refused_with_what_the_scripts_have_to_do_instead() -> None:
+    whole = yaml.safe_load(EXAMPLE)
+    for environment in whole["environments"].values():
+        environment.pop("slots")
+        environment |= {"hosts": {"a": "http://127.0.0.1:1", "b": "http://127.0.0.1:2"}, "hosts_of": {"db": ["a"], "web": ["b"]}}
+    whole |= {"services": ["db", "web"], "rollout": {"strategy": "rolling"}}
+    found = read_project(json.dumps(whole, default=str).encode(), "gonogo.yaml").findings
+    (said,) = {(each.message, *each.notes) for each in found if "environment `production`: its `target`" in each.message}
+    assert said[0] == "environment `production`: its `target` (commands) shares requests over the hosts of one service, and there are several"
+    assert "leave `target` out" in said[1]
+    assert "take the host out of the traffic of its service and let it in again (docs/hosts.md)" in said[1]
+
+
 @pytest.mark.req("ROL-01")
 def test_a_service_that_is_not_released_is_never_taken_for_another_one() -> None:
     shipped = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -67,7 +66,10 @@ class InitOptions:
 @click.command()
 @click.option("--service", default="", help="Name of the service. Default: the folder's name.")
 @click.option(
-    "--hosts", default="", help="Production is these hosts, replaced in batches: web1,web2,web3 (docs/hosts.md)."
+    "--hosts",
+    default="",
+    help="Production is these hosts, replaced in batches: web1,web2,web3; or, of several services, db/db1,web/web1 "
+    "(docs/hosts.md).",
 )
 @click.option("--services", default="", help="Several services in one release, in this order: db,api,web.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
@@ -95,8 +97,7 @@ def init(options: InitOptions) -> int:
     shape = shape_of(root, _shape(options, service))
     engine = engine_line(root, dry_run=options.dry_run or options.upgrade)
     keys, second = found_keys(Path.home() / ".ssh"), _second(options, person)
-    given = Beginning(service, person, keys, engine, *settings_of(root), options.strict, second)
-    about = replace(given, hosts=shape.hosts, services=shape.services)
+    about = Beginning(shape, person, keys, engine, *settings_of(root), options.strict, second)
     if options.upgrade:
         return _upgrade(root, first_files(about), options)
     done = begin(root, first_files(about), force=options.force, dry_run=options.dry_run)
@@ -105,13 +106,29 @@ def init(options: InitOptions) -> int:
 
 
 def _shape(options: InitOptions, service: str) -> Shape:
-    hosts, services = _names(options.hosts, "--hosts", HOST), _names(options.services, "--services", re.compile(NAME))
-    if hosts and services:
+    services = _names(options.services, "--services", re.compile(NAME))
+    if options.hosts and services:
         raise WrongUsage(
-            "--hosts and --services: several services of one release are installed in slots, one service on hosts",
-            next_step="one project for each service on hosts, or one deploy script that installs all of them on a host",
+            "--hosts and --services: with several services, --hosts says which of them each host runs, and that is all",
+            next_step="--hosts db/db1,db/db2,web/web1,web/web2 in the order in which the services are installed",
         )
-    return Shape(service, hosts, services)
+    if "/" in options.hosts:
+        return _several_on_hosts(options.hosts, service)
+    return Shape(service, _names(options.hosts, "--hosts", HOST), services)
+
+
+def _several_on_hosts(text: str, service: str) -> Shape:
+    """The shape of `db/db1,web/web1`: services in the order in which they are first named, each with its hosts."""
+    pairs = [part.strip().partition("/") for part in text.split(",")]
+    for name, _, host in pairs:
+        if not re.fullmatch(NAME, name) or not host:
+            raise WrongUsage(
+                f"`{name}/{host}` in --hosts is no service with its host" if host else f"`{name}` is of no service",
+                next_step="every host with its service: --hosts db/db1,web/web1,web/web2",
+            )
+    _names(",".join(host for _, _, host in pairs), "--hosts", HOST)
+    runs = {name: tuple(host for other, _, host in pairs if other == name) for name, _, _ in pairs}
+    return Shape(service, tuple(host for hosts in runs.values() for host in hosts), tuple(runs), runs)
 
 
 def _names(text: str, option: str, pattern: re.Pattern[str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from gonogo.control.sources import BUILTIN_PROTOCOLS, open_workspace
 from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.sshkeys import PublicKey, public_key
-from gonogo.plan.drafting import hosts_of
+from gonogo.plan.drafting import environment_of
 from gonogo.reports.ci_workflows import github_workflows, gitlab_files
 from gonogo.reports.front_ends import REGISTRY, front_ends, registry
 from gonogo.values import dataclass
@@ -50,11 +50,10 @@ fido: {roots: []}  # EDIT-ME: the SHA-256 of the root certificate of each maker 
 class Beginning:
     """Whom and what the first files are about. `engine` is the public key of the engine here.
 
-    `strict` asks for the proof of a touch in production, and for admins who sign each version of the policy. `hosts` of
-    production are replaced in batches, `services` are released together: at most one of both is given.
+    `strict` asks for the proof of a touch in production, and for admins who sign each version of the policy.
     """
 
-    service: str
+    shape: Shape
     person: str
     keys: tuple[PublicKey, ...]
     engine: str
@@ -62,13 +61,6 @@ class Beginning:
     protocols: str = DEFAULT_PROTOCOLS
     strict: bool = False
     second: tuple[str, PublicKey] | None = None
-    hosts: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
-
-    @property
-    def shape(self) -> Shape:
-        """What it releases, and where to."""
-        return Shape(self.service, self.hosts, self.services)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +103,7 @@ def engine_line(root: Path, *, dry_run: bool) -> str:
 
 def first_files(about: Beginning) -> tuple[FirstFile, ...]:
     """Every file of a new project, with names filled in."""
-    name = about.service
+    name = about.shape.service
     keys = "".join(f"\n      - {key.line}" for key in about.keys)
     words = {
         **shape_words(about.shape),
@@ -131,8 +123,8 @@ def first_files(about: Beginning) -> tuple[FirstFile, ...]:
         "config/protocol_gates/14.yaml": "gates-14.yaml",
         "config/protocol_gates/11.yaml": "gates-11.yaml",
     }
-    verbs = ("deploy", "rollback", *(() if about.hosts else ("traffic",)), "manifest")
-    several = {"manifest": "manifest-services.sh"} if about.services else {}
+    verbs = ("deploy", "rollback", *(() if about.shape.hosts else ("traffic",)), "manifest")
+    several = {"manifest": "manifest-services.sh"} if about.shape.services else {}
     programs = {f"scripts/{verb}_{name}.sh": several.get(verb, f"{verb}.sh") for verb in verbs}
     settings = tuple(
         FirstFile(f"config/{place}.env", _filled("settings.env", words | {"ENVIRONMENT": place}))
@@ -187,7 +179,10 @@ def shape_of(root: Path, given: Shape) -> Shape:
         project = open_workspace(root).project
     except GonogoError:
         return given
-    return Shape(given.service, hosts_of(project, "production"), project.services)
+    production = environment_of(project, "production")
+    if production is None:
+        return Shape(given.service, services=project.services)
+    return Shape(given.service, production.hosts, project.services, production.hosts_of)
 
 
 def settings_of(root: Path) -> tuple[str, str]:

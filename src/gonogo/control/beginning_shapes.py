@@ -1,4 +1,4 @@
-"""The three shapes of a new project: two slots, hosts that are replaced in batches, several services of one release.
+"""The shapes of a new project: one service or several, in two slots or on hosts that are replaced in batches.
 
 A shape is the words that fill the same templates, so that what does not depend on it is written once.
 """
@@ -6,6 +6,7 @@ A shape is the words that fill the same templates, so that what does not depend 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 
 from gonogo.control.checking import MARK
 from gonogo.values import dataclass
@@ -13,7 +14,6 @@ from gonogo.values import dataclass
 PLACES = ("staging", "production")
 FIRST_PORT = {"staging": 8100, "production": 8200}
 SLOTS = ("blue", "green")
-STAGED = ("stage1",)
 _WAYS = {"staging": "testers", "production": "users"}
 
 SLOTTED = """\
@@ -24,6 +24,12 @@ HOSTED = """\
 # url is what people reach. A release goes over the hosts in the order in which they stand here, batch by batch.
 # Each host answers /healthz with its version in the header x-version, and /metrics with its request counts. A proxy
 # before them that is to leave out whoever is being replaced is a `target` (docs/targets.md).
+"""
+PARTED = """\
+# url is what people reach. A release goes over the hosts in the order in which they stand here, batch by batch; every
+# host runs one service, which `hosts_of` says, and new hosts of a service are judged against its old ones.
+# Each host answers /healthz with its version in the header x-version, and /metrics with its request counts. There is no
+# `target`: your scripts take a host out of the traffic of its service, and let it in again.
 """
 SHARED = """\
 # url is what people reach, through the last service. The two slots are the places where a version of all services can
@@ -42,6 +48,9 @@ INSTALLER = """\
   #   deploy:   run: ["{python}", -m, gonogo, host, install, "{environment}", "{host}", "{release}"]
   #   rollback: run: ["{python}", -m, gonogo, host, take-back, "{environment}", "{host}", "{previous}"]
 """
+OUT = """\
+# First take $host out of the traffic of $service, and let it answer what it has begun; at the end let it in again.
+"""
 CANARY = "rollout: {strategy: canary, steps: [5, 25, 50, 100], hold: 2m}"
 ROLLING = """\
 # batch: so many hosts, or a share such as 25%, are replaced at the same time; max_unavailable: so many may be away,
@@ -51,11 +60,15 @@ rollout: {strategy: rolling, batch: 1, max_unavailable: 1, hold: 2m}"""
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a project releases: `service` alone, on `hosts` of production, or `services` in their declared order."""
+    """What a project releases: `service` alone, or `services` in their declared order; in slots, or on `hosts`.
+
+    `hosts_of` says which of the hosts run which of the services, where there are several of both.
+    """
 
     service: str
     hosts: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    hosts_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def shape_words(shape: Shape) -> dict[str, str]:
@@ -129,12 +142,14 @@ _NO_OPTION: Mapping[str, str] = {
     "OPTIONS": "",
     "NEEDED": "",
     "WHAT": "$release",
+    "BEFORE": "",
 }
 _SLOT_WORDS: Mapping[str, str] = {
     "TARGET": "where no traffic goes",
     "BACK": ", after gonogo has sent the traffic back",
     "ASKED": "the slot",
     "ASKEDBACK": "the front",
+    "MOVES": "gonogo moves the traffic, not this.",
     "SLOT": "slot=${GONOGO_SLOT:-}\n",
     "SHOWN": "in slot ${slot:-?}",
     "WHERE": "in $slot",
@@ -142,30 +157,43 @@ _SLOT_WORDS: Mapping[str, str] = {
 }
 
 
-def _option(name: str) -> dict[str, str]:
+def _options(*names: str) -> dict[str, str]:
     return {
-        "USAGE": f" --{name} {name.upper()}",
-        "VARIABLES": f'{name}="" ',
-        "OPTIONS": f"    --{name}) {name}=${{2:?--{name} needs a value}}; shift 2 ;;\n",
-        "NEEDED": f' "${{{name}:?--{name} is missing}}"',
-        "MORE": f', --{name}, "{{{name}}}"',
+        "USAGE": "".join(f" --{name} {name.upper()}" for name in names),
+        "VARIABLES": "".join(f'{name}="" ' for name in names),
+        "OPTIONS": "".join(f"    --{name}) {name}=${{2:?--{name} needs a value}}; shift 2 ;;\n" for name in names),
+        "NEEDED": "".join(f' "${{{name}:?--{name} is missing}}"' for name in names),
+        "MORE": "".join(f', --{name}, "{{{name}}}"' for name in names),
     }
 
 
+def _hosts(place: str, shape: Shape) -> str:
+    """The hosts of a place: those of production as they were named, in staging one for each service."""
+    runs = dict(shape.hosts_of)
+    hosts = shape.hosts
+    if place == "staging":
+        runs = {name: (f"stage{number}",) for number, name in enumerate(runs, 1)}
+        hosts = tuple(host for each in runs.values() for host in each) or ("stage1",)
+    listed = "".join(f"      {host}: {_address(place, number)}\n" for number, host in enumerate(hosts, 1))
+    parted = ", ".join(f"{name}: [{', '.join(each)}]" for name, each in runs.items())
+    return f"    hosts:\n{listed}" + (f"    hosts_of: {{{parted}}}\n" if parted else "")
+
+
 def _on_hosts(shape: Shape) -> dict[str, str]:
-    named = {"staging": STAGED, "production": shape.hosts}
-    places = ""
-    for place in PLACES:
-        listed = "".join(f"      {host}: {_address(place, number)}\n" for number, host in enumerate(named[place], 1))
-        places += f"  {place}:\n{_url(place, 'the hosts')}    hosts:\n{listed}{_measured(place)}"
+    several = bool(shape.services)
+    places = "".join(
+        f"  {place}:\n{_url(place, 'the hosts')}{_hosts(place, shape)}{_measured(place)}" for place in PLACES
+    )
     return {
         **_operations(shape),
-        "NAMED": "",
-        "PLACES": f"{HOSTED}environments:\n{places}",
+        "NAMED": _named(shape),
+        "PLACES": f"{PARTED if several else HOSTED}environments:\n{places}",
         "INSTALLER": INSTALLER,
         "ROLLOUT": ROLLING,
-        **_option("host"),
-        "WHAT": "$release",
+        **_options("host", *(("service",) if several else ())),
+        "WHAT": "$service of $release" if several else "$release",
+        "MOVES": "Without a `target` this takes the host out of its traffic, and lets it in again.",
+        "BEFORE": OUT if several else "",
         "TARGET": "on one host",
         "BACK": " from one host",
         "ASKED": "the host",
@@ -188,11 +216,16 @@ def _together(shape: Shape) -> dict[str, str]:
         places += f"  {place}:\n{_url(place, 'each service')}{front}    services:\n{''.join(rows)}"
         places += _routed(place) + _measured(place)
     return _operations(shape) | {
-        "NAMED": f"{NAMED}services: [{', '.join(shape.services)}]\n",
+        "NAMED": _named(shape),
         "PLACES": f"{SHARED}environments:\n{places}",
         "INSTALLER": "",
         "ROLLOUT": CANARY,
         **_SLOT_WORDS,
-        **_option("service"),
+        **_options("service"),
         "WHAT": "$service of $release",
+        "BEFORE": "",
     }
+
+
+def _named(shape: Shape) -> str:
+    return f"{NAMED}services: [{', '.join(shape.services)}]\n" if shape.services else ""

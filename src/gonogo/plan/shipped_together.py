@@ -71,7 +71,10 @@ def _check_hosts_of(each: Environment, names: tuple[str, ...], notes: Findings) 
         note = "write both in the order in which they are replaced; each host runs exactly one service"
     elif each.target.kind != "none":
         said = f"its `target` ({each.target.kind}) shares requests over the hosts of one service, and there are several"
-        note = "leave `target` out: the scripts take a host out of the traffic of its service and let it in again"
+        note = (
+            "leave `target` out; `commands.deploy` and `commands.rollback` are told {host} and {service}, and take the "
+            "host out of the traffic of its service and let it in again (docs/hosts.md)"
+        )
     else:
         return
     notes.error(WRONG_VALUE, f"environment `{each.name}`: {said}", each.origin, note)

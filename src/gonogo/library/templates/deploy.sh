@@ -4,7 +4,8 @@
 # and in its environment
 @TOLD@#   GONOGO_RELEASE_DIGEST    SHA-256 of the release manifest    GONOGO_OUT        folder for files to keep as evidence
 #   GONOGO_PREVIOUS_RELEASE  what serves now                    GONOGO_FENCE      rises with each holder of the place
-# Exit status 0 says that the release is installed; gonogo then asks @ASKED@ itself. It moves the traffic, not this.
+# Exit status 0 says that the release is installed; gonogo then asks @ASKED@ itself.
+# @MOVES@
 set -euo pipefail
 
 environment="" release="" @VARIABLES@dry_run=no
@@ -23,6 +24,6 @@ if [ "$dry_run" = yes ]; then
   exit 0
 fi
 
-# EDIT-ME: install @WHAT@ @WHERE@ of $environment and start it there; then delete the next two lines
+@BEFORE@# EDIT-ME: install @WHAT@ @WHERE@ of $environment and start it there; then delete the next two lines
 echo "write me: $0 installs nothing yet" >&2
 exit 1

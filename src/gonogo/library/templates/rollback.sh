@@ -22,6 +22,6 @@ if [ "$dry_run" = yes ]; then
   exit 0
 fi
 
-# EDIT-ME: stop @WHAT@ @WHERE@ of $environment and undo what it changed; then delete the next two lines
+@BEFORE@# EDIT-ME: stop @WHAT@ @WHERE@ of $environment and undo what it changed; then delete the next two lines
 echo "write me: $0 rolls nothing back yet" >&2
 exit 1
