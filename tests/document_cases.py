@@ -6,7 +6,9 @@ import random
 from collections import Counter
 from pathlib import Path
 
+from gonogo.document.blocks import Block
 from gonogo.document.reading import Reading, read_document
+from gonogo.document.text import Source
 from gonogo.findings import Level
 from gonogo.protocol.model import Halt, Protocol, Step, all_steps
 
@@ -51,6 +53,11 @@ def protocol_of(text: str) -> Protocol:
     protocol = read(text).protocol
     assert protocol is not None
     return protocol
+
+
+def printed(source: Source, found: tuple[Block, ...]) -> str:
+    """The text of the blocks, one after the other."""
+    return "".join(source.text[block.span.start : block.span.end] for block in found)
 
 
 def codes(reading: Reading) -> Counter[str]:

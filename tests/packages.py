@@ -16,7 +16,7 @@ from gonogo.evidence.envelope import envelope, signing_bytes
 from gonogo.evidence.ledger import Entry, next_entry, read_log
 from gonogo.evidence.manifest import write_sums
 from gonogo.evidence.merkle import leaf_digest, root_of
-from gonogo.evidence.note import Checkpoint, sign_checkpoint
+from gonogo.evidence.note import Checkpoint, NoteKey, with_signature
 from gonogo.evidence.package import write_package
 from gonogo.evidence.package_reading import open_package
 from gonogo.evidence.packing import SEAL_FILES
@@ -61,6 +61,11 @@ def rechained(package: bytes, edit: Callable[[Entry], Entry]) -> bytes:
 def with_data(entry: Entry, **fields: object) -> Entry:
     """An entry that says something else."""
     return replace(entry, data={**entry.data, **json.loads(json.dumps(fields))})
+
+
+def sign_checkpoint(checkpoint: Checkpoint, key: Ed25519PrivateKey, name: str) -> bytes:
+    """The checkpoint with the signature of `key` under `name`, the site of the engine."""
+    return with_signature(checkpoint, NoteKey(name, key.public_key().public_bytes_raw()), key.sign(checkpoint.body))
 
 
 def resealed(files: Mapping[str, bytes], key: Ed25519PrivateKey, site: str = "local") -> bytes:

@@ -23,7 +23,7 @@ from gonogo.evidence.filing import evidence_list
 from gonogo.evidence.ledger import Entry, next_entry
 from gonogo.evidence.manifest import EVIDENCE_SUMS
 from gonogo.evidence.merkle import leaf_digest, root_of
-from gonogo.evidence.note import Checkpoint, NoteKey, sign_checkpoint, with_signature
+from gonogo.evidence.note import Checkpoint, NoteKey, with_signature
 from gonogo.evidence.package import Content, write_package
 from gonogo.evidence.packing import (
     Member,
@@ -70,6 +70,7 @@ from gonogo.evidence.verifying import TrustFiles
 from gonogo.evidence.tlog_proof import write_proof
 from gonogo.evidence.wire import string
 from gonogo.terms import Actor, Digest, Engine, Person, digest_of
+from tests.packages import sign_checkpoint
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 SITE = "acme/eu1"

@@ -11,19 +11,11 @@ import pytest
 
 from gonogo.engine import crash_points
 from gonogo.engine.crash_points import (
-    BEFORE_INTENT,
-    COMMAND_RUNNING,
     COPIED,
     FOUND_BY_SWEEP,
-    INTENT_COMMITTED,
-    LEASE_TAKEN,
-    MOVE_INTENDED,
     MOVED,
     POINTS,
     PROBED,
-    RESULT_OPEN,
-    RESULT_RECORDED,
-    RESULT_THERE,
     STATEMENT_RECORDED,
     STATEMENT_VERIFIED,
     TAKEN_OVER,

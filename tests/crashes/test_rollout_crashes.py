@@ -17,15 +17,10 @@ from cryptography.hazmat.primitives import serialization
 
 from gonogo.engine.bench import Bench
 from gonogo.engine.crash_points import (
-    BEFORE_INTENT,
     COMMAND_RUNNING,
     INTENT_COMMITTED,
-    LEASE_TAKEN,
-    MOVE_INTENDED,
     MOVED,
     RECORDED,
-    RESULT_OPEN,
-    RESULT_RECORDED,
     RESULT_THERE,
 )
 from gonogo.engine.performing import append_latest
@@ -39,15 +34,11 @@ from gonogo.run.events import TaskFinished
 from gonogo.terms import Engine, Person, RunId
 from tests.crashes.crash_harness import (
     ACTS,
-    PRE,
-    PRODUCTION,
     Stage,
-    Straight,
     agrees,
     die_at_every,
     die_elsewhere,
     die_in_every_act,
-    die_once_at_each,
     effects,
     ending,
     faults,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
-from document_cases import PROTOCOLS, errors, inventory, mutated, protocol_of, read, text_of
+from document_cases import PROTOCOLS, errors, inventory, mutated, printed, protocol_of, read, text_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gonogo.document.blocks import blocks, print_blocks
+from gonogo.document.blocks import blocks
 from gonogo.document.reading import read_document
 from gonogo.document.text import open_source
 from gonogo.protocol.change import any_weaker
@@ -130,7 +130,7 @@ def test_printing_the_blocks_of_any_text_gives_it_back(text: str) -> None:
     source = open_source(text.encode(), "lamp.md").source
     if source is not None:
         found = blocks(source)
-        assert print_blocks(source, found) == source.text
+        assert printed(source, found) == source.text
         assert sum(block.line1 - block.line0 for block in found) == len(source.raw)
 
 
@@ -139,7 +139,7 @@ def test_printing_the_blocks_of_any_text_gives_it_back(text: str) -> None:
 @given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
 def test_printing_the_blocks_of_a_hundred_thousand_texts_gives_them_back(text: str) -> None:
     source = open_source(text.encode(), "lamp.md").source
-    assert source is None or print_blocks(source, blocks(source)) == source.text
+    assert source is None or printed(source, blocks(source)) == source.text
 
 
 @settings(max_examples=100, deadline=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -14,11 +13,24 @@ from hypothesis import strategies as st
 
 from gonogo.run import judging_latency as latency
 from gonogo.run.judging import JudgeKind, begin, evidence_of, observe, verdict
-from gonogo.run.judging_events import above_limit, against_limit, better_than, compared, worse_than
+from gonogo.run.judging_events import (
+    above_limit,
+    against_limit,
+    better_than,
+    compared,
+    worse_than,
+)
 from gonogo.run.judging_mixture import Mixture, advance, start
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule, LimitRule, NoHarm
-from gonogo.run.judging_state import state_from_json, state_to_json
-from gonogo.run.judging_ticks import Arm, Events, Faulty, Histogram, Missing, Observation, Tick
+from gonogo.run.judging_ticks import (
+    Arm,
+    Events,
+    Faulty,
+    Histogram,
+    Missing,
+    Observation,
+    Tick,
+)
 
 BOUNDS = (10.0, 20.0, 40.0)
 ERRORS = EventRule("errors", 0.4)
@@ -162,17 +174,6 @@ def _numbered(parts: list[tuple[int, int, Mapping[str, Observation]]]) -> list[T
         index += gap
         found.append(Tick(index, index * 250, 250, step, seen))
     return found
-
-
-@given(runs())
-@settings(max_examples=25, deadline=None)
-def test_resuming_from_any_stored_state_equals_the_straight_run(ticks: list[Tick]) -> None:
-    straight = stored = begin(PLAN)
-    for tick in ticks:
-        straight = observe(PLAN, straight, tick)
-        stored = state_from_json(json.loads(json.dumps(state_to_json(observe(PLAN, stored, tick)))))
-        assert stored == straight
-    assert verdict(PLAN, stored) == verdict(PLAN, straight)
 
 
 @given(runs())

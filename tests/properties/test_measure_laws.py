@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -23,13 +24,13 @@ from gonogo.measure.licences import LicencePolicy, standing
 from gonogo.measure.markdown import cell
 from gonogo.measure.parity import ParitySeen, SideRead, parity_body
 from gonogo.measure.parity_diff import Leaf
-from gonogo.measure.parity_forms import read_source
-from gonogo.measure.parity_leaves import SourceOptions
+from gonogo.measure.parity_forms import SETTINGS_READERS
+from gonogo.measure.parity_leaves import SourceOptions, flattened
 from gonogo.measure.quorum import Vote, filled_slots
 from gonogo.measure.rederiving import DERIVATIONS, disagreements
 from gonogo.measure.rehearsal import RehearsalSeen, StateAfter, rehearsal_body
 from gonogo.measure.scan_findings import ScanRead, ScanUnread
-from gonogo.measure.scanner_reports import SCAN_READERS, read_scan
+from gonogo.measure.scanner_reports import SCAN_READERS
 from gonogo.measure.security import ScanPolicy, SecuritySeen, security_body
 from gonogo.measure.smoke import SmokeTest, smoke_body
 from gonogo.measure.stored_fields import Fields
@@ -124,12 +125,19 @@ def test_smoke_passes_only_when_every_critical_test_passed_and_there_is_one(test
     assert (Fields(body).part("smoke").maybe_text("status") == "pass") == passed
 
 
+def scanned(data: bytes, form: str) -> ScanRead | ScanUnread:
+    """What a reader makes of a report, filed as the engine files one that it could not read."""
+    try:
+        return replace(SCAN_READERS[form](data, FILE.name), raw=FILE)
+    except BadInput as error:
+        return ScanUnread(form, error.what, FILE)
+
+
 @pytest.mark.req("SC-04", "SC-02")
 @settings(max_examples=150)
 @given(st.sampled_from(FORMS), trees)
 def test_no_scanner_output_without_its_own_shape_is_ever_a_clean_scan(form: str, tree: Tree) -> None:
-    read = read_scan(write_json(tree), form, FILE)
-    assert isinstance(read, ScanUnread | ScanRead)
+    read = scanned(write_json(tree), form)
     seen = SecuritySeen(FILE.sha256, FILE.sha256, (read,), ScanPolicy(), None, ())
     about = Fields(security_body(seen, NOW)).part("security_scan")
     assert about.maybe_number("blocking_findings") != 0
@@ -152,7 +160,7 @@ def test_a_cut_or_dirty_report_is_refused_remarked_or_read_as_it_was(noise: byte
 @given(st.binary(max_size=60), st.sampled_from(["env", "json", "yaml", "toml"]))
 def test_a_parity_source_is_read_or_refused(data: bytes, form: str) -> None:
     try:
-        read = read_source(data, form, "x", SourceOptions("configuration", Secret("salt")))
+        read = flattened(SETTINGS_READERS[form](data, "x"), "x", SourceOptions("configuration", Secret("salt")))
     except BadInput:
         return
     assert all(path.startswith("/configuration") for path in read)
@@ -253,4 +261,4 @@ def test_foreign_text_stays_one_cell_of_a_table(text: str) -> None:
 
 def test_a_bare_number_is_the_report_of_no_scanner() -> None:
     for form in FORMS:
-        assert isinstance(read_scan(json.dumps(3).encode(), form, FILE), ScanUnread)
+        assert isinstance(scanned(json.dumps(3).encode(), form), ScanUnread)

@@ -22,7 +22,7 @@ from gonogo.control.verifying_given import Asked, verify_given
 from gonogo.errors import BadInput, Broken, Tampered
 from gonogo.evidence.anchor_rules import AnchorRules, GitRule, TsaRule
 from gonogo.evidence.git_commit import read_commit, signed_commit
-from gonogo.evidence.note import Checkpoint, sign_checkpoint
+from gonogo.evidence.note import Checkpoint
 from gonogo.evidence.policy import policy_bytes, read_policy
 from gonogo.evidence.signers import Ring, allowed_signers, revoked_keys
 from gonogo.evidence.sshkeys import PublicKey, public_key
@@ -31,7 +31,7 @@ from gonogo.evidence.verifying_anchors import Outside
 from gonogo.plan.approvers import read_approvers
 from gonogo.terms import RunId
 from tests.command_line import gonogo
-from tests.packages import files_of
+from tests.packages import files_of, sign_checkpoint
 from tests.projects import Project, small_project
 from tests.worlds_http import place
 from tests.worlds_tsa import Authority, authority

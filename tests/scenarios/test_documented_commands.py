@@ -10,7 +10,8 @@ import pytest
 
 from gonogo.evidence.canonical import read_object
 from gonogo.measure.rederiving import disagreements
-from gonogo.measure.shapes import SHAPES, missing_fields
+from gonogo.control.schemas import faults_of
+from gonogo.measure.shapes import SHAPES
 from gonogo.plan.documented_scripts import SCRIPTS
 from tests.prepared import Typed, copy_of, released, typed
 from tests.projects import Project
@@ -180,7 +181,7 @@ def wrong_shape(path: Path) -> str:
     if name not in SHAPES:
         return ""
     body = read_object(path.read_bytes(), name=name, limit=1 << 24)
-    lacking = set(missing_fields(name, body)) - {"/metrics/checklist_coverage"}  # no checklist before the package is sealed
+    lacking = set(faults_of(name, path.read_bytes(), name)) - {"/metrics/checklist_coverage: this field is missing"}  # no checklist before the package is sealed
     return "; ".join((*sorted(lacking), *disagreements(name, body)))
 
 

@@ -229,7 +229,7 @@ def test_production_is_not_probed_before_a_person_confirmed_it(project: Project)
 
 def with_listing(project: Project, key: str, text: str) -> None:
     """Bind a command of the project that leaves `text` as the file of `key` (alerts or incidents)."""
-    project.edit("gonogo.yaml", "commands:\n", f"commands:\n  list: {{run: [bash, scripts/list.sh]}}\n")
+    project.edit("gonogo.yaml", "commands:\n", "commands:\n  list: {run: [bash, scripts/list.sh]}\n")
     project.edit("gonogo.yaml", "tests:\n", f"{key}: list\ntests:\n")
     write = f"cat > \"$GONOGO_OUT/{key}.json\" <<'JSON'\n{text}\nJSON\n" if text else "true\n"
     project.write("scripts/list.sh", write)

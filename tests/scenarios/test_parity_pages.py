@@ -16,7 +16,7 @@ import pytest
 from gonogo.adapters.plugins import PluginProviders
 from gonogo.document.yaml_nodes import read_yaml
 from gonogo.measure.parity_forms import SETTINGS_READERS
-from gonogo.measure.providers import GROUPS
+from gonogo.adapters.plugins import BUILT_IN
 from gonogo.plan.bindings import read_project
 from gonogo.plan.parity_binding import read_remediation
 from gonogo.terms import Severity
@@ -55,7 +55,7 @@ def test_the_page_names_every_form_and_its_yaml_is_read() -> None:
     page = (DOCS / "parity.md").read_text()
     assert [form for form in SETTINGS_READERS if f"`{form}`" not in page] == []
     sources, plan = YAML.findall(page)
-    text = f"environments:\n  staging:\n    url: http://x\n" + "".join(f"    {line}\n" for line in sources.splitlines())
+    text = "environments:\n  staging:\n    url: http://x\n" + "".join(f"    {line}\n" for line in sources.splitlines())
     said = [str(finding.message) for finding in read_project(text.encode(), "gonogo.yaml").findings]
     assert [line for line in said if "settings" in line and "does not bind" not in line] == []
     assert read_remediation(re.sub(r"^   ", "", plan, flags=re.MULTILINE).encode(), "page").plans[0].owner == "sre1"
@@ -64,7 +64,7 @@ def test_the_page_names_every_form_and_its_yaml_is_read() -> None:
 def test_the_example_package_passes_its_contract_tests_and_serves(tmp_path: Path) -> None:
     files = dict(FILES.findall((DOCS / "providers.md").read_text()))
     points = tomllib.loads(files["pyproject.toml"])["project"]["entry-points"]
-    assert set(points) == set(GROUPS)
+    assert set(points) == set(BUILT_IN)
     functions = {group: {name: value.partition(":")[2] for name, value in names.items()} for group, names in points.items()}
     site = tmp_path / "site"
     install(site, "acme_gonogo", files["acme_gonogo.py"], functions)

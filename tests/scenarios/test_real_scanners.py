@@ -28,10 +28,10 @@ jobs:
     steps:
       - run: echo ${{ github.event.pull_request.title }}
 """
-SCANS = f"""scans:
-  - {{name: bandit, command: bandit, report: bandit.json, format: bandit, expects: [app.py]}}
-  - {{name: secrets, command: detect-secrets, report: stdout, format: detect-secrets}}
-  - {{name: workflows, command: zizmor, report: stdout, format: zizmor}}
+SCANS = """scans:
+  - {name: bandit, command: bandit, report: bandit.json, format: bandit, expects: [app.py]}
+  - {name: secrets, command: detect-secrets, report: stdout, format: detect-secrets}
+  - {name: workflows, command: zizmor, report: stdout, format: zizmor}
 """
 COMMANDS = f"""commands:
   bandit: {{run: ["{BIN}/bandit", -q, -r, app, -f, json, -o, "{{out}}/bandit.json"]}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,8 +15,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Sent
 
 from gonogo.control.tracing import ENDPOINT, TRACES, asked_for, pairs_of
-from gonogo.reports.spans import MOST, spans_of, trace_of
-from gonogo.run.events import RunClosed, RunHalted, recorded
+from gonogo.plan.model import Plan
+from gonogo.reports.spans import MOST, Span, Tracing, told, trace_of
+from gonogo.run.events import Recorded, RunClosed, RunHalted, recorded
 from gonogo.terms import Person, RunId
 from tests.projects import Project, small_project
 from tests.worlds_http import place
@@ -104,6 +105,15 @@ def drive(project: Project, run: RunId, said: list[str], **environ: str) -> None
     door.drive(run, patient=False, listener=lambda state, entry: None)
 
 
+def spans_of(plan: Plan, run: RunId, entries: Sequence[Recorded]) -> tuple[Span, ...]:
+    """Every span of a run that is over, told entry by entry as a drive hears them."""
+    tracing, found = Tracing(), list[Span]()
+    for entry in entries:
+        tracing, ended = told(plan, run, tracing, entry)
+        found += ended
+    return tuple(found)
+
+
 def test_a_run_is_sent_span_by_span_as_its_ledger_tells_it_and_the_next_engine_sends_the_rest(project: Project) -> None:
     said: list[str] = []
     run = project.begin("pre-deployment")
@@ -119,8 +129,8 @@ def test_a_run_is_sent_span_by_span_as_its_ledger_tells_it_and_the_next_engine_s
         drive(project, run, said, **environ)
         assert there.posts > before
         opened = project.door().load(run)
-        told = spans_of(opened.plan, run, [recorded(entry) for entry in opened.entries])
-        assert {bytes.fromhex(span.id) for span in told} == set(there.spans), "what ended between two engines was sent by the second"
+        ended = spans_of(opened.plan, run, [recorded(entry) for entry in opened.entries])
+        assert {bytes.fromhex(span.id) for span in ended} == set(there.spans), "what ended between two engines was sent by the second"
         assert first < set(there.spans)
         assert {span.trace_id for span in there.spans.values()} == {bytes.fromhex(trace_of(run))}
         posts = there.posts

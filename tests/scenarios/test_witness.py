@@ -19,7 +19,7 @@ from gonogo.control.anchoring import anchor, log_key, standings
 from gonogo.errors import BadInput, Tampered
 from gonogo.evidence.ledger import Entry, next_entry
 from gonogo.evidence.merkle import consistency_proof, leaf_digest, root_of
-from gonogo.evidence.note import Checkpoint, NoteKey, read_note, sign_checkpoint
+from gonogo.evidence.note import Checkpoint, NoteKey, read_note
 from gonogo.evidence.policy import read_policy
 from gonogo.evidence.verifying import TrustFiles, verify_package
 from gonogo.evidence.witnessing import (
@@ -36,7 +36,7 @@ from gonogo.evidence.witnessing import (
 )
 from gonogo.terms import Engine, Person, RunId
 from tests.command_line import gonogo
-from tests.packages import files_of
+from tests.packages import files_of, sign_checkpoint
 from tests.prepared import Rehearsed
 from tests.projects import Project
 from tests.worlds import MORNING

@@ -12,6 +12,7 @@ from trust_world import GO, NO_GO, Run, measured_run, people, person, private_ke
 
 from gonogo.evidence.acceptance import Accepted, Asked, Declined, Occasion, accept, level_of
 from gonogo.evidence.canonical import read_object, write_json
+from gonogo.evidence.quorum import quorum
 from gonogo.evidence.signers import (
     Assurance,
     DecisionRule,
@@ -26,7 +27,6 @@ from gonogo.evidence.signers import (
 )
 from gonogo.evidence.sshkeys import PublicKey
 from gonogo.evidence.sshsig import Signed, Touch, armour, sign, unarmoured
-from gonogo.run.approval import MayBegin, MustWait, Signature, use
 from gonogo.terms import digest_of
 
 
@@ -434,64 +434,63 @@ def test_a_stakeholder_acknowledges_the_freeze_and_nobody_else() -> None:
         assert (found.rule if isinstance(found, Declined) else "") == rule
 
 
-# A18: use.
+# A18: at the instant of the act every recorded statement is judged again.
 
 
-def approved() -> tuple[Run, Asked, list[Signature]]:
+def approved() -> tuple[Run, Asked, list[tuple[bytes, bytes]]]:
     run, asked = ask()
-    signatures = []
+    said = []
     for handle, role in [("sre1", "sre_lead"), ("po1", "product_owner")]:
         statement = run.statement(asked, handle, role)
         signature = run.sign(statement, handle)
         accepted = run.judged(asked, statement, signature)
         assert isinstance(accepted, Accepted)
         run.record(accepted, statement)
-        signatures.append(Signature(statement, signature))
-    return run, asked, signatures
+        said.append((statement, signature))
+    return run, asked, said
 
 
-def used(run: Run, asked: Asked, signatures: list[Signature], ring: Ring | None = None) -> MayBegin | MustWait:
+def judged_again(run: Run, asked: Asked, said: list[tuple[bytes, bytes]], ring: Ring | None = None) -> list[Accepted | Declined]:
+    """The recorded statements with the people, bytes and time of now."""
     rule = run.rule("production", Kind.APPROVAL)
-    return use(asked, signatures, ring or run.ring, rule, {"security_impact": "no"}, run.log, run.now)
+    records = {entry.data["statement_sha256"]: entry for entry in run.log if entry.type == "approval.recorded"}
+    return [
+        accept(statement, signature, asked, ring or run.ring, rule, Occasion(run.log, run.now, records[digest_of(statement)]))
+        for statement, signature in said
+    ]
 
 
 @pytest.mark.req("APR-03")
 def test_a18_an_approval_is_used_when_everything_still_holds() -> None:
-    run, asked, signatures = approved()
+    run, asked, said = approved()
     run.wait(hours=71)
-    found = used(run, asked, signatures)
-    assert isinstance(found, MayBegin)
-    assert found.quorum.people == ("po1", "sre1")
+    standing = [one for one in judged_again(run, asked, said) if isinstance(one, Accepted)]
+    found = quorum(run.rule("production", Kind.APPROVAL), standing, {"security_impact": "no"}, run.ring)
+    assert found.met
+    assert found.people == ("po1", "sre1")
 
 
 @pytest.mark.req("APR-03")
 def test_a18_an_approver_removed_after_signing_no_longer_counts() -> None:
-    run, asked, signatures = approved()
+    run, asked, said = approved()
     ring = replace(run.ring, people=tuple(one for one in run.ring.people if one.handle != "po1"))
-    found = used(run, asked, signatures, ring)
-    assert isinstance(found, MustWait)
-    assert [item.rule for item in found.declined] == ["A6"]
-    assert any("sponsor or product_owner" in words for words in found.quorum.missing)
+    stays, goes = judged_again(run, asked, said, ring)
+    declined(goes, "A6")
+    assert isinstance(stays, Accepted)
+    found = quorum(run.rule("production", Kind.APPROVAL), [stays], {"security_impact": "no"}, ring)
+    assert any("sponsor or product_owner" in words for words in found.missing)
 
 
 def test_a18_an_expired_voided_or_overtaken_approval_is_not_used() -> None:
-    run, asked, signatures = approved()
+    run, asked, said = approved()
     run.wait(hours=72)
-    assert isinstance(used(run, asked, signatures), MustWait)
-    run, asked, signatures = approved()
+    assert [declined(one, "A13").rule for one in judged_again(run, asked, said)] == ["A13", "A13"]
+    run, asked, said = approved()
     run.seal("staging-test-results.json", b"other bytes\n")
-    assert isinstance(used(run, asked, signatures), MustWait)
-    run, asked, signatures = approved()
+    assert [declined(one, "A11").rule for one in judged_again(run, asked, said)] == ["A11", "A11"]
+    run, asked, said = approved()
     run.append("approval.consumed", {"round": run.round, "task": "x", "attempt": 1})
-    assert isinstance(used(run, asked, signatures), MustWait)
-
-
-def test_a18_a_statement_that_was_never_recorded_is_not_used() -> None:
-    run, asked = ask()
-    statement = run.statement(asked, "sre1", "sre_lead")
-    found = used(run, asked, [Signature(statement, run.sign(statement, "sre1"))])
-    assert isinstance(found, MustWait)
-    assert found.declined[0].rule == "A18"
+    assert [declined(one, "A12").rule for one in judged_again(run, asked, said)] == ["A12", "A12"]
 
 
 def test_a_go_with_conditions_is_withheld_and_a_no_go_is_accepted_as_such() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from document_cases import codes, inventory, lines_of, protocol_of, read, text_of
+from document_cases import codes, inventory, lines_of, printed, protocol_of, read, text_of
 
-from gonogo.document.blocks import blocks, print_blocks
+from gonogo.document.blocks import blocks
 from gonogo.document.mojibake import Doubtful, Mended, Sound, mend
 from gonogo.document.reading import read_document
 from gonogo.document.text import MOST_BYTES, open_source
@@ -138,7 +138,7 @@ def test_printing_the_blocks_gives_back_the_text(name: str) -> None:
     source = open_source(text_of(name).encode(), name).source
     assert source is not None
     found = blocks(source)
-    assert print_blocks(source, found) == source.text
+    assert printed(source, found) == source.text
     assert [block.line0 for block in found[1:]] == [block.line1 for block in found[:-1]]
 
 

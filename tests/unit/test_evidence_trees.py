@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from gonogo.errors import BadInput, Tampered
-from gonogo.evidence.envelope import Subject, machine_statement, open_envelope, sign_envelope, signing_bytes
+from gonogo.evidence.envelope import Subject, envelope, machine_statement, open_envelope, signing_bytes
 from gonogo.evidence.merkle import (
     EMPTY,
     consistency_proof,
@@ -22,8 +22,11 @@ from gonogo.evidence.merkle import (
     prefix_roots,
     root_of,
 )
-from gonogo.evidence.note import Checkpoint, NoteKey, check_origin, read_note, read_vkey, sign_checkpoint, verify_note
+from gonogo.evidence.note import Checkpoint, NoteKey, check_origin, read_note, read_vkey, verify_note
+from gonogo.evidence.sshkeys import PublicKey
+from gonogo.evidence.wire import string
 from gonogo.terms import digest_of
+from tests.packages import sign_checkpoint
 
 KEY = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
 OTHER = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
@@ -35,6 +38,11 @@ KNOWN_ROOT = "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
 
 def leaves(count: int) -> list[bytes]:
     return [leaf_digest(b"line %d" % number) for number in range(count)]
+
+
+def sealed_with(key: ed25519.Ed25519PrivateKey, payload: bytes) -> bytes:
+    line = PublicKey("ssh-ed25519", string(b"ssh-ed25519") + string(key.public_key().public_bytes_raw()))
+    return envelope(payload, key.sign(signing_bytes(payload)), line)
 
 
 def slow_root(items: list[bytes]) -> bytes:
@@ -137,14 +145,14 @@ def test_a_key_line_whose_id_does_not_fit_is_refused() -> None:
 
 def test_an_envelope_opens_with_the_key_that_sealed_it() -> None:
     payload = machine_statement("package", [Subject("SHA256SUMS", digest_of(b"x"))], {"counts": {"files": 1}})
-    sealed = sign_envelope(payload, KEY)
+    sealed = sealed_with(KEY, payload)
     assert open_envelope(sealed, [OTHER.public_key().public_bytes_raw(), PUBLIC], name="seal.dsse.json") == payload
     assert signing_bytes(b"{}") == b"DSSEv1 28 application/vnd.in-toto+json 2 {}"
     assert json.loads(payload)["predicateType"] == "urn:gonogo:predicate:package:v1"
 
 
 def test_an_envelope_without_a_signature_of_a_listed_key_is_refused() -> None:
-    sealed = sign_envelope(machine_statement("package", [Subject("x", digest_of(b"x"))], {}), KEY)
+    sealed = sealed_with(KEY, machine_statement("package", [Subject("x", digest_of(b"x"))], {}))
     with pytest.raises(Tampered, match="no listed key"):
         open_envelope(sealed, [OTHER.public_key().public_bytes_raw()], name="seal.dsse.json")
     with pytest.raises(Tampered, match="no listed key"):

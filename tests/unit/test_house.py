@@ -39,6 +39,10 @@ FIELD_TERMS = {"ServiceInScope", "ServiceDeployed", "ServicesSeen", "ServiceProb
 CARRIED = {"library/verify.py"}
 """Files that are shipped inside packages and stand alone; their own tests hold them."""
 MOST_BROAD_EXCEPTS = 4
+FOR_OTHERS = {"contracts.py": "contract tests that makers of providers inherit"}
+"""Files whose names are there for other projects (docs/providers.md)."""
+DECIDED = {"BY_HAND", "NONE", "POINTS"}
+"""Tables of what was decided, with reasons: read by people, and held by tests."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,6 +275,44 @@ def test_everything_public_is_documented() -> None:
                 named = isinstance(child, ast.FunctionDef) and not child.name.startswith("_")
                 if named and not ast.get_docstring(child):
                     wrong.append(f"{module.name}: {node.name}.{child.name}")
+    assert wrong == []
+
+
+def top_names(module: Module) -> Iterator[str]:
+    for node in module.tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name) and not target.id.startswith("__"))
+
+
+def test_nothing_is_there_that_only_tests_use_or_nobody() -> None:
+    """A name is used in its own file, imported by another, or named by an attribute or a text (commands, entry points)."""
+    taken: set[tuple[str, str]] = set()
+    named: set[str] = set()
+    texts: list[str] = []
+    left = []
+    for module in modules():
+        own = set()
+        for node in module.nodes:
+            kind = type(node)
+            if kind is ast.Name and isinstance(node.ctx, ast.Load):
+                own.add(node.id)
+            elif kind is ast.Attribute:
+                named.add(node.attr)
+            elif kind is ast.Constant and isinstance(node.value, str) and len(node.value) < 80:
+                texts.append(node.value)
+            elif kind is ast.ImportFrom:
+                taken |= {(str(node.module), alias.name) for alias in node.names}
+        left += [(module, name) for name in top_names(module) if name not in own and name not in DECIDED]
+    named |= set(re.findall(r"\w+", "\n".join(texts).replace("-", "_")))
+    wrong = [
+        f"{module.name}: {name}"
+        for module, name in left
+        if name not in named and module.name not in FOR_OTHERS
+        and (f"gonogo.{module.name.removesuffix('.py').replace('/', '.')}".removesuffix(".__init__"), name) not in taken
+    ]
     assert wrong == []
 
 

@@ -48,7 +48,7 @@ from gonogo.measure.deployment import (
 from gonogo.measure.figures import Body
 from gonogo.measure.header import RawFile
 from gonogo.measure.health import HealthSeen, Observation, SloSeen, health_body, health_markdown
-from gonogo.measure.performance import PerformanceReading, bounds_around, performance_body
+from gonogo.measure.performance import PerformanceReading, performance_body
 from gonogo.measure.post_deployment import (
     CheckAfter,
     IncidentSeen,
@@ -72,11 +72,11 @@ from gonogo.measure.rollback_plan import (
     rollback_plan_body,
     rollback_plan_markdown,
 )
-from gonogo.measure.shapes import missing_fields
 from gonogo.measure.smoke import SmokeTest, smoke_body
 from gonogo.measure.snapshot import SnapshotContent, SnapshotSeen, snapshot_body
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, RunId, Severity, Verdict
+from tests.whole_files import faults
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -349,12 +349,6 @@ def test_performance_without_a_value_or_a_range_is_not_in_range(
     assert about.maybe_number("out_of_range") == outside
 
 
-@pytest.mark.req("PDV-04")
-def test_the_range_around_an_earlier_value_is_exact() -> None:
-    assert bounds_around(Decimal(300), Decimal("0.1")) == (Decimal(270), Decimal(330))
-    assert bounds_around(Decimal(-10), Decimal("0.5")) == (Decimal(-15), Decimal(-5))
-
-
 ERRORS = SloSeen("error rate", Decimal("0.01"), "≤", "ratio", (Decimal("0.001"), Decimal("0.01")), 2)
 UPTIME = SloSeen("availability", Decimal("0.999"), "≥", "ratio", (Decimal("0.9995"), Decimal(1)), 2)
 WINDOW = HealthSeen(NOW, NOW + HOUR, (ERRORS, UPTIME), (Observation(NOW, "spike", "waited", "ada"),))
@@ -557,5 +551,5 @@ MESSAGES = communications_body((MessageSent(NOW, RunId("r"), "g", "#c", (), "[RA
     ],
 )
 def test_a_whole_file_after_the_launch_lacks_no_required_field(artifact: str, body: Body) -> None:
-    assert missing_fields(artifact, body) == ()
-    assert missing_fields(artifact, {}) != ()
+    assert faults(artifact, body) == []
+    assert faults(artifact, {}) != []

@@ -16,7 +16,6 @@ from gonogo.measure.approvals_record import (
     SignedDecision,
     Subject,
     launch_body,
-    open_roles,
     review_body,
 )
 from gonogo.measure.checklist import (
@@ -60,10 +59,10 @@ from gonogo.measure.quorum import Vote, filled_slots
 from gonogo.measure.readiness import ApprovalRecord, ReadinessItem, ReadinessSeen, readiness_body
 from gonogo.measure.rederiving import disagreements, lapsed
 from gonogo.measure.rollback import NamedCheck
-from gonogo.measure.shapes import missing_fields
 from gonogo.measure.staging_check import LogReview, StagingCheckSeen, rerun_reason, staging_check_body
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Severity, Verdict
+from tests.whole_files import faults
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -541,11 +540,6 @@ def test_without_a_rule_who_must_approve_there_is_no_status() -> None:
     assert not review(replace(REVIEW, required=())).has("status")
 
 
-def test_open_roles_are_named_for_reminders() -> None:
-    body = review_body(replace(REVIEW, decisions=REVIEW.decisions[:1]), NOW)
-    assert open_roles(body, "approvals") == (("product-owner", "sponsor"),)
-
-
 def test_a_person_with_two_roles_is_moved_to_where_the_quorum_needs_them() -> None:
     slots = [frozenset({"a", "b"}), frozenset({"a"})]
     chosen = filled_slots(slots, [Vote("ada", "a"), Vote("grace", "b")])
@@ -619,8 +613,8 @@ def test_a_status_written_by_hand_is_found_in_every_record_of_people() -> None:
     ],
 )
 def test_a_whole_file_before_the_launch_lacks_no_required_field(artifact: str, body: Body) -> None:
-    assert missing_fields(artifact, body) == ()
-    assert missing_fields(artifact, {}) != ()
+    assert faults(artifact, body) == []
+    assert faults(artifact, {}) != []
 
 
 @pytest.mark.req("FP-09", "FP-27", "INT-02")

@@ -19,9 +19,9 @@ from gonogo.measure.intake import (
     intake_body,
 )
 from gonogo.measure.rederiving import disagreements
-from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Severity
+from tests.whole_files import faults
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 RELEASE = Digest("aa" * 32)
@@ -192,9 +192,9 @@ def test_renewal_requests_carry_item_owner_and_time() -> None:
 
 @pytest.mark.req("INT-03", "F1")
 def test_a_whole_intake_report_lacks_no_required_field() -> None:
-    assert missing_fields(NAME, intake_body(ALL_WELL, NOW)) == ()
-    assert missing_fields(NAME, intake_body(IntakeSeen((), (), ()), NOW)) == (
-        "/intake_validation/status",
-        "/intake_validation/completeness_score",
-        "/intake_validation/approval_coverage",
-    )
+    assert faults(NAME, intake_body(ALL_WELL, NOW)) == []
+    assert faults(NAME, intake_body(IntakeSeen((), (), ()), NOW)) == [
+        "/intake_validation/status: this field is missing",
+        "/intake_validation/completeness_score: this field is missing",
+        "/intake_validation/approval_coverage: this field is missing",
+    ]

@@ -24,9 +24,9 @@ from gonogo.measure.parity import (
 )
 from gonogo.measure.parity_diff import Encrypted, Fingerprint, Leaf
 from gonogo.measure.rederiving import disagreements, lapsed
-from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Severity
+from tests.whole_files import faults
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 FILE = RawFile("config/staging-env.yaml", Digest("aa" * 32))
@@ -279,7 +279,7 @@ def test_a_hundred_thousand_keys_a_side_take_less_than_a_second() -> None:
 @pytest.mark.req("PAR-03", "F2")
 def test_a_whole_parity_report_lacks_no_required_field() -> None:
     body = parity_body(seen({"/configuration/a": 1}, {"/configuration/a": 2}), NOW)
-    assert missing_fields(NAME, body) == ()
+    assert faults(NAME, body) == []
 
 
 @pytest.mark.req("NB-04", "FP-23")

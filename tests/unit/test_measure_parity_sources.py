@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -13,14 +14,18 @@ from gonogo.measure.environment_file import read_environment_file
 from gonogo.measure.glob_rules import ParityRules
 from gonogo.measure.header import RawFile
 from gonogo.measure.parity import ParitySeen, SideRead, parity_body
-from gonogo.measure.parity_diff import Encrypted, Fingerprint
-from gonogo.measure.parity_forms import read_source
+from gonogo.measure.parity_diff import Encrypted, Fingerprint, Leaf
+from gonogo.measure.parity_forms import SETTINGS_READERS
 from gonogo.measure.parity_leaves import SourceOptions, flattened
 from gonogo.measure.parity_sources import read_env
 from gonogo.terms import Digest, Secret
 
 CONFIGURATION = SourceOptions("configuration", Secret("salt"))
 PLANTED = "hunter2-Zq8mJ4"
+
+
+def leaves_of(data: bytes, form: str, options: SourceOptions = CONFIGURATION) -> Mapping[str, Leaf]:
+    return flattened(SETTINGS_READERS[form](data, "x"), "x", options)
 
 
 @pytest.mark.req("PA-01")
@@ -52,7 +57,7 @@ def test_an_env_file_that_is_not_understood_is_refused_with_its_line(text: bytes
     ],
 )
 def test_json_and_yaml_of_one_content_have_the_same_typed_leaves(form: str, text: bytes) -> None:
-    leaves = read_source(text, form, "x", CONFIGURATION)
+    leaves = leaves_of(text, form)
     assert leaves == {
         "/configuration/db/pool": 5,
         "/configuration/db/ratio": Decimal("0.50"),
@@ -66,14 +71,14 @@ def test_json_and_yaml_of_one_content_have_the_same_typed_leaves(form: str, text
 
 
 def test_toml_keeps_its_types() -> None:
-    leaves = read_source(b"[db]\npool = 5\nratio = 0.50\nday = 2026-01-02\non = true\n", "toml", "x", CONFIGURATION)
+    leaves = leaves_of(b"[db]\npool = 5\nratio = 0.50\nday = 2026-01-02\non = true\n", "toml")
     assert leaves["/configuration/db/day"] == "2026-01-02"
     assert leaves["/configuration/db/on"] is True
     assert str(leaves["/configuration/db/ratio"]) == "0.50"
 
 
 def test_yaml_words_that_other_readers_turn_into_booleans_stay_text() -> None:
-    leaves = read_source(b"country: no\nversion: 1.10.2\nmode: 0755\n", "yaml", "x", CONFIGURATION)
+    leaves = leaves_of(b"country: no\nversion: 1.10.2\nmode: 0755\n", "yaml")
     assert sorted(leaves.items()) == [
         ("/configuration/country", "no"),
         ("/configuration/mode", "0755"),
@@ -99,13 +104,13 @@ def test_of_an_encrypted_file_keys_and_recipients_count_and_ciphertext_says_noth
             f' "lastmodified": "2026-01-0{len(cipher)}", "mac": "ENC[{cipher}]", "version": "3.9"}}}}'
         ).encode()
 
-    one = read_source(file("a", "age1x"), "json", "x", CONFIGURATION)
-    other = read_source(file("bb", "age1x"), "json", "x", CONFIGURATION)
+    one = leaves_of(file("a", "age1x"), "json")
+    other = leaves_of(file("bb", "age1x"), "json")
     assert one["/configuration/db"] == Encrypted("ENC[AES256_GCM,data:a]")
     assert {path: leaf for path, leaf in one.items() if "sops" in path} == {
         path: leaf for path, leaf in other.items() if "sops" in path
     }
-    moved = read_source(file("a", "age1y"), "json", "x", CONFIGURATION)
+    moved = leaves_of(file("a", "age1y"), "json")
     assert moved["/configuration/sops/age/0/recipient"] == "age1y"
 
 
@@ -123,8 +128,8 @@ def test_of_an_encrypted_file_keys_and_recipients_count_and_ciphertext_says_noth
 )
 def test_a_planted_secret_reaches_no_report_and_is_still_compared(text: str) -> None:
     options = SourceOptions("configuration", Secret("salt"), frozenset({"/configuration/listed"}))
-    left = read_source(text.encode(), "json", "x", options)
-    right = read_source(text.replace(PLANTED, f"{PLANTED}-other").encode(), "json", "x", options)
+    left = leaves_of(text.encode(), "json", options)
+    right = leaves_of(text.replace(PLANTED, f"{PLANTED}-other").encode(), "json", options)
     assert all(isinstance(leaf, Fingerprint) for leaf in left.values())
     file = RawFile("x", Digest("aa" * 32))
     body = parity_body(
@@ -138,8 +143,8 @@ def test_a_planted_secret_reaches_no_report_and_is_still_compared(text: str) -> 
 
 @pytest.mark.req("PAR-02")
 def test_fingerprints_depend_on_the_salt() -> None:
-    one = read_source(b"TOKEN=x", "env", "x", SourceOptions("secrets", Secret("one")))
-    other = read_source(b"TOKEN=x", "env", "x", SourceOptions("secrets", Secret("two")))
+    one = leaves_of(b"TOKEN=x", "env", SourceOptions("secrets", Secret("one")))
+    other = leaves_of(b"TOKEN=x", "env", SourceOptions("secrets", Secret("two")))
     assert one != other
 
 
@@ -157,7 +162,7 @@ def test_fingerprints_depend_on_the_salt() -> None:
 )
 def test_a_source_that_two_readers_could_read_differently_is_refused(form: str, text: bytes) -> None:
     with pytest.raises(BadInput):
-        read_source(text, form, "x", CONFIGURATION)
+        leaves_of(text, form)
 
 
 ENVIRONMENT = b"""environment: staging

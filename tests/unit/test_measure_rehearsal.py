@@ -22,9 +22,9 @@ from gonogo.measure.rollback import (
     rollback_body,
     shortcomings,
 )
-from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest
+from tests.whole_files import faults
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -252,5 +252,5 @@ def test_the_proof_names_its_scripts_and_when_it_expires() -> None:
 
 @pytest.mark.req("REH-05", "RBK-02", "F4", "F5")
 def test_whole_rehearsal_and_rollback_reports_lack_no_required_field() -> None:
-    assert missing_fields("rehearsal-report.json", rehearsal_body(SEEN)) == ()
-    assert missing_fields("rollback-verification-report.json", rollback_body(BACK)) == ()
+    assert faults("rehearsal-report.json", rehearsal_body(SEEN)) == []
+    assert faults("rollback-verification-report.json", rollback_body(BACK)) == []

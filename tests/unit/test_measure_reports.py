@@ -15,7 +15,6 @@ from gonogo.measure.go_tests import read_go_tests
 from gonogo.measure.header import RawFile
 from gonogo.measure.load_reports import read_locust
 from gonogo.measure.rederiving import disagreements
-from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.measure.test_reports import CaseResult, Outcome, ReportRead, read_junit
 from gonogo.measure.tests_measured import (
@@ -28,6 +27,7 @@ from gonogo.measure.tests_measured import (
     unmitigated,
 )
 from gonogo.terms import Digest
+from tests.whole_files import faults
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 RAW = (RawFile("junit.xml", Digest("aa" * 32)),)
@@ -324,7 +324,7 @@ def test_code_coverage_is_a_second_figure() -> None:
 
 @pytest.mark.req("TST-02", "F3")
 def test_whole_test_results_lack_no_required_field() -> None:
-    assert missing_fields(NAME, execution_body(replace(WELL, suites=(ONE_FAILS,)))) == ()
+    assert faults(NAME, execution_body(replace(WELL, suites=(ONE_FAILS,)))) == []
 
 
 GO = b"""{"Action":"start","Package":"a"}

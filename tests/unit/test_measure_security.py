@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from gonogo.errors import BadInput
 from gonogo.evidence.canonical import write_json
 from gonogo.measure.header import RawFile
 from gonogo.measure.licences import (
@@ -21,7 +22,7 @@ from gonogo.measure.licences import (
 from gonogo.measure.rederiving import disagreements
 from gonogo.measure.scan_findings import ScanRead, ScanUnread, finding
 from gonogo.measure.scan_redaction import redacted_scan
-from gonogo.measure.scanner_reports import read_scan
+from gonogo.measure.scanner_reports import SCAN_READERS
 from gonogo.measure.security import (
     ControlSeen,
     LicenceAudit,
@@ -30,9 +31,9 @@ from gonogo.measure.security import (
     incomplete,
     security_body,
 )
-from gonogo.measure.shapes import missing_fields
 from gonogo.measure.stored_fields import Fields
 from gonogo.terms import Digest, Severity
+from tests.whole_files import faults
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 RAW = RawFile("security-scans/out.json", Digest("aa" * 32))
@@ -42,9 +43,11 @@ PLANTED = "ghp_4Zq8mJ4kLw9RtY2uPq7sVx1bNc5dEf6gHi0j"
 
 
 def scan(value: object, form: str) -> ScanRead:
-    read = read_scan(json.dumps(value).encode(), form, RAW)
-    assert isinstance(read, ScanRead), read
-    return read
+    return read_scan(json.dumps(value).encode(), form)
+
+
+def read_scan(data: bytes, form: str) -> ScanRead:
+    return replace(SCAN_READERS[form](data, RAW.name), raw=RAW)
 
 
 def sarif(*results: dict[str, object], rules: tuple[dict[str, object], ...] = (), **run: object) -> dict[str, object]:
@@ -170,10 +173,9 @@ def test_a_vulnerable_package_has_no_stated_severity_and_blocks() -> None:
     ],
 )
 def test_output_without_the_findings_key_is_unread_and_never_clean(form: str, text: bytes) -> None:
-    read = read_scan(text, form, RAW)
-    assert isinstance(read, ScanUnread)
-    assert read.reason
-    assert not measured(scans=(read,)).has("blocking_findings")
+    with pytest.raises(BadInput) as caught:
+        read_scan(text, form)
+    assert not measured(scans=(ScanUnread(form, caught.value.what, RAW),)).has("blocking_findings")
 
 
 def test_npm_audit_and_trivy_and_semgrep_are_read() -> None:
@@ -410,7 +412,7 @@ def test_a_finding_that_was_declared_harmless_by_hand_is_found() -> None:
 
 @pytest.mark.req("SEC-04", "F6")
 def test_a_whole_security_report_lacks_no_required_field() -> None:
-    assert missing_fields(NAME, security_body(replace(CLEAN, scans=(found(Severity.LOW),)), NOW)) == ()
+    assert faults(NAME, security_body(replace(CLEAN, scans=(found(Severity.LOW),)), NOW)) == []
 
 
 QUOTING: tuple[tuple[str, object], ...] = (
@@ -479,5 +481,4 @@ def test_a_stored_scan_quotes_no_secret_and_has_the_same_findings(form: str, out
     data = json.dumps(output).encode()
     stored = redacted_scan(data, "out.json")
     assert PLANTED.encode() not in stored
-    assert read_scan(stored, form, RAW) == read_scan(data, form, RAW)
-    assert isinstance(read_scan(stored, form, RAW), ScanRead)
+    assert read_scan(stored, form) == read_scan(data, form)

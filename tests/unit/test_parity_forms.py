@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from gonogo.errors import BadInput
 from gonogo.measure.parity_diff import Empty, Encrypted, Fingerprint, Leaf, Unknown
-from gonogo.measure.parity_forms import SETTINGS_READERS, read_source
-from gonogo.measure.parity_leaves import SourceOptions, fingerprint_of
+from gonogo.measure.parity_forms import SETTINGS_READERS
+from gonogo.measure.parity_leaves import SourceOptions, fingerprint_of, flattened
 from gonogo.measure.parity_sources import MOST_BYTES
 from gonogo.measure.parity_yaml import MOST_BYTES as MOST_YAML
 from gonogo.terms import Secret
@@ -25,7 +25,7 @@ PLANTED = "hunter2-Zq8mJ4"
 
 def leaves(form: str, source: object, below: str = "infrastructure") -> Mapping[str, Leaf]:
     data = source if isinstance(source, bytes) else source.encode() if isinstance(source, str) else json.dumps(source).encode()
-    return read_source(data, form, "source", SourceOptions(below, SALT))
+    return flattened(SETTINGS_READERS[form](data, "source"), "source", SourceOptions(below, SALT))
 
 
 def fingerprint(text: str) -> Fingerprint:

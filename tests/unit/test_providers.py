@@ -14,7 +14,7 @@ from gonogo.adapters.plugins import BUILT_IN, PluginProviders
 from gonogo.errors import BadInput, Broken
 from gonogo.measure.parity_diff import Encrypted, Fingerprint, Unknown
 from gonogo.measure.provider_wire import settings_of, settings_tree
-from gonogo.measure.providers import CHECKS, GROUPS, METRICS, PARITY, SCANNERS, TESTS, CheckQuestion, MetricQuestion
+from gonogo.measure.providers import CHECKS, METRICS, PARITY, SCANNERS, TESTS, CheckQuestion, MetricQuestion
 from gonogo.plan.bindings import read_project
 from gonogo.terms import Secret, Severity
 from tests.foreign_package import importable, install
@@ -68,7 +68,7 @@ BAD = ("raises", "leaves", "dies", "crashes", "hangs", "nonsense", "poses", "gre
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("site")
-    points = {group: {name: name for name in BAD} for group in GROUPS}
+    points = {group: {name: name for name in BAD} for group in BUILT_IN}
     for group, function in ((SCANNERS, "scan"), (PARITY, "settings"), (CHECKS, "check"), (METRICS, "counters"), (TESTS, "tests")):
         points[group]["acme"] = function
     install(folder, "acme_gonogo", CODE, points)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,14 @@ from gonogo.run.arms import Arms
 from gonogo.run.comparing import judge_plan_for
 from gonogo.run.events import MetricsSampled
 from gonogo.run.judging import JudgeKind
-from gonogo.run.rolling import HoldUntil, MoveTo, RollDone, RollFailed, Rolling, next_in_roll
+from gonogo.run.rolling import (
+    HoldUntil,
+    MoveTo,
+    RollDone,
+    RollFailed,
+    Rolling,
+    next_in_roll,
+)
 from gonogo.run.rollout import Progress, StepAnswer, aborted
 from gonogo.run.served import moment_ms
 from tests.projects import small_project

@@ -56,6 +56,8 @@ def test_buckets_of_several_series_are_added() -> None:
         (GOOD.replace('le="0.1"', 'le="NaN"'), "+Inf"),
         (GOOD.replace("} 95", "} 60"), "not cumulative"),
         (GOOD.replace('{le="0.1"}', ""), "no number"),
+        (GOOD + 'http_request_duration_seconds_bucket{le="0.1"} 70\n', "stands twice"),
+        (GOOD + GOOD.splitlines()[1] + "\n", "stands twice"),
         ("<html>not found</html>", "no Prometheus page"),
         ('http_requests_total{code="200" 5', "no Prometheus page"),
     ],

@@ -19,7 +19,6 @@ from gonogo.adapters.vault import ENCRYPTED, Reads, Writes
 from gonogo.errors import BadInput, Broken, Refused
 
 VARIABLE: Final = "GONOGO_IDENTITY"
-SUFFIX: Final = ".age"
 _MOST_KEY: Final = 1 << 20
 
 

@@ -80,7 +80,7 @@ _USUAL: Final = Patience()
 
 
 def folder_name(text: str) -> str:
-    """`text` as the name of a folder: everything but `a-z 0-9 . _ -` as `=` and two hex digits a byte; reversible.
+    """`text` as the name of a folder: everything but `a-z 0-9 . _ -` as `=` and two hex digits a byte; no two alike.
 
     Raises BadInput for text that is empty or too long for a name.
     """
@@ -93,12 +93,6 @@ def folder_name(text: str) -> str:
             f"{text[:60]!r} cannot name a folder ({len(safe)} characters)", next_step=f"use 1 to {MOST_NAME} characters"
         )
     return safe
-
-
-def text_of(name: str) -> str:
-    """The inverse of `folder_name`."""
-    data = re.sub(rb"=([0-9a-f]{2})", lambda found: bytes((int(found[1], 16),)), name.encode())
-    return data.decode("utf-8", "surrogatepass")
 
 
 class SupervisedCommands:

@@ -1,7 +1,8 @@
 """Reads the counters of each slot from its own Prometheus page; all slots in the same moment.
 
 What cannot be read is missing with its reason, never a zero (PM-01): an absent metric, a value that is negative, NaN or
-no whole number (PM-05), a histogram without +Inf or whose counts fall, a series without the label of the status code.
+no whole number (PM-05), a histogram without +Inf or whose counts fall, a series without the label of the status code,
+or one that stands twice.
 """
 
 from __future__ import annotations
@@ -74,6 +75,9 @@ def read_counters(slot: str, page: str, names: MetricNames) -> CounterSample:
     requests = [one for one in samples if one.name == names.requests]
     if not requests:
         raise BadInput(f"there is no series of `{names.requests}`")
+    counted = [one for one in samples if one.name in {names.requests, f"{names.histogram}_bucket"}]
+    if len({(one.name, *sorted(one.labels.items())) for one in counted}) < len(counted):
+        raise BadInput("a series with the same labels stands twice")
     errors = [one for one in requests if _is_error(one, names)]
     buckets = _buckets(samples, names.histogram)
     return CounterSample(slot, _total(requests), _total(errors), buckets, _saturation(samples, names.saturation))

@@ -11,7 +11,6 @@ import click
 
 from gonogo.adapters.durable import write_file
 from gonogo.adapters.given_files import given_bytes
-from gonogo.cli.saying import tell
 from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY
 from gonogo.document.reading import Reading, read_document
 from gonogo.document.rendering import Canvas, render_text
@@ -115,9 +114,3 @@ def exit_code(findings: tuple[Finding, ...]) -> int:
 def short(digest: Digest) -> str:
     """A digest as people compare it."""
     return f"{digest[:16]}…"
-
-
-def told(words: str, findings: tuple[Finding, ...]) -> None:
-    """Words that close a command that refused."""
-    if forbids(findings):
-        tell(words, "red")

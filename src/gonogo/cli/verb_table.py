@@ -229,14 +229,6 @@ def command_named(name: str) -> click.Command:
     return found
 
 
-def actions_of(command: click.Command) -> tuple[str, ...]:
-    """The actions of a command that has some."""
-    for one in command.params:
-        if one.name == "action" and isinstance(one, click.Argument) and isinstance(one.type, click.Choice):
-            return tuple(str(choice) for choice in one.type.choices)
-    return ()
-
-
 def served() -> tuple[Verb, ...]:
     """Every row as a verb, described by its command."""
     return tuple(_verb(row) for row in ROWS)

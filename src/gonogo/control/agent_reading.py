@@ -34,8 +34,6 @@ from gonogo.run.state import RunState
 from gonogo.terms import Json, digest_of
 from gonogo.values import dataclass
 
-MOST_EVENTS = 100
-
 
 def _itself(row: Mapping[str, Json]) -> Json:
     return row

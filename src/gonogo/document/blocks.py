@@ -76,11 +76,6 @@ def markers(source: Source) -> int:
     return count
 
 
-def print_blocks(source: Source, found: tuple[Block, ...]) -> str:
-    """The text of the blocks, one after the other."""
-    return "".join(source.text[block.span.start : block.span.end] for block in found)
-
-
 def _leaves(source: Source) -> list[tuple[str, int, int, tuple[int, ...], str]]:
     leaves: list[tuple[str, int, int, tuple[int, ...], str]] = []
     path: list[int] = []

@@ -19,7 +19,7 @@ One pure procedure for the engine, the client and the verifiers. The rules, in t
     A15  the log that the signer saw is a prefix of this log
     A16  the signer neither made the change nor asked for it
 
-A17 (who is still missing) is `quorum`, A18 (use at the instant of the act) is `run.approval.use`.
+A17 (who is still missing) is `quorum`, A18 (use at the instant of the act) is `engine.using`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ from gonogo.evidence.signers import Assurance, DecisionRule, ListedKey, ListedPe
 from gonogo.evidence.sshcerts import Certificate
 from gonogo.evidence.sshsig import BadSignature, DoesNotFit, Signed, WrongNamespace, examine
 from gonogo.evidence.statements import Request, Statement, read_request, read_statement
-from gonogo.terms import Digest, digest_of
 
 __all__ = [
     "FREEZE_RULE",
@@ -53,7 +52,6 @@ __all__ = [
     "Occasion",
     "accept",
     "level_of",
-    "signature_digest",
 ]
 
 
@@ -176,8 +174,3 @@ def _certified(
 
 def _handles(ring: Ring) -> str:
     return ", ".join(sorted(person.handle for person in ring.people)) or "nobody is listed yet"
-
-
-def signature_digest(accepted: Accepted) -> Digest:
-    """SHA-256 of the armoured signature, as it stands in the record."""
-    return digest_of(accepted.signature)

@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from gonogo.errors import BadInput, Tampered
 from gonogo.evidence.canonical import Tree, read_object, write_json, write_line
 from gonogo.evidence.sshkeys import PublicKey
-from gonogo.evidence.wire import string
 from gonogo.terms import Digest
 from gonogo.values import dataclass
 
@@ -83,12 +82,6 @@ def _envelope(payload: bytes, signature: bytes, key: PublicKey) -> Mapping[str, 
         "payloadType": PAYLOAD_TYPE,
         "signatures": [{"keyid": key.fingerprint, "sig": base64.b64encode(signature).decode()}],
     }
-
-
-def sign_envelope(payload: bytes, key: ed25519.Ed25519PrivateKey) -> bytes:
-    """The envelope of `payload` signed by a key of this process."""
-    blob = string(b"ssh-ed25519") + string(key.public_key().public_bytes_raw())
-    return envelope(payload, key.sign(signing_bytes(payload)), PublicKey("ssh-ed25519", blob))
 
 
 def open_envelope(data: bytes, keys: Iterable[bytes], *, name: str) -> bytes:

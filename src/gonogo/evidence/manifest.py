@@ -134,8 +134,3 @@ _PATH_AT: Final = 66
 
 
 _LOOK: Final = "compare it with another copy; do not trust this one"
-
-
-def same_name(path: str, name: str) -> bool:
-    """Whether the last part of `path` is `name`, without regard to case (C3)."""
-    return path.rpartition("/")[2].casefold() == name.casefold()

@@ -88,12 +88,6 @@ def read_vkey(text: str) -> NoteKey:
     return NoteKey(check_origin(name), material[1:])
 
 
-def sign_checkpoint(checkpoint: Checkpoint, key: ed25519.Ed25519PrivateKey, name: str) -> bytes:
-    """The checkpoint with the signature of `key` under `name`, the site of the engine."""
-    check_origin(checkpoint.origin)
-    return with_signature(checkpoint, NoteKey(name, key.public_key().public_bytes_raw()), key.sign(checkpoint.body))
-
-
 def with_signature(checkpoint: Checkpoint, key: NoteKey, signature: bytes) -> bytes:
     """The signed note from a signature over `checkpoint.body` that was made elsewhere."""
     check_origin(key.name)

@@ -256,11 +256,6 @@ def with_seal(
     return contents
 
 
-def round_manifest(entries: tuple[Entry, ...], lineage: Lineage) -> bytes:
-    """The evidence manifest as it is when a round is opened."""
-    return evidence_manifest(filed(entries), lineage, Head(entries[-1].seq, entries[-1].digest))
-
-
 __all__ = [
     "CHECKPOINT",
     "LOG",
@@ -275,7 +270,6 @@ __all__ = [
     "evidence_list",
     "input_paths",
     "package_files",
-    "round_manifest",
     "seal_payload",
     "seal_signing_bytes",
     "wanted",

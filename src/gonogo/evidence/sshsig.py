@@ -128,16 +128,6 @@ def examine(armoured: bytes, message: bytes, namespace: str) -> Signed:
         ) from error
 
 
-def namespace_of(armoured: bytes) -> str:
-    """The namespace that a signature names, unverified; for messages only."""
-    return _parts(armoured).namespace
-
-
-def key_of(armoured: bytes) -> PublicKey:
-    """The key that a signature names, unverified; to look it up before verifying."""
-    return _parts(armoured).opened.key
-
-
 def signed_data(namespace: str, message: bytes, hash_name: str = "sha512") -> bytes:
     """The bytes that a key signs for `message` in `namespace`. Raises BadSignature for other hashes or namespaces."""
     if hash_name not in ("sha256", "sha512"):

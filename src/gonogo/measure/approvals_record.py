@@ -182,15 +182,6 @@ def decision_row(decision: SignedDecision) -> Body:
     )
 
 
-def open_roles(body: Mapping[str, Tree], decisions: Literal["approvals", "decisions"]) -> tuple[tuple[str, ...], ...]:
-    """The slots that nobody fills yet, each as its roles, for requests and reminders (GAT-06)."""
-    fields = Fields(body)
-    about = fields.part("readiness_approval" if decisions == "approvals" else "production_approval")
-    slots = _slots(fields)
-    chosen = filled_slots(slots, _votes(_standing(fields.rows(decisions), about.moment("checked_at"))))
-    return tuple(tuple(sorted(roles)) for index, roles in enumerate(slots) if index not in chosen)
-
-
 def _standing(rows: Sequence[Fields], at: datetime | None) -> tuple[Fields, ...]:
     """The newest decision of each person in each role, signed and, unless `at` is None, in force at that time."""
     newest: dict[tuple[str, str], Fields] = {}

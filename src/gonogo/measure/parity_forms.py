@@ -6,10 +6,8 @@ from collections.abc import Mapping
 
 from gonogo.errors import BadInput
 from gonogo.measure.environment_file import read_environment_file
-from gonogo.measure.parity_diff import Leaf
 from gonogo.measure.parity_flags import read_flagd, read_launchdarkly, read_openfeature, read_unleash
 from gonogo.measure.parity_kubernetes import read_helm_values, read_kubernetes
-from gonogo.measure.parity_leaves import SourceOptions, flattened
 from gonogo.measure.parity_packages import (
     read_cyclonedx_parts,
     read_dpkg,
@@ -70,8 +68,3 @@ ENDINGS: Mapping[str, str] = {
     ".tfstate": "terraform-state",
 }
 """What a file without a declared form is read as, by its ending."""
-
-
-def read_source(data: bytes, form: str, name: str, options: SourceOptions) -> Mapping[str, Leaf]:
-    """The leaves of one source by path (`/below/key/key`); BadInput, with file and line, where it is not readable."""
-    return flattened(SETTINGS_READERS[form](data, name), name, options)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.derived import Derived, filled
-from gonogo.measure.figures import Body, duration_text, time_text, trimmed, without_none
+from gonogo.measure.figures import Body, duration_text, time_text, without_none
 from gonogo.measure.stored_fields import Fields
 from gonogo.values import dataclass
 
@@ -23,12 +23,6 @@ class PerformanceReading:
     lower: Decimal | None = None
     upper: Decimal | None = None
     previous: Decimal | None = None
-
-
-def bounds_around(previous: Decimal, tolerance: Decimal) -> tuple[Decimal, Decimal]:
-    """The acceptable range around an earlier value, `tolerance` as a ratio of it."""
-    margin = abs(previous) * tolerance
-    return trimmed(previous - margin), trimmed(previous + margin)
 
 
 def performance_body(readings: tuple[PerformanceReading, ...], captured_at: datetime, window: timedelta) -> Body:

@@ -42,7 +42,6 @@ PARITY = "gonogo.parity"
 CHECKS = "gonogo.checks"
 METRICS = "gonogo.metrics"
 TESTS = "gonogo.tests"
-GROUPS = (CHECKS, METRICS, SCANNERS, PARITY, TESTS)
 
 BUILT_IN_CHECK_NAMES = ("http", "tcp")
 """The checks that come with gonogo (`gonogo.adapters.built_in_checks`)."""

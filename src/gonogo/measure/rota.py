@@ -33,10 +33,6 @@ def read_rota(data: bytes, name: str) -> tuple[DutySeen, ...]:
     return tuple(found)
 
 
-def _time(row: Fields) -> tuple[datetime, datetime]:
-    return row.moment("from"), row.moment("to")
-
-
 def duties(
     function: str, shifts: Mapping[str, Sequence[Shift]], begin: datetime, end: datetime
 ) -> tuple[DutySeen, ...]:

@@ -5,7 +5,6 @@ A report that misses one of them is not a clean scan, and the sentence says what
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -47,12 +46,6 @@ def held_to(read: ScanRead, terms: ScanTerms) -> ScanRead:
 def unseen(read: ScanRead, expects: tuple[str, ...]) -> tuple[str, ...]:
     """The expected items that the report does not name. A report that names none misses them all."""
     return tuple(wanted for wanted in expects if not any(_is(name, wanted) for name in read.names or ()))
-
-
-def nearest(read: ScanRead, wanted: str) -> str:
-    """The name in the report that is most like an item that it does not name; empty for none."""
-    found = difflib.get_close_matches(wanted, (read.names or ())[:5000], n=1)
-    return found[0] if found else ""
 
 
 def _is(name: str, wanted: str) -> bool:

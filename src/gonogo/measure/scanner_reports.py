@@ -7,13 +7,10 @@ Each reader takes the output alone. No exit code is an input: 0, 1, 14 and 200 m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from gonogo.errors import BadInput
-from gonogo.measure.header import RawFile
 from gonogo.measure.providers import ScanReader
 from gonogo.measure.sarif import read_sarif
-from gonogo.measure.scan_findings import ScanRead, ScanUnread
+from gonogo.measure.scan_findings import ScanRead
 from gonogo.measure.scanners_of_code import read_bandit, read_checkov, read_semgrep, read_zizmor
 from gonogo.measure.scanners_of_packages import (
     read_grype,
@@ -46,13 +43,3 @@ SCAN_READERS: Mapping[str, ScanReader] = {
     "zizmor": read_zizmor,
 }
 """The built-in formats; each stands in `pyproject.toml`, too (`gonogo.measure.providers`)."""
-
-
-def read_scan(data: bytes, form: str, raw: RawFile) -> ScanRead | ScanUnread:
-    """The output of one scanner; a `ScanUnread` with the reason where it is empty, cut or of another shape (SC-02)."""
-    try:
-        read = SCAN_READERS[form](data, raw.name)
-    except BadInput as error:
-        where = f"{error.where}: " if error.where and error.where != raw.name else ""
-        return ScanUnread(form, f"{where}{error.what}", raw)
-    return replace(read, raw=raw)

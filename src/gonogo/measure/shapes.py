@@ -6,10 +6,8 @@ not be measured is missing here as it is missing for the gate (III.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeAlias
-
-from gonogo.evidence.canonical import Tree
 
 Shape: TypeAlias = Mapping[str, str]
 """Place of an object (a JSON pointer, empty for the body itself) to the names of its required fields."""
@@ -253,37 +251,3 @@ SHAPES: Mapping[str, Shape] = {
     },
 }
 """Every evidence file that is measured or computed here, with its required fields."""
-
-
-def missing_fields(artifact: str, body: Mapping[str, Tree]) -> tuple[str, ...]:
-    """JSON pointers of required fields that `body` lacks; all is missing of a file whose name is not known."""
-    shape = SHAPES.get(artifact)
-    return ("/",) if shape is None else _missing(shape, body)
-
-
-def missing_header_fields(file: Mapping[str, Tree]) -> tuple[str, ...]:
-    """JSON pointers of required fields of the header that a whole file lacks (III.1)."""
-    return _missing(HEADER, file)
-
-
-def _missing(shape: Shape, body: Mapping[str, Tree]) -> tuple[str, ...]:
-    return tuple(
-        f"{place}/{name}"
-        for pattern, names in shape.items()
-        for place, holder in _holders(body, pattern.split("/")[1:], "")
-        for name in names.split()
-        if not isinstance(holder, Mapping) or holder.get(name) is None
-    )
-
-
-def _holders(value: Tree, keys: list[str], place: str) -> Iterator[tuple[str, Tree]]:
-    """Every object that the pattern names; a part that is absent is one empty holder, an empty list is none."""
-    if not keys:
-        yield place, value
-    elif keys[0] == "*":
-        entries = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
-        for index, entry in enumerate(entries):
-            yield from _holders(entry, keys[1:], f"{place}/{index}")
-    else:
-        below = value.get(keys[0]) if isinstance(value, Mapping) else None
-        yield from _holders(below, keys[1:], f"{place}/{keys[0]}")

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
-from typing import TypeVar
 
 from gonogo.document.yaml_nodes import read_yaml
 from gonogo.findings import Finding
@@ -48,7 +47,6 @@ from gonogo.plan.window_binding import read_windows
 from gonogo.values import dataclass
 
 SCHEMA = "gonogo/project/1"
-_MOMENT = "2027-01-31T22:00:00Z"
 DATABASE = re.compile(r"postgresql://([^\s:@/?#]+@)?[^\s:@/?#]+(:[0-9]{1,5})?/[^\s:@/?#]+")
 NAME = r"[a-z0-9][a-z0-9-]{0,31}"
 PLACEHOLDERS = frozenset(
@@ -61,8 +59,6 @@ CONTEXT = ".cursor/context-kit"
 PROTOCOLS = ".cursor/ai-driven-workflow"
 _FOLDER = r"(?!/)(?!(?:.*/)?\.\.(?:/|\Z))[^\0\n]+"
 _LISTS = ("observe", "traffic", "order", "test", "reload")
-
-Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,13 @@
 """The layers of a protocol: mission, gates, procedures, communications, learning; what of a form is missing (GEN-13).
 
 The analysis compares models, never words: a layer is whole when every item that the form's model has stands in the
-document's model too. `refined` puts the missing items back, and the analysis is made again.
+document's model too. What is lost is named item by item; the form generates it again, and the analysis is made again.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 from gonogo.findings import Origin
 from gonogo.protocol.change import Said, said, sense
@@ -76,22 +75,13 @@ Items = Callable[[Protocol], Iterable[Said]]
 def analyse(protocol: Protocol, against: Protocol | None = None) -> Analysis:
     """Map `protocol` to its layers; with `against`, the model of its form, name every item that was lost."""
     parts = []
-    for name, (layer, items, _) in _PARTS.items():
+    for name, (layer, items) in _PARTS.items():
         found = {item.key: item for item in items(protocol)}
         wanted = {item.key: item.shown for item in items(against)} if against else {}
         missing = tuple(words for key, words in wanted.items() if key not in found)
         due = bool(wanted) if against else layer is not Layer.LEARNING
         parts.append(Part(layer, name, tuple(found.values()), missing, due))
     return Analysis(protocol.slug, tuple(parts))
-
-
-def refined(protocol: Protocol, wanted: Protocol) -> Protocol:
-    """`protocol` with every part that lost something replaced by that of `wanted`, the model of its form."""
-    for part in analyse(protocol, wanted).parts:
-        if part.missing:
-            for field in _PARTS[part.name][2]:
-                protocol = replace(protocol, **{field: getattr(wanted, field)})
-    return protocol
 
 
 def report(analysis: Analysis) -> str:
@@ -215,23 +205,23 @@ def _reflection(protocol: Protocol) -> Iterator[Said]:
     yield from (Said(sense(note.label), note.label, note.origin) for note in notes)
 
 
-_PARTS: dict[str, tuple[Layer, Items, tuple[str, ...]]] = {
-    "role": (Layer.MISSION, lambda protocol: _text(protocol.origin, protocol.role), ("role",)),
-    "mission": (Layer.MISSION, lambda protocol: _text(protocol.origin, protocol.mission), ("mission",)),
-    "guardrails": (Layer.MISSION, lambda protocol: _messages(protocol.guardrails), ("guardrails",)),
-    "dependencies": (Layer.MISSION, _dependencies, ("prerequisites", "inputs")),
-    "gates": (Layer.GATES, _gates, ("gates",)),
-    "criteria": (Layer.GATES, _criteria, ("gates",)),
-    "halts": (Layer.GATES, _halts, ("phases", "halts")),
-    "prompts": (Layer.GATES, lambda protocol: _messages(protocol.prompts), ("prompts",)),
-    "phases": (Layer.PROCEDURES, _phases, ("phases",)),
-    "steps": (Layer.PROCEDURES, _steps, ("phases",)),
-    "evidence": (Layer.PROCEDURES, _evidence, ("phases", "gates")),
-    "automation": (Layer.PROCEDURES, _automation, ("phases", "gates", "hooks")),
-    "announcements": (Layer.COMMUNICATIONS, _announcements, ("announcements", "phases")),
-    "error templates": (Layer.COMMUNICATIONS, lambda protocol: _messages(protocol.error_messages), ("error_messages",)),
-    "handoff": (Layer.COMMUNICATIONS, _handoff, ("handoff",)),
-    "retrospective": (Layer.LEARNING, _learning, ("outputs",)),
-    "reflection": (Layer.LEARNING, _reflection, ("notes",)),
+_PARTS: dict[str, tuple[Layer, Items]] = {
+    "role": (Layer.MISSION, lambda protocol: _text(protocol.origin, protocol.role)),
+    "mission": (Layer.MISSION, lambda protocol: _text(protocol.origin, protocol.mission)),
+    "guardrails": (Layer.MISSION, lambda protocol: _messages(protocol.guardrails)),
+    "dependencies": (Layer.MISSION, _dependencies),
+    "gates": (Layer.GATES, _gates),
+    "criteria": (Layer.GATES, _criteria),
+    "halts": (Layer.GATES, _halts),
+    "prompts": (Layer.GATES, lambda protocol: _messages(protocol.prompts)),
+    "phases": (Layer.PROCEDURES, _phases),
+    "steps": (Layer.PROCEDURES, _steps),
+    "evidence": (Layer.PROCEDURES, _evidence),
+    "automation": (Layer.PROCEDURES, _automation),
+    "announcements": (Layer.COMMUNICATIONS, _announcements),
+    "error templates": (Layer.COMMUNICATIONS, lambda protocol: _messages(protocol.error_messages)),
+    "handoff": (Layer.COMMUNICATIONS, _handoff),
+    "retrospective": (Layer.LEARNING, _learning),
+    "reflection": (Layer.LEARNING, _reflection),
 }
-"""Each part with its layer, its items, and the fields of the protocol that hold it."""
+"""Each part with its layer and its items."""

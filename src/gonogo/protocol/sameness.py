@@ -8,20 +8,12 @@ from typing import TypeVar
 from gonogo.findings import Origin
 from gonogo.protocol.model import Protocol
 
-NOWHERE = Origin("", 0, 0)
-"""The place of everything once places are taken away."""
-
 Value = TypeVar("Value")
 
 
 def without_places(protocol: Protocol) -> Protocol:
-    """`protocol` with every origin replaced by `NOWHERE`, so that equality compares meaning only."""
+    """`protocol` with every origin emptied, so that equality compares meaning only."""
     return _cleared(protocol)
-
-
-def differences(old: Protocol, new: Protocol) -> tuple[str, ...]:
-    """The dotted names of the parts that differ in anything but places, e.g. `phases[1].steps[0].halts`."""
-    return tuple(_different("", without_places(old), without_places(new)))
 
 
 def _cleared(value: Value) -> Value:
@@ -34,19 +26,3 @@ def _cleared(value: Value) -> Value:
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{field.name: _cleared(getattr(value, field.name)) for field in fields(value)})
     return value
-
-
-def _different(path: str, old: object, new: object) -> list[str]:
-    if old == new:
-        return []
-    if isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new):
-        return [name for i, pair in enumerate(zip(old, new, strict=True)) for name in _different(f"{path}[{i}]", *pair)]
-    if is_dataclass(old) and type(old) is type(new):
-        return [
-            name
-            for field in fields(old)
-            for name in _different(
-                f"{path}.{field.name}".lstrip("."), getattr(old, field.name), getattr(new, field.name)
-            )
-        ]
-    return [path or "protocol"]

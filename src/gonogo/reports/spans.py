@@ -9,7 +9,7 @@ People are counted, never named: where spans are kept is not where the ledger is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -92,15 +92,6 @@ class Tracing:
     state: RunState = field(default_factory=RunState)
     written: tuple[datetime, bool] | None = None
     earlier: tuple[datetime, bool] | None = None
-
-
-def spans_of(plan: Plan, run: RunId, entries: Iterable[Recorded]) -> tuple[Span, ...]:
-    """Every span of a run that is over, in the order in which they ended."""
-    tracing, found = Tracing(), list[Span]()
-    for entry in entries:
-        tracing, ended = told(plan, run, tracing, entry)
-        found += ended
-    return tuple(found)
 
 
 def told(plan: Plan, run: RunId, before: Tracing, entry: Recorded) -> tuple[Tracing, tuple[Span, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gonogo.plan.model import ExitCheck, ExitPart, Plan, Stage, Transition
+from gonogo.plan.model import ExitCheck, ExitPart, Plan, Stage
 from gonogo.protocol.model import BranchWay
 from gonogo.run.events import Event, RunHalted
 from gonogo.run.events_of_branches import BranchTaken, ExitChecked
@@ -61,11 +61,6 @@ def begin_again_at(plan: Plan, stage: str) -> str:
     order = [each.id for each in plan.stages]
     named = [item.to for item in plan.transitions if item.stage == stage and item.way is BranchWay.AGAIN]
     return min((name for name in named if name in order), key=order.index, default=stage)
-
-
-def branch_of(plan: Plan, name: str) -> Transition | None:
-    """The branch with this id; None where the plan has none."""
-    return next((item for item in plan.transitions if item.id == name), None)
 
 
 def _checks(plan: Plan, stage: Stage) -> tuple[ExitCheck, ...]:

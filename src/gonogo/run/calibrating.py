@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from gonogo.errors import BadInput
-from gonogo.run.counters import PodCounters, Reading, Snapshot, counters_of, tick_between
+from gonogo.run.counters import PodCounters, Reading, Snapshot, tick_between
 from gonogo.run.judging_events import Dispersion, events_dispersion, share
 from gonogo.run.judging_latency import latency_dispersion, score_of, scores, shape, shift_for
 from gonogo.run.judging_plan import BLOCKS_FOR_PHI
@@ -153,9 +153,7 @@ def _tick(reading: Reading, arms: Mapping[str, str], pair: tuple[Counted, Counte
 
 def _snapshot(arms: Mapping[str, str], reading: Counted, bounds: tuple[float, ...]) -> Snapshot:
     pods = tuple(
-        PodCounters(name, counters_of(arms[name], counts, bounds))
-        for name, counts in reading.instances.items()
-        if name in arms
+        PodCounters(name, arms[name], counts, bounds) for name, counts in reading.instances.items() if name in arms
     )
     return Snapshot(reading.at_ms, pods)
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from gonogo.plan.model import Plan
 from gonogo.plan.project import RolloutBinding
 from gonogo.run.arms import NEW, OLD, Arms
-from gonogo.run.counters import PodCounters, Reading, Snapshot, counters_of, tick_between
+from gonogo.run.counters import PodCounters, Reading, Snapshot, tick_between
 from gonogo.run.events import MetricsSampled
 from gonogo.run.judging_plan import EventRule, JudgePlan, LatencyRule, MetricRule, NoHarm
 from gonogo.run.judging_ticks import Tick
@@ -128,8 +128,6 @@ def _snapshot(arms: Arms, event: MetricsSampled, at: datetime, steps: tuple[int,
         if (arm := arms.named(name, *steps))
     }
     pods = tuple(
-        PodCounters(name, counters_of(arm_of[name], counts, bounds))
-        for name, counts in event.slots.items()
-        if name in arm_of
+        PodCounters(name, arm_of[name], counts, bounds) for name, counts in event.slots.items() if name in arm_of
     )
     return Snapshot(moment_ms(at), pods, tuple((arm_of.get(name, ""), "no sample") for name in event.missing))

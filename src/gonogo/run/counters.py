@@ -2,7 +2,7 @@
 
     1  the same pod in both snapshots: the difference; in the later one only: no increment yet; gone: nothing more
     2  any counter of a pod below its predecessor, or vanished: the pod restarted, its increments are the new values
-    3  an arm without a pod in both snapshots is missing; a fault of one pod is a fault of the metric
+    3  an arm without a pod in both snapshots is missing
     4  buckets: cumulative to single, the same bounds everywhere, or the metric is faulty
 
 Restart is judged for the whole pod, so that bad requests can never exceed requests. Both arms come from the same two
@@ -16,19 +16,25 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from gonogo.errors import BadInput
-from gonogo.measure.exposition import Labels, Series, SeriesKind, VersionCounters
 from gonogo.run.judging_ticks import Arm, Events, Faulty, Histogram, Missing, Observation, Tick, silent_arm
 from gonogo.values import dataclass
 
-_Key = tuple[SeriesKind, Labels, float]
+_GOOD, _BAD = "good", "bad"
+_Key = str | float
+"""A counter of a pod: the good requests, the bad ones, or the upper bound of a bucket."""
 
 
 @dataclass(frozen=True, slots=True)
 class PodCounters:
-    """The counters of one version at one endpoint (a pod, or a proxy that serves both versions)."""
+    """The cumulative counts of one version at one endpoint (a pod, or a proxy that serves both versions).
+
+    `counts` are requests, those that failed, then one for each bucket of `bounds`, as the ledger has them.
+    """
 
     pod: str
-    counters: VersionCounters
+    version: str
+    counts: Sequence[int]
+    bounds: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +64,6 @@ class _Grown:
     bad: int
     buckets: tuple[int, ...]
     bounds: tuple[float, ...]
-
-
-def counters_of(version: str, counts: Sequence[int], bounds: Sequence[float]) -> VersionCounters:
-    """Cumulative counts as they are recorded: requests, those that failed, then one for each bucket of `bounds`."""
-    series = [
-        Series(SeriesKind.GOOD, (), counts[0] - counts[1]),
-        Series(SeriesKind.BAD, (), counts[1]),
-        *(Series(SeriesKind.BUCKET, (), value, bound) for value, bound in zip(counts[2:], bounds, strict=True)),
-    ]
-    return VersionCounters(version, tuple(series))
 
 
 def tick_between(reading: Reading, before: Snapshot, after: Snapshot, index: int, step: int) -> Tick:
@@ -120,17 +116,8 @@ def _unusable(canary: _Grown | Missing | Faulty, baseline: _Grown | Missing | Fa
 
 
 def _arm(version: str, before: Snapshot, after: Snapshot) -> _Grown | Missing | Faulty:
-    earlier = {pod.pod: pod.counters for pod in before.pods if pod.counters.version == version}
-    pairs: list[Mapping[_Key, int]] = []
-    for pod in after.pods:
-        if pod.counters.version != version:
-            continue
-        fault = pod.counters.fault
-        if fault:
-            return Faulty(f"{pod.pod}, version {version}: {fault}")
-        known = earlier.get(pod.pod)
-        if known is not None and not known.fault:
-            pairs.append(_increments(known, pod.counters))
+    earlier = {pod.pod: pod for pod in before.pods if pod.version == version}
+    pairs = [_increments(earlier[pod.pod], pod) for pod in after.pods if pod.version == version and pod.pod in earlier]
     if not pairs:
         return Missing(_why(version, after))
     return _summed(version, pairs)
@@ -140,41 +127,36 @@ def _why(version: str, after: Snapshot) -> str:
     for silent, reason in after.silences:
         if silent == version:
             return f"{version}: {reason}"
-    if any(pod.counters.version == version for pod in after.pods):
+    if any(pod.version == version for pod in after.pods):
         return f"{version}: first sample, an increment needs two"
     return f"{version}: no sample"
 
 
-def _increments(before: VersionCounters, after: VersionCounters) -> Mapping[_Key, int]:
-    old = {(each.kind, each.labels, each.bound): each.value for each in before.series}
-    new = {(each.kind, each.labels, each.bound): each.value for each in after.series}
+def _increments(before: PodCounters, after: PodCounters) -> Mapping[_Key, int]:
+    old, new = _counters(before), _counters(after)
     restarted = any(new.get(key, -1) < value for key, value in old.items())
     return new if restarted else {key: value - old.get(key, 0) for key, value in new.items()}
 
 
+def _counters(pod: PodCounters) -> Mapping[_Key, int]:
+    requests, failed, *buckets = pod.counts
+    return {_GOOD: requests - failed, _BAD: failed, **dict(zip(pod.bounds, buckets, strict=True))}
+
+
 def _summed(version: str, pods: list[Mapping[_Key, int]]) -> _Grown | Faulty:
-    total = bad = 0
+    bad = sum(grown[_BAD] for grown in pods)
+    total = bad + sum(grown[_GOOD] for grown in pods)
     cumulative: dict[float, int] = {}
     shapes: set[tuple[float, ...]] = set()
     for grown in pods:
-        for (kind, _, bound), count in grown.items():
-            total += count if kind is not SeriesKind.BUCKET else 0
-            bad += count if kind is SeriesKind.BAD else 0
-            if kind is SeriesKind.BUCKET:
-                cumulative[bound] = cumulative.get(bound, 0) + count
-        shapes |= _shapes(grown)
+        buckets = {key: count for key, count in grown.items() if isinstance(key, float)}
+        shapes |= {tuple(sorted(buckets))} if buckets else set()
+        for bound, count in buckets.items():
+            cumulative[bound] = cumulative.get(bound, 0) + count
     if len(shapes) > 1:
         return Faulty(f"the latency buckets of version {version} differ between its series")
     bounds = tuple(sorted(cumulative))
-    buckets = tuple(high - low for low, high in pairwise((0, *(cumulative[bound] for bound in bounds))))
-    if min(buckets, default=0) < 0:
+    singles = tuple(high - low for low, high in pairwise((0, *(cumulative[bound] for bound in bounds))))
+    if min(singles, default=0) < 0:
         return Faulty(f"a latency bucket of version {version} counts less than the one below it")
-    return _Grown(total, bad, buckets, bounds)
-
-
-def _shapes(grown: Mapping[_Key, int]) -> set[tuple[float, ...]]:
-    bounds: dict[Labels, list[float]] = {}
-    for kind, labels, bound in grown:
-        if kind is SeriesKind.BUCKET:
-            bounds.setdefault(labels, []).append(bound)
-    return {tuple(sorted(each)) for each in bounds.values()}
+    return _Grown(total, bad, singles, bounds)

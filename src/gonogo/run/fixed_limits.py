@@ -63,8 +63,3 @@ def _reason(tolerance: Tolerance, tally: Tally, answer: RuleAnswer) -> str:
             return f"no figure {tally.errors_in_row} times in a row: {answer.explanation}"
         case _:
             return ""
-
-
-def shown(objectives: Sequence[Objective]) -> str:
-    """The limits for people: `error_rate <= 0.02, p95 <= 0.4 s`."""
-    return ", ".join(str(rule) for rule in rules_of(objectives)) or "none"

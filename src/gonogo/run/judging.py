@@ -98,14 +98,6 @@ def observe(plan: JudgePlan, state: JudgeState, tick: Tick) -> JudgeState:
     return _settled(plan, replace(state, ticks=state.ticks + 1, metrics=metrics))
 
 
-def acknowledged(state: JudgeState) -> JudgeState:
-    """The state after a person looked at a HOLD: faults and silence are forgotten, evidence and an ABORT are not."""
-    metrics = tuple(
-        replace(metric, fault=None, canary_silent_ms=0, silent_ms=0, silence="") for metric in state.metrics
-    )
-    return replace(state, metrics=metrics)
-
-
 def verdict(plan: JudgePlan, state: JudgeState, placebo: JudgeState | None = None) -> JudgeAnswer:
     """The answer now. `placebo` is the same judge on two halves of the old version: if it aborts, nobody is blamed."""
     lines = tuple(figures(rule, metric) for rule, metric in zip(plan.metrics, state.metrics, strict=True))

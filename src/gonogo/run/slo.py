@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from gonogo.errors import BadInput
-from gonogo.protocol.threshold import Clause, Number, Op, Period
+from gonogo.protocol.threshold import Op
 from gonogo.run.judging_show import quantile
 from gonogo.terms import Verdict
 from gonogo.values import dataclass
@@ -74,21 +74,6 @@ class Tally:
     measured: int = 0
     failed: int = 0
     errors_in_row: int = 0
-
-
-def rule_of(clause: Clause, min_samples: int = 1, no_data: Verdict = Verdict.INCONCLUSIVE) -> FixedRule:
-    """The rule that a clause of a document states. A word or an unbound name as limit is BadInput."""
-    match clause.limit:
-        case Number(value=value):
-            return FixedRule(clause.metric, clause.op, value, clause.unit, min_samples, no_data)
-        case Period(seconds=seconds):
-            return FixedRule(clause.metric, clause.op, seconds, "s", min_samples, no_data)
-        case _:
-            raise BadInput(
-                f"`{clause.written}` has no number as its limit",
-                where=str(clause.origin),
-                next_step="bind the limit to a number in the configuration",
-            )
 
 
 def judge_rule(rule: FixedRule, measured: Measured | None) -> RuleAnswer:

@@ -68,12 +68,6 @@ class WindowAnswer:
     explanation: str
 
 
-def window_start(first_samples: Mapping[str, int | None]) -> int | None:
-    """The window begins when every version or source has given its first sample; before that there is none."""
-    known = [at for at in first_samples.values() if at is not None]
-    return max(known) if known and len(known) == len(first_samples) else None
-
-
 def sampled(window: SloWindow, at_ms: int, measured: Mapping[str, Measured]) -> SloSample:
     """The sample of these figures."""
     return SloSample(at_ms, judge_rules(window.rules, measured))
