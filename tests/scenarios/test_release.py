@@ -14,19 +14,21 @@ import pytest
 
 from gonogo.control.handing import RECEIVER, brief, record_signature
 from gonogo.engine.recomputing import recompute
+from gonogo.engine.bench import Bench
 from gonogo.engine.gating import files_for
+from gonogo.engine.measuring_small import performance
 from gonogo.errors import Refused, Tampered
 from gonogo.evidence.package_reading import open_package
 from gonogo.evidence.signers import Kind, namespace
 from gonogo.evidence.sshsig import sign
 from gonogo.evidence.verifying import Verification, verify_package
-from gonogo.plan.model import Execute
+from gonogo.plan.model import Execute, Measure
 from gonogo.reports.messages import messages_for
 from gonogo.reports.reviewing import gates_passed
 from gonogo.run.events import recorded
 from gonogo.run.gate import Subject, judge
 from gonogo.run.machine import Over, Parked
-from gonogo.terms import Person, RunId, Verdict, digest_of
+from gonogo.terms import Engine, Person, RunId, Verdict, digest_of
 from tests.command_line import gonogo
 from tests.prepared import copy_of
 from tests.projects import REQUESTER, Project, add_release, small_project
@@ -257,8 +259,8 @@ def test_a_second_run_of_the_protocol_does_not_make_the_views_of_the_first_look_
     project.sign(first, asked, "rm1")
 
 
-@pytest.mark.req("SHP-10", "REP-05", "AG3-02")
-def test_the_small_pipeline_releases_a_good_build_with_its_report_and_artifacts_archived(project: Project) -> None:
+@pytest.mark.req("SHP-10", "REP-05", "AG3-02", "PDV-04")
+def test_the_small_pipeline_archives_its_report_and_a_baseline_that_the_next_release_is_compared_with(project: Project) -> None:
     run = project.release(SMALL)
     assert project.state(run).outcome == "released", project.view(run).halt
     assert project.production.weights() == {"blue": 0, "green": 100}
@@ -280,6 +282,20 @@ def test_the_small_pipeline_releases_a_good_build_with_its_report_and_artifacts_
         assert found.verdict is Verdict.INCONCLUSIVE
         assert [name for name, _, _ in found.lacking] == [absent]
     assert verified(project, package(project, run, "deployment")).exit_code == 0
+
+    (seen,) = performance(replace(bench_at(project, run, "performance"), run=RunId("the-next-one"))).files
+    baseline, after = json.loads(archived["performance-baseline.json"]), json.loads(seen.data)
+    assert {row["metric"]: row["previous"] for row in after["metrics"]} == {row["metric"]: row["value"] for row in baseline["metrics"]}
+    assert after["inputs"] == [{"name": f"{run}/performance-baseline.json", "sha256": stored["performance-baseline.json"]}]
+    assert not any("previous" in row for row in baseline["metrics"]), "the first release has nothing to be compared with"
+
+
+def bench_at(project: Project, run: RunId, measurement: str) -> Bench:
+    """The run as it is now, at its task that measures this."""
+    door = project.door()
+    opened = door.load(run)
+    task = next(task for stage in opened.plan.stages for task in stage.tasks if task.act == Measure(measurement))
+    return Bench(door.world, opened.plan, opened.state, run, Engine("test"), task, 1, datetime.now(UTC))
 
 
 @pytest.mark.req("SHP-10")

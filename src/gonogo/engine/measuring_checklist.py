@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
 from gonogo.engine.bench import Bench, Looked
-from gonogo.errors import GonogoError
-from gonogo.evidence.canonical import Tree, read_object
+from gonogo.engine.runs_seen import sealed_before
+from gonogo.evidence.canonical import Tree
+from gonogo.evidence.ledger import Entry
 from gonogo.measure.checklist import (
     ChecklistItem,
     ChecklistSeen,
@@ -21,8 +22,7 @@ from gonogo.measure.checklist import (
 )
 from gonogo.measure.figures import Body
 from gonogo.plan.model import Execute
-from gonogo.run.events import EvidenceSealed, RunOpened, recorded
-from gonogo.terms import Digest
+from gonogo.run.events import RunOpened, recorded
 
 CHECKLIST: Final = "deployment-checklist.json"
 REHEARSED: Final = "rehearsal-report.json"
@@ -86,21 +86,11 @@ def _lessons(bench: Bench) -> tuple[ChecklistItem, ...]:
 
 def _checklist_before(bench: Bench) -> tuple[Mapping[str, Tree], str] | None:
     """The checklist of the newest earlier run of this protocol that has one, and the name of that run."""
-    for run in reversed(bench.world.journal.runs()):
-        entries = bench.world.journal.entries(run) if run != bench.run else ()
-        opened = recorded(entries[0]).event if entries else None
-        if not isinstance(opened, RunOpened) or opened.protocol != bench.plan.name:
-            continue
-        for entry in reversed(entries):
-            event = recorded(entry).event
-            if isinstance(event, EvidenceSealed) and event.name == CHECKLIST:
-                return _stored_before(bench, event.sha256), run
-    return None
+    found = sealed_before(bench, CHECKLIST, _of_this_protocol)
+    # A clean-up may have deleted it: then everything is shown as new.
+    return (found.body or {"items": []}, found.run) if found else None
 
 
-def _stored_before(bench: Bench, digest: Digest) -> Mapping[str, Tree]:
-    try:
-        return read_object(bench.world.vault.read(digest), name=CHECKLIST, limit=16 << 20)
-    except GonogoError:
-        # A clean-up may have deleted it: then everything is shown as new.
-        return {"items": []}
+def _of_this_protocol(bench: Bench, entries: Sequence[Entry]) -> bool:
+    opened = recorded(entries[0]).event
+    return isinstance(opened, RunOpened) and opened.protocol == bench.plan.name

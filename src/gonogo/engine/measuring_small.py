@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -13,7 +14,8 @@ from gonogo.engine.measuring_baseline import counters_of, figures_of
 from gonogo.engine.measuring_rollout import deployment, rolling_of
 from gonogo.engine.measuring_tests import execution, short_suites
 from gonogo.engine.measuring_world import reach, serving
-from gonogo.engine.runs_seen import stage_began
+from gonogo.engine.runs_seen import sealed_before, stage_began
+from gonogo.evidence.ledger import Entry
 from gonogo.evidence.sayings import AttestationSaying
 from gonogo.evidence.statements import read_statement
 from gonogo.measure.connectivity import (
@@ -27,11 +29,12 @@ from gonogo.measure.connectivity import (
 )
 from gonogo.measure.deployment import ServiceDeployed, ServicesSeen, services_body
 from gonogo.measure.header import RawFile
-from gonogo.measure.performance import PerformanceReading, performance_body
+from gonogo.measure.performance import PerformanceReading, figures_before, performance_body
 from gonogo.measure.smoke import SmokeTest, smoke_body
 from gonogo.terms import digest_of
 
 CONFIRMATION = "production_probe"
+BASELINE = "performance-baseline.json"
 
 
 def staging_connectivity(bench: Bench) -> Looked:
@@ -141,13 +144,18 @@ def smoke(bench: Bench) -> Looked:
 
 
 def performance(bench: Bench) -> Looked:
-    """Performance as the baseline of later deployments; a metric that was not read has no value (PDV-04, PDV-05)."""
+    """Performance as the baseline of later deployments; a metric that was not read has no value (PDV-04, PDV-05).
+
+    Beside each figure stands that of the release before, so that people see where it moves inside its range.
+    """
     environment = bench.environment("production")
     source = bench.world.metrics.get(environment.name)
     sample = source.sample() if source else None
     slot = str(bench.seen("production").get("candidate") or "")
     found = counters_of(environment, sample, slot) if sample else None
     measured = figures_of(found) if found else {}
+    earlier = sealed_before(bench, BASELINE, _released)
+    previous = figures_before(earlier.body) if earlier and earlier.body else {}
     readings = tuple(
         PerformanceReading(
             rule.metric,
@@ -155,11 +163,18 @@ def performance(bench: Bench) -> Looked:
             measured[rule.metric].value if rule.metric in measured else None,
             Decimal(0),
             rule.limit,
+            previous.get(rule.metric),
         )
         for rule in bench.plan.project.health.objectives
     )
     rolling = rolling_of(bench)
     body = performance_body(readings, bench.now, bench.now - rolling.began if rolling else timedelta(0))
     lacking = ", ".join(reading.metric for reading in readings if reading.value is None)
-    file = bench.json("performance-baseline.json", body)
+    inputs = (RawFile(f"{earlier.run}/{BASELINE}", earlier.digest),) if previous and earlier else ()
+    file = bench.json(BASELINE, body, inputs=inputs)
     return Looked(ok=not lacking, files=(file,), detail=f"not read in production: {lacking}" if lacking else "")
+
+
+def _released(_bench: Bench, entries: Sequence[Entry]) -> bool:
+    """Whether a run ended with its release in production: what was taken back is no baseline."""
+    return any(entry.type == "run.closed" and entry.data.get("outcome") == "released" for entry in entries)

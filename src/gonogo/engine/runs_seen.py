@@ -1,17 +1,19 @@
-"""Finished commands of this run, as the evidence files list them."""
+"""Finished commands of this run, as the evidence files list them, and what earlier runs sealed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from gonogo.engine.bench import Bench
-from gonogo.errors import BadInput
-from gonogo.evidence.ledger import time_of
+from gonogo.errors import BadInput, GonogoError
+from gonogo.evidence.canonical import Tree, read_object
+from gonogo.evidence.ledger import Entry, time_of
 from gonogo.measure.command_runs import CommandRun
 from gonogo.plan.model import Execute, Task
+from gonogo.run.events import EvidenceSealed, recorded
 from gonogo.run.state import TaskState
-from gonogo.terms import Digest, argv_digest
+from gonogo.terms import Digest, RunId, argv_digest
 from gonogo.values import dataclass
 
 
@@ -52,6 +54,38 @@ def output(bench: Bench, known: TaskState, name: str) -> bytes:
     """The captured output `stdout` or `stderr` of a finished command."""
     digest = text(known, name)
     return bench.world.vault.read(Digest(digest)) if digest else b""
+
+
+MOST_SEALED = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SealedBefore:
+    """A JSON file that an earlier run sealed; `body` is None where it was deleted since, or cannot be read."""
+
+    run: RunId
+    digest: Digest
+    body: Mapping[str, Tree] | None
+
+
+def sealed_before(bench: Bench, name: str, counts: Callable[[Bench, Sequence[Entry]], bool]) -> SealedBefore | None:
+    """The file `name` as the newest earlier run sealed it last, among the runs whose entries count."""
+    for run in reversed(bench.world.journal.runs()):
+        entries = bench.world.journal.entries(run) if run != bench.run else ()
+        if not entries or not counts(bench, entries):
+            continue
+        for entry in reversed(entries):
+            event = recorded(entry).event
+            if isinstance(event, EvidenceSealed) and event.name == name:
+                return SealedBefore(run, event.sha256, _body(bench, name, event.sha256))
+    return None
+
+
+def _body(bench: Bench, name: str, digest: Digest) -> Mapping[str, Tree] | None:
+    try:
+        return read_object(bench.world.vault.read(digest), name=name, limit=MOST_SEALED)
+    except GonogoError:
+        return None
 
 
 PRINTED = "stdout"

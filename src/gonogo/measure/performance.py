@@ -47,6 +47,12 @@ def performance_body(readings: tuple[PerformanceReading, ...], captured_at: date
     return filled(raw, derived_performance(raw))
 
 
+def figures_before(body: Mapping[str, Tree]) -> Mapping[str, Decimal]:
+    """The figures of an earlier baseline by metric, for the comparison with it (PDV-04)."""
+    rows = Fields(body).rows("metrics")
+    return {row.text("metric"): row.number("value") for row in rows if row.has("value")}
+
+
 def derived_performance(body: Mapping[str, Tree]) -> Derived:
     """How many metrics lie outside their range (III.2).
 
