@@ -1,7 +1,8 @@
 """How the rollout judge does against other canary rules, on simulated releases: false aborts, time to abort, harm.
 
     python benchmarks/judge_study.py            a quick look, under a minute
-    python benchmarks/judge_study.py --full     the table of docs/judge-study.md
+    python benchmarks/judge_study.py --full     the tables of docs/judge-study.md
+    python benchmarks/judge_study.py --guarded 4000    how seldom a good release is aborted with all guards on: one row a cell
 
 The judge runs through its public door, tick by tick. Pure Python, a fixed seed for each release, so every figure can be
 had again.
@@ -64,6 +65,7 @@ QUICK_RELEASES = 40
 FULL_GOOD = 2000
 FULL_DEFECTIVE = 500
 HISTORIES = 8
+WARM_UP_TICKS = 12
 SEED = 20_260_101
 
 
@@ -151,6 +153,17 @@ def table(cell: Cell, results: Sequence[tuple[Stop, ...]]) -> list[str]:
     return [*lines, ""]
 
 
+def guarded(told: Sequence[JudgePlan], cell: Cell, seed: int) -> bool:
+    """Whether gonogo's judge with all its guards aborts one release."""
+    return judged(replace(told[seed % len(told)], warmup_ticks=WARM_UP_TICKS), release(cell, seed)) is not None
+
+
+def guarded_row(cell: Cell, aborted: int, releases: int) -> str:
+    """One line about a cell of good releases."""
+    low, top = interval(aborted, releases)
+    return f"| {cell.name} | {aborted} of {releases} | {aborted / releases:.2%} | {low:.2%} to {top:.2%} |"
+
+
 def spans(judges: Sequence[JudgePlan]) -> list[tuple[str, float, float]]:
     """Smallest and largest dispersion of each metric."""
     columns = zip(*([rule.phi for rule in judge.metrics] for judge in judges), strict=True)
@@ -176,21 +189,28 @@ def main() -> None:
         "--releases", type=int, default=0, help="releases for each cell instead of the built-in number"
     )
     options.add_argument("--only", action="append", default=[], help="only the cell of this name; may be repeated")
+    options.add_argument("--guarded", type=int, default=0, help="only our judge with all guards, on so many good releases")
+    options.add_argument("--processes", type=int, default=os.cpu_count(), help="how many at a time")
     chosen = options.parse_args()
     check_rivals()
     began = time.monotonic()
     base = plan()
-    wanted = chosen.only or ([cell.name for cell in CELLS] if chosen.full else QUICK)
-    cells = [cell for cell in CELLS if cell.name in wanted]
+    wanted = chosen.only or ([cell.name for cell in CELLS] if chosen.full or chosen.guarded else QUICK)
+    cells = [cell for cell in CELLS if cell.name in wanted and (cell.good or not chosen.guarded)]
     known: dict[tuple[float, float, str], list[JudgePlan]] = {}
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(chosen.processes) as pool:
         for cell in cells:
             place = CELLS.index(cell)
             service = (cell.rate, cell.share, cell.stress if cell.stress in DISPERSED else "")
             if service not in known:
                 known[service] = list(pool.map(partial(dispersed, base, cell), range(11, 11 + HISTORIES)))
             with_history = known[service]
-            told = [(judge, replace(judge, warmup_ticks=12)) for judge in with_history]
+            if chosen.guarded:
+                numbers = range(SEED + place * 1_000_000, SEED + place * 1_000_000 + chosen.guarded)
+                aborted = sum(pool.map(partial(guarded, with_history, cell), numbers, chunksize=16))
+                print(guarded_row(cell, aborted, chosen.guarded), flush=True)
+                continue
+            told = [(judge, replace(judge, warmup_ticks=WARM_UP_TICKS)) for judge in with_history]
             full = FULL_GOOD if cell.good else FULL_DEFECTIVE
             count = chosen.releases or (full if chosen.full else QUICK_RELEASES)
             seeds = range(SEED + place * 1_000_000, SEED + place * 1_000_000 + count)

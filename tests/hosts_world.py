@@ -73,7 +73,7 @@ def hosted_project(root: Path, staging: Place, production: Place, *, routed: boo
         text = re.sub(r"slots: \{[^}]*\}", f"hosts: {{{_addresses(found)}}}", text, count=1)
     lines = text.splitlines(keepends=True)
     if not routed:
-        lines = [line for line in lines if not line.lstrip().startswith(("target:", "kind: commands", "observe:", "traffic:"))]
+        lines = [line for line in lines if not line.lstrip().startswith(("target:", "kind: commands", "observe:", "traffic:", "drain:"))]
     text = "".join(lines)
     text = text.replace('deploy_shop.sh, "{environment}", "{release}"]', 'deploy_shop.sh, "{environment}", "{release}", "{host}"]')
     text = text.replace(

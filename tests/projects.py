@@ -343,6 +343,7 @@ def _environment(name: str, place: Place) -> str:
     kind: commands
     observe: [cat, {place.root}/weights.json]
     traffic: ["{{python}}", scripts/traffic.py, {place.root}/weights.json, "{{weights}}"]
+    drain: 0s
   metrics: {{kind: scrape}}
   settings: [config/{name}.env]
 """,

@@ -386,18 +386,25 @@ class ScriptedCommands:
 
 
 class MemoryTarget:
-    """Traffic over slots without a proxy. `broken` makes it stop answering; `moves` is what was really set."""
+    """Traffic over slots without a proxy. `broken` makes it stop answering; `moves` is what was really set.
+
+    `open` is how many requests are under way at each slot, None where nobody counts them.
+    """
 
     def __init__(self, weights: Mapping[str, int]) -> None:
         self._weights = dict(weights)
         self._fence = 0
         self.broken = ""
+        self.open: dict[str, int] | None = None
         self.moves: list[tuple[Mapping[str, int], int]] = []
 
     def traffic(self) -> TrafficSeen:
         if self.broken:
             raise Broken(f"the proxy does not answer: {self.broken}", next_step="look at the proxy")
         return TrafficSeen(dict(self._weights), "in memory", readable=True)
+
+    def open_requests(self) -> Mapping[str, int] | None:
+        return self.open
 
     def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
         self.traffic()

@@ -3,7 +3,7 @@
 Each environment has a folder: `slots/<slot>` holds the version that runs there, `weights.json` what the front does,
 `faults.json` the share of failing requests of a version, or of `HOST VERSION`; a file `silent` takes the metrics away. Counters grow with
 time as if clients were asking steadily, and requests of real customers (`?customer=`) fail as often. `asked` lists every request that was really made. A place of hosts has hosts
-instead of slots, all of which run v1; one with a file in `dead/` does not answer, and gets what its scripts make of it.
+instead of slots, all of which run v1; one with a file in `dead/` does not answer, and gets what its scripts make of it. A request with `slow=SECONDS` takes so long.
 """
 
 from __future__ import annotations
@@ -126,9 +126,21 @@ def _handler(place: Place, name: str) -> type[BaseHTTPRequestHandler]:
                 )
                 body = f'http_requests_total{{code="200"}} {requests - errors}\nhttp_requests_total{{code="500"}} {errors}\n{buckets}'
                 return self._answer(200 if version else 503, body, version)
+            if "slow=" in self.path and not self._is_left_alone(slot, version):
+                self.close_connection = True
+                return None
             if "customer=" in self.path and place.fails(slot):
                 return self._answer(500, "no", version)
             return self._answer(200 if version else 503, "ok", version)
+
+        def _is_left_alone(self, slot: str, version: str) -> bool:
+            """Take as long as the request says; false as soon as what began to answer runs no more."""
+            until = time.monotonic() + float(self.path.partition("slow=")[2])
+            while time.monotonic() < until:
+                if place.dead(slot) or place.version(slot) != version:
+                    return False
+                time.sleep(0.02)
+            return True
 
         def _answer(self, status: int, body: str, version: str) -> None:
             data = body.encode()

@@ -76,10 +76,7 @@ class Transaction(Protocol):
         """
 
     def free_lease(self, environment: str) -> RunId | None:
-        """Give the environment back, and its place in line; the run that is first in line now, to be woken.
-
-        No effect on the lease where another run holds it, and then there is nobody to wake.
-        """
+        """Give back what this run has of it, lease and place in line; the run that is now first, to be woken."""
 
     def after_commit(self, act: Callable[[], None]) -> None:
         """Do something when this transaction is committed, and not at all where it is not; it must not raise."""
@@ -305,6 +302,9 @@ class Target(Protocol):
 
     def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
         """Raise before lowering, then read back; Broken or Refused with the proxy's own words otherwise."""
+
+    def open_requests(self) -> Mapping[str, int] | None:
+        """How many requests are under way at each place now; None where the proxy does not count them by place."""
 
 
 class Prober(Protocol):

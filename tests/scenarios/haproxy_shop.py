@@ -30,9 +30,7 @@ STRATEGIES = {
     "rolling": "{strategy: rolling, batch: 1, hold: HOLD, tick: 100ms, patience: 20s, latency: false}",
 }
 RATE = 80.0
-ANSWERED = "sleep 1\n"
-"""What is ended answers first what it has begun, as a service does that gets TERM."""
-RESTARTED = ANSWERED + 'touch "$root/dead/$3"; sleep 0.2; printf %s {0} > "$root/slots/$3"; rm "$root/dead/$3"'
+RESTARTED = 'touch "$root/dead/$3"; sleep 0.2; printf %s {0} > "$root/slots/$3"; rm "$root/dead/$3"'
 """A host answers nobody while it is replaced: who sent it a request then would see that."""
 
 
@@ -82,9 +80,7 @@ def shop(
 
 
 def _in_slots(root: Path, staging: Place, production: Place) -> Project:
-    project = small_project(root, staging, production)
-    project.edit("scripts/rollback_shop.sh", "rm -f ", f"{ANSWERED}rm -f ")
-    return project
+    return small_project(root, staging, production)
 
 
 def _rolling(root: Path, staging: Place, production: Place) -> Project:
@@ -100,7 +96,7 @@ def _behind(project: Project, front: Front, rollout: str) -> None:
     before, mark, after = text.partition("  production:\n")
     target = f"target: {{kind: haproxy, socket: {front.folder}/h.sock, backend: app}}\n"
     after = re.sub(r"url: \S+", f"url: http://{front.listen}", after, count=1)
-    after = re.sub(r"target:\n.*\n.*\n.*\n", target, after, count=1)
+    after = re.sub(r"target:\n.*\n.*\n.*\n.*\n", target, after, count=1)
     after = after.replace("{kind: scrape}", f"{{kind: haproxy, options: {{socket: {front.folder}/h.sock, backend: app}}}}", 1)
     after = re.sub(r"rollout: \{.*\}", f"rollout: {rollout}", after)
     (project.root / "gonogo.yaml").write_text(before + mark + after)

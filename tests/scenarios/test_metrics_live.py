@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -11,13 +10,14 @@ from os import kill as send_signal
 from pathlib import Path
 
 import pytest
+import yaml
 from live_world import Site, folder, front_of, site, slots, start_haproxy
 from test_target_nginx_live import CONFIGURATION, NGINX
 
 from gonogo.adapters.http_calls import call
 from gonogo.adapters.metrics_haproxy import HaproxyStatistics
 from gonogo.adapters.metrics_provided import log_of, statistics_of
-from gonogo.adapters.target_caddy import configuration
+from gonogo.adapters.target_caddy import CaddyTarget
 from gonogo.contracts import MetricsContract
 from gonogo.demo.fronts import Front, caddy_binary
 from gonogo.demo.processes import kill, launch, log_tail, read_pid, stop, wait_until
@@ -26,14 +26,13 @@ from gonogo.measure.providers import MetricQuestion
 from gonogo.ports import CounterSample, MetricSource
 
 EVEN = {"blue": 50, "green": 50}
-ONE_BY_ONE = {"blue": 1, "green": 1}
-"""Caddy sends as many requests in a row to one upstream as its weight says."""
-
 GOOD, BAD = "/?customer=1", "/?customer=999999"
 """v3 answers 500 to the customers from a certain number on."""
 
-LINE = '{"upstream":"%si:%sp","status":%ST,"ms":%Tr}'
-LOGGED = f"    timeout server 400ms\n    log stdout format raw local0\n    log-format '{LINE}'"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+SHOWN = (DOCS / "rollouts.md").read_text("utf-8")
+LOGGED = "    timeout server 400ms\n    log stdout format raw local0\n" + SHOWN.split("```haproxy\n")[1].split("\n```")[0]
+"""With the line of the page; those of nginx and Caddy are from there, too."""
 
 
 def addresses(front: Front) -> dict[str, str]:
@@ -75,7 +74,7 @@ def test_the_statistics_of_haproxy_count_what_each_version_answered_and_so_does_
     after = by_slot(source)
     assert (grown(before, after, "blue")[1], grown(before, after, "green")[1]) == (0, 5)
     assert sum(grown(before, after, slot)[0] for slot in EVEN) == 20
-    assert wait_until(lambda: sum(slot.requests for slot in log.sample().slots) >= sum(slot.requests for slot in after.values()), 3.0)
+    assert wait_until(lambda: sum(slot.requests for slot in log.sample().slots) >= sum(slot.requests for slot in after.values()), 15.0)
     logged = by_slot(log)
     assert (logged["blue"].errors, logged["green"].errors) == (0, after["green"].errors)
     assert logged["green"].requests == logged["green"].buckets[-1][1] == after["green"].requests
@@ -138,8 +137,7 @@ def nginx_log(tmp_path: Path) -> Iterator[tuple[Front, Path, Path]]:
         front = front_of(world)
         servers = "".join(f"server {at} max_fails=0; " for at in front.slots.values())
         (place / "app.conf").write_text(f"upstream app {{ {servers} }}\n", "ascii")
-        form = """log_format gonogo escape=json
-        '{"upstream":"$upstream_addr","status":"$upstream_status","seconds":"$upstream_response_time"}';"""
+        form = SHOWN.split("```nginx\n")[1].split("```")[0]
         access = tmp_path / "access.log"
         text = CONFIGURATION.format(place=place, listen=front.listen).replace("access_log off;", f"{form}\n    access_log {access} gonogo;")
         (place / "nginx.conf").write_text(text, "ascii")
@@ -163,7 +161,8 @@ def test_the_log_of_nginx_is_followed_over_a_rotation_as_logrotate_does_it(nginx
     source = log_of(MetricQuestion(addresses(front), {"format": "nginx", "file": str(access)}), Path())
     for _ in range(10):
         call("GET", f"http://{front.listen}{BAD}")
-    assert wait_until(lambda: not source.sample().missing, 3.0), source.sample().missing
+    # nginx writes a line after its answer has gone: all of these have to be there, and the one that it was ready by.
+    assert wait_until(lambda: sum(one.requests for one in source.sample().slots) >= 11, 15.0), source.sample()
     before = by_slot(source)
     assert before["green"].errors >= 1
     assert before["blue"].errors == 0
@@ -172,42 +171,46 @@ def test_the_log_of_nginx_is_followed_over_a_rotation_as_logrotate_does_it(nginx
     assert source.sample().slots == (), "between the renaming and the new file nobody knows"
     noted = int((place / "nginx.pid").read_text())
     send_signal(noted, signal.SIGUSR1)
-    assert wait_until(access.exists, 3.0)
+    assert wait_until(access.exists, 15.0)
     for _ in range(9):
         call("GET", f"http://{front.listen}{GOOD}")
-    assert wait_until(lambda: sum(grown(before, by_slot(source), slot)[0] for slot in EVEN) == 10, 3.0)
+    assert wait_until(lambda: sum(grown(before, by_slot(source), slot)[0] for slot in EVEN) == 10, 15.0)
     source.tail.close()
 
 
-def test_the_log_of_caddy_names_its_upstream_where_it_is_told_to(tmp_path: Path) -> None:
+def test_caddy_with_the_file_of_the_page_is_moved_and_its_log_counts_what_each_version_answered(tmp_path: Path) -> None:
     binary = caddy_binary()
     assert binary is not None, "the development dependencies hold Caddy"
+    page = (DOCS / "targets.md").read_text("utf-8").partition("\n## Caddy\n")[2]
+    keys = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])["target"]
     with folder() as place, slots(place, {"blue": "v1", "green": "v3"}) as world:
         front = front_of(world)
-        file, access = place / "caddy.json", tmp_path / "access.log"
-        text = json.loads(json.dumps(configuration(str(front.listen), str(front.admin), {s: str(a) for s, a in front.slots.items()}, ONE_BY_ONE)))
-        server = text["apps"]["http"]["servers"]["s"]
-        server["logs"] = {}
-        server["routes"][0]["handle"].insert(
-            0, {"handler": "log_append", "key": "upstream", "value": "{http.reverse_proxy.upstream.hostport}"}
-        )
-        text["logging"]["logs"]["access"] = {
-            "writer": {"output": "file", "filename": str(access)},
-            "encoder": {"format": "json"},
-            "include": ["http.log.access"],
-        }
-        file.write_text(json.dumps(text))
+        file, access = place / "Caddyfile", tmp_path / "access.log"
+        text = page.split("```caddy\n")[1].split("```")[0]
+        for shown, real in (
+            ("127.0.0.1:2019", str(front.admin)),
+            (":8100", f":{front.listen.port}"),
+            ("127.0.0.1:8101", str(front.slots["blue"])),
+            ("/var/log/caddy/access.log", str(access)),
+        ):
+            assert shown in text
+            text = text.replace(shown, real)
+        file.write_text(text)
         env = {"HOME": str(place), "XDG_DATA_HOME": str(place), "XDG_CONFIG_HOME": str(place)}
-        process = launch((str(binary), "run", "--config", str(file)), log=place / "caddy.log", env=env)
+        process = launch((str(binary), "run", "--config", str(file), "--adapter", "caddyfile"), log=place / "caddy.log", env=env)
         try:
-            assert wait_until(lambda: answers(front), 10.0), log_tail(place / "caddy.log")
-            for path in (*[GOOD] * 10, *[BAD] * 10):
-                call("GET", f"http://{front.listen}{path}")
+            assert wait_until(lambda: answers(front), 15.0), log_tail(place / "caddy.log")
+            target = CaddyTarget(f"http://{front.admin}", {slot: str(at) for slot, at in front.slots.items()}, keys["handler"])
+            assert target.traffic().weights == {"blue": 100, "green": 0}
+            for turn in range(4):
+                target.move({"blue": 100, "green": 0} if turn % 2 else {"blue": 0, "green": 100}, turn)
+                for path in (GOOD, BAD):
+                    call("GET", f"http://{front.listen}{path}")
             source = log_of(MetricQuestion(addresses(front), {"format": "caddy", "file": str(access)}), Path())
-            assert wait_until(lambda: not source.sample().missing, 3.0), source.sample().missing
+            assert wait_until(lambda: not source.sample().missing, 15.0), source.sample().missing
+            assert wait_until(lambda: by_slot(source)["green"].requests == 4, 15.0), by_slot(source)
             after = by_slot(source)
-            assert after["blue"].errors == 0
-            assert after["green"].errors == 5
+            assert (after["blue"].errors, after["green"].errors, after["green"].buckets[-1][1]) == (0, 2, 4)
         finally:
             stop(process)
 

@@ -12,7 +12,7 @@ from gonogo.adapters.http_calls import call
 from gonogo.adapters.target_caddy import HANDLER, CaddyTarget
 from gonogo.demo.fronts import choose, start_front
 from gonogo.demo.processes import kill, stop
-from gonogo.errors import Broken, Refused
+from gonogo.errors import BadInput, Broken, Refused
 
 JSON = {"Content-Type": "application/json"}
 
@@ -106,14 +106,16 @@ def test_a_policy_without_fixed_shares_is_not_readable() -> None:
 
 
 def test_the_wrong_place_in_caddys_configuration_is_named(running: Site) -> None:
-    astray = CaddyTarget(
-        f"http://{running.front.admin}", {"blue": "127.0.0.1:1"}, "/config/apps/http/servers/s/routes/0"
-    )
-    with pytest.raises(Broken, match="no reverse_proxy handler"):
-        astray.traffic()
-    nowhere = CaddyTarget(f"http://{running.front.admin}", {"blue": "127.0.0.1:1"}, "/config/apps/none")
-    with pytest.raises(Broken, match="is unreadable"):
-        nowhere.traffic()
+    admin = f"http://{running.front.admin}"
+    own = {slot: str(at) for slot, at in running.front.slots.items()}
+    with pytest.raises(Broken, match="there is no reverse_proxy handler but None") as named:
+        CaddyTarget(admin, own, "/config/apps/http/servers/s/routes/0").traffic()
+    assert named.value.next_step == f"write `handler: {HANDLER}` under the target"
+    with pytest.raises(Broken, match="is unreadable|does not show") as strange:
+        CaddyTarget(admin, {"blue": "127.0.0.1:1"}, "/config/apps/http/servers/none").traffic()
+    assert strange.value.next_step.startswith("no reverse_proxy handler here leads to 127.0.0.1:1;")
+    with pytest.raises(BadInput, match="no place in Caddy's configuration"):
+        CaddyTarget(admin, own, "/id/../load")
 
 
 @pytest.mark.req("PX-05")

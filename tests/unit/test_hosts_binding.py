@@ -162,6 +162,15 @@ def test_a_target_beside_hosts_of_several_services_is_refused_with_what_the_scri
     assert "take the host out of the traffic of its service and let it in again (docs/hosts.md)" in said[1]
 
 
+@pytest.mark.req("CFG-11")
+def test_a_key_that_a_kind_of_target_does_not_have_is_named_with_the_one_that_was_meant() -> None:
+    whole = yaml.safe_load(EXAMPLE)
+    whole["environments"]["production"]["target"] = {"kind": "caddy", "admin": "http://127.0.0.1:2019", "hanlder": "/x", "drain": "3s"}
+    reading = read_project(json.dumps(whole, default=str).encode(), "gonogo.yaml")
+    assert errors(reading) == ["unknown key `environments.production.target.hanlder`; did you mean `handler`?"]
+    assert [reading.project.environments[name].target.drain for name in ("staging", "production")] == [10, 3]
+
+
 @pytest.mark.req("ROL-01")
 def test_a_service_that_is_not_released_is_never_taken_for_another_one() -> None:
     shipped = [

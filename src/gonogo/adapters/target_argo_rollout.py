@@ -60,6 +60,10 @@ class ArgoTarget:
         stable = self._stable_slot(self._read())
         return {"stable": stable, "canary": next(slot for slot in self.slots if slot != stable)}
 
+    def open_requests(self) -> None:
+        """A Rollout says shares; its controller waits for `scaleDownDelaySeconds` by itself."""
+        return
+
     def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
         """Promote up to the new version's share, or abort where it is 0, and read back."""
         check_weights(weights, self.slots)

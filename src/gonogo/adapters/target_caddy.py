@@ -20,10 +20,12 @@ from gonogo.terms import digest_of
 from gonogo.values import dataclass
 
 OK, PRECONDITION_FAILED = 200, 412
-HANDLER = "/config/apps/http/servers/s/routes/0/handle/0"
+SERVERS = "/config/apps/http/servers"
+HANDLER = f"{SERVERS}/s/routes/0/handle/0"
 WEIGHTED = "weighted_round_robin"
 
 _DIAL = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}\Z|unix//\S+\Z")
+_PATH = re.compile(r"/config/apps/http/servers(?:/[A-Za-z0-9_-]+)+\Z")
 _FENCE = re.compile(r"gonogo-[0-9a-f]{8}-fence-([0-9]{1,18})\Z")
 
 
@@ -68,13 +70,21 @@ def _old_upstream(handler: Mapping[str, Tree], dial: str) -> Mapping[str, Tree]:
 
 @dataclass(frozen=True, slots=True)
 class CaddyTarget:
-    """`admin` is e.g. `http://127.0.0.1:2019`; `slots` maps names to what Caddy dials (host:port)."""
+    """`admin` is e.g. `http://127.0.0.1:2019`; `slots` maps names to what Caddy dials (host:port).
+
+    `path` is where the handler stands in Caddy's configuration.
+    """
 
     admin: str
     slots: Mapping[str, str]
     path: str = HANDLER
 
     def __post_init__(self) -> None:
+        if not _PATH.match(self.path):
+            raise BadInput(
+                f"`handler` is `{self.path}`, which is no place in Caddy's configuration",
+                next_step=f"write its path, such as {HANDLER}",
+            )
         for slot, dial in self.slots.items():
             if not _DIAL.match(dial):
                 raise BadInput(
@@ -90,6 +100,10 @@ class CaddyTarget:
         """The shares that Caddy's running configuration gives; unreadable where it cannot be expressed in shares."""
         _, handler = self._read()
         return self._seen(handler)
+
+    def open_requests(self) -> None:
+        """Caddy counts by upstream, but forgets one that it took out of its list while requests are under way."""
+        return
 
     def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
         """Replace upstreams and weights, if the configuration is still the one that was read, and read them back."""
@@ -139,18 +153,28 @@ class CaddyTarget:
     def _read(self) -> tuple[HttpAnswer, Mapping[str, Tree]]:
         answer = call("GET", self._url)
         if answer.status != OK:
-            raise Broken(f"Caddy does not show its handler: {answer.words()}", where=self._url)
+            raise self._astray(f"Caddy does not show its handler: {answer.words()}")
         try:
             handler = read_object(answer.body, name=self._url)
         except BadInput as error:
-            raise Broken(f"Caddy's handler is unreadable: {error.what}", where=self._url) from error
+            raise self._astray(f"Caddy's handler is unreadable: {error.what}") from error
         if handler.get("handler") != "reverse_proxy":
-            raise Broken(
-                f"there is no reverse_proxy handler but {handler.get('handler')!r}",
-                where=self._url,
-                next_step="bind `handler` of the target to the path of the reverse_proxy handler",
-            )
+            raise self._astray(f"there is no reverse_proxy handler but {handler.get('handler')!r}")
         return answer, handler
+
+    def _astray(self, what: str) -> Broken:
+        """Why the bound place is no handler of the slots, with the places that are."""
+        servers = call("GET", f"{self.admin.rstrip('/')}{SERVERS}")
+        try:
+            found = _proxies(read_object(servers.body, name=SERVERS), SERVERS) if servers.status == OK else {}
+        except BadInput:
+            found = {}
+        own = set(self.slots.values())
+        known = sorted(path for path, handler in found.items() if own.intersection(_dials(handler)))
+        step = f"no reverse_proxy handler here leads to {', '.join(sorted(own))}; write `handler` with its path"
+        if known:
+            step = f"write {' or '.join(f'`handler: {path}`' for path in known)} under the target"
+        return Broken(what, where=self._url, next_step=step)
 
     def _require_own(self, handler: Mapping[str, Tree]) -> None:
         """Broken where the handler serves something else: a wrong binding must not overwrite somebody's upstreams."""
@@ -181,6 +205,20 @@ class CaddyTarget:
             return TrafficSeen(nothing, f"policy `{policy}` does not fix shares", readable=False)
         raw = {**nothing, **{names[dial]: share for dial, share in zip(dials, shares, strict=True)}}
         return TrafficSeen(percentages(raw), f"read from {self._url}, fence {_fence_of(handler)}", readable=True)
+
+
+def _proxies(part: Tree, path: str) -> dict[str, Mapping[str, Tree]]:
+    """Every `reverse_proxy` handler of a configuration by its path, also those in subroutes."""
+    found: dict[str, Mapping[str, Tree]] = {}
+    if isinstance(part, Mapping):
+        if part.get("handler") == "reverse_proxy":
+            found[path] = part
+        for name, inner in part.items():
+            found |= _proxies(inner, f"{path}/{name}")
+    elif isinstance(part, Sequence) and not isinstance(part, str):
+        for number, inner in enumerate(part):
+            found |= _proxies(inner, f"{path}/{number}")
+    return found
 
 
 def _dials(handler: Mapping[str, Tree]) -> list[str]:

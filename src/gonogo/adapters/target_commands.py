@@ -2,6 +2,8 @@
 
 Both print `{"weights": {"blue": 95, "green": 5}}`. `traffic` gets the wish in three ways, take one: the placeholders
 `{weights}` (JSON), `{fence}` and `{<slot>}` in its arguments, and GONOGO_WEIGHTS and GONOGO_FENCE in its environment.
+`observe` may also print `"open": {"blue": 7, "green": 0}`, the requests under way: a slot that was taken out of the
+traffic is then waited for until it has none.
 What `traffic` prints is quoted but never believed: only `observe` says where traffic goes.
 """
 
@@ -54,6 +56,13 @@ class CommandsTarget:
             )
         return TrafficSeen(known, f"printed by `{self.observe.name}`", readable=True)
 
+    def open_requests(self) -> Mapping[str, int] | None:
+        """What `observe` prints as `open`; None where it prints no count for each slot."""
+        found = self.observe.ask().get("open")
+        known = {slot: _count(found.get(slot)) for slot in self.slots} if isinstance(found, Mapping) else {}
+        counts = {slot: count for slot, count in known.items() if count is not None}
+        return counts if found is not None and set(counts) == set(self.slots) else None
+
     def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
         """Run `traffic`, whose exit status must be 0, and read back with `observe`."""
         check_weights(weights, self.slots)
@@ -80,5 +89,9 @@ class CommandsTarget:
 
 
 def _percent(value: Tree) -> int | None:
-    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= WHOLE
-    return value if good and isinstance(value, int) else None
+    count = _count(value)
+    return count if count is not None and count <= WHOLE else None
+
+
+def _count(value: Tree) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

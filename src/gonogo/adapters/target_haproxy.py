@@ -18,6 +18,7 @@ from collections.abc import Mapping
 
 from gonogo.adapters.haproxy_api import ask_haproxy
 from gonogo.adapters.http_calls import printable
+from gonogo.adapters.metrics_haproxy import parse_statistics
 from gonogo.adapters.shares import check_weights, confirm, ordered_changes, percentages, said
 from gonogo.errors import BadInput, Broken
 from gonogo.ports import TrafficSeen
@@ -125,6 +126,19 @@ class HaproxyTarget:
         words, table = parted(reply)
         self._accepted(words, servers[slot], weight, changes[:-1])
         return confirm(self._seen(self._parsed(table)), weights, self._where)
+
+    def open_requests(self) -> Mapping[str, int]:
+        """Requests that each server answers or has in its queue now, by the statistics of HAProxy."""
+        try:
+            rows = parse_statistics(self._ask("show stat"), self.backend)
+            return {
+                slot: int(row["scur"]) + int(row["qcur"] or 0)
+                for slot, bound in self.slots.items()
+                for row in rows
+                if bound in {row["svname"], row.get("addr")}
+            }
+        except (ValueError, KeyError) as error:
+            raise Broken(f"HAProxy's statistics cannot be read: {error}", where=self._where) from error
 
     def _awaited(self, states: Mapping[str, ServerState], wanted: list[str]) -> Mapping[str, ServerState]:
         """The states, once `wanted` servers are up: HAProxy learns of a new process by its next check only."""

@@ -59,6 +59,10 @@ class KubernetesTarget:
         """The share of ready pods of each slot behind the Service; unreadable while its endpoints still change."""
         return self._seen(self._service())
 
+    def open_requests(self) -> None:
+        """Endpoints say who is asked, not how often; pods have a grace period of their own."""
+        return
+
     def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
         """Set the selector, or the numbers of pods, and wait until the endpoints say so."""
         check_weights(weights, self.slots)

@@ -103,6 +103,10 @@ class NginxTarget:
         """The weights that the running workers loaded; Broken where they do not answer."""
         return self._seen(self._loaded())
 
+    def open_requests(self) -> None:
+        """Nginx counts connections of all upstreams together."""
+        return
+
     def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
         """Write, test, reload, and wait until the workers say so; where the test fails, the old file returns."""
         check_weights(weights, self.slots)

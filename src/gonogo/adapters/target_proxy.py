@@ -29,6 +29,10 @@ class ProxyTarget:
         """The weights that the proxy uses now; Broken where it does not say."""
         return self._seen(self._read())
 
+    def open_requests(self) -> Mapping[str, int]:
+        """Requests that were sent on to each upstream and are not answered yet."""
+        return _counts(self._read(), "open", self._url)
+
     def move(self, weights: Mapping[str, int], fence: int) -> TrafficSeen:
         """Set all weights in one step, if nobody changed them since they were read, and read them back."""
         check_weights(weights, self.slots)
@@ -57,20 +61,20 @@ class ProxyTarget:
         return answer
 
     def _seen(self, answer: HttpAnswer) -> TrafficSeen:
-        weights = _weights(answer, self._url)
+        weights = _counts(answer, "weights", self._url)
         if set(weights) != set(self.slots):
             known = ", ".join(sorted(self.slots))
             return TrafficSeen(weights, f"the proxy knows other upstreams than {known}", readable=False)
         return TrafficSeen(weights, f"read from {self._url}, fence {_fence(answer)}", readable=True)
 
 
-def _weights(answer: HttpAnswer, where: str) -> Mapping[str, int]:
+def _counts(answer: HttpAnswer, member: str, where: str) -> Mapping[str, int]:
     try:
-        found = read_object(answer.body, name=where).get("weights")
+        found = read_object(answer.body, name=where).get(member)
     except BadInput as error:
         raise Broken(f"the proxy's answer is unreadable: {error.what}", where=where) from error
     if not isinstance(found, Mapping) or not all(_is_count(weight) for weight in found.values()):
-        raise Broken(f"the proxy's answer holds no weights: {answer.words()}", where=where)
+        raise Broken(f"the proxy's answer holds no {member}: {answer.words()}", where=where)
     return {slot: weight for slot, weight in found.items() if isinstance(weight, int)}
 
 

@@ -32,7 +32,7 @@ from gonogo.adapters.probe_http import HttpProber
 from gonogo.adapters.probe_ssh import SshProber
 from gonogo.adapters.project_files import ProjectFiles
 from gonogo.adapters.prometheus_api import PrometheusApi
-from gonogo.adapters.target_caddy import CaddyTarget
+from gonogo.adapters.target_caddy import HANDLER, CaddyTarget
 from gonogo.adapters.target_commands import CommandsTarget
 from gonogo.adapters.target_haproxy import HaproxyTarget
 from gonogo.adapters.target_nginx import NginxTarget
@@ -178,7 +178,7 @@ def target_of(root: Path, environment: Environment) -> Target | None:
 
     match binding.kind:
         case "caddy":
-            return CaddyTarget(needed("admin"), _hosts(environment))
+            return CaddyTarget(needed("admin"), _hosts(environment), option.get("handler", HANDLER))
         case "proxy":
             return ProxyTarget(needed("admin"), _hosts(environment))
         case "haproxy":

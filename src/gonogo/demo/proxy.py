@@ -97,12 +97,14 @@ class Proxy:
         """Pass a request on; returns whether the client's connection may be used again."""
         tried: set[str] = set()
         while (name := self.routes.turns.next(tried)) is not None:
+            self.routes.under_way[name] += 1
             try:
                 connection, answer = await self._ask(self._pools[name], request, client)
+                return await self._hand_back(name, connection, answer, request, client)
             except Unreachable:
                 tried.add(name)
-                continue
-            return await self._hand_back(name, connection, answer, request, client)
+            finally:
+                self.routes.under_way[name] -= 1
         raise Refusal(503, "no upstream with a weight can be reached")
 
     async def _ask(self, pool: Pool, request: Request, client: Client) -> tuple[Connection, Head]:

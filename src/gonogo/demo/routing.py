@@ -1,9 +1,10 @@
 """The weights of the demo's proxy, with compare-and-set: who may change them, and what is said about them.
 
-`GET /weights` answers `{"fence": n, "weights": {...}}` with an ETag. `PUT /weights` takes `{"blue": 95, "green": 5}`;
-`If-Match` must name the present ETag (else 412), `X-Fence` must not be lower than the highest one seen (else 409, so
-that an engine which lost its lease cannot move traffic any more). Weights live in memory only: after a restart the
-proxy has those of its command line again, and whoever resumes has to read them (PX-05).
+`GET /weights` answers `{"fence": n, "weights": {...}, "open": {...}}` with an ETag; open are the requests under way at
+each upstream. `PUT /weights` takes `{"blue": 95, "green": 5}`; `If-Match` must name the present ETag (else 412),
+`X-Fence` must not be lower than the highest one seen (else 409, so that an engine which lost its lease cannot move
+traffic any more). Weights live in memory only: after a restart the proxy has those of its command line again, and
+whoever resumes has to read them (PX-05).
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Routes:
         self._fence = 0
         self._life = secrets.token_hex(4)
         self._generation = 0
+        self.under_way = dict.fromkeys(weights, 0)
+        """Requests at each upstream that are not answered to their end yet."""
 
     @property
     def etag(self) -> str:
@@ -43,7 +46,7 @@ class Routes:
 
     def shown(self, status: int = 200) -> Answer:
         """The present weights."""
-        body = {"fence": self._fence, "weights": self.turns.weights}
+        body = {"fence": self._fence, "weights": self.turns.weights, "open": self.under_way}
         return Answer(status, json.dumps(body).encode("ascii"), self.etag)
 
     def change(self, data: bytes, *, match: str | None, fence: str | None) -> Answer:

@@ -24,6 +24,7 @@ from gonogo.engine.crash_points import (
     RESULT_RECORDED,
     RESULT_THERE,
 )
+from gonogo.engine.draining import has_let_end, is_aborted
 from gonogo.engine.permitting import glass_broken
 from gonogo.engine.reading_traffic import traffic_found
 from gonogo.engine.using import verified_for_use
@@ -62,7 +63,6 @@ ASKED_AGAIN = (0.2, 0.4, 0.8, 1.6, 3.2)
 """Seconds before a target that fails on the way back is asked again: a proxy that restarts is back sooner."""
 
 OUTCOMES = frozenset({"task.finished", "task.settled", "traffic.moved"})
-ABORTED = frozenset({"abort.requested"})
 INSTALLING = frozenset({"deploy", "redeploy"})
 
 
@@ -114,6 +114,8 @@ def _changed(bench: Bench, act: Perform) -> list[TrafficFound]:
 
 def _execute(bench: Bench, act: Perform, command: Execute) -> None:
     part = Part(bench, act.start)
+    if not has_let_end(bench, command):
+        return  # Nothing was begun, and what is decided next is the abort.
     try:
         spec = command_spec(bench, command, part.key, 0)
     except GonogoError as error:
@@ -222,17 +224,12 @@ def first_ended(parts: Sequence[Part]) -> Part:
 def _stopped_by_abort(parts: Sequence[Part]) -> bool:
     """End installations that an abort overtakes: it waits for no script. What they left is then taken back."""
     bench = parts[0].bench
-    if bench.state.rollback is not None or not (bench.state.aborting or _is_aborted(bench)):
+    if bench.state.rollback is not None or not is_aborted(bench):
         return False
     for part in parts:
         if part.command.purpose in INSTALLING:
             part.bench.world.commands.stop(part.key)
     return True
-
-
-def _is_aborted(bench: Bench) -> bool:
-    """Whether somebody ended the run since this act was decided."""
-    return any(entry.type in ABORTED for entry in bench.world.journal.entries(bench.run, bench.state.seq))
 
 
 def record(bench: Bench, start: int, outcome: Outcome, before: tuple[Event, ...] = ()) -> None:

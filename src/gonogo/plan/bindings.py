@@ -13,6 +13,7 @@ from gonogo.findings import Finding
 from gonogo.measure.providers import BUILT_IN_CHECK_NAMES
 from gonogo.plan.announcing import read_announce
 from gonogo.plan.binding_metrics import alerting_of, check_latency, metrics_of
+from gonogo.plan.binding_target import read_target
 from gonogo.plan.cadence import read_cadence
 from gonogo.plan.check_binding import read_code_coverage, read_licences, read_scan_binding, read_suite
 from gonogo.plan.control_lists import LISTS
@@ -36,7 +37,6 @@ from gonogo.plan.project import (
     ProjectCheck,
     RolloutBinding,
     SnapshotBinding,
-    TargetBinding,
     VersionProbe,
 )
 from gonogo.plan.reading import WRONG_KIND, WRONG_VALUE, Findings, Section, duration_of, ratio_of
@@ -52,13 +52,11 @@ NAME = r"[a-z0-9][a-z0-9-]{0,31}"
 PLACEHOLDERS = frozenset(
     {"environment", "release", "version", "slot", "previous", "url", "out", "python", "project", "host", "service"}
 )
-TARGETS = ("caddy", "proxy", "haproxy", "nginx", "kubernetes", "argo_rollout", "commands", "none")
 STRATEGIES = ("canary", "blue_green", "rolling", "direct")
 DEFAULT_CANARY = (5, 25, 50, 100)
 CONTEXT = ".cursor/context-kit"
 PROTOCOLS = ".cursor/ai-driven-workflow"
 _FOLDER = r"(?!/)(?!(?:.*/)?\.\.(?:/|\Z))[^\0\n]+"
-_LISTS = ("observe", "traffic", "order", "test", "reload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ def _environment(name: str, section: Section) -> Environment:
         slots=hosts
         or {slot: slots.text(slot, pattern=r"https?://\S+", kind="an http or https address") for slot in slots.names()},
         version=_version(section.section("version", required=False)),
-        target=_target(section.optional("target")),
+        target=read_target(section.optional("target")),
         metrics=metrics,
         alerting=alerting_of(section.optional("alerting"), metrics),
         settings_by_class=settings_of(section),
@@ -189,15 +187,6 @@ def _version(section: Section) -> VersionProbe:
     )
     section.finish()
     return found
-
-
-def _target(section: Section | None) -> TargetBinding:
-    if section is None:
-        return TargetBinding("none", {}, {})
-    kind = section.choice("kind", TARGETS)
-    lists = {key: section.texts(key) for key in section.names() if key in _LISTS}
-    options = {key: section.text(key) for key in section.names() if key not in {*_LISTS, "kind"}}
-    return TargetBinding(kind, options, lists)
 
 
 def _command(name: str, section: Section) -> CommandBinding:

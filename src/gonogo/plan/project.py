@@ -30,11 +30,16 @@ class VersionProbe:
 
 @dataclass(frozen=True, slots=True)
 class TargetBinding:
-    """What distributes requests over the slots: `caddy`, `haproxy`, `kubernetes`, ..., or `none`."""
+    """What distributes requests over the slots: `caddy`, `haproxy`, `kubernetes`, ..., or `none`.
+
+    `drain` is how many seconds a place that was taken out of the traffic may take to end what it has begun, before a
+    script ends it.
+    """
 
     kind: str
     options: Mapping[str, str]
     lists: Mapping[str, tuple[str, ...]]
+    drain: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from gonogo.plan.hosts import batches
-from gonogo.plan.model import Execute, Measure, Plan, Shift, Stage, Task, Way
+from gonogo.plan.model import Execute, Measure, Plan, Roll, Route, Shift, Stage, Task, Way, all_stages
 from gonogo.run.state import RunState, observed
 
 WHOLE = 100
@@ -27,6 +28,19 @@ def _installations(plan: Plan, state: RunState, environment: str) -> Iterator[Ex
     for act in begun:
         if isinstance(act, Execute) and act.purpose in {"deploy", "redeploy"} and act.environment == environment:
             yield act
+
+
+def last_moved(plan: Plan, state: RunState, environment: str) -> datetime | None:
+    """When traffic of an environment was moved last in this run; None where it was not."""
+    found: list[datetime] = []
+    for stage in all_stages(plan):
+        for task in stage.tasks:
+            known = state.tasks.get(task.id)
+            if isinstance(task.act, Route | Shift) and task.act.environment == environment:
+                found += [known.ended] if known and known.ended and known.outcome == "ok" else []
+            elif isinstance(task.act, Roll) and task.act.environment == environment and task.id in state.rollings:
+                found += [at for at, _ in state.rollings[task.id].moves[-1:]]
+    return max(found, default=None)
 
 
 def shares(base: Mapping[str, int], out: Iterable[str]) -> dict[str, int]:
