@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import anyio
 import pytest
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from gonogo.errors import Refused
-from gonogo.web.at_hand import drawing_in_turn, held, kept_first, work
+from gonogo.web.at_hand import MOST_DRAWING, MOST_WAITING, drawing_in_turn, held, kept_first, work
 
 
 class Kept:
@@ -31,10 +32,14 @@ class Kept:
         return PlainTextResponse(self.text)
 
 
-async def answered(kept: Kept) -> bytes:
+def with_turns() -> Starlette:
     app = Starlette()
     app.state.drawing = drawing_in_turn()
-    return bytes((await kept_first(kept.page)(Request({"type": "http", "app": app}))).body)
+    return app
+
+
+async def answered(kept: Kept) -> bytes:
+    return bytes((await kept_first(kept.page)(Request({"type": "http", "app": with_turns()}))).body)
 
 
 def test_what_is_kept_takes_no_thread_and_what_is_not_takes_one() -> None:
@@ -81,5 +86,41 @@ def test_an_error_of_a_page_is_an_error_wherever_it_was_begun() -> None:
         raise Refused("no")
 
     with pytest.raises(Refused):
-        anyio.run(kept_first(refused), Request({"type": "http"}))
+        anyio.run(kept_first(refused), Request({"type": "http", "app": with_turns()}))
     work()  # Nothing was promised here.
+
+
+@pytest.mark.parametrize(
+    ("slow", "passes"), [(MOST_DRAWING + MOST_WAITING - 1, True), (MOST_DRAWING + MOST_WAITING, False)]
+)
+def test_where_many_pages_wait_to_be_drawn_what_is_kept_stands_in_line_with_them(slow: int, passes: bool) -> None:
+    app, free = with_turns(), threading.Event()
+    answered: list[str] = []
+
+    def drawn(_request: Request) -> Response:
+        work()
+        assert free.wait(60)
+        return PlainTextResponse("drawn")
+
+    def kept(_request: Request) -> Response:
+        return PlainTextResponse("kept")
+
+    async def ask(page: Callable[[Request], Response]) -> None:
+        answered.append(bytes((await kept_first(page)(Request({"type": "http", "app": app}))).body).decode())
+
+    async def all_of_them() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(slow):
+                tasks.start_soon(ask, drawn)
+            while app.state.drawing.statistics().tasks_waiting < slow - MOST_DRAWING:
+                await anyio.sleep(0.005)
+            tasks.start_soon(ask, kept)
+            tasks.start_soon(ask, drawn)
+            while app.state.drawing.statistics().tasks_waiting + len(answered) < slow - MOST_DRAWING + 2:
+                await anyio.sleep(0.005)
+            assert answered == ["kept"] * passes
+            free.set()
+
+    anyio.run(all_of_them)
+    assert sorted(answered) == ["drawn"] * (slow + 1) + ["kept"]
+    assert app.state.drawing.statistics().borrowed_tokens == 0, "every turn is given back"

@@ -20,6 +20,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 MOST_DRAWING: Final = 2
+MOST_WAITING: Final = 4
+"""From so many waiting pages on, nobody is served past them."""
 _at_once: ContextVar[bool] = ContextVar("gonogo_at_once", default=False)
 
 
@@ -54,15 +56,28 @@ def kept_first(handler: Callable[[Request], Response]) -> Callable[[Request], Aw
 
     @wraps(handler)
     async def answer(request: Request) -> Response:
-        promised = _at_once.set(True)
-        try:
-            return handler(request)
-        except _TakesWork:
-            pass
-        finally:
-            _at_once.reset(promised)
         turns = request.app.state.drawing
         assert isinstance(turns, CapacityLimiter)
-        return await run_sync(handler, request, limiter=turns)
+        if turns.statistics().tasks_waiting >= MOST_WAITING:
+            async with turns:
+                return await _answered(handler, request, None)
+        return await _answered(handler, request, turns)
 
     return answer
+
+
+async def _answered(
+    handler: Callable[[Request], Response], request: Request, turns: CapacityLimiter | None
+) -> Response:
+    found = _answered_at_once(handler, request)
+    return found if found is not None else await run_sync(handler, request, limiter=turns)
+
+
+def _answered_at_once(handler: Callable[[Request], Response], request: Request) -> Response | None:
+    promised = _at_once.set(True)
+    try:
+        return handler(request)
+    except _TakesWork:
+        return None
+    finally:
+        _at_once.reset(promised)
