@@ -11,6 +11,7 @@ from gonogo.errors import BadInput, Broken, Refused
 from gonogo.values import dataclass
 
 MOST_PORT = 65535
+BACKLOG = 1024
 SERVER_PORTS = range(20_000, 32_000)
 
 
@@ -32,6 +33,22 @@ class Address:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def listening(self) -> socket.socket:
+        """A socket that listens here; Broken where it cannot be had."""
+        found = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_STREAM)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found.bind((self.host, self.port))
+            found.listen(BACKLOG)
+        except OSError as error:
+            found.close()
+            raise Broken(
+                f"cannot listen: {error.strerror}",
+                where=str(self),
+                next_step="look with `ss -ltn` at what listens there",
+            ) from error
+        return found
 
 
 def is_loopback(host: str) -> bool:

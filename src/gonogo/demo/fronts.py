@@ -13,7 +13,7 @@ from gonogo.adapters.http_calls import call
 from gonogo.adapters.target_caddy import CaddyTarget, configuration
 from gonogo.adapters.target_proxy import ProxyTarget
 from gonogo.demo.addresses import Address
-from gonogo.demo.processes import Live, launch, log_tail, stop, wait_until
+from gonogo.demo.processes import PASSED, Live, launch, log_tail, stop, wait_until
 from gonogo.errors import Broken
 from gonogo.evidence.canonical import write_json
 from gonogo.ports import Target
@@ -73,8 +73,7 @@ def choose(wish: str = "") -> Choice:
 def start_front(choice: Choice, front: Front, version: str) -> Live:
     """Start the front and return once it answers requests as `version` (never merely listens, PX-13)."""
     log = front.folder / f"{choice.kind}.log"
-    argv, env = _caddy(choice.binary, front) if choice.binary is not None else _own(front)
-    process = launch(argv, log=log, env=env)
+    process = _own(front, log) if choice.binary is None else _caddy(choice.binary, front, log)
     url = f"http://{front.listen}/healthz"
     ready = wait_until(lambda: not process.lives() or _answers(url, version), READY_SECONDS)
     if not ready or not process.lives():
@@ -87,22 +86,27 @@ def start_front(choice: Choice, front: Front, version: str) -> Live:
     return process
 
 
-def _caddy(binary: Path, front: Front) -> tuple[tuple[str, ...], Mapping[str, str]]:
+def _caddy(binary: Path, front: Front, log: Path) -> Live:
+    """Caddy, with its socket handed over.
+
+    A socket that Caddy opens itself is opened anew at each change of its configuration, and the old one closed: Linux
+    then resets the connections that stand in its queue, and a move of traffic fails requests.
+    """
     slots = {slot: str(address) for slot, address in front.slots.items()}
     file = front.folder / "caddy.json"
-    file.write_bytes(write_json(configuration(str(front.listen), str(front.admin), slots, front.weights)))
+    file.write_bytes(write_json(configuration(f"fd/{PASSED}", str(front.admin), slots, front.weights)))
     home = str(front.folder)
     env = {"HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home, "PATH": os.environ.get("PATH", "")}
-    return (str(binary), "run", "--config", str(file)), env
+    with front.listen.listening() as socket:
+        return launch((str(binary), "run", "--config", str(file)), log=log, env=env, listening=socket.fileno())
 
 
-def _own(front: Front) -> tuple[tuple[str, ...], Mapping[str, str]]:
+def _own(front: Front, log: Path) -> Live:
     argv = [sys.executable, "-m", "gonogo.demo.proxy", "--listen", str(front.listen), "--admin", str(front.admin)]
     for slot, address in front.slots.items():
         argv += ["--upstream", f"{slot}={address}"]
     argv += ["--weights", ",".join(f"{slot}={weight}" for slot, weight in front.weights.items())]
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    return tuple(argv), kept
+    return launch(argv, log=log, env={name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ})
 
 
 def _answers(url: str, version: str) -> bool:

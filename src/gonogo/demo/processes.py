@@ -23,6 +23,8 @@ from gonogo.values import dataclass
 
 GRACE_SECONDS = 12.0
 POLL_SECONDS = 0.02
+PASSED = 3
+"""The number of the first open file that a process gets besides its three streams (sd_listen_fds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,14 @@ def command_of(pid: int) -> str:
     return _ps("command=", pid)
 
 
-def launch(argv: Sequence[str], *, log: Path, env: Mapping[str, str]) -> Live:
-    """Start `argv[0]` (a path) in a session of its own; output is appended to `log`. Broken where it cannot start."""
+def launch(argv: Sequence[str], *, log: Path, env: Mapping[str, str], listening: int | None = None) -> Live:
+    """Start `argv[0]` (a path) in a session of its own; output is appended to `log`. Broken where it cannot start.
+
+    The socket of the open file `listening` is its file `PASSED`, as service managers hand over sockets.
+    """
+    passed = () if listening is None else ((os.POSIX_SPAWN_DUP2, listening, PASSED),)
     actions = [
+        *passed,
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
