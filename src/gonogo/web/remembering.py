@@ -1,7 +1,8 @@
 """Pages that were drawn a moment ago are sent again: who looks at the same thing does not draw it anew.
 
 The body of a page is kept by all that it depends on: the number of the last entry of the run or of the site, and where
-something of it is about the person, the person. Its frame (name, signatures that wait, notices) is drawn each time, and
+something of it is about the person, the person; of a run, what waits for the person, so that those for whom the same
+waits share a drawing. Its frame (name, signatures that wait, notices) is drawn each time, and
 the token of the session is put in last. What a page of a run under way says of the hour, of engines and of files on
 disk is at most `LASTS_OPEN_S` old, that of a finished one at most `LASTS_OVER_S`. Nothing here is asked by an act: each
 loads the run from its ledger.
@@ -21,11 +22,11 @@ from gonogo.values import dataclass
 from gonogo.web.at_hand import kept_first
 from gonogo.web.drawings import Body
 from gonogo.web.memory import Known
-from gonogo.web.run_pages import run_named
+from gonogo.web.run_pages import asked_of, run_named
 from gonogo.web.showing import Sheet, drawn, frame_of, framed
 from gonogo.web.site import Site, session_of, site_of
 
-LASTS_OPEN_S: Final = 1.0
+LASTS_OPEN_S: Final = 2.0
 LASTS_OVER_S: Final = 60.0
 LASTS_LIST_S: Final = 5.0
 HOLE: Final = f"hole-{secrets.token_hex(16)}"
@@ -44,8 +45,9 @@ def remembered(sheet: OfRun, *asked: str) -> Callable[[Request], Awaitable[Respo
         over = bool(opened.state.outcome)
         given = tuple(request.query_params.get(name, "")[:80] for name in asked)
         moved = (known.seq, not over and site.drivers.is_driven(opened.run), site.drivers.said(opened.run))
+        mine = asked_of(site, known, session_of(request).person)
         lasts = LASTS_OVER_S if over else LASTS_OPEN_S
-        about = Depends((request.scope["path"], given, moved), lasts, "" if over else session_of(request).person)
+        about = Depends((request.scope["path"], given, moved, mine), lasts)
         return kept(request, about, lambda: sheet(request, site, known))
 
     return kept_first(page_of_run)

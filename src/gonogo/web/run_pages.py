@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import groupby
 
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from gonogo.values import dataclass
 from gonogo.web.asking_own import askable
 from gonogo.web.memory import Known, able_people
 from gonogo.web.showing import Sheet, rendered
-from gonogo.web.site import Site, site_of
+from gonogo.web.site import Site, session_of, site_of
 
 ROLLBACK = "rollback-verification-report.json"
 TABS = (
@@ -79,11 +80,26 @@ def frame(site: Site, known: Known, tab: str) -> dict[str, object]:
     }
 
 
-def overview(_request: Request, site: Site, known: Known) -> Sheet:
+def asked_of(site: Site, known: Known, person: str) -> tuple[str, ...]:
+    """The open rounds of a run that this person could sign, by name; what a page of a run says of who looks."""
+    able = site.memory.of_run(known.opened.run, "able", lambda one: _able(one.opened))
+    return tuple(name for name, people in able.items() if person in people)
+
+
+def _able(opened: Opened) -> Mapping[str, tuple[str, ...]]:
+    return {item.name: able_people(opened, item) for item in _open_rounds(opened)}
+
+
+def _open_rounds(opened: Opened) -> tuple[Round, ...]:
+    if opened.state.outcome:
+        return ()
+    return tuple(item for item in opened.state.rounds.values() if item.status == "open")
+
+
+def overview(request: Request, site: Site, known: Known) -> Sheet:
     """Where the run stands."""
     opened, state = known.opened, known.opened.state
     stages = stages_of(opened)
-    open_rounds = [] if state.outcome else [item for item in state.rounds.values() if item.status == "open"]
     about = {
         **frame(site, known, ""),
         "seq": known.seq,
@@ -91,7 +107,8 @@ def overview(_request: Request, site: Site, known: Known) -> Sheet:
         "here": place_of(opened, stages),
         "phases": phases_of(stages),
         "gates": [card_of(site.door, opened, name) for name in opened.plan.gates],
-        "asking": sorted((asking_of(opened, item) for item in open_rounds), key=lambda item: item.met),
+        "asking": sorted((asking_of(opened, item) for item in _open_rounds(opened)), key=lambda item: item.met),
+        "mine": asked_of(site, known, session_of(request).person),
         "halt": halt_text(site.door.world, opened),
         "rules": rules_in_force(opened.plan, state.trust),
         "dissent": [item for item in state.rounds.values() if item.kind == "dissent" and item.answers],
