@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import anyio
 import pytest
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from gonogo.errors import Refused
-from gonogo.web.at_hand import MOST_DRAWING, MOST_WAITING, drawing_in_turn, held, kept_first, work
+from gonogo.web.at_hand import MOST_DRAWING, MOST_WAITING, Line, held, kept_first, work
 
 
 class Kept:
@@ -32,14 +32,14 @@ class Kept:
         return PlainTextResponse(self.text)
 
 
-def with_turns() -> Starlette:
+def with_a_line() -> Starlette:
     app = Starlette()
-    app.state.drawing = drawing_in_turn()
+    app.state.line = Line()
     return app
 
 
 async def answered(kept: Kept) -> bytes:
-    return bytes((await kept_first(kept.page)(Request({"type": "http", "app": with_turns()}))).body)
+    return bytes((await kept_first(kept.page)(Request({"type": "http", "app": with_a_line()}))).body)
 
 
 def test_what_is_kept_takes_no_thread_and_what_is_not_takes_one() -> None:
@@ -86,41 +86,92 @@ def test_an_error_of_a_page_is_an_error_wherever_it_was_begun() -> None:
         raise Refused("no")
 
     with pytest.raises(Refused):
-        anyio.run(kept_first(refused), Request({"type": "http", "app": with_turns()}))
+        anyio.run(kept_first(refused), Request({"type": "http", "app": with_a_line()}))
     work()  # Nothing was promised here.
 
 
-@pytest.mark.parametrize(
-    ("slow", "passes"), [(MOST_DRAWING + MOST_WAITING - 1, True), (MOST_DRAWING + MOST_WAITING, False)]
-)
-def test_where_many_pages_wait_to_be_drawn_what_is_kept_stands_in_line_with_them(slow: int, passes: bool) -> None:
-    app, free = with_turns(), threading.Event()
-    answered: list[str] = []
+def asked(
+    page: Callable[[Request], Response], app: Starlette, answered: list[str]
+) -> Callable[[], Coroutine[None, None, None]]:
+    async def ask() -> None:
+        answered.append(bytes((await kept_first(page)(Request({"type": "http", "app": app}))).body).decode())
 
-    def drawn(_request: Request) -> Response:
+    return ask
+
+
+class Slow:
+    """Pages that are worked out as long as it pleases the test."""
+
+    def __init__(self) -> None:
+        self.begun, self.free = 0, threading.Event()
+
+    def page(self, _request: Request) -> Response:
         work()
-        assert free.wait(60)
+        self.begun += 1
+        assert self.free.wait(60)
         return PlainTextResponse("drawn")
 
-    def kept(_request: Request) -> Response:
-        return PlainTextResponse("kept")
 
-    async def ask(page: Callable[[Request], Response]) -> None:
-        answered.append(bytes((await kept_first(page)(Request({"type": "http", "app": app}))).body).decode())
+def at_hand(_request: Request) -> Response:
+    return PlainTextResponse("kept")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(60):
+        while not condition():
+            await anyio.sleep(0.005)
+
+
+@pytest.mark.parametrize(("waiting", "passes"), [(MOST_WAITING - 1, True), (MOST_WAITING, False)])
+def test_where_many_pages_wait_to_be_drawn_what_is_kept_stands_in_line_with_them(
+    waiting: int, passes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gonogo.web.at_hand.TURN_S", 60.0)
+    app, slow, answered = with_a_line(), Slow(), list[str]()
 
     async def all_of_them() -> None:
         async with anyio.create_task_group() as tasks:
-            for _ in range(slow):
-                tasks.start_soon(ask, drawn)
-            while app.state.drawing.statistics().tasks_waiting < slow - MOST_DRAWING:
-                await anyio.sleep(0.005)
-            tasks.start_soon(ask, kept)
-            tasks.start_soon(ask, drawn)
-            while app.state.drawing.statistics().tasks_waiting + len(answered) < slow - MOST_DRAWING + 2:
-                await anyio.sleep(0.005)
+            for _ in range(1 + waiting):
+                tasks.start_soon(asked(slow.page, app, answered))
+            await until(lambda: app.state.line.waiting == waiting)
+            tasks.start_soon(asked(at_hand, app, answered))
+            await until(lambda: app.state.line.waiting + len(answered) == waiting + 1)
             assert answered == ["kept"] * passes
-            free.set()
+            assert slow.begun == 1, "one at a time"
+            slow.free.set()
 
     anyio.run(all_of_them)
-    assert sorted(answered) == ["drawn"] * (slow + 1) + ["kept"]
-    assert app.state.drawing.statistics().borrowed_tokens == 0, "every turn is given back"
+    assert answered == [*["kept"] * passes, *["drawn"] * (waiting + 1), *["kept"] * (not passes)]
+    assert app.state.line.waiting == 0
+
+
+def test_a_page_that_takes_long_keeps_nobody_waiting() -> None:
+    app, slow, answered = with_a_line(), Slow(), list[str]()
+
+    async def all_of_them() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2 * MOST_DRAWING):
+                tasks.start_soon(asked(slow.page, app, answered))
+            await until(lambda: slow.begun > 0)
+            tasks.start_soon(asked(at_hand, app, answered))
+            await until(lambda: bool(answered))
+            assert answered == ["kept"], "it had its turn while all the others are not there yet"
+            await until(lambda: slow.begun == MOST_DRAWING)
+            slow.free.set()
+
+    anyio.run(all_of_them)
+    assert (slow.begun, len(answered)) == (2 * MOST_DRAWING, 2 * MOST_DRAWING + 1)
+    assert app.state.line.waiting == 0
+
+
+def test_what_somebody_before_in_the_line_worked_out_is_not_worked_out_again() -> None:
+    app, kept, answered = with_a_line(), Kept(), list[str]()
+
+    async def two() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(asked(kept.page, app, answered))
+
+    anyio.run(two)
+    assert answered == ["worked out"] * 2
+    assert len([one for one in kept.begun if one != threading.get_ident()]) == 1

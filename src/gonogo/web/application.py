@@ -28,7 +28,7 @@ from gonogo.web import (
 )
 from gonogo.web.agents import alive_with
 from gonogo.web.api_verbs import verb_calls
-from gonogo.web.at_hand import drawing_in_turn, kept_first
+from gonogo.web.at_hand import Line, kept_first
 from gonogo.web.calls import PROBLEM, problem
 from gonogo.web.guarding import Guard
 from gonogo.web.remembering import remembered
@@ -135,7 +135,7 @@ def application(site: Site, watch: Watch, agents: Starlette | None = None) -> AS
     )
     app.state.site = site
     app.state.watch = watch
-    app.state.drawing = drawing_in_turn()
+    app.state.line = Line()
     app.state.oidc = signing_in_elsewhere.configured(site.door.world.environ)
     app.state.calls = calls
     app.state.tokens = TokenBook(site.door.world.journal)
