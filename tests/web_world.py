@@ -35,6 +35,7 @@ class Served:
     project: Project
     site: Site
     port: int
+    watch: Watch
 
     @property
     def base(self) -> str:
@@ -59,7 +60,7 @@ def served(project: Project, *, passkeys: bool = False) -> Iterator[Served]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:
-            yield Served(project, site, port)
+            yield Served(project, site, port, watch)
         finally:
             watch.end()
             server.should_exit = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.verifying import VERIFIED, verify_package
 from gonogo.plan.windows import Period, Windows
+from gonogo.reports.live import live_words
 from gonogo.run.events import DecisionRequested, Recorded, TaskFinished, TrafficMoved
 from gonogo.run.machine import AwaitPeople, Over, Perform, Record, WaitUntil, decide
 from gonogo.run.state import RunState
@@ -143,13 +145,14 @@ def manual_step(project: Project) -> None:
 @pytest.mark.req("ROL-01")
 def test_a_step_that_people_promote_is_held_until_they_sign(project: Project) -> None:
     manual_step(project)
-    percents = []
+    percents, shown = [], []
 
     def sign_when_asked(state: RunState, entry: Recorded) -> None:
         if isinstance(entry.event, TrafficMoved):
             percents.append(entry.event.percent)
         if isinstance(entry.event, DecisionRequested) and entry.event.point == "promotion":
             assert percents[-1] == 50, "asked in the step that is promoted by people"
+            shown.extend(live_words(project.door().load(run).plan, state, datetime.now(UTC)))
             project.sign(run, state.rounds[entry.event.round], "sre1", decision="go", reason="it looks well")
 
     run = project.begin("production-deployment")
@@ -158,6 +161,8 @@ def test_a_step_that_people_promote_is_held_until_they_sign(project: Project) ->
     assert isinstance(stopped, Over), project.view(run).halt
     assert (stopped.outcome, percents[-1]) == ("released", 100)
     assert project.state(run).rounds["promotion-1"].status == "used"
+    for line, begins in zip(shown, (r"new v2: 50 % of the traffic, \d+ requests, \d+ errors = ", r"old v1: 50 % of the traffic, \d+ requests, ", "judge: ", "evidence of harm .*; aborts at ", r"at least \d+ s left in this step$"), strict=True):
+        assert re.match(begins, line), shown
     assert b"beyond 50 % of the traffic" in project.door().world.vault.read(project.state(run).rounds["promotion-1"].request)
 
 @pytest.mark.slow

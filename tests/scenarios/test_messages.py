@@ -15,6 +15,7 @@ from gonogo.control.feedback import Feedback, entries_of, give
 from gonogo.control.schemas import faults_of, schema_names
 from gonogo.control.telling import tell_due
 from gonogo.document.reading import read_document
+from gonogo.engine.announcing import Outbox
 from gonogo.errors import BadInput
 from gonogo.plan.announcing import Announce, voice_of
 from gonogo.evidence.ledger import time_text
@@ -313,6 +314,49 @@ def test_a_channel_that_is_down_is_tried_recorded_and_stops_nothing(good: Ran) -
     assert {(event.outcome, event.attempts) for event in failed} == {("failed", 3)}
 
 
+@pytest.mark.req("COM-24")
+def test_a_channel_that_was_down_is_tried_again_later_until_a_message_arrives_and_old_ones_stay_quiet(good: Ran, tmp_path: Path) -> None:
+    project = replace(good.project, root=tmp_path / "project")
+    copied(good.project.root, project.root)
+    lost = {item.event.message for item in good.entries if isinstance(item.event, Delivered) and item.event.outcome == "failed"}
+    assert good.state.closed_at
+
+    def told(minutes: float) -> list[tuple[int, str, str]]:
+        door = project.door()
+        before = door.load(good.run).state.seq
+        door.world = replace(door.world, clock=SimulatedClock(good.state.closed_at + timedelta(minutes=minutes)))
+        tell_due(door, Person("dev1"))
+        events = (recorded(entry).event for entry in door.world.journal.entries(good.run, before))
+        return [(event.message, event.channel, event.outcome) for event in events if isinstance(event, Delivered)]
+
+    project.write("scripts/mute.sh", TELL, mode=0o755)
+    assert told(0.5) == [], "each pause has its length"
+    assert sorted(told(2)) == [(number, "mute", "delivered") for number in sorted(lost)]
+    assert told(30) == [], "what arrived is not sent again"
+    ids = [json.loads(line)["id"] for line in (project.root / "said.jsonl").read_text().splitlines()]
+    assert {ids.count(f"{good.run}/{number}") for number in lost} == {2}, "under the same id as on the other channel"
+
+
+@pytest.mark.req("COM-24")
+def test_each_pause_before_a_message_is_tried_again_is_twice_as_long_and_after_a_day_it_is_no_news(good: Ran) -> None:
+    said = next(item for item in good.entries if isinstance(item.event, Delivered) and item.event.outcome == "failed")
+    box, state = Outbox(good.project.door().world, good.plan, good.run), good.state
+    for item in good.entries:
+        box.hear(state, item)
+    key, minute = (said.event.message, said.event.channel), timedelta(minutes=1)
+    at, ends = said.at, box.failed[key].notice.at + timedelta(days=1)
+    for pause in (1, 2, 4, 8, 16):
+        assert key not in box.under_way
+        box.fall_due(state, at + 0.9 * pause * minute)
+        assert key not in box.under_way
+        assert box.fall_due(state, at + pause * minute)
+        assert key in box.under_way
+        at += pause * minute
+        box.hear(state, replace(said, at=at))
+    box.fall_due(state, ends)
+    assert key not in box.under_way
+
+
 @pytest.mark.req("SEC-10")
 def test_every_file_of_a_good_run_that_has_a_schema_fits_it(good: Ran) -> None:
     held, vault = 0, good.project.door().world.vault
@@ -388,6 +432,7 @@ def test_what_the_calendar_asks_for_is_said_when_it_is_due_and_only_once(good: R
     # A copy: what it writes into the log of the site bears times to come, before which nothing else may be written.
     project = replace(good.project, root=tmp_path / "project")
     copied(good.project.root, project.root)
+    project.write("scripts/mute.sh", "#!/bin/sh\nexit 0\n", mode=0o755)
 
     def telling(days: float) -> list[tuple[str, tuple[str, ...]]]:
         door = project.door()

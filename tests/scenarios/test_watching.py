@@ -9,6 +9,7 @@ import re
 import select
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from command_line import importing
+from command_line import importing, spawned
 
 from gonogo.cli.watching import HEAD, fitted, lines_of
 from gonogo.control.viewing import view
@@ -76,6 +77,28 @@ def terminal(project: Project, *arguments: str) -> Iterator[Terminal]:
         os.close(screen)
 
 
+@contextmanager
+def without_terminal(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start one command line whose output goes into a pipe, as over `ssh` without a terminal."""
+    found = spawned(*arguments, "-C", project.root)
+    try:
+        yield found
+    finally:
+        found.send_signal(signal.SIGINT)
+        found.communicate(timeout=60)
+
+
+def read_to(words: str, process: subprocess.Popen[str]) -> list[str]:
+    """The lines that a program printed up to the one with `words` in it."""
+    assert process.stdout is not None
+    found = [""]
+    while words not in found[-1]:
+        line = process.stdout.readline()
+        assert line, f"it ended after {found}"
+        found.append(line)
+    return found
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     with place(tmp_path / "w" / "staging") as staging, place(tmp_path / "w" / "production") as production:
@@ -92,6 +115,7 @@ def test_a_busy_run_is_watched_from_another_terminal_of_80_columns(project: Proj
     project.go_until(run, "audit_recommendation")
     project.sign_all(run)
     with (
+        without_terminal(project, "status", run, "--watch", "--every", "0.2") as aside,
         terminal(project, "resume", run) as engine,
         terminal(project, "status", run, "--watch", "--every", "0.2") as watcher,
     ):
@@ -99,11 +123,15 @@ def test_a_busy_run_is_watched_from_another_terminal_of_80_columns(project: Proj
         assert engine.shows("run the deploy script in staging: 2 s so far"), engine.seen
         project.write("go-on", "")
         assert watcher.shows("waiting at `readiness`"), watcher.seen
+        piped = read_to("waiting at `readiness`", aside)
         assert engine.shows("WAITING"), engine.seen
     assert max(len(line) for line in watcher.lines()) <= COLUMNS
     drawings = watcher.seen.split("PRE-DEPLOYMENT: release v2")
     assert len(drawings) > 5
     assert max(drawing.count("\n") for drawing in drawings) <= ROWS
+    assert "\x1b" not in "".join(piped)
+    assert len([line for line in piped if "running for" in line and "deploy script in staging" in line]) == 1, "said once, not every second"
+    assert len([line for line in piped if line.startswith("PRE-DEPLOYMENT: release v2")]) == 1
 
 
 def test_a_run_that_is_higher_than_the_screen_keeps_what_happens_now(project: Project) -> None:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,9 @@ from gonogo.evidence.verifying import verify_package
 from gonogo.run.choosing import choices
 from gonogo.terms import RunId
 from gonogo.web.memory import FRESH_S
+from tests.prepared import Rehearsed
 from tests.projects import Project, small_project
+from tests.scenarios.test_deployment_windows import plan_windows, until_it_waits
 from tests.scenarios.test_waivers import GATE, failing_at_the_gate
 from tests.worlds_http import place
 from web_browser import Window, chromium
@@ -256,6 +258,66 @@ def test_a_waiver_is_asked_for_and_granted_with_passkeys(browser: Browser, tmp_p
                 decide(window, run, name, "Grant", "the port is closed")
             assert project.door().is_waived(run)
             assert [(answer.person, answer.in_browser) for answer in project.state(run).rounds[name].answers] == [("po1", True), ("sre1", True)]
+
+
+@pytest.mark.slow
+@pytest.mark.req("WIN-02", "DG1-04")
+def test_the_glass_is_broken_on_a_phone_for_a_reason_and_the_release_begins(browser: Browser, rehearsal: Rehearsed, tmp_path: Path) -> None:
+    project = rehearsal.copy(tmp_path / "project")
+    opens = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    plan_windows(project, f"{{start: {opens.isoformat()}, end: {(opens + timedelta(hours=1)).isoformat()}}}")
+    project.edit("config/release-approvers.yaml", "  resume:", "  break_glass: {all_of: [release_manager]}\n  resume:")
+    with served(project, passkeys=True) as here:
+        window = Window(browser, here, 360, 740)
+        window.enrol("rm1")
+        run, _ = until_it_waits(project)
+        page = window.open(f"/runs/{run}")
+        window.keep("360-waits-for-its-window")
+        assert window.overflow() == 0
+        page.get_by_text("Begin outside the deployment window").click()
+        page.get_by_role("button", name="Break the glass").click()
+        page.get_by_role("radio", name="Go", exact=True).check()
+        page.get_by_role("button", name="Show me exactly what I sign").click()
+        assert page.get_by_label("Reason").evaluate("field => field.validity.valueMissing"), "nobody's silence is a reason"
+        page.get_by_label("Reason").fill("customers wait for it")
+        page.get_by_role("button", name="Show me exactly what I sign").click()
+        assert "begin in production outside its deployment window" in page.locator("#statement").inner_text()
+        page.get_by_role("button", name="Sign with my passkey").click()
+        page.get_by_role("button", name="Let it go on").click()
+        page.get_by_text("The run goes on").wait_for()
+        here.site.drivers.join(60)
+        asked = project.state(run).rounds["break_glass-1"]
+        assert (asked.status, [(item.person, item.in_browser) for item in asked.answers]) == ("used", [("rm1", True)])
+        assert project.state(run).outcome == "released"
+        assert window.complaints == []
+
+
+@pytest.mark.slow
+def test_a_tab_that_nobody_sees_gives_its_stream_back_and_a_page_that_is_no_longer_told_says_so(browser: Browser, tmp_path: Path) -> None:
+    with shop(tmp_path) as here:
+        window = Window(browser, here)
+        window.enrol("rm1")
+        page = window.open("/")
+
+        def streams(count: int) -> None:
+            for _ in range(600):
+                if here.watch.streams == count:
+                    return
+                page.wait_for_timeout(50)
+            raise AssertionError(f"{here.watch.streams} streams are open")
+
+        def turn(state: str) -> None:
+            page.evaluate("state => { Object.defineProperty(document, 'visibilityState', { value: state, configurable: true }); document.dispatchEvent(new Event('visibilitychange')); }", state)
+
+        streams(1)
+        turn("hidden")
+        streams(0)
+        turn("visible")
+        streams(1)
+        assert page.locator(".lost").is_hidden()
+        here.watch.end()
+        page.get_by_text("Not live since").wait_for()
+        assert (window.serious(), window.overflow()) == ([], 0)
 
 
 XSS = (

@@ -6,9 +6,13 @@ import http.client
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +20,7 @@ import pytest
 
 from gonogo.terms import RunId
 from gonogo.web.sessions import COOKIE, FRESH_S, IDLE_S, LINK, LINK_FRESH_S, LONGEST_S, Rate, Sessions
+from gonogo.web.watching import MOST_OF_ONE
 from tests.command_line import spawned
 from tests.projects import Project, add_release, small_project
 from tests.worlds_http import place
@@ -90,14 +95,17 @@ class Elsewhere:
 
 
 class Stream:
-    """An open stream, read message by message."""
+    """A stream that was asked for, read message by message."""
 
-    def __init__(self, here: Served, client: Client) -> None:
+    def __init__(self, here: Served, client: Client, path: str = "/stream") -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", here.port, timeout=60)
         head = {"host": f"localhost:{here.port}", "cookie": f"{COOKIE}={client.cookies[COOKIE]}"}
-        self.connection.request("GET", "/stream", headers=head)
-        self.answer = self.connection.getresponse()
-        assert self.answer.status == 200
+        self.connection.request("GET", path, headers=head)
+
+    @cached_property
+    def answer(self) -> http.client.HTTPResponse:
+        """What the server says; waits for it."""
+        return self.connection.getresponse()
 
     def close(self) -> None:
         """Stop watching."""
@@ -106,10 +114,94 @@ class Stream:
 
     def next(self) -> str:
         """The name of the next event; empty where the stream ended."""
+        assert self.answer.status == 200
         while line := self.answer.readline():
             if line.startswith(b"event: "):
                 return line[7:].decode().strip()
         return ""
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.02)
+
+
+def test_one_person_holds_so_many_live_streams_however_many_are_asked_for_at_once(here: Served) -> None:
+    client, other = signed_in(here, "qe1"), signed_in(here, "rm1")
+    before = here.watch.streams
+    streams = [Stream(here, client) for _ in range(2 * MOST_OF_ONE)]
+    try:
+        statuses = sorted(stream.answer.status for stream in streams)
+        assert statuses == [200] * MOST_OF_ONE + [429] * MOST_OF_ONE
+        assert here.refusals()[-1] == "too_many_streams"
+        another = Stream(here, other)
+        assert another.next() == "part", "the streams of one are no limit for others"
+        another.close()
+    finally:
+        for stream in streams:
+            stream.close()
+    until(lambda: here.watch.streams == before)
+    again = Stream(here, client)
+    assert again.next() == "part", "a page that was closed makes room for another"
+    again.close()
+
+
+@dataclass
+class Reader:
+    """Somebody who reads one page after another while things move, and what they saw."""
+
+    here: Served
+    client: Client
+    run: RunId
+    statuses: set[int] = field(default_factory=set)
+    seen: list[int] = field(default_factory=list)
+
+    def read(self, over: threading.Event) -> None:
+        """Read until it is over, and once more."""
+        last = False
+        while not last:
+            last = over.wait(0.02)
+            for path in (f"/runs/{self.run}", f"/runs/{self.run}/live", f"/runs/{self.run}/trail", f"/runs/{self.run}/evidence", "/", "/approvals", "/audit"):
+                page = self.client.get(path)
+                self.statuses.add(page.status)
+                self.seen += [int(found) for found in re.findall(r'data-seq="(\d+)"', page.text)]
+
+
+def test_whoever_reads_and_watches_while_a_release_moves_sees_it_move_forward_and_come_to_rest(here: Served) -> None:
+    add_release(here.project.root, "v7")
+    run = here.project.begin("pre-deployment", "v7")
+    readers = [Reader(here, signed_in(here, who), run) for who in ("rm1", "sre1")]
+    stream, over = Stream(here, readers[0].client, f"/runs/{run}/stream"), threading.Event()
+    with ThreadPoolExecutor(len(readers)) as threads:
+        done = [threads.submit(reader.read, over) for reader in readers]
+        try:
+            assert stream.next() == "part"
+            here.project.go_until(run, "audit_recommendation")
+            rests_at = here.project.state(run).seq
+            until(lambda: here.site.memory.head(run) == rests_at)
+            seen = told(stream, rests_at)
+        finally:
+            over.set()
+            stream.close()
+        for item in done:
+            item.result(60)
+    assert seen == sorted(set(seen)), "a stream tells each state once, and none of before"
+    for reader in readers:
+        assert reader.statuses == {200}
+        assert reader.seen == sorted(reader.seen), "no page falls behind the one that was read before it"
+        assert len(set(reader.seen)) > 2 and reader.seen[-1] == rests_at
+
+
+def told(stream: Stream, last: int) -> list[int]:
+    """What a stream tells of a run up to an entry of its ledger, as the numbers of entries."""
+    found: list[int] = []
+    while not found or found[-1] < last:
+        line = stream.answer.readline()
+        assert line, f"the stream ended at {found}"
+        found += [int(number) for number in re.findall(rb'data-seq=\\"(\d+)\\"', line)]
+    return found
 
 
 @pytest.mark.parametrize("how", ["signed out", "removed"])

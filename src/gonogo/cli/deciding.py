@@ -19,7 +19,7 @@ from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, needed_run_argument, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.agents_said import agents_said
-from gonogo.control.answering import Asked, Said, signer_of, statement_of
+from gonogo.control.answering import Asked, Said, reason_of, signer_of, statement_of
 from gonogo.control.door import Door
 from gonogo.engine.people import people_now
 from gonogo.errors import BadInput, Refused, WrongUsage
@@ -28,7 +28,6 @@ from gonogo.evidence.signers import Kind, ListedPerson, Ring, namespace
 from gonogo.evidence.sshcerts import SigningKey, signing_key
 from gonogo.evidence.statements import Signer
 from gonogo.reports.agent_words import AgentWords
-from gonogo.run.machine import BREAK_GLASS
 from gonogo.run.state import Round
 from gonogo.terms import Person, RunId
 
@@ -106,7 +105,7 @@ class ApproveOptions(Signing):
 @point_argument
 @key_option
 @click.option("--no-go", is_flag=True, help="Decide no-go; one no-go stops the run.")
-@click.option("--reason", default="", help="Why. Needed for a no-go.")
+@click.option("--reason", default="", help="Why. Needed for a no-go, and to break the glass.")
 @click.option("--risk", "risks", multiple=True, metavar="ID=TEXT", help="A risk that you accept, and own.")
 @click.option("--action", "actions", multiple=True, metavar="OWNER=DATE=TEXT", help="What somebody owes until a date.")
 @click.option(
@@ -118,12 +117,10 @@ def approve(options: ApproveOptions) -> int:
     """Sign a go (or no-go) at a decision POINT of RUN."""
     if options.no_go and not options.reason:
         raise WrongUsage("a no-go needs a reason", next_step="say why with --reason TEXT")
-    if options.point.startswith(BREAK_GLASS) and not options.reason:
-        raise WrongUsage("the glass is broken for a reason", next_step="say why with --reason TEXT")
     decision = "no_go" if options.no_go else "go"
     asked = Question(options.folder, options.run, options.point, Kind.APPROVAL, options.yes, options.as_json)
     hand = options.hand(options.key)
-    says: dict[str, Tree] = {"decision": decision, "reason": options.reason or "all gates so far have passed"}
+    says: dict[str, Tree] = {"decision": decision, "reason": options.reason}
     return answer_round(asked, hand, says | _besides(options))
 
 
@@ -203,6 +200,8 @@ def answer_round(question: Question, hand: Hand, says: Mapping[str, Tree]) -> in
     run = run_named(door, question.run)
     asked = _round(door, run, question)
     _, request, shown = door.request(run, asked.name)
+    if question.kind is Kind.APPROVAL:
+        says = {**says, "reason": reason_of(asked, str(says["decision"]), str(says["reason"]))}
     tell(shown.decode("utf-8", "replace"))
     agents = tell_agents_words(door, run, asked.name)
     if not question.yes and os.isatty(0) and not click.confirm("sign this?", err=True):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
 
@@ -19,9 +20,11 @@ from rich.live import Live
 from rich.text import Text
 
 from gonogo.cli.run_list import COLOURS, colour_of
+from gonogo.cli.saying import say
 from gonogo.cli.written import printable
 from gonogo.control.door import Door
 from gonogo.control.viewing import RunView, StageView, signing_command, view
+from gonogo.reports.live import TAKEN_BACK
 from gonogo.run.awaiting import words_of
 from gonogo.terms import RunId
 
@@ -42,9 +45,10 @@ def lines_of(seen: RunView, *, verbose: bool, short: bool = False) -> Iterator[L
         yield f"  mission: {seen.mission}", ""
         yield from ((f"  rule: {text}", "") for text in seen.rules)
         yield from ((f"  guardrail: {text}", "") for text in seen.guardrails)
-    if seen.traffic is not None:
+    if seen.traffic is not None and not seen.rollout:
         yield f"  the new version gets {seen.traffic} % of the traffic", "cyan"
     yield from _short_steps(seen) if short else _steps(seen)
+    yield from ((f"  {text}", "cyan") for text in seen.rollout)
     for busy in seen.running:
         counted = f": {busy.counted}" if busy.counted else ""
         yield f"  running for {busy.seconds} s: {busy.title}{counted}", "cyan"
@@ -129,7 +133,11 @@ def _on_file(seen: RunView) -> Iterator[tuple[str, str]]:
 
 
 def watch(door: Door, run: RunId, *, every: float, verbose: bool) -> RunView:
-    """Draw a run every `every` seconds until it is over, or until ctrl-c, which ends the looking and nothing else."""
+    """Draw a run every `every` seconds until it is over, or until ctrl-c, which ends the looking and nothing else.
+
+    Where the output is no terminal (a pipe, a remote command without one) nothing can be drawn over: there the whole
+    run is printed once, and then what is new, as it happens.
+    """
     console = Console(no_color=click.get_current_context().color is False or None, highlight=False)
 
     def look() -> RunView:
@@ -141,6 +149,10 @@ def watch(door: Door, run: RunId, *, every: float, verbose: bool) -> RunView:
             text.append(printable(line) + "\n", style=colour or None)
         return text
 
+    if not console.is_terminal:
+        with suppress(KeyboardInterrupt):
+            return _printed(look, every, verbose=verbose)
+        return look()
     seen = look()
     with suppress(KeyboardInterrupt), Live(drawn(seen), console=console, auto_refresh=False) as live:
         while not seen.outcome:
@@ -150,6 +162,31 @@ def watch(door: Door, run: RunId, *, every: float, verbose: bool) -> RunView:
         # What stays on the screen is the whole run, however high it is.
         live.vertical_overflow = "visible"
     return seen
+
+
+def _printed(look: Callable[[], RunView], every: float, *, verbose: bool) -> RunView:
+    """Print a run, and then each line that was not there before, until it is over."""
+    before: set[str] = set()
+    while True:
+        seen = look()
+        for line, colour in lines_of(_without_seconds(seen) if before else seen, verbose=verbose):
+            if line not in before:
+                say(line, colour)
+        if seen.outcome:
+            return seen
+        before = {line for line, _ in lines_of(_without_seconds(seen), verbose=verbose)}
+        time.sleep(every)
+
+
+def _without_seconds(seen: RunView) -> RunView:
+    """A run without what changes with every second and every request, so that only what happened is new."""
+    return replace(
+        seen,
+        running=tuple(replace(item, seconds=0) for item in seen.running),
+        waiting=tuple(replace(item, waited_s=0) for item in seen.waiting),
+        waited_s=0,
+        rollout=tuple(text for text in seen.rollout if text.startswith(TAKEN_BACK)),
+    )
 
 
 def fitted(seen: RunView, width: int, height: int, *, verbose: bool) -> tuple[Line, ...]:

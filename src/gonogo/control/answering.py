@@ -9,20 +9,26 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 from gonogo.control.door import Door
 from gonogo.engine.people import people_now
-from gonogo.errors import Refused
+from gonogo.errors import BadInput, Refused
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.passkey_wrapping import read_answer, signature_of
-from gonogo.evidence.signers import ListedPerson
+from gonogo.evidence.signers import Kind, ListedPerson
 from gonogo.evidence.sshkeys import PublicKey
 from gonogo.evidence.sshsig import examine
 from gonogo.evidence.statements import Answer, Signer, read_statement, statement_bytes, statement_id
 from gonogo.run.asking import rule_of
+from gonogo.run.machine import BREAK_GLASS
 from gonogo.run.state import Round
 from gonogo.terms import RunId
 from gonogo.values import dataclass
+
+USUAL_REASONS: Final[Mapping[str, str]] = {"rollback": "what the request says"}
+USUAL_REASON: Final = "all gates so far have passed"
+"""What a go says of its reason where nobody gave one; a go to a rollback says that nothing passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,24 @@ def signer_of(door: Door, asked: Asked, person: ListedPerson, key: PublicKey, ro
     fitting = sorted(person.roles & rule.roles) if rule.roles else sorted(person.roles)
     chosen = role or next(iter((*fitting, *sorted(person.roles))), "nobody")
     return Signer(person.handle, person.name or person.handle, chosen, key.fingerprint)
+
+
+def is_reason_needed(asked: Round) -> bool:
+    """Whether also a go has to say why: all but a freeze and a plain approval."""
+    return asked.point == BREAK_GLASS or Kind(asked.kind) not in {Kind.APPROVAL, Kind.FREEZE_ACK, Kind.ATTESTATION}
+
+
+def reason_of(asked: Round, decision: str, reason: str) -> str:
+    """Why somebody decides so. BadInput where they have to say it: for every no, and for all that is no plain approval.
+
+    To break the glass is an approval in form, and an exception in substance: nobody's silence is a reason for it.
+    """
+    said = reason.strip()
+    if not said and asked.point == BREAK_GLASS:
+        raise BadInput("the glass is broken for a reason", next_step="say why")
+    if not said and (decision != "go" or is_reason_needed(asked)):
+        raise BadInput(f"a {'go to this' if decision == 'go' else 'no-go'} needs a reason", next_step="say why")
+    return said or USUAL_REASONS.get(asked.point, USUAL_REASON)
 
 
 def statement_of(asked: Asked, signer: Signer, said: Said) -> bytes:

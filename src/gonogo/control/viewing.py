@@ -18,6 +18,7 @@ from gonogo.evidence.copies import Difference
 from gonogo.measure.live_counts import MOST_BYTES, counted_so_far
 from gonogo.plan.model import Execute, Task, task_of
 from gonogo.ports import EffectKey, Running
+from gonogo.reports.live import live_words
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.asking import standing
 from gonogo.run.awaiting import ASIDE, Awaited, awaited, waited_in_all
@@ -108,6 +109,8 @@ class RunView:
     running: tuple[Busy, ...]
     waited_s: int
     rules: tuple[str, ...]
+    rollout: tuple[str, ...]
+    """The rollout or health window under way, in words; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,7 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         running=head.running,
         waited_s=int(waited_in_all(people.values(), now).total_seconds()),
         rules=rules_in_force(plan, state.trust),
+        rollout=live_words(plan, state, now),
     )
 
 
@@ -367,6 +371,7 @@ def as_json(seen: RunView) -> dict[str, Json]:
         "parity": [item.as_json() for item in seen.parity],
         "waited_for_people_s": seen.waited_s,
         "rules": list(seen.rules),
+        "rollout": list(seen.rollout),
         "waiting": [_waiting_json(seen.run, item) for item in seen.waiting],
         "gates": [{"id": item.id, "name": item.name, "verdict": item.verdict} for item in seen.gates],
         "evidence": [

@@ -2,13 +2,16 @@
 
 What is owed follows from the ledger alone, so that no message is lost in a crash: one that was said and not yet
 recorded is said again, one that was recorded and of which nobody knows whether it arrived is carried again. Better
-told twice than never. In the ledger each message stands once, and each outcome on each channel once.
+told twice than never. A channel that was down is tried again after a minute, and then ever more seldom for a day: a
+mail server that is started anew costs nobody a message. In the ledger each message stands once, and on each channel the
+outcome of each round of tries.
 """
 
 from __future__ import annotations
 
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from gonogo.engine.bench import Bench, World
 from gonogo.engine.crash_points import SAID
@@ -25,6 +28,22 @@ from gonogo.terms import Digest, Occasion, RunId, digest_of
 from gonogo.values import dataclass
 
 EVERYBODY = ("stakeholders",)
+FIRST_AGAIN: Final = timedelta(minutes=1)
+LAST_AGAIN: Final = timedelta(days=1)
+"""So long after it was said a message that did not arrive is tried again: after that it is no news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A notice that a channel did not take: how many rounds of tries were in vain, and when the last one ended."""
+
+    notice: Notice
+    rounds: int
+    at: datetime
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is time to try again: each pause is twice as long as the one before."""
+        return self.at + FIRST_AGAIN * (1 << (self.rounds - 1)) <= now < self.notice.at + LAST_AGAIN
 
 
 @dataclass(slots=True)
@@ -37,6 +56,7 @@ class Outbox:
     owed: tuple[Message, ...] = ()
     under_way: dict[tuple[int, str], Notice] = field(default_factory=dict)
     handed: set[tuple[int, str]] = field(default_factory=set)
+    failed: dict[tuple[int, str], Failed] = field(default_factory=dict)
     by_calendar: datetime | None = None
     """When the last message of the calendar was said."""
     said: set[Digest] = field(default_factory=set)
@@ -53,16 +73,23 @@ class Outbox:
                 for channel in self.world.post.channels(tuple(said.to), occasion_of(said)):
                     self.under_way[entry.seq, channel] = self._notice(entry, said)
             case Delivered() as known:
-                self.under_way.pop((known.message, known.channel), None)
+                self._hear_outcome(known, entry.at)
             case _:
                 self.owed = (*self.owed, *messages_for(self.plan, state, entry, self._told))
 
     def fall_due(self, state: RunState, now: datetime) -> bool:
-        """Owe what the calendar asks for now (COM-25), and a warning of what is about to expire; whether any is due."""
+        """Owe what the calendar asks for now (COM-25), a warning of what is about to expire, and what did not arrive.
+
+        Gives whether any is due.
+        """
         found = [message for message in expiring(self.plan, state, now) if _digest(message) not in self.said]
         due = due_message(self.plan, state, self.by_calendar, now)
         self.owed = (*self.owed, *found, *((due,) if due else ()))
-        return bool(found or due)
+        waiting = ((key, item) for key, item in self.failed.items() if key not in self.under_way)
+        again = {key: item.notice for key, item in waiting if item.is_due(now)}
+        self.under_way.update(again)
+        self.handed.difference_update(again)
+        return bool(found or due or again)
 
     def say(self, bench: Bench) -> None:
         """Say the first message that is owed, and record it."""
@@ -85,6 +112,13 @@ class Outbox:
         if found:
             append_latest(bench, tuple(self._outcome(item) for item in found))
         return bool(found)
+
+    def _hear_outcome(self, known: Delivered, at: datetime) -> None:
+        key = known.message, known.channel
+        before = self.failed.pop(key, None)
+        notice = self.under_way.pop(key, None) or (before.notice if before else None)
+        if known.outcome == "failed" and notice is not None:
+            self.failed[key] = Failed(notice, before.rounds + 1 if before else 1, at)
 
     def _outcome(self, item: Delivery) -> Delivered:
         detail = self.world.vault.put(item.reason.encode("utf-8", "replace")) if item.reason else None

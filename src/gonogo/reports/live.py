@@ -25,17 +25,21 @@ SMOOTH = 5
 """Errors and latency are drawn over this many samples together; the judge sees each one."""
 
 MOST_ROWS = 12
+TAKEN_BACK = "taken back"
+"""How a terminal says that an aborted rollout was undone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One version: its slot, and what it served since the rollout began."""
+    """One version: its slot, what it served since the rollout began, and how fast of late."""
 
     version: str
     slot: str
     percent: int
     requests: int
     errors: int
+    latency_ms: float | None
+    """95th percentile over the last samples; None where nothing was served in them."""
 
     @property
     def rate(self) -> str:
@@ -82,7 +86,32 @@ def lives(plan: Plan, state: RunState, weighed: Mapping[str, Sequence[Weighed]],
     return tuple(reversed(found))
 
 
-def _live(plan: Plan, state: RunState, known: Rolling, weighed: tuple[Weighed, ...], now: datetime) -> Live:
+def live_words(plan: Plan, state: RunState, now: datetime) -> tuple[str, ...]:
+    """The rollout or window under way in words, for a terminal: both versions, the judge, the time that is left."""
+    known = next(reversed(tuple(state.rollings.values())), None)
+    seen = _live(plan, state, known, None, now) if known is not None else None
+    return tuple(_words(seen, now)) if seen is not None and not seen.over else ()
+
+
+def _words(seen: Live, now: datetime) -> Iterator[str]:
+    for age, side in (("new", seen.new), ("old", seen.old)):
+        served = f"{side.requests} requests, {side.errors} errors = {side.rate}"
+        late = f", p95 {side.latency_ms:.0f} ms" if side.latency_ms is not None else ""
+        yield f"{age} {side.version or '?'}: {side.percent} % of the traffic, {served}{late}"
+    if seen.aborted:
+        yield f"{TAKEN_BACK}: {seen.aborted}"
+        return
+    words = seen.answer.replace("_", " ")
+    yield f"{'window' if seen.is_window else 'judge'}: {f'{words}; ' if words else ''}{seen.explanation}"
+    if seen.harm:
+        yield f"evidence of harm {seen.harm}; aborts at {seen.harm_bound}"
+    if seen.ends_at is not None:
+        left = max(int((seen.ends_at - now).total_seconds()), 0)
+        yield f"at least {left} s left in this {'window' if seen.is_window else 'step'}"
+
+
+def _live(plan: Plan, state: RunState, known: Rolling, weighed: tuple[Weighed, ...] | None, now: datetime) -> Live:
+    """`weighed` is what the judge made of each interval; None where no charts are asked for."""
     task = task_of(plan, known.task)
     window = isinstance(task.act, Watch)
     told = state.tasks.get(known.task)
@@ -91,6 +120,7 @@ def _live(plan: Plan, state: RunState, known: Rolling, weighed: tuple[Weighed, .
     back = state.rollback is not None and state.rollback.verified
     percent = 0 if back else 100 if window else _percent(known)
     old, new = _names(known)
+    bounds, stable = _bounds(known), str(facts.get("stable_version") or "")
     answer, explanation = _answer(plan, known, now) if window else _judged(known)
     return Live(
         task=known.task,
@@ -98,8 +128,8 @@ def _live(plan: Plan, state: RunState, known: Rolling, weighed: tuple[Weighed, .
         is_window=window,
         over=bool(told and told.outcome) or bool(state.outcome),
         began=known.began,
-        new=_side(plan.release.version, new, percent, [tick[3] for tick in known.ticks]),
-        old=_side(str(facts.get("stable_version") or ""), old, 100 - percent, [tick[2] for tick in known.ticks]),
+        new=_side(plan.release.version, new, percent, [tick[3] for tick in known.ticks], bounds),
+        old=_side(stable, old, 100 - percent, [tick[2] for tick in known.ticks], bounds),
         steps=() if window else _steps(plan, known),
         answer=answer,
         explanation=explanation,
@@ -108,7 +138,7 @@ def _live(plan: Plan, state: RunState, known: Rolling, weighed: tuple[Weighed, .
         harm_bound=odds(known.judge_plan.threshold) if known.judge_plan and not window else "",
         aborted=known.progress.abort,
         ends_at=_ends_at(plan, known, window=window),
-        charts=tuple(_charts(known, weighed, window=window)),
+        charts=tuple(_charts(known, weighed, window=window)) if weighed is not None else (),
         samples=_samples(known),
     )
 
@@ -127,9 +157,16 @@ def _names(known: Rolling) -> tuple[str, str]:
     return ", ".join(old), ", ".join(new)
 
 
-def _side(version: str, slot: str, percent: int, served: Sequence[Counts | None]) -> Side:
+def _side(version: str, slot: str, percent: int, served: Sequence[Counts | None], bounds: tuple[float, ...]) -> Side:
     counts = [item for item in served if item is not None]
-    return Side(version, slot, percent, sum(item.requests for item in counts), sum(item.errors for item in counts))
+    late = _latency([item for item in served[-SMOOTH:] if item is not None], bounds)
+    errors = sum(item.errors for item in counts)
+    return Side(version, slot, percent, sum(item.requests for item in counts), errors, late)
+
+
+def _bounds(known: Rolling) -> tuple[float, ...]:
+    """The bounds of the buckets in which latency is counted, in seconds; none before the first sample."""
+    return tuple(float(bound) for bound in known.last.bounds) if known.last else ()
 
 
 def _judged(known: Rolling) -> tuple[str, str]:
@@ -266,7 +303,7 @@ def _traffic(known: Rolling, last: datetime) -> Line:
 def _both(known: Rolling, figure: _Figure) -> tuple[Line, ...]:
     old = [(tick[0], tick[2]) for tick in known.ticks]
     new = [(tick[0], tick[3]) for tick in known.ticks]
-    bounds = tuple(float(bound) for bound in known.last.bounds) if known.last else ()
+    bounds = _bounds(known)
     return tuple(
         Line(name, look, tuple(_smooth(known, side, bounds, figure)))
         for name, look, side in (("old version", "old", old), ("new version", "new", new))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Final
 
 from gonogo.control.agent_separation import separated
@@ -24,11 +25,18 @@ from gonogo.ports import Draft
 from gonogo.reports.separation import WORDS as LEVELS
 from gonogo.run.agents import Scope
 from gonogo.terms import Json, Person, RunId, digest_of
-from gonogo.web.asking_own import ASKS, wish_of
+from gonogo.web.asking_own import ASKS, asked_for
 from gonogo.web.calls import Answered, Asked, Call, Field, known_of
 from gonogo.web.deciding import says_of
 from gonogo.web.settling import settle
 
+WISHED: Final = (
+    Field("risk_assessment", "what may happen"),
+    Field("controls", "what is done instead, one a line"),
+    Field("risk_owner", "who answers for it"),
+    Field("follow_up", "the ticket"),
+)
+"""What else a waiver says."""
 REASON: Final = Field("reason", "why; shown to everybody who looks at the run", needed=True)
 
 
@@ -78,14 +86,15 @@ def _abort(asked: Asked) -> Answered:
 
 
 def _waiver(asked: Asked) -> Answered:
-    opened = known_of(asked).opened
-    wish = wish_of(asked.given, str(asked.caller.actor))
-    return {"round": asked.door.ask_waiver(opened.run, asked.given["gate"], wish, asked.caller.actor)}
+    return _opened_for(asked, {**asked.given, "kind": "waiver"})
 
 
 def _ask(asked: Asked) -> Answered:
-    run, said, actor = known_of(asked).opened.run, asked.given, asked.caller.actor
-    return {"round": ASKS[said["kind"]](asked.door, run, said, actor)}
+    return _opened_for(asked, asked.given)
+
+
+def _opened_for(asked: Asked, said: Mapping[str, str]) -> Answered:
+    return {"round": asked_for(asked.door, known_of(asked).opened.run, said, asked.caller.actor)}
 
 
 def _prepare(asked: Asked) -> Answered:
@@ -101,7 +110,7 @@ def _prepare(asked: Asked) -> Answered:
         raise Refused("this key of this person does not count in the run", next_step="gonogo keys list")
     round_asked = Round_(opened.run, found, request)
     signer = signer_of(door, round_asked, person, listed.key, asked.given.get("role", ""))
-    said = Said(says_of(found.kind, asked.given), asked.given.get("comment", ""), "ssh-keygen")
+    said = Said(says_of(found, asked.given), asked.given.get("comment", ""), "ssh-keygen")
     statement = statement_of(round_asked, signer, said)
     return {
         "statement": base64.b64encode(statement).decode(),
@@ -157,17 +166,14 @@ ACTING: Final = (
         (
             Field("gate", "its id", needed=True),
             Field("justification", "why it may be left as it is", needed=True),
-            Field("risk_assessment", "what may happen"),
-            Field("controls", "what is done instead, one a line"),
-            Field("risk_owner", "who answers for it"),
-            Field("follow_up", "the ticket"),
+            *WISHED,
         ),
         Scope.DRIVE,
     ),
     Call(
         "POST",
         "/runs/{run}/requests",
-        "Ask people for something of one's own accord: an objection, a resume, a choice, a sign-off.",
+        "Ask people for something of one's own accord: an objection, a resume, a choice, a sign-off, a waiver.",
         _ask,
         (
             Field("kind", "what people are asked for", needed=True, choices=tuple(ASKS)),
@@ -176,6 +182,9 @@ ACTING: Final = (
             Field("about", "sign-off, consent: what it is about"),
             Field("lines", "consent: what is accepted, one a line"),
             Field("step", "by-hand: the step"),
+            Field("gate", "waiver: its id"),
+            Field("justification", "waiver: why it may be left as it is"),
+            *WISHED,
         ),
         Scope.DRIVE,
     ),

@@ -6,7 +6,7 @@ Each form opens a round through the door; what is stated is then signed on the p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from gonogo.control.door import Door
@@ -86,6 +86,10 @@ def _by_hand(door: Door, run: RunId, said: Mapping[str, str], actor: Actor) -> s
     return door.ask_by_hand(run, said.get("step", ""), actor)
 
 
+def _waiver(door: Door, run: RunId, said: Mapping[str, str], actor: Actor) -> str:
+    return door.ask_waiver(run, said.get("gate", ""), _wish(said, str(actor), door.world.clock.now()), actor)
+
+
 ASKS: Final[Mapping[str, Callable[[Door, RunId, Mapping[str, str], Actor], str]]] = {
     "dissent": lambda door, run, _said, actor: door.ask_own(run, OwnWord(Kind.DISSENT, "release"), actor),
     "resume": lambda door, run, said, actor: door.ask_resume(run, said.get("stage", ""), actor),
@@ -94,23 +98,21 @@ ASKS: Final[Mapping[str, Callable[[Door, RunId, Mapping[str, str], Actor], str]]
     "sign-off": _sign_off,
     "consent": _consent,
     "by-hand": _by_hand,
+    "waiver": _waiver,
+    "break-glass": lambda door, run, _said, actor: door.ask_break_glass(run, actor),
 }
 """What a caller may ask people for of their own accord; the engine asks for the rest, when it is due."""
 
 
 def asked_for(door: Door, run: RunId, fields: Mapping[str, str], actor: Actor) -> str:
-    """Open the round that a form asks for; gives its name. BadInput where it asks for nothing that there is."""
+    """Open the round that a form or a call asks for; gives its name. BadInput where there is no such thing."""
     kind = fields.get("kind", "")
-    if kind == "waiver":
-        return door.ask_waiver(run, fields.get("gate", ""), wish_of(fields, str(actor)), actor)
-    if kind == "break-glass":
-        return door.ask_break_glass(run, actor)
     if kind not in ASKS:
         raise BadInput("there is no such thing to ask for", next_step="use the forms of the run's page")
     return ASKS[kind](door, run, fields, actor)
 
 
-def wish_of(fields: Mapping[str, str], actor: str) -> Wish:
+def _wish(fields: Mapping[str, str], actor: str, now: datetime) -> Wish:
     """A waiver as a form or a call asks for it; who asks answers for the risk where nobody else is named."""
     if not fields.get("justification", "").strip():
         raise BadInput("a waiver needs a justification", next_step="say why the gate may be left as it is")
@@ -120,7 +122,7 @@ def wish_of(fields: Mapping[str, str], actor: str) -> Wish:
         controls=tuple(line.strip() for line in fields.get("controls", "").splitlines() if line.strip()),
         risk_owner=fields.get("risk_owner", "") or actor,
         follow_up=fields.get("follow_up", "") or f"waiver of {fields.get('gate', '')}",
-        due=(datetime.now(UTC) + DUE).replace(microsecond=0),
+        due=(now + DUE).replace(microsecond=0),
     )
 
 

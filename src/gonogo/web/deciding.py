@@ -16,7 +16,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gonogo.control.agents_said import agents_said
-from gonogo.control.answering import Asked, Said, passkey_signature, signer_of, statement_of
+from gonogo.control.answering import (
+    Asked,
+    Said,
+    is_reason_needed,
+    passkey_signature,
+    reason_of,
+    signer_of,
+    statement_of,
+)
 from gonogo.control.parity_open import open_parity
 from gonogo.control.run_reports import card_of
 from gonogo.engine.people import people_now
@@ -61,6 +69,7 @@ def request_page(request: Request) -> Response:
     person = people_now(site.door.world, opened.plan).person(me)
     about = {
         "asked": asking_of(opened, asked),
+        "reason_needed": is_reason_needed(asked),
         "request": read_request(vault.read(asked.request)),
         "parity": tuple(open_parity(site.door.world, opened, site.door.world.clock.now())),
         "shown": vault.read(asked.shown).decode("utf-8", "replace"),
@@ -95,7 +104,7 @@ async def prepare(request: Request) -> Response:
     round_asked = Asked(opened.run, asked, site.door.world.vault.read(asked.request))
     signer = signer_of(site.door, round_asked, person, listed.key, fields.get("role", ""))
     fields = answered(answers_of(known, asked, round_asked.request), fields)
-    said = Said(says_of(asked.kind, fields), fields.get("comment", ""), "browser" if passkey else "ssh-keygen")
+    said = Said(says_of(asked, fields), fields.get("comment", ""), "browser" if passkey else "ssh-keygen")
     statement = statement_of(round_asked, signer, said)
     space = namespace(asked.kind, opened.plan.environment)
     ready = Prepared(
@@ -164,17 +173,15 @@ async def ask(request: Request) -> Response:
     return RedirectResponse(f"/runs/{known.opened.run}/requests/{name}", 303)
 
 
-def _decided(fields: Mapping[str, str]) -> dict[str, Tree]:
-    decision, reason = fields.get("decision", ""), fields.get("reason", "").strip()
+def _decided(asked: Round, fields: Mapping[str, str]) -> dict[str, Tree]:
+    decision = fields.get("decision", "")
     if decision not in {"go", "no_go"}:
         raise BadInput("say go or no-go", next_step="choose one of the two")
-    if not reason and decision == "no_go":
-        raise BadInput("a no-go needs a reason", next_step="say why")
-    return {"decision": decision, "reason": reason or "all gates so far have passed"}
+    return {"decision": decision, "reason": reason_of(asked, decision, fields.get("reason", ""))}
 
 
-def _approval(fields: Mapping[str, str]) -> dict[str, Tree]:
-    found = _decided(fields)
+def _approval(asked: Round, fields: Mapping[str, str]) -> dict[str, Tree]:
+    found = _decided(asked, fields)
     risks = [line.partition("=") for line in _lines(fields, "risks")]
     if risks:
         owner = fields.get("role", "") or "the signer"
@@ -184,7 +191,7 @@ def _approval(fields: Mapping[str, str]) -> dict[str, Tree]:
     return found
 
 
-def _attestation(fields: Mapping[str, str]) -> dict[str, Tree]:
+def _attestation(_asked: Round, fields: Mapping[str, str]) -> dict[str, Tree]:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     answer = "no" if fields.get("decision") == "no_go" else "yes"
     return {
@@ -194,27 +201,27 @@ def _attestation(fields: Mapping[str, str]) -> dict[str, Tree]:
     }
 
 
-def _signoff(fields: Mapping[str, str]) -> dict[str, Tree]:
-    found = _decided(fields)
+def _signoff(asked: Round, fields: Mapping[str, str]) -> dict[str, Tree]:
+    found = _decided(asked, fields)
     return {**found, "decision": "approved" if found["decision"] == "go" else "rejected"}
 
 
-def _reasoned(fields: Mapping[str, str]) -> dict[str, Tree]:
+def _reasoned(_asked: Round, fields: Mapping[str, str]) -> dict[str, Tree]:
     reason = fields.get("reason", "").strip()
     if not reason:
         raise BadInput("a reason is needed", next_step="say why")
     return {"reason": reason}
 
 
-def _resume(fields: Mapping[str, str]) -> dict[str, Tree]:
-    found = _reasoned(fields)
+def _resume(asked: Round, fields: Mapping[str, str]) -> dict[str, Tree]:
+    found = _reasoned(asked, fields)
     return {**found, "mitigation": fields.get("mitigation", "").strip() or found["reason"]}
 
 
-SAYS: Final[Mapping[Kind, Callable[[Mapping[str, str]], dict[str, Tree]]]] = {
+SAYS: Final[Mapping[Kind, Callable[[Round, Mapping[str, str]], dict[str, Tree]]]] = {
     Kind.APPROVAL: _approval,
     Kind.WAIVER: _decided,
-    Kind.FREEZE_ACK: lambda _fields: {},
+    Kind.FREEZE_ACK: lambda _asked, _fields: {},
     Kind.ATTESTATION: _attestation,
     Kind.SIGNOFF: _signoff,
     Kind.ACCEPTANCE: _decided,
@@ -224,9 +231,9 @@ SAYS: Final[Mapping[Kind, Callable[[Mapping[str, str]], dict[str, Tree]]]] = {
 """What a form says, as the answered fields of each kind of statement."""
 
 
-def says_of(kind: str, fields: Mapping[str, str]) -> dict[str, Tree]:
-    """The answered fields of a statement of `kind`, from what a form or a call says; BadInput where one is missing."""
-    return SAYS[Kind(kind)](fields)
+def says_of(asked: Round, fields: Mapping[str, str]) -> dict[str, Tree]:
+    """The answered fields of a statement, from what a form or a call says; BadInput where one is missing."""
+    return SAYS[Kind(asked.kind)](asked, fields)
 
 
 def _lines(fields: Mapping[str, str], name: str) -> tuple[str, ...]:

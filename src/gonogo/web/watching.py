@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import field
+from functools import partial
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from gonogo.errors import GonogoError
 from gonogo.terms import RunId
@@ -89,9 +91,19 @@ class Watch:
         for topic in tuple(self._topics.values()):
             topic.go_on()
 
-    def admits(self, person: str) -> bool:
-        """Whether one more stream may be opened for somebody."""
-        return self.streams < MOST_STREAMS and self._people.get(person, 0) < MOST_OF_ONE
+    def enter(self, person: str) -> bool:
+        """Count one more stream of somebody; False where it would be one too many. Each is taken off by `leave`."""
+        before = self._people.get(person, 0)
+        if before >= MOST_OF_ONE or sum(self._people.values()) >= MOST_STREAMS:
+            return False
+        self._people[person] = before + 1
+        return True
+
+    def leave(self, person: str) -> None:
+        """Take a stream off again."""
+        self._people[person] -= 1
+        if not self._people[person]:
+            del self._people[person]
 
     async def follow(self, name: str, topic: Callable[[], Topic], session: Session) -> AsyncIterator[bytes]:
         """The messages of a topic as long as the session lasts."""
@@ -99,7 +111,6 @@ class Watch:
         if found is None:
             found = self._topics[name] = topic()
         found.watchers += 1
-        self._people[session.person] = self._people.get(session.person, 0) + 1
         # What was found out for streams of before says nothing about this one.
         self._listed.pop((session.person, session.fingerprint), None)
         self._loop = asyncio.get_running_loop()
@@ -109,7 +120,6 @@ class Watch:
             async for message in self._messages(found, session):
                 yield message
         finally:
-            self._people[session.person] -= 1
             found.watchers -= 1
             if not found.watchers:
                 self._topics.pop(name, None)
@@ -215,11 +225,29 @@ def _streamed(request: Request, name: str, topic: Callable[[], Topic]) -> Respon
     site, session = site_of(request), session_of(request)
     watch = request.app.state.watch
     assert isinstance(watch, Watch)
-    if not watch.admits(session.person):
+    if not watch.enter(session.person):
         site.trail.refused("too_many_streams", session.person)
         return Response("too many open pages\n", 429)
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(watch.follow(name, topic, session), media_type="text/event-stream", headers=headers)
+    return Counted(watch.follow(name, topic, session), partial(watch.leave, session.person))
+
+
+class Counted(StreamingResponse):
+    """A stream that was counted when it was asked for, so that no flood slips in between; taken off when it ends.
+
+    Its messages may never be asked for: whoever is gone before the first one is taken off all the same.
+    """
+
+    def __init__(self, messages: AsyncIterator[bytes], leave: Callable[[], None]) -> None:
+        fields = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        super().__init__(messages, media_type="text/event-stream", headers=fields)
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
 
 
 def _mark(site: Site, run: RunId) -> object:

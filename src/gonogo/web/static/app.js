@@ -34,9 +34,39 @@
     for (const summary of document.querySelectorAll("details:not(.act) > summary")) if (before.includes(summary.textContent)) summary.parentElement.open = true;
   }
 
+  // A browser keeps six connections to a server: a tab that nobody looks at gives its own back, and is told anew when
+  // somebody does. Whoever reads is told where what they read is no longer told of; old figures must not look like new ones.
+  function listen(address, heard) {
+    const lost = document.createElement("p");
+    lost.className = "notice bad lost";
+    lost.setAttribute("role", "alert");
+    lost.hidden = true;
+    document.getElementById("main").prepend(lost);
+    let source = null, over = false, late = 0;
+    function close() { source?.close(); source = null; clearTimeout(late); late = 0; }
+    function open() {
+      if (source || over || document.visibilityState === "hidden") return;
+      const opened = source = new EventSource(address);
+      opened.addEventListener("open", () => { clearTimeout(late); late = 0; lost.hidden = true; });
+      opened.addEventListener("error", () => {
+        const now = new Date(), at = `${two(now.getHours())}:${two(now.getMinutes())}`;
+        late ||= setTimeout(() => {
+          lost.textContent = opened.readyState === EventSource.CLOSED ? `Not live since ${at}: load this page again.` : `Not live since ${at}: the server does not answer; trying again.`;
+          lost.hidden = false;
+        }, 3000);
+      });
+      for (const [name, hear] of Object.entries(heard)) opened.addEventListener(name, hear);
+      opened.addEventListener("over", () => { close(); location.assign("/sign-in"); });
+    }
+    document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" ? close() : open());
+    window.addEventListener("pagehide", close);
+    window.addEventListener("pageshow", open);
+    open();
+    return () => { over = true; close(); };
+  }
+
   function stream(place) {
-    const source = new EventSource(place.dataset.stream);
-    source.addEventListener("part", event => {
+    listen(place.dataset.stream, { part(event) {
       const open = new Set([...place.querySelectorAll("details[open] > summary")].map(summary => summary.textContent));
       // Drawn by this very server from templates that escape everything.
       place.innerHTML = policy.createHTML(JSON.parse(event.data));
@@ -46,8 +76,7 @@
       local(place);
       countDown();
       place.dataset.told = String(Number(place.dataset.told || 0) + 1);
-    });
-    source.addEventListener("cards", event => {
+    }, cards(event) {
       for (const [run, card] of Object.entries(JSON.parse(event.data))) {
         const before = place.querySelector(`[data-run="${CSS.escape(run)}"]`);
         const held = before?.contains(document.activeElement);
@@ -56,23 +85,18 @@
       }
       local(place);
       place.dataset.told = String(Number(place.dataset.told || 0) + 1);
-    });
-    source.addEventListener("over", () => { source.close(); location.assign("/sign-in"); });
-    window.addEventListener("pagehide", () => source.close());
+    } });
   }
 
   // A page that only notes that something moved: it is loaded again when nobody is writing in it.
   function watch(place) {
-    const source = new EventSource(place.dataset.watch);
-    let leaving = false;
-    // A page that is loaded again while it sends a form would take the form back.
-    document.addEventListener("submit", () => { leaving = true; source.close(); });
-    source.addEventListener("part", event => {
+    const end = listen(place.dataset.watch, { part(event) {
       const seq = Number(/ data-seq="(\d+)"/.exec(JSON.parse(event.data))?.[1] ?? -1);
       const busy = document.querySelector("details.act[open]") || /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName || "");
-      if (seq > Number(place.dataset.seq) && !busy && !leaving) again();
-    });
-    window.addEventListener("pagehide", () => source.close());
+      if (seq > Number(place.dataset.seq) && !busy) again();
+    } });
+    // A page that is loaded again while it sends a form would take the form back.
+    document.addEventListener("submit", end);
   }
 
   const bytes = text => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/") + "=".repeat((4 - text.length % 4) % 4)), letter => letter.charCodeAt(0));
