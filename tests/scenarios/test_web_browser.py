@@ -315,6 +315,7 @@ def test_a_tab_that_nobody_sees_gives_its_stream_back_and_a_page_that_is_no_long
         turn("visible")
         streams(1)
         assert page.locator(".lost").is_hidden()
+        page.route("**/stream", lambda route: route.abort())
         here.watch.end()
         page.get_by_text("Not live since").wait_for()
         assert (window.serious(), window.overflow()) == ([], 0)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import logging
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -16,8 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from urllib3 import PoolManager
 
-from gonogo.errors import Refused
-from gonogo.evidence.idtokens import Expected, email_of
+from gonogo.adapters.identity_provider import IdentityProvider
+from gonogo.errors import Broken, Refused
+from gonogo.evidence.idtokens import Expected, claims_of, email_of
+from gonogo.terms import Secret
 from tests.projects import small_project
 from tests.worlds_http import place
 from web_world import Client, Page, Served, served
@@ -83,6 +86,20 @@ def test_a_sign_in_that_another_browser_began_is_not_finished_here(here: Served)
     assert here.refusals()[-2:] == ["oidc", "oidc"]
 
 
+def test_a_provider_is_asked_for_the_address_by_the_token_that_it_gave(here: Served) -> None:
+    environ = here.project.environ
+    provider = IdentityProvider(environ["GONOGO_OIDC_ISSUER"], "gonogo", Secret("hush"))
+    redirect, verifier = f"{here.base}/sign-in/oidc/back", "v" * 43
+    address = provider.away(redirect, "state", "nonce-1", b64(hashlib.sha256(verifier.encode()).digest()))
+    said = PoolManager().request("POST", address, body=urlencode({"sub": "sre"}), headers={"content-type": "application/x-www-form-urlencoded"}, redirect=False)
+    tokens = provider.tokens_for(parse_qs(urlsplit(said.headers["location"]).query)["code"][0], redirect, verifier)
+    told = provider.about(tokens.access)
+    assert email_of({"sub": told["sub"]}, told) == "sre@shop.example"
+    assert provider.about(Secret("")) == {}
+    with pytest.raises(Broken, match="answered 4"):
+        provider.about(Secret("another"))
+
+
 RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 
@@ -118,7 +135,7 @@ def token(algorithm: str = "RS256", kid: str = "r", head: dict[str, object] | No
 
 @pytest.mark.parametrize(("algorithm", "kid"), [("RS256", "r"), ("ES256", "e")])
 def test_a_sound_token_gives_the_address_in_lower_case(algorithm: str, kid: str) -> None:
-    assert email_of(token(algorithm, kid), KEYS, EXPECTED) == "sre@shop.example"
+    assert email_of(claims_of(token(algorithm, kid), KEYS, EXPECTED), {}) == "sre@shop.example"
 
 
 WRONG = {
@@ -147,4 +164,16 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_token_that_is_not_sound_opens_nothing(name: str) -> None:
     with pytest.raises(Refused, match="does not count"):
-        email_of(WRONG[name], KEYS, EXPECTED)
+        email_of(claims_of(WRONG[name], KEYS, EXPECTED), {})
+
+
+def test_an_address_that_stands_apart_from_the_token_counts_for_its_very_subject_alone() -> None:
+    claims = {"sub": "248"}
+    said = {"email": "Sre@Shop.example", "email_verified": True}
+    assert email_of(claims, {**said, "sub": "248"}) == "sre@shop.example"
+    for told in ({}, said, {**said, "sub": "249"}, {**said, "sub": "248", "email_verified": False}):
+        with pytest.raises(Refused, match="does not count"):
+            email_of(claims, told)
+    for one in ({}, {"sub": ""}, {"sub": 7}, {"sub": "248", "email": None}, {"sub": "248", "email": "eve@evil.example"}):
+        with pytest.raises(Refused, match="does not count"):
+            email_of(one, {**said, "sub": one.get("sub")})

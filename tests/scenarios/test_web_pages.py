@@ -70,7 +70,7 @@ def test_a_stranger_sees_the_health_check_and_the_sign_in_page_and_nothing_else(
         ("/runs/{run}/requests/readiness-1", "What changed since the last signature"),
         ("/approvals", "Waiting for you"),
         ("/audit", "web.signed_in"),
-        ("/history", "Finished runs by week"),
+        ("/history", "From the log of the site"),
         ("/rollbacks", "Counts until"),
         ("/search?q=xyzzy", "Nothing of what is on file holds these words."),
         ("/you", "Your keys"),

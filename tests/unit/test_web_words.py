@@ -20,6 +20,7 @@ def test_a_length_of_iso_8601_is_said_in_words_and_anything_else_stays(text: str
 
 def test_roles_are_words_and_handles_stay() -> None:
     assert spoken("product_owner or quality_engineer (po_1, qe1)") == "product owner or quality engineer (po_1, qe1)"
+    assert spoken("release_manager (rm_1), sre_lead (sre1)") == "release manager (rm_1), sre lead (sre1)"
 
 
 def test_a_state_has_a_sign_and_a_word_and_foreign_text_in_it_does_nothing() -> None:

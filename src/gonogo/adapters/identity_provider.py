@@ -6,6 +6,7 @@ Only what discovery says is used, and only below the issuer's own scheme; nothin
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import field
@@ -21,6 +22,16 @@ from gonogo.values import dataclass
 SECONDS: Final = 10.0
 MOST: Final = 1 << 20
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]{1,8192}=*")
+"""What may follow `Bearer` (RFC 6750); anything else could end the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a provider gives for a code: who somebody is, and the token that asks it for more."""
+
+    identity: str
+    access: Secret
 
 
 @dataclass(slots=True)
@@ -53,8 +64,8 @@ class IdentityProvider:
         address = self._address("authorization_endpoint")
         return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"
 
-    def token_for(self, code: str, redirect: str, verifier: str) -> str:
-        """The ID token for a code. Broken where the provider does not give one."""
+    def tokens_for(self, code: str, redirect: str, verifier: str) -> Tokens:
+        """The tokens for a code. Broken where the provider does not give an ID token."""
         given = {
             "grant_type": "authorization_code",
             "code": code,
@@ -71,10 +82,17 @@ class IdentityProvider:
         answer = call("POST", address, body=urlencode(given).encode(), fields=fields, seconds=SECONDS, most=MOST)
         if answer.status != 200:
             raise Broken(f"the identity provider answered {answer.status}", where=address, next_step="sign in again")
-        token = read_object(answer.body, name="token answer", limit=MOST).get("id_token")
+        found = read_object(answer.body, name="token answer", limit=MOST)
+        token, access = found.get("id_token"), found.get("access_token")
         if not isinstance(token, str):
             raise Broken("the identity provider gave no ID token", where=address, next_step="look at its settings")
-        return token
+        return Tokens(token, Secret(access if isinstance(access, str) and _BEARER.fullmatch(access) else ""))
+
+    def about(self, access: Secret) -> Mapping[str, Tree]:
+        """What the provider says of the person at its UserInfo endpoint (Core 5.3); empty where it has none."""
+        if not access.reveal() or "userinfo_endpoint" not in self._known():
+            return {}
+        return self._read(self._address("userinfo_endpoint"), authorization=f"Bearer {access.reveal()}")
 
     def keys(self) -> Sequence[Mapping[str, Tree]]:
         """The keys that the provider publishes now."""
@@ -83,13 +101,16 @@ class IdentityProvider:
         return tuple(row for row in rows if isinstance(row, Mapping))
 
     def _address(self, name: str) -> str:
-        with self._guard:
-            if self._found is None:
-                self._found = self._discovered()
-            found = self._found.get(name)
+        found = self._known().get(name)
         if not isinstance(found, str) or not _is_safe(found):
             raise BadInput(f"the identity provider gives no safe `{name}`", where=self.issuer, next_step="use https")
         return found
+
+    def _known(self) -> Mapping[str, Tree]:
+        with self._guard:
+            if self._found is None:
+                self._found = self._discovered()
+            return self._found
 
     def _discovered(self) -> Mapping[str, Tree]:
         if not _is_safe(self.issuer):
@@ -101,8 +122,8 @@ class IdentityProvider:
             )
         return found
 
-    def _read(self, address: str) -> Mapping[str, Tree]:
-        answer = call("GET", address, fields={"accept": "application/json"}, seconds=SECONDS, most=MOST)
+    def _read(self, address: str, **fields: str) -> Mapping[str, Tree]:
+        answer = call("GET", address, fields={"accept": "application/json", **fields}, seconds=SECONDS, most=MOST)
         if answer.status != 200:
             raise Broken(f"the identity provider answered {answer.status}", where=address, next_step="try again later")
         return read_object(answer.body, name="identity provider", limit=MOST)

@@ -39,8 +39,8 @@ class Expected:
     now: datetime
 
 
-def email_of(token: str, keys: Sequence[Mapping[str, Tree]], expected: Expected) -> str:
-    """The verified e-mail address in a token, in lower case. Refused for anything else than a sound, fresh token."""
+def claims_of(token: str, keys: Sequence[Mapping[str, Tree]], expected: Expected) -> Mapping[str, Tree]:
+    """What a token claims. Refused for anything else than a sound, fresh token."""
     if len(token) > MOST_TOKEN or token.count(".") != 2:
         raise _no("it has no three parts")
     signed, _, signature = token.rpartition(".")
@@ -50,8 +50,21 @@ def email_of(token: str, keys: Sequence[Mapping[str, Tree]], expected: Expected)
         raise _no("no key of the provider made its signature")
     claims = _object(body)
     _check(claims, expected)
-    email = claims.get("email")
-    if not isinstance(email, str) or claims.get("email_verified") is not True:
+    return claims
+
+
+def email_of(claims: Mapping[str, Tree], told: Mapping[str, Tree]) -> str:
+    """The verified e-mail address of whoever signed in, in lower case; Refused without one.
+
+    `told` is what the provider says at its UserInfo endpoint, where the token names no address (Core 5.4: there it may
+    say it there only); it counts only if it is about the very subject of the token (Core 5.3.2).
+    """
+    said = claims
+    if "email" not in claims:
+        subject = claims.get("sub")
+        said = told if isinstance(subject, str) and subject and told.get("sub") == subject else {}
+    email = said.get("email")
+    if not isinstance(email, str) or said.get("email_verified") is not True:
         raise _no("it names no verified e-mail address")
     return email.strip().lower()
 

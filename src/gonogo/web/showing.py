@@ -148,10 +148,13 @@ def took(text: object) -> str:
     )
 
 
+_HANDLES: Final = re.compile(r"\([^)]*\)|_")
+"""What stands in brackets, and each underscore outside of them."""
+
+
 def spoken(text: str) -> str:
     """Roles as words: `release_manager (rm_1)` is `release manager (rm_1)`; handles stay as they are."""
-    roles, sign, people = text.partition("(")
-    return f"{roles.replace('_', ' ')}{sign}{people}"
+    return _HANDLES.sub(lambda found: " " if found[0] == "_" else found[0], text)
 
 
 def short(digest: object) -> Markup:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from gonogo.adapters.identity_provider import IdentityProvider
 from gonogo.errors import GonogoError, Refused
-from gonogo.evidence.idtokens import Expected, email_of
+from gonogo.evidence.idtokens import Expected, claims_of, email_of
 from gonogo.evidence.signers import ListedPerson
 from gonogo.terms import Secret, digest_of
 from gonogo.values import dataclass
@@ -101,9 +101,13 @@ def _proved(site: Site, request: Request) -> tuple[ListedPerson, str]:
     code = request.query_params.get("code", "")
     if not code:
         raise Refused("the identity provider did not let you in", next_step="sign in again")
-    token = provider.token_for(code, begun.redirect, begun.verifier)
-    email = email_of(token, provider.keys(), Expected(provider.issuer, provider.client, begun.nonce, now))
-    identity = digest_of(email.encode())
+    if request.query_params.get("iss", provider.issuer) != provider.issuer:
+        raise Refused("another identity provider sent you here", next_step="sign in again")
+    tokens = provider.tokens_for(code, begun.redirect, begun.verifier)
+    expected = Expected(provider.issuer, provider.client, begun.nonce, now)
+    claims = claims_of(tokens.identity, provider.keys(), expected)
+    told = {} if "email" in claims else provider.about(tokens.access)
+    identity = digest_of(email_of(claims, told).encode())
     found = next((person for person in site.people.ring().people if identity in person.identities), None)
     if found is None:
         raise Refused("nobody in the approvers file has this address", next_step="list it under `identities`")
