@@ -6,7 +6,7 @@ WORKERS ?= 3
 N ?= 200
 # Where Python is told to keep no compiled files, every worker would compile all tests again.
 export PYTHONDONTWRITEBYTECODE =
-# So many processes share the random kills: each waits most of the time.
+# The random kills are spread over so many tests that know nothing of each other; WORKERS of them run at a time.
 SHARDS ?= 8
 
 .PHONY: setup demo test test-full test-crash test-kubernetes check bench conformance docs lock debian actionlint clean
@@ -30,7 +30,7 @@ test-crash: setup
 	@$(PYTEST) -n $(WORKERS) --dist loadfile tests/crashes --ignore tests/crashes/test_random_kills.py -m "slow or not slow"; \
 	  points=$$?; \
 	  GONOGO_RANDOM_KILLS=$(N) GONOGO_KILLS_SHARDS=$(SHARDS) GONOGO_KILLS_TALLY=$(CURDIR)/build/kills.jsonl \
-	  $(PYTEST) -n $(SHARDS) --dist load tests/crashes/test_random_kills.py -m slow; kills=$$?; \
+	  $(PYTEST) -n $(WORKERS) --dist load tests/crashes/test_random_kills.py -m slow; kills=$$?; \
 	  $(PY) tools/kills_table.py build/kills.jsonl && exit $$((points + kills))
 
 # A real API server with real controllers; GONOGO_RECORD=1 records anew what the fast tests play back.
