@@ -78,7 +78,7 @@ class Filled:
             "deploy": f'printf %s "$release" > {base}/"$environment"/slots/"$slot"\n',
             "rollback": f'rm -f {base}/"$environment"/slots/"$slot"\n',
             "traffic": f'file={base}/"$environment"/weights.json\n'
-            'if [ "$what" = set ]; then printf \'{"weights": %s}\' "$weights" > "$file.new"; mv "$file.new" "$file"; fi\n'
+            'if [ "$what" = set ]; then printf \'{"weights": %s, "open": {"blue": 0, "green": 0}}\' "$weights" > "$file.new"; mv "$file.new" "$file"; fi\n'
             'cat "$file"\n',
         }
         for verb, text in written.items():
