@@ -11,6 +11,7 @@ import pytest
 
 from gonogo.errors import BadInput
 from gonogo.run.judging import (
+    acknowledged,
     JudgeAnswer,
     JudgeKind,
     begin,
@@ -195,6 +196,15 @@ def test_counts_that_cannot_be_true_hold_until_a_person_looked(seen: Observation
     answer = verdict(ERRORS, state)
     assert answer.kind is JudgeKind.HOLD
     assert answer.explanation == f"errors: {says} (tick 1, 1 such); a person looks"
+    assert verdict(ERRORS, acknowledged(state)).kind is JudgeKind.CONTINUE
+
+
+def test_what_a_person_puts_aside_is_neither_silence_nor_evidence() -> None:
+    silent: Mapping[str, Observation] = {"errors": Missing("refused", Arm.CANARY)}
+    held = folded(ERRORS, [{"errors": GOOD}] + [silent] * 10)
+    assert verdict(ERRORS, acknowledged(held)).kind is JudgeKind.HOLD
+    harmed = folded(ERRORS, [{"errors": BAD}, {"errors": Events(5, 6, 10, 0)}])
+    assert acknowledged(harmed).evidence == harmed.evidence > 1.0
 
 
 @pytest.mark.parametrize(
@@ -212,15 +222,6 @@ def test_changed_buckets_hold(seen: Histogram) -> None:
 def test_an_abort_weighs_more_than_a_hold() -> None:
     seen: Sequence[Mapping[str, Observation]] = [{"errors": Events(1, 2, 1, 0)}] + [{"errors": BAD}] * 3
     assert answered(ERRORS, seen).kind is JudgeKind.ABORT
-
-
-def test_an_abort_becomes_a_hold_when_the_old_version_differs_from_itself() -> None:
-    state = folded(ERRORS, [{"errors": BAD}] * 3)
-    calm = folded(ERRORS, [{"errors": GOOD}] * 3)
-    assert verdict(ERRORS, state, placebo=calm).kind is JudgeKind.ABORT
-    held = verdict(ERRORS, state, placebo=state)
-    assert held.kind is JudgeKind.HOLD
-    assert held.explanation.startswith("the old version differs from itself (placebo fired)")
 
 
 def test_a_slow_start_is_forgiven_in_the_warm_up_and_not_without_it() -> None:

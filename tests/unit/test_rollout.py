@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -24,6 +25,8 @@ from gonogo.run.rollout import (
     Undo,
     aborted,
     answered,
+    is_faulty,
+    looked_at,
     missing,
     moved,
     next_act,
@@ -149,6 +152,17 @@ def test_a_person_can_promote_an_inconclusive_step_but_not_a_held_one() -> None:
     assert next_act(CANARY, inconclusive, 1_000) == MoveTraffic(100, 2)
     held = promoted(at_step(1, 50, said(1, JudgeKind.HOLD)), 1)
     assert isinstance(next_act(CANARY, held, 1_000), Hold)
+
+
+def test_counts_that_cannot_be_true_ask_a_person_after_whom_the_judge_has_to_answer_anew() -> None:
+    """Nobody promotes a step by it: what was put aside were counts, not the judge."""
+    held = at_step(1, 50, replace(said(1, JudgeKind.HOLD), faulty=True))
+    assert next_act(CANARY, held, 1_000) == AwaitPromotion(1, 6_000, "the judge holds: errors 4.95 times")
+    assert next_act(CANARY, held, 6_000) == Undo("the judge holds: errors 4.95 times; nothing came in time")
+    after = looked_at(held)
+    assert (is_faulty(held), is_faulty(after), after.promoted) == (True, False, frozenset())
+    assert next_act(CANARY, after, 1_000) == Hold(6_000, 1, "no answer of the judge about step 2")
+    assert next_act(CANARY, answered(after, said(1, JudgeKind.GO)), 1_000) == MoveTraffic(100, 2)
 
 
 def test_a_manual_step_waits_for_a_person_even_with_a_go() -> None:

@@ -12,18 +12,22 @@ from gonogo.control.sources import open_workspace
 from gonogo.plan.model import Plan
 from gonogo.run.arms import Arms
 from gonogo.run.comparing import judge_plan_for
-from gonogo.run.events import MetricsSampled
-from gonogo.run.judging import JudgeKind
+from gonogo.run.events import MetricsSampled, Recorded, RolloutPromoted
+from gonogo.run.judging import JudgeKind, begin, observe
+from gonogo.run.judging_ticks import Faulty, Tick
 from gonogo.run.rolling import (
+    AskStep,
     HoldUntil,
     MoveTo,
     RollDone,
     RollFailed,
     Rolling,
     next_in_roll,
+    rolled,
 )
 from gonogo.run.rollout import Progress, StepAnswer, aborted
 from gonogo.run.served import moment_ms
+from gonogo.terms import Person
 from tests.projects import small_project
 from tests.worlds_http import place
 
@@ -73,6 +77,25 @@ def test_patience_is_over_by_a_sample_and_not_by_the_clock(plan: Plan) -> None:
     over = next_in_roll(plan, replace(known, last_at=AWAY), AWAY)
     assert isinstance(over, RollFailed)
     assert over.why == "the judge holds: as told; nothing came in time"
+
+
+@pytest.mark.req("ARB-01", "PM-05")
+def test_who_looked_at_counts_that_cannot_be_true_lets_the_judge_go_on_and_promotes_nothing(plan: Plan) -> None:
+    known = rolling(plan, JudgeKind.HOLD)
+    assert known.judge_plan is not None
+    faulty = {rule.name: Faulty("NaN in http_requests_total") for rule in known.judge_plan.metrics}
+    held = observe(known.judge_plan, begin(known.judge_plan), Tick(0, 0, 1000, 0, faulty))
+    answer = StepAnswer(0, JudgeKind.HOLD, 5, "as told", faulty=True)
+    known = replace(known, judge=held, progress=replace(known.progress, answer=answer))
+    due = next_in_roll(plan, known, LOOKED)
+    assert isinstance(due, AskStep)
+    assert due.why == "the judge holds: as told"
+    signed = Recorded(9, LOOKED, Person("rm1"), RolloutPromoted("t", 1, 0, "promotion-1"))
+    after = rolled(plan, ARMS, known, signed)
+    assert after.judge is not None
+    assert (after.judge.ticks, {metric.fault for metric in after.judge.metrics}) == (1, {None})
+    assert (after.progress.answer, after.progress.promoted) == (None, frozenset())
+    assert isinstance(next_in_roll(plan, after, LOOKED), HoldUntil)
 
 
 @pytest.mark.req("ARB-01")

@@ -98,10 +98,18 @@ def observe(plan: JudgePlan, state: JudgeState, tick: Tick) -> JudgeState:
     return _settled(plan, replace(state, ticks=state.ticks + 1, metrics=metrics))
 
 
-def verdict(plan: JudgePlan, state: JudgeState, placebo: JudgeState | None = None) -> JudgeAnswer:
-    """The answer now. `placebo` is the same judge on two halves of the old version: if it aborts, nobody is blamed."""
+def acknowledged(state: JudgeState) -> JudgeState:
+    """The state after a person looked at counts that cannot be true: they are forgotten, evidence and an ABORT are not.
+
+    Silence is not forgotten: it ends with the next sample, and nobody can say for a metric that it is there.
+    """
+    return replace(state, metrics=tuple(replace(metric, fault=None) for metric in state.metrics))
+
+
+def verdict(plan: JudgePlan, state: JudgeState) -> JudgeAnswer:
+    """The answer now."""
     lines = tuple(figures(rule, metric) for rule, metric in zip(plan.metrics, state.metrics, strict=True))
-    kind, metric, why = _called(plan, state, placebo)
+    kind, metric, why = _called(plan, state)
     return JudgeAnswer(kind, metric, state.evidence, plan.threshold, why, lines)
 
 
@@ -121,12 +129,9 @@ def evidence_of(plan: JudgePlan, state: JudgeState) -> tuple[tuple[str, float], 
     )
 
 
-def _called(plan: JudgePlan, state: JudgeState, placebo: JudgeState | None) -> tuple[JudgeKind, str, str]:
+def _called(plan: JudgePlan, state: JudgeState) -> tuple[JudgeKind, str, str]:
     if state.abort is not None:
-        text = abort_text(plan, state, state.abort)
-        if placebo is not None and placebo.abort is not None:
-            return JudgeKind.HOLD, state.abort.metric, f"the old version differs from itself (placebo fired); {text}"
-        return JudgeKind.ABORT, state.abort.metric, text
+        return JudgeKind.ABORT, state.abort.metric, abort_text(plan, state, state.abort)
     held = _held(plan, state)
     if held is not None:
         return JudgeKind.HOLD, *held

@@ -29,7 +29,7 @@ from gonogo.run.events import (
     TrafficMoved,
 )
 from gonogo.run.events_of_traffic import TrafficFound
-from gonogo.run.judging import JUDGE, JudgeAnswer, JudgeKind, begin, observe, verdict
+from gonogo.run.judging import JUDGE, JudgeAnswer, JudgeKind, acknowledged, begin, observe, verdict
 from gonogo.run.judging_plan import JudgePlan
 from gonogo.run.judging_state import JudgeState
 from gonogo.run.judging_ticks import Events
@@ -195,10 +195,17 @@ def rolled(plan: Plan, arms: Arms, known: Rolling | None, entry: Recorded) -> Ro
         case RolloutJudged() if known is not None:
             return replace(known, told=event.answer)
         case RolloutPromoted() if known is not None:
-            return replace(known, progress=rollout.promoted(known.progress, event.step))
+            return _with_promotion(known, event)
         case _:
             assert known is not None
             return known
+
+
+def _with_promotion(known: Rolling, event: RolloutPromoted) -> Rolling:
+    """People let a step go; where the judge held it for counts that cannot be true, they let the judge go on."""
+    if known.judge is None or not rollout.is_faulty(known.progress):
+        return replace(known, progress=rollout.promoted(known.progress, event.step))
+    return replace(known, judge=acknowledged(known.judge), progress=rollout.looked_at(known.progress))
 
 
 def _with_hosts(plan: Plan, known: Rolling, event: HostsSeen) -> Rolling:
@@ -291,7 +298,8 @@ def _with_judge(plan: Plan, known: Rolling, before: MetricsSampled, before_at: d
     served = known.ticks[-1][3] if known.ticks else None
     alone = not known.arms.between(before.step, after.step)[0] and served is not None and served.requests > 0
     used = known.used + (1 if alone or (isinstance(seen, Events) and seen.n_c and seen.n_b) else 0)
-    told = rollout.StepAnswer(known.progress.step, answer.kind, used, answer.explanation)
+    faulty = any(metric.fault is not None for metric in state.metrics)
+    told = rollout.StepAnswer(known.progress.step, answer.kind, used, answer.explanation, faulty)
     return replace(known, judge=state, answer=answer, used=used, progress=rollout.answered(known.progress, told))
 
 

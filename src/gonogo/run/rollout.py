@@ -4,7 +4,8 @@
 2  nothing moved yet: the first step
 3  within the hold of a step: wait (a certified GO may shorten it where the strategy says so)
 4  after it: the step is left only with an answer of the judge about this step, from enough ticks with data;
-   HOLD waits for a person, INCONCLUSIVE asks one, and a manual step asks one in any case
+   HOLD waits for data or, for counts that cannot be true, asks a person, after whom the judge is asked again;
+   INCONCLUSIVE asks a person, and a manual step asks one in any case
 5  no answer, no person within the strategy's patience: undo
 6  after the hold of the last step the rollout is finished; the health window judges what follows
 """
@@ -173,12 +174,16 @@ Act: TypeAlias = MoveTraffic | DeployBatch | Hold | AwaitPromotion | Undo | Fini
 
 @dataclass(frozen=True, slots=True)
 class StepAnswer:
-    """The judge's answer about one step, and from how many ticks with data in that step it comes."""
+    """The judge's answer about one step, and from how many ticks with data in that step it comes.
+
+    `faulty` says that counts which cannot be true were seen: only a person who looked can put them aside.
+    """
 
     step: int
     kind: JudgeKind
     used_ticks: int
     reason: str
+    faulty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +271,17 @@ def promoted(progress: Progress, step: int) -> Progress:
     return replace(progress, promoted=progress.promoted | {step})
 
 
+def looked_at(progress: Progress) -> Progress:
+    """Progress after a person looked at counts that cannot be true: no promotion, the judge has to answer anew."""
+    return replace(progress, answer=None)
+
+
+def is_faulty(progress: Progress) -> bool:
+    """Whether the judge holds this step for counts that cannot be true."""
+    answer = _fresh(progress)
+    return answer is not None and answer.kind is JudgeKind.HOLD and answer.faulty
+
+
 def aborted(progress: Progress, reason: str) -> Progress:
     """Progress after an abort by the judge, a check or a person; the first reason stays."""
     return replace(progress, abort=progress.abort or reason or "aborted without a reason")
@@ -330,6 +346,8 @@ def _waiting(
         short = f"{answer.used_ticks} ticks with data in step {step + 1}, {stage.min_ticks} needed"
         return Hold(until_ms, step, short)
     kind = JudgeKind.CONTINUE if stage.needs is Needs.NOTHING else answer.kind
+    if kind is JudgeKind.HOLD and answer.faulty:
+        return AwaitPromotion(step, until_ms, f"the judge holds: {answer.reason}")
     match kind:
         case JudgeKind.HOLD | JudgeKind.ABORT:
             return Hold(until_ms, step, f"the judge holds: {answer.reason}")
