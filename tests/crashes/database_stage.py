@@ -10,6 +10,7 @@ import importlib
 import multiprocessing
 import os
 import platform
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -25,7 +26,17 @@ from gonogo.control.storing import ADDRESS
 from gonogo.evidence.ledger import time_text
 from gonogo.terms import Person, RunId
 from postgres_server import fresh_database, server
-from tests.crashes.crash_harness import FORKING, KILLED, LONGEST, Stage, prepare_server, stage_at, told_failure
+from tests.crashes.crash_harness import (
+    BEGUN,
+    FORKING,
+    KILLED,
+    LONGEST,
+    Stage,
+    prepare_server,
+    stage_at,
+    told_failure,
+    wait_until,
+)
 from tests.projects import Project
 
 
@@ -62,8 +73,15 @@ def _serve(orders: Connection) -> None:
         if engine == 0:
             orders.close()
             with told_failure(errors):
-                _act(Door.at(root, {**os.environ, **environ}, by_worker=True), job)
+                door = Door.at(root, {**os.environ, **environ}, by_worker=True)
+                errors.with_name(BEGUN).touch()
+                _act(door, job)
             os._exit(0)
+        orders.send(engine)
+        # Its number stays its own until it is reaped, which is after the test was told: no kill can hit anybody else.
+        os.waitid(os.P_PID, engine, os.WEXITED | os.WNOWAIT)
+        orders.send(None)
+        orders.recv()
         orders.send(os.waitstatus_to_exitcode(os.waitpid(engine, 0)[1]))
 
 
@@ -91,10 +109,21 @@ class Ordered:
 
     orders: Connection
     errors: Path
+    number: int
+
+    def has_begun(self, sign: str = BEGUN) -> None:
+        """Wait until it has opened the project (or, with `TRACE`, passed its first point), or has ended already."""
+        wait_until(lambda: self.errors.with_name(sign).exists() or self.orders.poll(), LONGEST)
+
+    def kill(self) -> None:
+        """SIGKILL, now."""
+        os.kill(self.number, signal.SIGKILL)
 
     def ended(self) -> bool:
         """Wait for its end; whether it was killed. An engine that fails or hangs fails the test with what it said."""
         assert self.orders.poll(LONGEST), "the engine hangs"
+        self.orders.recv()
+        self.orders.send("reap it")
         code = self.orders.recv()
         said = self.errors.read_text(encoding="utf-8") if self.errors.exists() else ""
         assert code in {0, KILLED}, f"the engine ended with {code}: {said}"
@@ -113,7 +142,7 @@ class DatabaseStage(Stage):
         assert self.orders is not None and not handed
         told, errors = self.told(crash, trace=trace, **environ)
         self.orders.send((self.project.root, told, job, errors))
-        return Ordered(self.orders, errors)
+        return Ordered(self.orders, errors, self.orders.recv())
 
     def save(self, name: str) -> None:
         super().save(name)
@@ -123,6 +152,8 @@ class DatabaseStage(Stage):
     def restore(self, name: str) -> None:
         super().restore(name)
         self._let_go()
+        # Whoever died may still have a connection; and a long run would fill the disk with what it is done with.
+        server().sql(f"drop database if exists {self._database()} with (force)")
         url = server().database(self.databases[name].rpartition("/")[2])
         self.project = replace(self.project, environ={ADDRESS: url}, opened=[])
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +25,9 @@ class Launch:
 
 
 @contextmanager
-def launch_at(root: Path) -> Iterator[Launch]:
+def launch_at(root: Path, staged: Callable[[Path], AbstractContextManager[Stage]] = stage_at) -> Iterator[Launch]:
     """A launch below `root`, with the scenes `rehearsing`, `opened`, `good/0`, `spoiled` and `bad/0`."""
-    with stage_at(root) as stage:
+    with staged(root) as stage:
         assert not stage.play("open", PRE, "v2")
         rehearsal = stage.project.door().runs()[0]
         stage.up_to(rehearsal, "audit_recommendation")

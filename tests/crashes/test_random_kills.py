@@ -4,7 +4,8 @@ Kills come as they would by chance: after a time that is drawn anew for each eng
 run's life is likelier than another). How long a life is, is measured first, on this machine as it is now; about
 `KILLS_A_LIFE` kills fall into each. The time is counted from when the engine has opened the project, for one engine in
 four, and for the others from when it has passed its first durable boundary: who dies before has done nothing. The kills
-are spread over `SHARDS` tests that know nothing of each other, each with its own project, targets and server of engines.
+are spread over `SHARDS` tests that know nothing of each other, each with its own project, targets and server of engines;
+the truth of one in four of them (the second first) is in PostgreSQL, of the others in SQLite.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.crashes.crash_harness import BEGUN, TRACE, Stage, Straight, effects
+from tests.crashes.crash_harness import BEGUN, TRACE, Stage, Straight, effects, stage_at
+from tests.crashes.database_stage import database_stage_at
 from tests.crashes.launches import Launch, answer_halts, ends_alike, launch_at
 
-RANDOM_KILLS = int(os.environ.get("GONOGO_RANDOM_KILLS", "20"))
-SHARDS = int(os.environ.get("GONOGO_KILLS_SHARDS", "1"))
+RANDOM_KILLS = int(os.environ.get("GONOGO_RANDOM_KILLS", "40"))
+SHARDS = int(os.environ.get("GONOGO_KILLS_SHARDS", "2"))
 SEED = int(os.environ.get("GONOGO_RANDOM_SEED", str(time.time_ns() % 1_000_000)))
 TALLY = os.environ.get("GONOGO_KILLS_TALLY", "")
 """Where each played scene leaves its line for the table (tools/kills_table.py); what went wrong is kept beside it."""
@@ -34,9 +36,13 @@ MOST_WRONG = 5
 FROM = (BEGUN, TRACE, TRACE, TRACE)
 
 
-@pytest.fixture(scope="module")
-def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
-    with launch_at(tmp_path_factory.mktemp("launch")) as launch:
+STAGED = {"SQLite": stage_at, "PostgreSQL": database_stage_at}
+SHARED_OUT = [(shard, "PostgreSQL" if shard % 4 == 1 else "SQLite") for shard in range(SHARDS)]
+
+
+@pytest.fixture
+def launch(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
+    with launch_at(tmp_path_factory.mktemp("launch"), STAGED[database]) as launch:
         yield launch
 
 
@@ -81,8 +87,8 @@ def killed_through(stage: Stage, scene: Scene, chance: random.Random, most: int)
 
 @pytest.mark.slow
 @pytest.mark.req("WFS-10", "ROL-06")
-@pytest.mark.parametrize("shard", range(SHARDS))
-def test_engines_killed_at_random_moments_change_nothing(launch: Launch, shard: int) -> None:
+@pytest.mark.parametrize(("shard", "database"), SHARED_OUT)
+def test_engines_killed_at_random_moments_change_nothing(launch: Launch, shard: int, database: str) -> None:
     stage, chance = launch.stage, random.Random(f"{SEED}/{shard}")
     left = RANDOM_KILLS // SHARDS + (shard < RANDOM_KILLS % SHARDS)
     played = scenes(launch)
@@ -102,8 +108,8 @@ def test_engines_killed_at_random_moments_change_nothing(launch: Launch, shard: 
             wrong.append(traceback.format_exc())
             _keep(stage, f"{shard}-{len(wrong)}", wrong[-1])
         else:
-            told = {"scene": scene.name, "shard": shard, "kills": kills, "asked": asked, "life": round(scene.life, 2)}
-            _tell(stage, scene.known, told)
+            told = {"database": database, "scene": scene.name, "shard": shard, "kills": kills, "asked": asked}
+            _tell(stage, scene.known, told | {"life": round(scene.life, 2)})
         assert len(wrong) < MOST_WRONG, wrong
     assert wrong == []
 
