@@ -22,6 +22,7 @@ from gonogo.adapters.workers_postgres import Worker
 from gonogo.control.door import Door
 from gonogo.control.segments import Segments
 from gonogo.control.shared_store import SharedStore
+from gonogo.control.worker_places import WorkerPlaces
 from gonogo.control.storing import ADDRESS
 from gonogo.evidence.ledger import time_text
 from gonogo.terms import Person, RunId
@@ -89,13 +90,27 @@ def _act(door: Door, job: Sequence[str]) -> None:
     match job:
         case ("drive", run):
             assert door.store is not None and isinstance(door.store.shared, SharedStore)
-            done = Segments(door, door.store.shared, _worker(door), 1).drive(RunId(run))
+            shared, worker = door.store.shared, _worker(door)
+            done = Segments(door, shared, worker, WorkerPlaces(shared, door.world.clock, worker, 1), Alone()).drive(RunId(run))
             if done not in {"resting", "open"}:
                 raise RuntimeError(done)
         case ("open", protocol, release):
             door.open(protocol, release, Person("dev1"))
         case _:
             raise ValueError(job)
+
+
+class Alone:
+    """The claims of an engine that is the only one: a stage has one at a time."""
+
+    def claim(self, run: str) -> bool:
+        return True
+
+    def release(self, run: str) -> None:
+        pass
+
+    def holds(self, run: str) -> bool:
+        return True
 
 
 def _worker(door: Door) -> Worker:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from itertools import cycle
 from pathlib import Path
 from time import sleep
 
 import pytest
 
+from gonogo.terms import RunId
 from postgres_server import Gate, server
 from shared_workers import KILLED, Site, close, eventually, site_of
 from tests.projects import small_project
@@ -21,6 +23,12 @@ POINTS = (
     *("CP-01", "CP-02", "CP-03", "CP-04 move", "CP-05", "CP-06", "CP-07", "CP-08", "CP-09@9", "CP-10", "CP-11"),
     *("CP-12 package", "CP-12 leases", "CP-16 request", "CP-18"),
 )
+
+BLIND = (
+    "import os, runpy, sys; import gonogo.adapters.workers_postgres as workers; workers.DRIVING = 100_000 + os.getpid();"
+    "sys.argv = sys.argv[3:]; runpy.run_module('gonogo', run_name='__main__', alter_sys=True)"
+)
+"""A worker that sees no claim of another, as one that was sent away while it hung, and is not quite dead yet."""
 
 
 @pytest.mark.req("WFS-10", "ROL-06")
@@ -135,17 +143,11 @@ def test_on_another_host_a_deploy_that_took_effect_is_believed_and_never_repeate
     assert len({str(entry.data["host"]) for entry in entries if entry.type == "task.intended"}) == 2
 
 
-@pytest.mark.req("CP-20", "WFS-10", "ROL-06", "EXE-05")
-def test_two_workers_that_drive_one_run_at_once_do_nothing_twice_and_leave_production_whole(site: Site) -> None:
-    slow_deploy(site, 0.5)
-    site.start()
-    site.start()
-    site.alive(2)
-    run = site.project.begin(SMALL)
+def hand_round(site: Site, run: RunId) -> None:
+    """Tell three queues of a run again and again until it has ended: each is told on its own, and hands it to somebody."""
     door = site.project.door()
     assert door.store is not None and door.store.shared is not None
     with site.signed_by_all(run):
-        # One queue hands a run to one worker at a time; three queues hand it to several at once.
         for place in cycle(("", "staging", "production")):
             door.store.shared.queue.hand_to(run, place, "again")
             state = site.project.state(run)
@@ -153,6 +155,30 @@ def test_two_workers_that_drive_one_run_at_once_do_nothing_twice_and_leave_produ
                 break
             sleep(0.1)
     close(door)
+
+
+@pytest.mark.req("CP-20", "WFS-10", "EXE-05")
+def test_a_run_that_three_queues_hand_to_two_workers_is_driven_by_one_at_a_time_to_its_good_end(site: Site) -> None:
+    slow_deploy(site, 0.5)
+    site.start()
+    site.start()
+    site.alive(2)
+    run = site.project.begin(SMALL)
+    hand_round(site, run)
+    whole(site, run)
+    assert site.project.state(run).outcome == "released"
+    said = server().sql("select output from dbos.workflow_output", site.url.rpartition("/")[2])
+    assert "driven elsewhere" in said, "nobody was handed what another drove"
+
+
+@pytest.mark.req("CP-20", "WFS-10", "ROL-06", "EXE-05")
+def test_two_workers_that_drive_one_run_at_once_do_nothing_twice_and_leave_production_whole(site: Site) -> None:
+    slow_deploy(site, 0.5)
+    for _ in range(2):
+        site.start(inside=(sys.executable, "-c", BLIND))
+    site.alive(2)
+    run = site.project.begin(SMALL)
+    hand_round(site, run)
     assert len(site.drivers(run)) == 2, "both wrote into its log"
     project = site.project
     outcome = project.state(run).outcome

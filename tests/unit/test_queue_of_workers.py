@@ -16,13 +16,17 @@ import pytest
 from command_line import importing
 
 import gonogo as package
+from gonogo.adapters.workers_postgres import Worker
 from gonogo.control.shared_store import SharedStore
+from gonogo.control.worker_places import NoPlace, WorkerPlaces, place_lines
 from gonogo.engine import distributed
 from gonogo.errors import Broken
 from gonogo.ports import Draft
+from gonogo.run.standing import ASKED, Waiter
 from gonogo.terms import Engine, RunId, Secret
 from postgres_server import fresh_database
-from worlds import MORNING
+from shared_workers import eventually
+from worlds import MORNING, SimulatedClock
 
 SRC = Path(package.__file__ or "").parent
 RUN, OTHER = RunId("pre-deployment-v2-1f3a"), RunId("pre-deployment-v3-2b4c")
@@ -52,7 +56,7 @@ def made() -> Iterator[SharedStore]:
 def shared(made: SharedStore) -> SharedStore:
     with made.database.writing() as opened:
         opened.execute("set local session_replication_role = replica")
-        for table in ("gonogo_head", "gonogo_event", "gonogo_worker", "dbos.workflow_status"):
+        for table in ("gonogo_head", "gonogo_event", "gonogo_wait", "gonogo_worker", "dbos.workflow_status"):
             opened.execute(f"delete from {table}")
     for run in (RUN, OTHER):
         made.journal.open_run(run, [EVENT], actor=ENGINE, now=MORNING)
@@ -81,8 +85,6 @@ def test_an_event_and_the_word_to_the_workers_are_committed_together_or_not_at_a
 
 @pytest.mark.req("EXE-05")
 def test_whoever_gives_an_environment_back_wakes_the_first_in_line_in_the_same_commit(shared: SharedStore) -> None:
-    from gonogo.run.standing import Waiter
-
     with shared.journal.write(RUN, 0, actor=ENGINE, now=MORNING) as transaction:
         transaction.take_lease("production")
     shared.journal.wait(Waiter("production", OTHER, 0, MORNING))
@@ -125,6 +127,90 @@ def test_segments_of_workers_that_are_on_no_list_are_cancelled_and_old_ones_are_
     assert shared.queue.forget(now - timedelta(days=1)) == 0
     assert shared.queue.forget(now + timedelta(minutes=1)) == 1
     assert rows(shared) == []
+
+
+def places(shared: SharedStore, clock: SimulatedClock, most: int = 1, reaches: tuple[str, ...] = ("staging",)) -> WorkerPlaces:
+    worker = Worker(f"w-{most}-{len(reaches)}", "host1", "host1:/srv/shop", 1, reaches, "0.1.0", "2026-11-22T10:00:00.000Z")
+    return WorkerPlaces(shared, clock, worker, most)
+
+
+def called(shared: SharedStore) -> list[tuple[str, ...]]:
+    return [(row[0], row[3]) for row in rows(shared)]
+
+
+@pytest.mark.req("EXE-02")
+def test_no_more_runs_than_there_are_places_and_the_highest_priority_gets_the_next_one_before_whoever_came_first(shared: SharedStore) -> None:
+    clock = SimulatedClock()
+    one = places(shared, clock)
+    one.take(RunId("at-work"), "")
+    one.take(RunId("at-work"), "staging")
+    for run, priority in ((RunId("plain"), 0), (RunId("later"), 0), (RunId("urgent"), 7)):
+        shared.journal.wait(Waiter(ASKED, run, priority, clock.now()))
+        with pytest.raises(NoPlace):
+            one.take(run, "staging")
+        clock.sleep(1)
+    assert called(shared) == [], "without a free place nobody is called"
+    one.give_back(RunId("at-work"))
+    with pytest.raises(NoPlace):
+        one.take(RunId("newcomer"), "")
+    assert called(shared) == [("urgent", "drive:staging")], "who comes without right of way calls who has it"
+    order = []
+    for run in ("newcomer", "later", "plain", "urgent", "newcomer", "later", "plain", "newcomer", "later", "newcomer"):
+        try:
+            one.take(RunId(run), "" if run == "newcomer" else "staging")
+        except NoPlace:
+            continue
+        order.append(run)
+        one.give_back(RunId(run))
+    assert order == ["urgent", "plain", "later", "newcomer"]
+    assert shared.journal.first_of(place_lines(("staging",)), None) == ()
+
+
+@pytest.mark.req("EXE-02")
+def test_a_free_place_is_kept_for_who_was_called_for_some_seconds_and_nobody_waits_for_who_never_comes(shared: SharedStore) -> None:
+    clock = SimulatedClock()
+    one, far = places(shared, clock), places(shared, clock, 3, ("production",))
+    one.take(RunId("at-work"), "staging")
+    with pytest.raises(NoPlace):
+        one.take(RunId("gone"), "staging")
+    far.look()
+    assert called(shared) == [], "nobody is called to where nothing can be done for it"
+    one.give_back(RunId("at-work"))
+    one.look()
+    one.look()
+    assert called(shared) == [("gone", "drive:staging")]
+    with pytest.raises(NoPlace):
+        one.take(RunId("next"), "staging")
+    clock.sleep(2)
+    one.look()
+    assert len(called(shared)) == 2, "the first call may have reached a worker without a place"
+    clock.sleep(4)
+    one.take(RunId("next"), "staging")
+    one.leave(RunId("gone"))
+    assert shared.journal.first_of(place_lines(("staging",)), None) == ()
+
+
+@pytest.mark.req("CP-20", "WFS-10")
+def test_one_worker_drives_a_run_until_it_lets_go_is_dead_or_is_sent_away(shared: SharedStore) -> None:
+    first, second = (shared.workers.join(places(shared, SimulatedClock(), most).worker) for most in (1, 2))
+    try:
+        assert first.claim(RUN)
+        assert (first.claim(RUN), second.claim(RUN), second.claim(OTHER)) == (False, False, True)
+        first.release(RUN)
+        assert second.claim(RUN)
+        second.release_all()
+        assert first.claim(RUN)
+        assert first.stand_again()
+        assert (first.holds(RUN), second.claim(RUN)) == (True, False), "who lost its connection claims anew what is still its own"
+        assert shared.workers.strike_off("w-1-1").alive
+        eventually(lambda: second.claim(RUN), "a hanging worker that was sent away keeps nothing")
+        with pytest.raises(Broken):
+            first.stands()
+        assert not first.stand_again()
+        assert not first.holds(RUN)
+    finally:
+        first.leave()
+        second.leave()
 
 
 def test_a_pickled_row_is_refused_by_whoever_lists_it(shared: SharedStore, tmp_path: Path) -> None:

@@ -55,6 +55,10 @@ _TAKE: Final = (
 _HOLD: Final = "select hold from gonogo_lease where env = ?"
 _IN_LINE: Final = "select env, run, priority, since from gonogo_wait where env = ? order by priority desc, since, run"
 
+_FIRST_OF: Final = (
+    "select env, run, priority, since from gonogo_wait where env = any(?) order by priority desc, since, run limit ?"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Taker:
@@ -143,6 +147,17 @@ def waiting(opened: Rows, environment: str) -> tuple[Waiter, ...]:
     """Who stands in line, first first."""
     rows = opened.execute(_IN_LINE, (environment,))
     return tuple(Waiter(env, RunId(run), int(priority), time_of(since)) for env, run, priority, since in rows)
+
+
+def first_of(opened: Rows, names: Sequence[str], most: int | None) -> tuple[Waiter, ...]:
+    """The first `most` (None: all) of several lines together, as if they were one; PostgreSQL only."""
+    rows = opened.execute(_FIRST_OF, (list(names), most))
+    return tuple(Waiter(env, RunId(run), int(priority), time_of(since)) for env, run, priority, since in rows)
+
+
+def leave_lines(opened: Rows, run: RunId, beginning: str) -> None:
+    """Leave every line whose name begins so; PostgreSQL only."""
+    opened.execute("delete from gonogo_wait where run = ? and starts_with(env, ?)", (run, beginning))
 
 
 def keep_standing(opened: Rows, standing: Standing) -> None:

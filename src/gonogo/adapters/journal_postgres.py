@@ -170,6 +170,17 @@ class PostgresJournal:
         with self._database.reading() as opened:
             return () if opened is None else leases.waiting(opened, environment)
 
+    def first_of(self, names: Sequence[str], most: int | None) -> tuple[Waiter, ...]:
+        """The first `most` (None: all) of several lines together, by priority and then by how long they wait."""
+        with self._database.reading() as opened:
+            return () if opened is None else leases.first_of(opened, names, most)
+
+    def leave_lines(self, run: RunId, beginning: str) -> None:
+        """Leave every line whose name begins so."""
+        with self._database.reading() as opened:
+            if opened is not None:
+                leases.leave_lines(opened, run, beginning)
+
     def keep_standing(self, standing: Standing) -> None:
         """Remember where a run stands; no effect where something newer is known."""
         with self._database.writing() as opened:

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -97,11 +98,15 @@ class Opened:
 
 
 class Line:
-    """A connection that is kept open; every statement is committed by itself. Raises Broken and Busy."""
+    """A connection that is kept open, for several threads; every statement is committed by itself.
+
+    Raises Broken and Busy.
+    """
 
     def __init__(self, engine: sa.Engine, place: str) -> None:
         self._engine = engine
         self._place = place
+        self._guard = Lock()
         try:
             self._raw = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         except sa.exc.SQLAlchemyError as error:
@@ -110,7 +115,8 @@ class Line:
     def ask(self, statement: str, values: Values = ()) -> Sequence[Sequence[Any]]:
         """The rows that a statement gives back."""
         try:
-            return Opened(self._raw).execute(statement, values).fetchall()
+            with self._guard:
+                return Opened(self._raw).execute(statement, values).fetchall()
         except sa.exc.SQLAlchemyError as error:
             raise explained(error, self._place) from error
 

@@ -10,20 +10,36 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from threading import Lock
 from typing import Any, Final
 
 from gonogo.adapters.postgres import Line, Postgres
-from gonogo.errors import BadInput, Broken, GonogoError
+from gonogo.errors import BadInput, Broken, Busy, GonogoError
 from gonogo.values import dataclass
 
 CLASS: Final = 7001
 """The first half of the key of each worker's advisory lock; the second is its number, which is never used again."""
 
 SWEEPING: Final = 7002
+DRIVING: Final = 7003
+"""The first half of the key under which a worker drives a run; the second is a number made of the run's name.
+
+Two runs may have the same one, hardly ever: then the one waits for the other, and nothing else happens.
+"""
 
 _ALIVE: Final = (
     "select cast(objid as bigint) from pg_locks where locktype = 'advisory' and classid = cast(? as oid)"
     " and objsubid = 2 and granted and database = (select oid from pg_database where datname = current_database())"
+)
+_IS_DRIVEN: Final = (
+    "select 1 from pg_locks where locktype = 'advisory' and classid = cast(? as oid) and granted and objsubid = 2"
+    " and cast(objid as bigint) = cast(hashtext(?) as bigint) & 4294967295"
+    " and database = (select oid from pg_database where datname = current_database())"
+)
+_HANG_UP: Final = (
+    "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = cast(? as oid)"
+    " and objid = cast(? as oid) and objsubid = 2 and granted"
+    " and database = (select oid from pg_database where datname = current_database())"
 )
 _OTHERS: Final = "select number, line, pg_try_advisory_lock(?, number) from gonogo_worker where number <> ?"
 
@@ -68,8 +84,16 @@ class PostgresWorkers:
             rows = opened.execute("select number, line from gonogo_worker order by number").fetchall()
         return tuple(_seen(row, row[0] in alive) for row in rows)
 
+    def is_driven(self, run: str) -> bool:
+        """Whether a worker has claimed `run`."""
+        with self._database.reading() as opened:
+            return opened is not None and opened.execute(_IS_DRIVEN, (DRIVING, run)).fetchone() is not None
+
     def strike_off(self, name: str) -> WorkerSeen:
-        """Take a worker off the list, alive or not; a living one ends itself when it sees that. Raises BadInput."""
+        """Take a worker off the list, alive or not; a living one ends itself when it sees that. Raises BadInput.
+
+        Its connection is closed: with it go the claims by which it would keep others from its runs while it hangs.
+        """
         seen = self.seen()
         found = next((one for one in seen if one.worker.name == name), None)
         if found is None:
@@ -77,6 +101,9 @@ class PostgresWorkers:
             raise BadInput(f"there is no worker {name}", next_step=f"workers on the list: {known}")
         with self._database.writing() as opened:
             opened.execute("delete from gonogo_worker where number = ?", (found.number,))
+        # One that logs in as another user cannot be cut off from here: it lets go when it sees that it is struck off.
+        with suppress(Broken), self._database.writing() as opened:
+            opened.execute(_HANG_UP, (CLASS, found.number))
         return found
 
     def join(self, worker: Worker) -> PostgresMembership:
@@ -85,10 +112,15 @@ class PostgresWorkers:
 
 
 class PostgresMembership:
-    """A worker's own place on the list, for as long as it lives; to be used by one thread."""
+    """A worker's own place on the list, for as long as it lives, and the runs that it alone drives.
+
+    Claims may be made and given up by any thread; everything else is for one.
+    """
 
     def __init__(self, database: Postgres, worker: Worker) -> None:
         self._database = database
+        self._claimed: set[str] = set()
+        self._guard = Lock()
         database.prepare()
         self._line: Line | None = database.line()
         try:
@@ -109,6 +141,35 @@ class PostgresMembership:
             opened.execute("delete from gonogo_worker where number = ?", (self.number,))
         self._hang_up()
 
+    def claim(self, run: str) -> bool:
+        """Whether this worker may drive `run` now; nobody else may before `release`, or before this worker is dead.
+
+        False where somebody drives it already, another thread of this worker too, or the connection is lost just now.
+        """
+        with self._guard, suppress(Broken, Busy):
+            if run not in self._claimed and self._line is not None and self._has(self._line, run):
+                self._claimed.add(run)
+                return True
+        return False
+
+    def release(self, run: str) -> None:
+        """Let others drive a run; does nothing where it was not claimed, or the claim was lost."""
+        with self._guard:
+            if run in self._claimed and self._line is not None:
+                # Without a connection the claim is gone.
+                with suppress(GonogoError):
+                    self._line.ask("select pg_advisory_unlock(?, hashtext(?))", (DRIVING, run))
+            self._claimed.discard(run)
+
+    def holds(self, run: str) -> bool:
+        """Whether this worker still has the claim that it made; asks nobody."""
+        return run in self._claimed
+
+    def release_all(self) -> None:
+        """Let others drive whatever this worker had."""
+        for run in tuple(self._claimed):
+            self.release(run)
+
     def stands(self) -> bool:
         """Whether this worker is still on the list. False: it was taken over or sent away, and has to end itself.
 
@@ -121,16 +182,18 @@ class PostgresMembership:
     def stand_again(self) -> bool:
         """Connect and lock again after the connection was lost, and say whether the place is still there.
 
-        Raises Broken as long as the database cannot be reached.
+        Runs that others have claimed meanwhile are theirs. Raises Broken as long as the database cannot be reached.
         """
-        self._hang_up()
-        self._line = self._database.line()
-        stands = False
-        try:
-            stands = self._locked(self._line) and self._listed(self._line)
-        finally:
-            if not stands:
-                self._hang_up()  # Else each attempt would leave a connection behind.
+        with self._guard:
+            self._hang_up()
+            line = self._line = self._database.line()
+            stands = False
+            try:
+                stands = self._locked(line) and self._listed(line)
+                self._claimed = {run for run in self._claimed if stands and self._has(line, run)}
+            finally:
+                if not stands:
+                    self._hang_up()  # Else each attempt would leave a connection behind.
         return stands
 
     @contextmanager
@@ -169,6 +232,9 @@ class PostgresMembership:
 
     def _locked(self, line: Line) -> bool:
         return line.ask("select pg_try_advisory_lock(?, ?)", (CLASS, self.number))[0][0] is True
+
+    def _has(self, line: Line, run: str) -> bool:
+        return line.ask("select pg_try_advisory_lock(?, hashtext(?))", (DRIVING, run))[0][0] is True
 
     def _listed(self, line: Line) -> bool:
         return bool(line.ask("select 1 from gonogo_worker where number = ?", (self.number,)))

@@ -117,6 +117,7 @@ def _status(door: Door, options: LockOptions) -> int:
             say(f"{lease.environment}   held by {lease.run} since {since}")
             say(f"    for {lease.reason or '?'} by {lease.owner or '?'} (fence {lease.fence})")
             say(f"    last event {beat}, {alive}")
+            say(f"    {_expected_words(each)}", "red" if each.overdue else "")
             if each.following:
                 say(f"    next: {each.following}")
         if lease.hold is not None:
@@ -124,6 +125,13 @@ def _status(door: Door, options: LockOptions) -> int:
         for number, waiter in enumerate(each.line, 1):
             say(f"    {number}. in line: {waiter.run}, priority {waiter.priority}, since {time_text(waiter.since)}")
     return 0
+
+
+def _expected_words(each: Held) -> str:
+    if each.expected is None:
+        return "expected end not known: no earlier run of its protocol held it to the end"
+    late = "OVERDUE: " if each.overdue else ""
+    return f"{late}expected end {time_text(each.expected)}, by the slowest of its last runs; nothing ends by itself"
 
 
 def _row(each: Held) -> dict[str, Json]:
@@ -136,6 +144,8 @@ def _row(each: Held) -> dict[str, Json]:
         "reason": lease.reason or None,
         "since": time_text(lease.since) if lease.since else None,
         "last_event": time_text(lease.beat) if lease.beat else None,
+        "expected_end": time_text(each.expected) if each.expected else None,
+        "overdue": each.overdue,
         "driven": each.driven,
         "hold": lease.hold,
         "next": each.following or None,

@@ -18,6 +18,7 @@ from gonogo.control.numbering import installed
 from gonogo.control.opening import Opened
 from gonogo.control.sources import manifest_path, protocol_sources
 from gonogo.control.viewing import signing_command
+from gonogo.engine.people import plan_now
 from gonogo.errors import BadInput, Busy
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.signers import PRODUCTION
@@ -256,7 +257,8 @@ def approval_request(call: Call) -> Answer:
         summary = call.site.door.world.vault.put(call.text("summary").encode("utf-8", "replace"))
         note = acted(call, opened.run, stage.id, {"approval_id": asked.name, "summary_sha256": summary})
         call.site.note([note], call.token.agent)
-    missing = who_is_missing(opened.plan, asked)
+    world = call.site.door.world
+    missing = who_is_missing(plan_now(world, opened.plan), asked)
     data: dict[str, Json] = {
         "approval_id": asked.name,
         "point": asked.point,
@@ -270,7 +272,7 @@ def approval_request(call: Call) -> Answer:
     }
     step = Step("run_status", {"run_id": opened.run})
     return _about(
-        opened, "OK", state=stage.id, data=data, blocked_by=(waiting(opened.plan, asked),), next_actions=(step,)
+        opened, "OK", state=stage.id, data=data, blocked_by=(waiting(world, opened.plan, asked),), next_actions=(step,)
     )
 
 

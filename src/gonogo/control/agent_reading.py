@@ -323,7 +323,7 @@ def state_explain(call: Call) -> Answer:
     rule = gate_of(plan, stage)
     found = hindered(world, opened)
     rounds = [item for item in state.rounds.values() if item.status == "open" and _task_in(stage, item.task)]
-    reasons = tuple(waiting(plan, item) for item in rounds)
+    reasons = tuple(waiting(world, plan, item) for item in rounds)
     data: dict[str, Json] = {
         "title": cleaned(stage.title, 120),
         "kind": stage.kind,

@@ -12,6 +12,7 @@ from datetime import timedelta
 from gonogo.control.opening import Opened
 from gonogo.control.parity_open import open_parity
 from gonogo.engine.bench import World
+from gonogo.engine.people import plan_now
 from gonogo.evidence.ledger import time_of, time_text
 from gonogo.plan.model import Stage, all_stages
 from gonogo.reports.standing import rules_in_force
@@ -97,7 +98,7 @@ def awareness(world: World, opened: Opened) -> Awareness:
         blockers=tuple(_blockers(body["blockers"])),
         limits=tuple(_limits(opened)),
         assumptions=rules_in_force(plan, state.trust),
-        needed=tuple(_needed(opened, found.standing, stage)),
+        needed=tuple(_needed(world, opened, found.standing, stage)),
         checks=tuple(_checks(world, opened)) if stage is not None and stage.phase <= 1 else (),
     )
 
@@ -125,8 +126,8 @@ def _limits(opened: Opened) -> Iterator[str]:
     yield from (f"{name} was waived, not passed" for name, item in state.judgements.items() if item.verdict == "waived")
 
 
-def _needed(opened: Opened, standing: Standing, stage: Stage | None) -> Iterator[str]:
-    plan, state = opened.plan, opened.state
+def _needed(world: World, opened: Opened, standing: Standing, stage: Stage | None) -> Iterator[str]:
+    plan, state = plan_now(world, opened.plan), opened.state
     for asked in state.rounds.values():
         if asked.status == "open":
             yield from (f"{asked.point}: {text}" for text in who_is_missing(plan, asked))

@@ -107,7 +107,9 @@ class Door:
         return plan_of(self.world, run, entries, self.plans)
 
     def is_driven(self, run: RunId) -> bool:
-        """Whether an engine of this machine drives the run now, as far as that can be seen."""
+        """Whether an engine of this machine, or a worker of the shared database, drives the run now."""
+        if self.store is not None and self.store.shared is not None:
+            return self.store.shared.is_driven(run)
         return RunLocks(self.workspace.root / STATE_FOLDER / "runs", self.world.clock).is_driven(run)
 
     @property

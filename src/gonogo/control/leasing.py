@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.door import Door
 from gonogo.control.own_place import original_of, settle_here
 from gonogo.control.project_root import STATE_FOLDER
 from gonogo.engine.releasing import ask_release, release
-from gonogo.errors import Busy, Refused
+from gonogo.errors import Busy, GonogoError, Refused
 from gonogo.ports import Draft, Lease
+from gonogo.reports.holding_times import expected_end, held_for
 from gonogo.run.site import ADOPTED, stops_on_record
 from gonogo.run.standing import Waiter
 from gonogo.terms import Actor, RunId
 from gonogo.values import dataclass
 
+EARLIER: Final = 5
+"""So many earlier runs say how long an environment is held."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An environment: its lease, whether an engine of this machine drives the run that holds it, and the line."""
+    """An environment: its lease, whether an engine drives the run that holds it, and the line.
+
+    `expected` is when the run would have given it back by now, were it as slow as the slowest of the last few of its
+    protocol; None where there is none, or it is free. `overdue` says that this moment has gone by.
+    """
 
     lease: Lease
     driven: bool
     line: tuple[Waiter, ...]
     following: str
+    expected: datetime | None = None
+    overdue: bool = False
 
 
 def held_now(door: Door) -> tuple[Held, ...]:
@@ -38,8 +50,22 @@ def held_now(door: Door) -> tuple[Held, ...]:
         lease = journal.lease(name)
         driven = lease.run is not None and door.is_driven(lease.run)
         following = "" if lease.run is None or driven else f"gonogo resume {lease.run}, or gonogo abort {lease.run}"
-        found.append(Held(lease, driven, journal.waiting(name), following))
+        expected = None if lease.run is None else _expected(door, lease)
+        overdue = expected is not None and expected < door.world.clock.now()
+        found.append(Held(lease, driven, journal.waiting(name), following, expected, overdue))
     return tuple(found)
+
+
+def _expected(door: Door, lease: Lease) -> datetime | None:
+    """When the run that holds an environment would have given it back; None where a log cannot be read, too."""
+    journal, found = door.world.journal, None
+    assert lease.run is not None
+    with suppress(GonogoError):
+        protocol = journal.entries(lease.run)[0].data.get("protocol")
+        earlier = [each.run for each in journal.standings() if each.protocol == protocol and each.run != lease.run]
+        lengths = (held_for(journal.entries(run), lease.environment) for run in earlier[-EARLIER:])
+        found = expected_end(lease.since, lengths)
+    return found
 
 
 def hold(door: Door, environment: str, reason: str, actor: Actor) -> None:

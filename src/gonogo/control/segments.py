@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import timedelta
-from threading import BoundedSemaphore, Event
-from typing import Final
+from threading import Event
+from typing import Final, Protocol
 
 from gonogo.adapters.commands import SupervisedCommands
 from gonogo.adapters.workers_postgres import Worker
@@ -20,6 +20,7 @@ from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.remembering import remember
 from gonogo.control.shared_store import SharedStore, WrongClock
 from gonogo.control.tracing import traced
+from gonogo.control.worker_places import NoPlace, WorkerPlaces
 from gonogo.control.workflow_files import WorkflowFiles
 from gonogo.engine.driver import Driver
 from gonogo.errors import Busy, EnvironmentTaken, GonogoError, Waiting
@@ -34,6 +35,8 @@ from gonogo.values import dataclass
 
 MOST_FAULTS: Final = 5
 """So often a segment may end by a fault without any new event; then the run halts and people look (ERR-10)."""
+AGAIN: Final = "@again"
+"""The line of runs that somebody was to look at while another drove them."""
 BUSY: Final = timedelta(seconds=2)
 IN_LINE: Final = timedelta(seconds=30)
 """How often a run in line looks again by itself; whoever gives the environment back wakes it at once."""
@@ -53,42 +56,85 @@ class Stopping(Waiting):
     """This worker ends; another goes on with the run."""
 
 
+class Claims(Protocol):
+    """Who drives which run: `PostgresMembership` for workers."""
+
+    def claim(self, run: str) -> bool:
+        """Whether `run` may be driven here now; nobody else may, until it is released or this worker is dead."""
+
+    def release(self, run: str) -> None:
+        """Let others drive it."""
+
+    def holds(self, run: str) -> bool:
+        """Whether the claim still stands."""
+
+
 @dataclass(slots=True)
 class Segments:
-    """Drives runs for one worker, from several threads, `at_once` at a time (EXE-02)."""
+    """Drives runs for one worker, from several threads, as many at a time as there are `places` (EXE-02)."""
 
     door: Door
     shared: SharedStore
     worker: Worker
-    at_once: int
+    places: WorkerPlaces
+    claims: Claims
     stopping: Event = field(default_factory=Event)
     faults: dict[RunId, tuple[int, int]] = field(default_factory=dict)
     clock_is_wrong: bool = False
-    slots: BoundedSemaphore = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.slots = BoundedSemaphore(self.at_once)
 
     def drive(self, run: RunId) -> str:
-        """Drive `run`; says in a word what came of it, for the rows of the queue. Faults are told, never raised."""
-        with self.slots:
+        """Drive `run`; says in a word what came of it, for the rows of the queue. Faults are told, never raised.
+
+        Several queues may bring one run to several workers at once. One of them drives it; the others leave a word, and
+        whoever drove it looks once more.
+        """
+        try:
+            if not self._claimed(run):
+                return "driven elsewhere"
             try:
-                return self._driven(run)
-            except Elsewhere as elsewhere:
-                self.shared.queue.hand_to(run, elsewhere.place, "elsewhere")
-                return "elsewhere"
-            except Stopping:
-                self._again(run, timedelta(seconds=1), "stopped")
-                return "stopped"
-            except EnvironmentTaken as taken:
-                return self._in_line(run, taken)
-            except WrongClock as error:
-                return self._left_to_others(run, error)
-            except (Busy, Moved):
-                self._again(run, BUSY, "busy")
-                return "busy"
-            except GonogoError as error:
-                return self._failed(run, error)
+                return self._outcome(run)
+            finally:
+                self.places.give_back(run)
+                self.claims.release(run)
+                self._hear_word(run)
+                self.places.look()
+        except GonogoError as error:
+            return self._failed(run, error)
+
+    def _outcome(self, run: RunId) -> str:
+        try:
+            return self._driven(run)
+        except Elsewhere as elsewhere:
+            self.shared.queue.hand_to(run, elsewhere.place, "elsewhere")
+            return "elsewhere"
+        except Stopping:
+            self._again(run, timedelta(seconds=1), "stopped")
+            return "stopped"
+        except EnvironmentTaken as taken:
+            return self._in_line(run, taken)
+        except NoPlace:
+            return "in line for a place"
+        except WrongClock as error:
+            return self._left_to_others(run, error)
+        except (Busy, Moved):
+            self._again(run, BUSY, "busy")
+            return "busy"
+        except GonogoError as error:
+            return self._failed(run, error)
+
+    def _claimed(self, run: RunId) -> bool:
+        if self.claims.claim(run):
+            return True
+        journal = self.door.world.journal
+        journal.wait(Waiter(AGAIN, run, 0, self.door.world.clock.now()))
+        # Whoever drives it looks for a word after it has let go; it may have let go before this one was there.
+        return self.claims.claim(run)
+
+    def _hear_word(self, run: RunId) -> None:
+        journal = self.door.world.journal
+        if run in {waiter.run for waiter in journal.waiting(AGAIN)}:
+            journal.leave(run, AGAIN)
+            self._again(run, timedelta(0), "again")
 
     def _driven(self, run: RunId) -> str:
         self._demand_going_on()
@@ -102,8 +148,11 @@ class Segments:
 
         def before(_state: RunState, act: NextAct) -> None:
             self._demand_going_on()
+            if not self.claims.holds(run):
+                raise Busy(f"another worker drives {run} now", next_step="see: gonogo worker list")
             self.shared.demand_right_clock()
             self._demand_here(opened.plan, act)
+            self.places.take(run, environment_needed(opened.plan, act))
 
         engine = Engine(self.worker.name)
         try:
@@ -134,6 +183,7 @@ class Segments:
                 pass
             case _:
                 return "open"
+        self.places.leave(opened.run)
         remember(self.door.world, opened)
         return "resting"
 

@@ -79,6 +79,10 @@ class SharedStore:
         """The names of the workers that are alive."""
         return tuple(seen.worker.name for seen in self.workers.seen() if seen.alive)
 
+    def is_driven(self, run: RunId) -> bool:
+        """Whether a worker drives a run now."""
+        return self.workers.is_driven(run)
+
     def nudge(self, run: RunId) -> None:
         """Let a worker look at a run now."""
         self.queue.wake_at(run, SystemClock().now(), "asked")

@@ -50,6 +50,9 @@ class Shared(Protocol):
     def alive(self) -> Sequence[str]:
         """The names of the workers that are alive."""
 
+    def is_driven(self, run: RunId) -> bool:
+        """Whether a worker drives a run now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Store:

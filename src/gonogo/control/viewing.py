@@ -11,10 +11,12 @@ from gonogo.control.parity_open import OpenParity, open_parity
 from gonogo.control.workflow_files import Judged, edited_files
 from gonogo.engine.bench import World
 from gonogo.engine.by_hand import records
+from gonogo.engine.people import plan_now
 from gonogo.engine.settling import OUTCOME_UNKNOWN
 from gonogo.engine.writing import views_of
 from gonogo.errors import GonogoError, Tampered
 from gonogo.evidence.copies import Difference
+from gonogo.evidence.quorum import Quorum
 from gonogo.measure.live_counts import MOST_BYTES, counted_so_far
 from gonogo.plan.model import Execute, Task, task_of
 from gonogo.ports import EffectKey, Running
@@ -171,7 +173,7 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         status=head.status,
         stages=stages_of(opened),
         waiting=tuple(
-            _waiting(opened, item, people.get(item.name), now)
+            _waiting(standing(plan_now(world, plan), item), item, people.get(item.name), now)
             for item in state.rounds.values()
             if _is_waiting(opened, item)
         ),
@@ -292,8 +294,7 @@ def _is_waiting(opened: Opened, asked: Round) -> bool:
     )
 
 
-def _waiting(opened: Opened, asked: Round, awaiting: Awaited | None, now: datetime) -> Waiting:
-    found = standing(opened.plan, asked)
+def _waiting(found: Quorum, asked: Round, awaiting: Awaited | None, now: datetime) -> Waiting:
     waited = int(awaiting.length(now).total_seconds()) if awaiting is not None else 0
     return Waiting(asked.name, asked.point, asked.kind, found.missing, found.people, asked.expires_at, waited)
 

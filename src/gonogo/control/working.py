@@ -24,6 +24,7 @@ from gonogo.control.assembling import Report
 from gonogo.control.door import Door
 from gonogo.control.segments import Segments
 from gonogo.control.shared_store import SharedStore
+from gonogo.control.worker_places import WorkerPlaces, place_lines
 from gonogo.engine.crash_points import FOUND_BY_SWEEP, TAKEN_OVER
 from gonogo.errors import BadInput, Broken, Busy, GonogoError, Refused
 from gonogo.evidence.ledger import time_text
@@ -63,7 +64,9 @@ def work(root: Path, environ: Mapping[str, str], employed: Employment, report: R
     shared.demand_right_clock()
     _ = shared.queue  # Its tables, and the journal's, are there before anybody is on the list.
     membership = shared.workers.join(worker)
-    segments = Segments(door, shared, worker, employed.at_once)
+    segments = Segments(
+        door, shared, worker, WorkerPlaces(shared, door.world.clock, worker, employed.at_once), membership
+    )
     engine = shared.engine()
     places = (*worker.reaches, worker.place)
     serving = engine.Serving(worker.name, places, employed.at_once)
@@ -74,6 +77,7 @@ def work(root: Path, environ: Mapping[str, str], employed: Employment, report: R
     report(f"worker {worker.name} stops: what it has goes to others")
     engine.stop_serving(PATIENCE)
     try:
+        membership.release_all()
         shared.queue.abandon(worker.name)
         membership.leave()
     except GonogoError as error:
@@ -173,7 +177,7 @@ class _Watch:
             except (Broken, Busy):
                 continue
             if not stands:
-                self._end("it was taken over while the database could not be reached")
+                self._end("it was taken over or sent away while its connection was lost")
             self.door.report("the database answers again")
             self.judging_from = self._time() + JUDGE_NOBODY
             return
@@ -187,6 +191,7 @@ class _Watch:
                 self.door.report(f"worker {seen.worker.name} is dead: its runs are taken over")
                 self.shared.queue.abandon(seen.worker.name)
                 self.door.world.crash(TAKEN_OVER)
+        self.segments.places.look()
         if now - self.swept_at >= SWEEP:
             self.swept_at = now
             with self.membership.alone() as alone:
@@ -198,13 +203,18 @@ class _Watch:
         queue, journal, now = self.shared.queue, self.door.world.journal, self.door.world.clock.now()
         queue.clear_stale()
         resting = {found.run for found in journal.standings() if _rests(found, now)}
-        for run in sorted(set(journal.runs()) - resting - queue.live()):
+        for run in sorted(set(journal.runs()) - resting - queue.live() - self._in_line()):
             if self.segments.settle_down(self.door.load(run)) == "open":
                 self.door.world.crash(FOUND_BY_SWEEP)
                 queue.wake_at(run, now, "sweep")
         if self._time() - self.forgotten_at >= FORGET_EVERY:
             self.forgotten_at = self._time()
             queue.forget(now - FORGOTTEN_AFTER)
+
+    def _in_line(self) -> frozenset[RunId]:
+        """Runs that wait for a place: who has one wakes them."""
+        lines = place_lines(tuple(self.door.workspace.project.environments))
+        return frozenset(waiter.run for waiter in self.shared.journal.first_of(lines, None))
 
     def _attach(self) -> None:
         """Ask for the runs of which a command was started here and is still open: only here its result can be seen."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gonogo.engine.bench import World
 from gonogo.evidence.signers import Ring
 from gonogo.evidence.trusting import narrowed
@@ -14,3 +16,8 @@ def people_now(world: World, plan: Plan) -> Ring:
     Whoever was *added* since signs in later runs: an approvers file that is edited during a run gives nobody a voice.
     """
     return narrowed(plan.ring, world.ring())
+
+
+def plan_now(world: World, plan: Plan) -> Plan:
+    """The plan for texts that name who can still sign: nobody is named who was removed since the run was opened."""
+    return replace(plan, ring=people_now(world, plan))

@@ -165,7 +165,7 @@ def _requests(asked: Asked) -> Answered:
     rows: list[Json] = []
     for item in opened.state.rounds.values():
         if item.status == "open":
-            found = asking_of(opened, item)
+            found = asking_of(asked.site.door.world, opened, item)
             rows.append(
                 {
                     "round": item.name,

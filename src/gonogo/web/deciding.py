@@ -68,7 +68,7 @@ def request_page(request: Request) -> Response:
     me = session_of(request).person
     person = people_now(site.door.world, opened.plan).person(me)
     about = {
-        "asked": asking_of(opened, asked),
+        "asked": asking_of(site.door.world, opened, asked),
         "reason_needed": is_reason_needed(asked),
         "request": read_request(vault.read(asked.request)),
         "parity": tuple(open_parity(site.door.world, opened, site.door.world.clock.now())),

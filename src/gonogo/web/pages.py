@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gonogo.control.searching import found_on_file, withheld
+from gonogo.engine.bench import World
 from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.signers import LEARNED
@@ -143,18 +145,18 @@ def _approvals(waiting: tuple[tuple[Row, Asking], ...], me: str) -> Sheet:
 def _asked(site: Site, rows: Sequence[Row]) -> Iterator[tuple[Row, Asking]]:
     for row in rows:
         try:
-            for asking in site.memory.of_run(row.run, "asked", asked_of):
+            for asking in site.memory.of_run(row.run, "asked", partial(asked_of, site.door.world)):
                 yield row, asking
         except GonogoError:
             # The list of releases names runs that cannot be read.
             continue
 
 
-def asked_of(known: Known) -> tuple[Asking, ...]:
+def asked_of(world: World, known: Known) -> tuple[Asking, ...]:
     """The rounds of a run that lack a signature."""
     opened = known.opened
     rounds = (item for item in opened.state.rounds.values() if item.status == "open")
-    found = (asking_of(opened, item) for item in rounds if item.kind not in {"dissent", "signoff", "resume"})
+    found = (asking_of(world, opened, item) for item in rounds if item.kind not in {"dissent", "signoff", "resume"})
     return tuple(item for item in found if not item.met)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import groupby
 
 from starlette.requests import Request
@@ -11,6 +12,8 @@ from gonogo.control.opening import Opened
 from gonogo.control.parity_open import open_parity
 from gonogo.control.run_reports import PARITY, body_of, card_of
 from gonogo.control.viewing import StageView, edited_by_hand, halt_text, head_of, stages_of
+from gonogo.engine.bench import World
+from gonogo.engine.people import plan_now
 from gonogo.errors import BadInput
 from gonogo.reports.live import Live, lives
 from gonogo.reports.standing import rules_in_force
@@ -98,7 +101,7 @@ def _open_rounds(opened: Opened) -> tuple[Round, ...]:
 
 def overview(request: Request, site: Site, known: Known) -> Sheet:
     """Where the run stands."""
-    opened, state = known.opened, known.opened.state
+    world, opened, state = site.door.world, known.opened, known.opened.state
     stages = stages_of(opened)
     about = {
         **frame(site, known, ""),
@@ -107,7 +110,7 @@ def overview(request: Request, site: Site, known: Known) -> Sheet:
         "here": place_of(opened, stages),
         "phases": phases_of(stages),
         "gates": [card_of(site.door, opened, name) for name in opened.plan.gates],
-        "asking": sorted((asking_of(opened, item) for item in _open_rounds(opened)), key=lambda item: item.met),
+        "asking": sorted((asking_of(world, opened, item) for item in _open_rounds(opened)), key=lambda item: item.met),
         "mine": asked_of(site, known, session_of(request).person),
         "halt": halt_text(site.door.world, opened),
         "rules": rules_in_force(opened.plan, state.trust),
@@ -166,8 +169,9 @@ def rollback_page(_request: Request, site: Site, known: Known) -> Sheet:
     return Sheet("rollback.html", {**frame(site, known, "/rollback"), **about})
 
 
-def asking_of(opened: Opened, asked: Round) -> Asking:
-    """How far a round is."""
+def asking_of(world: World, opened: Opened, asked: Round) -> Asking:
+    """How far a round is, and who can still sign it now."""
+    opened = replace(opened, plan=plan_now(world, opened.plan))
     found = standing(opened.plan, asked)
     signed = tuple((item.person, item.role, item.decision) for item in asked.answers)
     refused = tuple(item.person for item in asked.answers if item.decision == "no_go")
