@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from gonogo.control.door import Door
 from gonogo.control.shared_store import SharedStore
 from gonogo.control.worker_places import place_lines
 from gonogo.run.standing import ASKED
-from gonogo.terms import Person, RunId
+from gonogo.terms import RunId
 from shared_workers import Site, close, eventually, site_of
 from tests.projects import add_release
 from tests.scenarios.disk_stories import STOCK, stock_project
@@ -21,12 +21,23 @@ from tests.scenarios.disk_stories import STOCK, stock_project
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    project = stock_project(tmp_path / "project", tmp_path / "world")
-    project.edit(f"protocols/{STOCK}.gonogo.yaml", "{command: count}", "{command: count, effect: staging}")
+COUNTED = 'echo counted >> "$RECORD"\n'
+HELD = f'{COUNTED}for _ in $(seq 1200); do [ -e "$RECORD.hold" ] || break; sleep 0.05; done\n'
+
+
+@contextmanager
+def counting(root: Path, *, in_staging: bool) -> Iterator[tuple[Site, Path]]:
+    """Three runs count, in an environment or in none, for as long as the file that is given lies there."""
+    project = stock_project(root / "project", root / "world")
+    project.edit("scripts/count.sh", COUNTED, HELD)
+    if in_staging:
+        project.edit(f"protocols/{STOCK}.gonogo.yaml", "{command: count}", "{command: count, effect: staging}")
+    for release in ("v3", "v4"):
+        add_release(project.root, release)
+    hold = Path(f"{project.record}.hold")
+    hold.touch()
     with site_of(project) as site:
-        yield site
+        yield site, hold
 
 
 def asked(site: Site, run: RunId, priority: int) -> threading.Thread:
@@ -44,75 +55,46 @@ def asked(site: Site, run: RunId, priority: int) -> threading.Thread:
     return thread
 
 
-def in_line(door: Door) -> list[tuple[str, int]]:
-    return [(waiter.run, waiter.priority) for waiter in door.world.journal.waiting("staging")]
+def acts(site: Site, run: RunId) -> list[datetime]:
+    """When a run began to count, and when it had counted."""
+    entries = site.project.door().load(run).entries
+    return [entry.ts for entry in entries if entry.type in {"task.intended", "task.finished"} and "count" in str(entry.data["task"])][:2]
 
 
-@pytest.mark.req("EXE-05", "EXE-02")
-def test_workers_give_an_environment_to_the_run_of_the_higher_priority_first(site: Site) -> None:
-    for release in ("v3", "v4"):
-        add_release(site.project.root, release)
-    holder, plain, urgent = (site.project.begin(STOCK, release) for release in ("v2", "v3", "v4"))
-    door, now = site.project.door(), datetime.now(UTC)
-    journal = door.world.journal
-    last = journal.entries(holder)[-1].seq
-    with journal.write(holder, last, actor=Person("rm1"), now=now) as change:
-        change.take_lease("staging", "a repair by hand")
-    site.start("--at-once", "2")
-    watching = [asked(site, plain, 0), asked(site, urgent, 7)]
-    eventually(lambda: in_line(door) == [(urgent, 7), (plain, 0)], "both stand in line, the urgent one first")
-    with journal.write(holder, last, actor=Person("rm1"), now=now) as change:
-        assert change.free_lease("staging") == urgent
-    for thread in watching:
-        thread.join(60)
-        assert not thread.is_alive()
-    began = {run: next(entry.ts for entry in journal.entries(run) if entry.type == "task.intended" and entry.data["environment"]) for run in (plain, urgent)}
-    assert began[urgent] < began[plain]
-    eventually(lambda: urgent not in [waiter.run for waiter in journal.waiting(ASKED)], "who is done stands in no line")
-    close(door)
-
-
-@pytest.fixture
-def counting(tmp_path: Path) -> Iterator[Site]:
-    """Runs that need no environment; each counts for as long as it is held."""
-    project = stock_project(tmp_path / "project", tmp_path / "world")
-    waiting = 'echo counted >> "$RECORD"\nfor _ in $(seq 1200); do [ -e "$RECORD.hold" ] || break; sleep 0.05; done\n'
-    project.edit("scripts/count.sh", 'echo counted >> "$RECORD"\n', waiting)
-    with site_of(project) as site:
-        yield site
-
-
-@pytest.mark.req("EXE-02")
-def test_a_worker_works_on_no_more_runs_than_it_has_places_and_the_urgent_one_gets_the_next(counting: Site) -> None:
-    site, project = counting, counting.project
-    for release in ("v3", "v4"):
-        add_release(project.root, release)
-    hold = Path(f"{project.record}.hold")
-    hold.touch()
-    site.start("--at-once", "1")
-    site.alive(1)
-    runs = [project.begin(STOCK, "v2")]
+def counted_in_order(site: Site, hold: Path, line: Callable[[SharedStore], list[RunId]]) -> None:
+    """One run counts while two others stand in line, of whom the later one is urgent; then they count one after the other."""
+    project = site.project
+    first = project.begin(STOCK, "v2")
     eventually(lambda: project.executions("counted"), "the first one is at work")
-    runs += [project.begin(STOCK, release) for release in ("v3", "v4")]
-    watching = [asked(site, runs[1], 0), asked(site, runs[2], 7)]
+    plain, urgent = (project.begin(STOCK, release) for release in ("v3", "v4"))
+    watching = [asked(site, plain, 0), asked(site, urgent, 7)]
     door = project.door()
     assert door.store is not None and isinstance(door.store.shared, SharedStore)
-    journal = door.store.shared.journal
-
-    def line() -> list[RunId]:
-        return [waiter.run for waiter in journal.first_of(place_lines(()), None)]
-
-    eventually(lambda: line() == [runs[2], runs[1]], "both stand in line, the urgent one first")
+    shared = door.store.shared
+    eventually(lambda: line(shared) == [urgent, plain], "both stand in line, the urgent one first")
     assert len(project.executions("counted")) == 1
     hold.unlink()
     for thread in watching:
         thread.join(60)
         assert not thread.is_alive()
-    eventually(lambda: all(project.state(run).outcome for run in runs), "all of them end")
-    counted = [
-        [entry.ts for entry in journal.entries(run) if entry.type in {"task.intended", "task.finished"} and "count" in str(entry.data["task"])][:2]
-        for run in (runs[0], runs[2], runs[1])
-    ]
-    assert [moment for each in counted for moment in each] == sorted(moment for each in counted for moment in each), "one after the other"
-    assert line() == []
+    moments = [moment for run in (first, urgent, plain) for moment in acts(site, run)]
+    assert (len(moments), moments) == (6, sorted(moments)), "one after the other"
+    eventually(lambda: line(shared) == [] and shared.journal.waiting(ASKED) == (), "who is done stands in no line")
     close(door)
+
+
+@pytest.mark.req("EXE-05", "EXE-02")
+def test_workers_give_an_environment_to_the_run_of_the_higher_priority_first(tmp_path: Path) -> None:
+    with counting(tmp_path, in_staging=True) as (site, hold):
+        site.start("--at-once", "3")
+        site.alive(1)
+        counted_in_order(site, hold, lambda shared: [waiter.run for waiter in shared.journal.waiting("staging")])
+
+
+@pytest.mark.req("EXE-02")
+def test_a_worker_works_on_no_more_runs_than_it_has_places_and_the_urgent_one_gets_the_next(tmp_path: Path) -> None:
+    with counting(tmp_path, in_staging=False) as (site, hold):
+        site.start("--at-once", "1")
+        site.alive(1)
+        names = place_lines(("staging",))
+        counted_in_order(site, hold, lambda shared: [waiter.run for waiter in shared.journal.first_of(names, None)])

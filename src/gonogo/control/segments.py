@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import timedelta
-from threading import Event
+from threading import BoundedSemaphore, Event
 from typing import Final, Protocol
 
 from gonogo.adapters.commands import SupervisedCommands
@@ -33,6 +33,8 @@ from gonogo.run.state import RunState
 from gonogo.terms import Engine, RunId
 from gonogo.values import dataclass
 
+MOST_LOADING: Final = 2
+"""So many runs are read at once: those that are worked on must not have to wait for many that only look for a place."""
 MOST_FAULTS: Final = 5
 """So often a segment may end by a fault without any new event; then the run halts and people look (ERR-10)."""
 AGAIN: Final = "@again"
@@ -81,6 +83,7 @@ class Segments:
     stopping: Event = field(default_factory=Event)
     faults: dict[RunId, tuple[int, int]] = field(default_factory=dict)
     clock_is_wrong: bool = False
+    loading: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MOST_LOADING))
 
     def drive(self, run: RunId) -> str:
         """Drive `run`; says in a word what came of it, for the rows of the queue. Faults are told, never raised.
@@ -139,7 +142,8 @@ class Segments:
     def _driven(self, run: RunId) -> str:
         self._demand_going_on()
         self.shared.demand_right_clock()
-        opened = self.door.load(run)
+        with self.loading:
+            opened = self.door.load(run)
         root, environ = self.door.workspace.root, self.door.world.environ
         world = assemble(root, opened.plan.project, environ, self.door.report, store=self.door.store)
         if isinstance(world.commands, SupervisedCommands):

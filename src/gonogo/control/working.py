@@ -35,12 +35,18 @@ from gonogo.values import dataclass
 LOOK: Final = 0.3
 """Seconds between two looks at the list of workers: a dead one is seen at most so much later."""
 SWEEP: Final = 5.0
+MOST_AT_ONCE: Final = 64
 RECONNECT: Final = 0.5
 JUDGE_NOBODY: Final = 5.0
 """After an own reconnect nobody is called dead for so long: the others reconnect too."""
 PATIENCE: Final = 10.0
 FORGET_EVERY: Final = 3600.0
 FORGOTTEN_AFTER: Final = timedelta(days=1)
+LOOKED_AT: Final = MOST_AT_ONCE + 4
+"""So many runs of each queue may be looked at at once, also while every place is taken: only so it is known who waits.
+
+The number stands in the database for all workers of a queue: whoever started last would change it for the others.
+"""
 SENT_AWAY: Final = 7
 """The exit code of a worker that was taken over or sent away; a service manager starts a new one."""
 
@@ -69,7 +75,7 @@ def work(root: Path, environ: Mapping[str, str], employed: Employment, report: R
     )
     engine = shared.engine()
     places = (*worker.reaches, worker.place)
-    serving = engine.Serving(worker.name, places, employed.at_once)
+    serving = engine.Serving(worker.name, places, LOOKED_AT)
     engine.serve(shared.address.reveal(), shared.database.pool, serving, segments.drive)
     report(f"worker {worker.name} reaches {', '.join(worker.reaches)}; at most {employed.at_once} runs at once")
     _Watch(door, shared, membership, segments, stop).keep()

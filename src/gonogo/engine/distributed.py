@@ -152,7 +152,7 @@ class QueueWakeups:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What a worker process takes: its name, the places whose queues it serves, how many runs at once (EXE-02)."""
+    """What a worker process takes: its name, the places whose queues it serves, how many of each queue at once."""
 
     worker: str
     places: Sequence[str]
