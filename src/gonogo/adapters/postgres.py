@@ -74,7 +74,7 @@ _REASONS: Final[tuple[tuple[str, type[GonogoError], str, str], ...]] = (
     ("55P03", Busy, "another process has been writing to the journal for too long", "wait, then try again"),
     ("25006", Broken, "the database is read-only", "name the primary server, not a standby"),
     ("08", Broken, "the database cannot be reached", "look whether it runs and answers; nothing is lost"),
-    ("57P", Broken, "the database is being stopped", "start it again; nothing is lost"),
+    ("57P", Broken, "the database is being stopped, or has hung up", "start it again; nothing is lost"),
     ("", Broken, "the database cannot be reached", "look whether it runs and answers; nothing is lost"),
 )
 
