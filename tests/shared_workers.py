@@ -16,6 +16,7 @@ from pathlib import Path
 from gonogo.adapters.postgres import Postgres
 from gonogo.adapters.workers_postgres import PostgresWorkers, WorkerSeen
 from gonogo.control.assembling import CRASH_VARIABLE
+from gonogo.errors import Waiting
 from gonogo.terms import RunId, Secret
 from postgres_server import fresh_database
 from tests.projects import Project
@@ -97,7 +98,7 @@ class Site:
 
         def sign() -> None:
             try:
-                self.project.go_on(run)
+                eventually(lambda: self._gone_on(run), "a worker is alive")
             except BaseException as error:  # noqa: BLE001 - told in the test's own thread
                 failed.append(error)
 
@@ -110,6 +111,14 @@ class Site:
         assert not signing.is_alive(), f"{run} does not end: {self.events(run)[-5:]}"
         if failed:
             raise failed[0]
+
+    def _gone_on(self, run: RunId) -> bool:
+        """Go on with a run as far as it goes; False where no worker is alive yet, which takes its time on a busy machine."""
+        try:
+            self.project.go_on(run)
+        except Waiting:
+            return False
+        return True
 
     def drivers(self, run: RunId) -> tuple[str, ...]:
         """The workers that wrote into a run's ledger, in the order in which they came."""
