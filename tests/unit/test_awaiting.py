@@ -71,6 +71,9 @@ def test_waiting_ends_with_the_last_signature_needed_and_is_shown(project: Proje
     said = gonogo("report", run, "-C", project.root).out
     assert "for people in all." in said
     assert "| readiness-1 | rm1, po1 |" in said
+    file = project.root.parent / "report.json"
+    assert gonogo("report", run, "-C", project.root, "--format", "json", "--output", file).out == f"written    {file}\n"
+    assert "| readiness-1 | rm1, po1 |" in json.loads(file.read_text())["report"]["markdown"]
     body = json.loads(gonogo("status", run, "-C", project.root, "--json").out)
     assert body["waited_for_people_s"] >= 0
     assert body["rules"][0].startswith("H0")

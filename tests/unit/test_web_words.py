@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from gonogo.reports.charts import Chart, Line, line_chart, moments
-from gonogo.web.showing import badge, moment, spoken, took
+from gonogo.web.showing import ago, badge, moment, spoken, took
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,12 @@ from gonogo.web.showing import badge, moment, spoken, took
 )
 def test_a_length_of_iso_8601_is_said_in_words_and_anything_else_stays(text: str | None, words: str) -> None:
     assert took(text) == words
+
+
+def test_an_age_is_told_of_a_moment_and_of_nothing_else() -> None:
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert ago("2026-11-20T11:00:00Z", now) == ago(datetime(2026, 11, 20, 11, tzinfo=UTC), now) == "2 days ago"
+    assert [ago(value, now) for value in (None, "", "yesterday", "2026-11-20T11:00:00")] == [""] * 4
 
 
 def test_roles_are_words_and_handles_stay() -> None:

@@ -8,11 +8,12 @@ import click
 
 from gonogo.adapters.durable import write_file
 from gonogo.cli.opened import door_at, run_named
-from gonogo.cli.saying import say, say_json, tell
+from gonogo.cli.saying import json_text, say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option, run_argument
 from gonogo.cli.taking import taking
 from gonogo.control.run_reports import page_of, report_of
 from gonogo.control.viewing import as_json, view
+from gonogo.terms import Json
 from gonogo.values import dataclass
 
 
@@ -50,13 +51,24 @@ def report(options: ReportOptions) -> int:
         seen = as_json(view(door.world, opened))
         packages = [{"name": item.name, "sha256": item.sha256} for item in opened.state.packages.values()]
         body = {"name": found.name, "sealed_sha256": found.digest, "markdown": found.text}
-        say_json({**seen, "packages": packages, "report": body})
-        return 0
+        return _given_json(options, {**seen, "packages": packages, "report": body})
     if found.digest is None:
         tell("no report is sealed yet; this one is put together from what is on record now")
     else:
         tell(f"{found.name}   sha256 {found.digest}")
     return _given(options, found.text)
+
+
+def _given_json(options: ReportOptions, body: dict[str, Json]) -> int:
+    if options.output is None:
+        say_json(body)
+        return 0
+    write_file(options.output.absolute(), (json_text(body) + "\n").encode(), 0o644)
+    if options.as_json:
+        say_json({"written": str(options.output)})
+    else:
+        say(f"written    {options.output}", "green")
+    return 0
 
 
 def _given(options: ReportOptions, text: str) -> int:

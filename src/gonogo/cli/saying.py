@@ -27,7 +27,12 @@ def _styled(text: str, colour: str, *, bold: bool) -> str:
 
 def say_json(value: Json) -> None:
     """Print the one JSON document of a command on stdout. ASCII only, so that no locale can break it."""
-    click.echo(json.dumps(value, indent=1))
+    click.echo(json_text(value))
+
+
+def json_text(value: Json) -> str:
+    """A JSON document as commands print and write it."""
+    return json.dumps(value, indent=1)
 
 
 def error_text(error: GonogoError) -> str:

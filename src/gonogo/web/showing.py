@@ -118,9 +118,14 @@ def moment(value: datetime | None) -> Markup:
     return Markup(form)  # noqa: S704 - figures alone
 
 
-def ago(value: datetime | None, now: datetime) -> str:
-    """How long ago, in one unit."""
-    if value is None:
+def ago(value: datetime | str | None, now: datetime) -> str:
+    """How long ago, in one unit; a moment of evidence is a text, and says nothing where it is none."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return ""
+    if value is None or value.tzinfo is None:
         return ""
     return f"{lasting((now - value).total_seconds())} ago"
 

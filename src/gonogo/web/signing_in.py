@@ -47,7 +47,7 @@ async def sign_in_page(request: Request) -> Response:
         "namespace": NAMESPACE,
         "data": _base64url(signed_data(NAMESPACE, message)),
         "passkeys": relying_party(site, request),
-        "next": _following(site, request.query_params.get("next", "")),
+        "next": following(site, request.query_params.get("next", "")),
         "origins": sorted(site.origins()),
         "oidc": getattr(request.app.state, "oidc", None),
     }
@@ -69,7 +69,7 @@ async def sign_in(request: Request) -> Response:
         site.trail.refused("sign_in", "")
         about = {"what": error.what, "next_step": error.next_step}
         return page(request, "refused.html", about, 403)
-    return let_in(request, person, how, signed.key.fingerprint, _following(site, fields.get("next", "")))
+    return let_in(request, person, how, signed.key.fingerprint, following(site, fields.get("next", "")))
 
 
 def let_in(request: Request, person: ListedPerson, how: str, fingerprint: str, wanted: str) -> Response:
@@ -175,14 +175,9 @@ def relying_party(site: Site, request: Request) -> str:
     return ""
 
 
-def following(text: str) -> str:
-    """A path of this very server; anything else is left out (open redirects)."""
-    return text if _PATH.fullmatch(text) and not text.startswith("//") else ""
-
-
-def _following(site: Site, text: str) -> str:
-    """As `following`; who wanted to lead a person elsewhere stands in the log."""
-    found = following(text)
+def following(site: Site, text: str) -> str:
+    """A path of this very server; anything else is left out, and stands in the log (open redirects)."""
+    found = text if _PATH.fullmatch(text) and not text.startswith("//") else ""
     if text and not found:
         site.trail.refused("open_redirect", "")
     return found

@@ -65,7 +65,7 @@ async def away(request: Request) -> Response:
         return page(request, "refused.html", {"what": "no identity provider is configured"}, 404)
     browser, verifier, nonce = (secrets.token_urlsafe(32) for _ in range(3))
     redirect = f"{request.url.scheme}://{request.headers['host']}{BACK}"
-    begun = Begun(nonce, verifier, browser, redirect, following(request.query_params.get("next", "")))
+    begun = Begun(nonce, verifier, browser, redirect, following(site, request.query_params.get("next", "")))
     state = site.challenges.put(begun, site.now())
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     try:

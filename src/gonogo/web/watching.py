@@ -149,6 +149,9 @@ class Watch:
         if key not in self._listed:
             now = site.door.world.clock.now()
             self._listed[key] = site.people.still_counts(session.person, session.fingerprint, now)
+        if not self._listed[key]:
+            site.sessions.end(session)
+            site.trail.refused("session_of_removed_person", session.person)
         return self._listed[key]
 
     async def _look(self) -> None:
