@@ -136,6 +136,25 @@ def test_fixed_limits_are_measured_over_all_requests_since_the_last_time(every: 
         assert f"from {ticks * (BIG[1] + SMALL[1])} samples" in known.progress.abort
 
 
+@pytest.mark.req("ARB-01")
+@pytest.mark.parametrize(("ticks", "aborted"), [(1, False), (2, False), (3, True)])
+def test_requests_that_were_too_few_for_a_figure_are_measured_with_those_that_follow(ticks: int, *, aborted: bool) -> None:
+    """Else a limit with short ticks would forget most requests, and go back for want of a figure that was there."""
+    each = BIG[1] + SMALL[1]
+    few = Objective("errors", "error_rate", Decimal("0.0005"), Origin("gonogo.yaml", 1))
+    known = ran(plan(limits=(few,), failures=0, least_requests=2 * each + 1), ticks, mail_fails=0)
+    assert bool(known.progress.abort) is aborted
+    if aborted:
+        assert f"from {3 * each} samples" in known.progress.abort
+
+
+@pytest.mark.req("ARB-01")
+def test_without_a_figure_for_long_enough_a_limit_still_takes_the_rollout_back() -> None:
+    few = Objective("errors", "error_rate", Decimal("0.5"), Origin("gonogo.yaml", 1))
+    known = ran(plan(limits=(few,), failures=0, errors_in_row=4, least_requests=10**9), 6, mail_fails=0)
+    assert known.progress.abort.startswith("no figure 5 times in a row")
+
+
 class Counted:
     """A source that says what it was given."""
 

@@ -52,7 +52,8 @@ FORWARD = (rollout.MoveTraffic, rollout.DeployBatch, rollout.Finished)
 class Rolling:
     """What is known of one rollout or health window. `ticks` are the recorded intervals of both arms, for reports.
 
-    The fixed limits were measured on the first `measured` of them. `versions` is what each host answered when the hosts
+    The fixed limits were measured after the first `measured` of them, and the requests of those since `pooled` gave no
+    figure yet. `versions` is what each host answered when the hosts
     were last seen, `unread` the last sample at which the target could not be read, and how many in a row, `read` the
     digest of every sample so far, in order.
     """
@@ -76,6 +77,7 @@ class Rolling:
     moves: tuple[tuple[datetime, int], ...] = ()
     ticks: tuple[Interval, ...] = ()
     measured: int = 0
+    pooled: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
     unread: tuple[int, int] = (-1, 0)
@@ -271,17 +273,18 @@ def _read(before: str, event: MetricsSampled, at: datetime) -> Digest:
 
 def _with_limits(plan: Plan, known: Rolling) -> Rolling:
     """The fixed limits, once the new version gets traffic; broken ones take the rollout back."""
-    binding = plan.project.rollout
+    binding, now = plan.project.rollout, len(known.ticks)
     if not binding.limits or known.progress.percent <= 0:
-        return replace(known, measured=len(known.ticks))
-    due = known.ticks[known.measured :]
-    if len(due) * binding.tick < binding.limits_every:
+        return replace(known, measured=now, pooled=now)
+    if (now - known.measured) * binding.tick < binding.limits_every:
         return known
     bounds = tuple(float(bound) for bound in known.last.bounds) if known.last else ()
-    figures = figures_of(binding.limits, together([new for *_, new in due]), bounds)
-    tallies, reason = fixed_limits.after(binding, known.tallies, figures)
+    served = together([new for *_, new in known.ticks[known.pooled :]])
+    tallies, reason = fixed_limits.after(binding, known.tallies, figures_of(binding.limits, served, bounds))
     progress = rollout.aborted(known.progress, reason) if reason else known.progress
-    return replace(known, tallies=tallies, progress=progress, measured=len(known.ticks))
+    # Too few requests for a figure are no reason to forget them: with those of the next time they may be enough.
+    pooled = now if served is not None and served.requests >= binding.least_requests else known.pooled
+    return replace(known, tallies=tallies, progress=progress, measured=now, pooled=pooled)
 
 
 def _with_judge(plan: Plan, known: Rolling, before: MetricsSampled, before_at: datetime) -> Rolling:
