@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlencode
 
 import uvicorn
@@ -22,7 +23,8 @@ from gonogo.web.serving import Address, bound_to, names_of
 from gonogo.web.signing_in import NAMESPACE
 from gonogo.web.site import Site
 from gonogo.web.watching import Watch
-from tests.projects import Project
+from tests.projects import Project, small_project
+from tests.worlds_http import place
 
 VERBS = verb_table()
 _INPUT = re.compile(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">')
@@ -67,6 +69,14 @@ def served(project: Project, *, passkeys: bool = False) -> Iterator[Served]:
             thread.join(10)
             site.drivers.join(10)
             site.work.close()
+
+
+@contextmanager
+def shop_served(root: Path, *, passkeys: bool = False) -> Iterator[Served]:
+    """The small shop with both its places below `root`, served as long as the block lasts."""
+    with place(root / "staging") as staging, place(root / "production") as production:
+        with served(small_project(root / "shop", staging, production), passkeys=passkeys) as site:
+            yield site
 
 
 @dataclass

@@ -24,17 +24,22 @@ class Launch:
     bad: Straight
 
 
+def production_of(stage: Stage) -> tuple[RunId, RunId]:
+    """The rehearsal, saved as `rehearsing` before its last signature and then ended, and production just opened."""
+    assert not stage.play("open", PRE, "v2")
+    rehearsal = stage.project.door().runs()[0]
+    stage.up_to(rehearsal, "audit_recommendation")
+    stage.save("rehearsing")
+    stage.go_on(rehearsal)
+    assert not stage.play("open", PRODUCTION, "v2")
+    return rehearsal, stage.project.door().runs()[1]
+
+
 @contextmanager
 def launch_at(root: Path, staged: Callable[[Path], AbstractContextManager[Stage]] = stage_at) -> Iterator[Launch]:
     """A launch below `root`, with the scenes `rehearsing`, `opened`, `good/0`, `spoiled` and `bad/0`."""
     with staged(root) as stage:
-        assert not stage.play("open", PRE, "v2")
-        rehearsal = stage.project.door().runs()[0]
-        stage.up_to(rehearsal, "audit_recommendation")
-        stage.save("rehearsing")
-        stage.go_on(rehearsal)
-        assert not stage.play("open", PRODUCTION, "v2")
-        run = stage.project.door().runs()[1]
+        rehearsal, run = production_of(stage)
         stage.save("opened")
         stage.up_to(run, "production")
         good = straight_to(stage, run, "good", "released")

@@ -31,7 +31,8 @@ from gonogo.engine.crash_points import (
 from gonogo.errors import Busy, Refused
 from gonogo.terms import Person, RunId
 from tests.projects import default_says, public_line
-from tests.crashes.crash_harness import PRE, PRODUCTION, Running, Stage, effects, ending, faults, stage_at, wait_until
+from tests.crashes.crash_harness import Running, Stage, effects, ending, faults, stage_at, wait_until
+from tests.crashes.launches import production_of
 
 RM = Person("rm1")
 BACK = {"blue": 100, "green": 0}
@@ -59,13 +60,7 @@ class Launch:
 @pytest.fixture(scope="module")
 def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
     with stage_at(tmp_path_factory.mktemp("stopped")) as stage:
-        assert not stage.play("open", PRE, "v2")
-        rehearsal = stage.project.door().runs()[0]
-        stage.up_to(rehearsal, "audit_recommendation")
-        stage.save("rehearsing")
-        stage.go_on(rehearsal)
-        assert not stage.play("open", PRODUCTION, "v2")
-        run = stage.project.door().runs()[1]
+        rehearsal, run = production_of(stage)
         stage.up_to(run, "freeze")
         assert not stage.drive(run)
         stage.save("asked")

@@ -15,7 +15,7 @@ from gonogo.demo.processes import wait_until
 from gonogo.errors import GonogoError
 from tests.hosts_world import HOSTS, STAGED, hosted_project
 from tests.projects import Project
-from tests.scenarios.small_disk import Disk
+from tests.scenarios.small_disk import Disk, driven_on
 from tests.worlds_http import place
 
 LONGEST = 200.0
@@ -67,15 +67,7 @@ def told(project: Project, disk: Disk) -> dict[str, object]:
         "weights": world.weights(),
         "course": done(project),
     }
-    disk.open()
-    project.go_on(run)
-    return found | {
-        "afterwards": project.state(run).outcome or project.view(run).halt,
-        "again": {host: world.version(host) for host in world.names},
-        "shared": world.weights(),
-        "problems": list(project.chain_problems(run)),
-        "whole": done(project),
-    }
+    return found | driven_on(project, disk, run) | {"whole": done(project)}
 
 
 def main(folder: Path) -> None:

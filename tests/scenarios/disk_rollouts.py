@@ -15,7 +15,7 @@ from gonogo.run.events import HostsReplaced, Recorded
 from gonogo.run.state import RunState
 from tests.hosts_world import HOSTS, STAGED, hosted_project
 from tests.projects import Project
-from tests.scenarios.small_disk import Disk
+from tests.scenarios.small_disk import Disk, driven_on
 from tests.worlds_http import place
 
 
@@ -43,15 +43,8 @@ def told(project: Project, disk: Disk) -> dict[str, object]:
         "weights": world.weights(),
         "recorded": project.state(run).rollback is not None,
     }
-    disk.open()
-    project.go_on(run)
-    return found | {
-        "afterwards": project.state(run).outcome or project.view(run).halt,
-        "again": {host: world.version(host) for host in world.names},
-        "shared": world.weights(),
-        "problems": list(project.chain_problems(run)),
-        "scripts": [line.rpartition(" ")[0] for line in project.executions() if " production " in line],
-    }
+    found |= driven_on(project, disk, run)
+    return found | {"scripts": [line.rpartition(" ")[0] for line in project.executions() if " production " in line]}
 
 
 def main(folder: Path, story: str) -> None:

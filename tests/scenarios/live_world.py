@@ -169,8 +169,13 @@ def start_haproxy(front: Front, server_timeout: str = "15s", more: str = "") -> 
 
 def say_to(front: Front, command: str) -> str:
     """One command to the runtime API of a front that is HAProxy, as an operator would give it."""
+    return haproxy_says(front.folder / "h.sock", command)
+
+
+def haproxy_says(address: Path, command: str) -> str:
+    """The answer of HAProxy's runtime API at this socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
-        door.connect(str(front.folder / "h.sock"))
+        door.connect(str(address))
         door.sendall(command.encode("ascii") + b"\n")
         parts = []
         while block := door.recv(65536):

@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from live_world import folder
+from live_world import folder, haproxy_says
 
 from gonogo.adapters.http_calls import call
 from gonogo.demo.addresses import free_ports
@@ -217,13 +217,7 @@ class Shop:
 
     def say(self, command: str) -> str:
         """One command to HAProxy's runtime API."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
-            door.connect(str(self.place / "h.sock"))
-            door.sendall(command.encode("ascii") + b"\n")
-            parts = []
-            while block := door.recv(65536):
-                parts.append(block)
-        return b"".join(parts).decode("ascii")
+        return haproxy_says(self.place / "h.sock", command)
 
     def put(self, environment: str, slot: str, release: str) -> None:
         """Bring a slot to a release by hand; an empty one ends what is there."""

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from gonogo.terms import RunId
+from tests.projects import Project
+
 ROOT = Path(__file__).resolve().parents[2]
 HINT = "no file system can be mounted here: install util-linux and allow unprivileged user namespaces"
 
@@ -84,3 +87,16 @@ class Disk:
 
 def _mount(folder: Path, *options: str) -> None:
     subprocess.run(["mount", *options, str(folder)], check=True)
+
+
+def driven_on(project: Project, disk: Disk, run: RunId) -> dict[str, object]:
+    """What the world and the run come to when the disk takes again and the run goes on."""
+    disk.open()
+    project.go_on(run)
+    world = project.production
+    return {
+        "afterwards": project.state(run).outcome or project.view(run).halt,
+        "again": {host: world.version(host) for host in world.names},
+        "shared": world.weights(),
+        "problems": list(project.chain_problems(run)),
+    }

@@ -31,22 +31,10 @@ GOOD_COUNT = 'echo \'{"missing": 0}\' > "$GONOGO_OUT/count.json"'
 GOOD_REPORT = 'echo \'{"status": "sent"}\' > "$GONOGO_OUT/report.json"'
 
 
-@pytest.fixture(scope="module")
-def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with place(tmp_path_factory.mktemp("worlds") / "staging") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with place(tmp_path_factory.mktemp("worlds") / "production") as found:
-        yield found
-
-
 @pytest.fixture
-def project(tmp_path: Path, staging: Place, production: Place) -> Project:
+def project(tmp_path: Path, places: tuple[Place, Place]) -> Project:
     """A project with a protocol of its own, whose steps are scripts that owe a JSON file each."""
-    found = small_project(tmp_path / "project", staging, production)
+    found = small_project(tmp_path / "project", *places)
     for name in (f"{STOCK}.md", f"{STOCK}.gonogo.yaml"):
         found.write(f"protocols/{name}", (CASES / name).read_text(encoding="utf-8"))
     commands = "commands:\n  count: {run: [scripts/count.sh], timeout: 1s}\n  report: {run: [scripts/report.sh]}\n"

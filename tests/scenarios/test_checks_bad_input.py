@@ -4,7 +4,6 @@ each message names the file, what was expected and what to do."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,20 +14,13 @@ from gonogo.engine.measuring_baseline import figures_of
 from gonogo.ports import MetricSample
 from tests.one_step import Seen, look, one_check
 from tests.projects import SCRIPTS, Project, small_project
-from tests.worlds_http import Place, place
+from tests.worlds_http import Place
 
 TESTS = SCRIPTS["tests.sh"]
 SCAN = SCRIPTS["scan.sh"]
 OUT = "$GONOGO_OUT"
 XML, REPORT = f"{OUT}/junit.xml", f"{OUT}/bandit.json"
 GO = '{"Action":"pass","Package":"a","Test":"T","Elapsed":0.1}\\n{"Action":"pass","Package":"a","Elapsed":0.2}'
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
-    root = tmp_path_factory.mktemp("places")
-    with place(root / "staging") as staging, place(root / "production") as production:
-        yield staging, production
 
 
 @pytest.fixture

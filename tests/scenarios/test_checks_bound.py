@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -13,19 +12,12 @@ import pytest
 from gonogo.cli.watching import lines_of
 from tests.one_step import look, one_check
 from tests.projects import Project, small_project
-from tests.worlds_http import Place, place
+from tests.worlds_http import Place
 
 OUT = "$GONOGO_OUT"
 TWO = '<testsuite name="s"><testcase classname="t" name="a"/><testcase classname="t" name="b"/></testsuite>'
 ONE_FAILS = TWO.replace('name="b"/>', 'name="b"><failure message="no"/></testcase>')
 RESULTS = "staging-test-results.json"
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
-    root = tmp_path_factory.mktemp("places")
-    with place(root / "staging") as staging, place(root / "production") as production:
-        yield staging, production
 
 
 @pytest.fixture

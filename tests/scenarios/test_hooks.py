@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,10 @@ from command_line import gonogo
 from gonogo.evidence.ledger import Entry
 from tests.one_step import look, one_check
 from tests.projects import Project, small_project
-from tests.worlds_http import Place, place
+from tests.worlds_http import Place
 
 STEP = "looking/look-once"
 HOOKS = {"prerequisites": ("context", "before"), STEP: ("validate", "during"), "closing": ("bundle", "after")}
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
-    root = tmp_path_factory.mktemp("places")
-    with place(root / "staging") as staging, place(root / "production") as production:
-        yield staging, production
 
 
 @pytest.fixture

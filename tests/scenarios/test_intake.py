@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -23,28 +22,16 @@ from gonogo.run.machine import AwaitPeople, Parked
 from gonogo.terms import Person, RunId
 from tests.projects import Project, add_release, small_project, upstream_bytes
 from tests.worlds import SimulatedClock
-from tests.worlds_http import Place, place
+from tests.worlds_http import Place
 
 PRE = "pre-deployment"
 AUDIT, BUNDLE, UAT = "upstream/QUALITY-AUDIT-PACKAGE.zip", "upstream/INTEGRATION-EVIDENCE.zip", "upstream/UAT-CLOSURE-PACKAGE.zip"
 HOLDS = '#!/bin/sh\nprintf %s \'{"holds": true}\' > "$GONOGO_OUT/probe.json"\n'
 
 
-@pytest.fixture(scope="module")
-def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with place(tmp_path_factory.mktemp("worlds") / "staging") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with place(tmp_path_factory.mktemp("worlds") / "production") as found:
-        yield found
-
-
 @pytest.fixture
-def project(tmp_path: Path, staging: Place, production: Place) -> Project:
-    return small_project(tmp_path / "project", staging, production)
+def project(tmp_path: Path, places: tuple[Place, Place]) -> Project:
+    return small_project(tmp_path / "project", *places)
 
 
 def begun(project: Project) -> tuple[RunId, object]:

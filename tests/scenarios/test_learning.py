@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -21,14 +20,7 @@ from gonogo.run.events import recorded
 from gonogo.terms import Person, RunId
 from tests.one_step import look, one_check
 from tests.projects import Project, small_project
-from tests.worlds_http import Place, place
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
-    root = tmp_path_factory.mktemp("places")
-    with place(root / "staging") as staging, place(root / "production") as production:
-        yield staging, production
+from tests.worlds_http import Place
 
 
 @pytest.fixture

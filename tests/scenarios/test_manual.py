@@ -22,7 +22,8 @@ from gonogo.run.machine import Over
 from gonogo.terms import Person, RunId, Verdict, digest_of
 from tests.command_line import Said, gonogo
 from tests.packages import files_of
-from tests.projects import Project, copied, public_line, small_project
+from tests.prepared import copy_of
+from tests.projects import Project, public_line, small_project
 from tests.worlds import MORNING
 from tests.worlds_http import place
 
@@ -51,9 +52,7 @@ def halted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, 
 
 @pytest.fixture
 def project(halted: tuple[Project, RunId], tmp_path: Path) -> Project:
-    copy = tmp_path / "project"
-    copied(halted[0].root, copy)
-    return replace(halted[0], root=copy)
+    return copy_of(halted[0], tmp_path / "project")
 
 
 @pytest.fixture

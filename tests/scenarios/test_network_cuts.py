@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_worker_that_cannot_reach_its_target_stops_and_says_so_and_goes_on_whe
     assert project.state(run).halted is not None, "a target that nobody can ask is no target that is well"
     assert "staging" in project.view(run).halt
     assert project.executions("deploy") == []
-    found.plug_in("target")
+    cables.plug_in("target")
     project.lift(run)
     project.go_on(run)
     whole(site, run)
@@ -107,6 +108,25 @@ def in_mid_canary(project: Project, run: RunId) -> bool:
     return any(item.progress.percent == HALF for item in project.state(run).rollings.values())
 
 
+@contextmanager
+def cut_off_in_mid_canary(far: tuple[Site, Cables]) -> Iterator[RunId]:
+    """A release whose proxy cannot be reached any more once half of the traffic is at the new version.
+
+    The block begins then, while a worker drives and people sign; behind it the run needs nobody any more, or halts.
+    """
+    site, cables = far
+    project: Project = site.project
+    proxy_beyond_the_cable(project)
+    project.edit("gonogo.yaml", "hold: 600ms", "hold: 20s")
+    site.start(url=cables.url(site.url), inside=cables.inside)
+    site.alive(1)
+    run = project.begin(SMALL)
+    with site.signed_by_all(run):
+        eventually(lambda: in_mid_canary(project, run), "half of the traffic is at the new version", 90)
+        cables.pull("target")
+        yield run
+
+
 def moves(project: Project, run: RunId) -> list[object]:
     """Every share that production was brought to, as the ledger has it."""
     return [entry.data["weights"] for entry in project.door().load(run).entries if entry.type == "traffic.moved"]
@@ -116,23 +136,15 @@ def moves(project: Project, run: RunId) -> list[object]:
 def test_a_canary_whose_proxy_is_cut_off_halts_as_critical_moves_nothing_and_is_taken_back_when_the_cable_is_back(
     far: tuple[Site, Cables],
 ) -> None:
-    site, found = far
-    project: Project = site.project
-    proxy_beyond_the_cable(project)
-    project.edit("gonogo.yaml", "hold: 600ms", "hold: 20s")
-    site.start(url=found.url(site.url), inside=found.inside)
-    site.alive(1)
-    run = project.begin(SMALL)
-    with site.signed_by_all(run):
-        eventually(lambda: in_mid_canary(project, run), "half of the traffic is at the new version", 90)
-        found.pull("target")
+    project, cables = far[0].project, far[1]
+    with cut_off_in_mid_canary(far) as run:
         halfway = project.production.weights()
     state = project.state(run)
     assert state.halted is not None and state.halted.cause == "rollback_failed", project.view(run).halt
     assert "the target is lost" in said_of(project, run)
     assert project.production.weights() == halfway == {"blue": HALF, "green": HALF}, "nobody moves what cannot be seen"
     assert {lease.run for lease in project.door().world.journal.leases()} == {run}, "it keeps what it did not bring back"
-    found.plug_in("target")
+    cables.plug_in("target")
     project.lift(run)
     project.go_on(run)
     assert project.state(run).outcome == "rolled_back", project.view(run).halt
@@ -145,18 +157,10 @@ def test_a_canary_whose_proxy_is_cut_off_halts_as_critical_moves_nothing_and_is_
 
 @pytest.mark.req("ARB-01", "ROL-06")
 def test_a_canary_whose_proxy_can_be_reached_again_in_time_is_taken_back_without_anybody(far: tuple[Site, Cables]) -> None:
-    site, found = far
-    project: Project = site.project
-    proxy_beyond_the_cable(project)
-    project.edit("gonogo.yaml", "hold: 600ms", "hold: 20s")
-    site.start(url=found.url(site.url), inside=found.inside)
-    site.alive(1)
-    run = project.begin(SMALL)
-    with site.signed_by_all(run):
-        eventually(lambda: in_mid_canary(project, run), "half of the traffic is at the new version", 90)
-        found.pull("target")
+    project, cables = far[0].project, far[1]
+    with cut_off_in_mid_canary(far) as run:
         eventually(lambda: project.state(run).rollback, "the target is given up, the way back begins", 90)
-        found.plug_in("target")
+        cables.plug_in("target")
     assert project.state(run).outcome == "rolled_back", project.view(run).halt
     assert project.production.weights() == OLD
     assert len(project.executions("rollback")) == 1

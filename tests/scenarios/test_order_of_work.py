@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,9 @@ from gonogo.evidence.ledger import Entry
 from gonogo.terms import RunId
 from tests.one_step import look, one_check
 from tests.projects import Project, small_project
-from tests.worlds_http import Place, place
+from tests.worlds_http import Place
 
 MANIFEST = "releases/v2/release-manifest.json"
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
-    root = tmp_path_factory.mktemp("places")
-    with place(root / "staging") as staging, place(root / "production") as production:
-        yield staging, production
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,16 +11,9 @@ from command_line import gonogo
 
 from tests.one_step import look, one_check
 from tests.projects import Project, small_project
-from tests.worlds_http import Place, place
+from tests.worlds_http import Place
 
 DOCUMENT = "protocols/one-check.md"
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
-    root = tmp_path_factory.mktemp("places")
-    with place(root / "staging") as staging, place(root / "production") as production:
-        yield staging, production
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 
 from tests.one_step import look, one_check
 from tests.projects import Project, small_project
-from tests.worlds_http import Place, place
+from tests.worlds_http import Place
 
 SECRET = "AKIAQ3EGRIV7ZOT" + "AFAKE"
 BIN = Path(sys.executable).parent
@@ -39,13 +39,6 @@ COMMANDS = f"""commands:
   zizmor: {{run: ["{BIN}/zizmor", --offline, --format, json, .github/workflows]}}
 """
 BOUND = "scans:\n  - {name: bandit, command: scan, report: bandit.json, format: bandit}\n"
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
-    root = tmp_path_factory.mktemp("places")
-    with place(root / "staging") as staging, place(root / "production") as production:
-        yield staging, production
 
 
 @pytest.fixture

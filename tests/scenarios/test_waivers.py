@@ -35,7 +35,8 @@ from gonogo.run.waiving import why_not
 from gonogo.terms import Digest, Person, RunId
 from tests.command_line import gonogo
 from tests.packages import files_of
-from tests.projects import Project, copied, public_line, small_project
+from tests.prepared import copy_of
+from tests.projects import Project, public_line, small_project
 from tests.worlds import SimulatedClock
 from tests.worlds_http import Place, place
 
@@ -80,9 +81,7 @@ def halted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, 
 @pytest.fixture
 def project(halted: tuple[Project, RunId], tmp_path: Path) -> Project:
     """A copy of the project whose run stands at the gate; nothing of the world is touched from there on."""
-    copy = tmp_path / "project"
-    copied(halted[0].root, copy)
-    return replace(halted[0], root=copy)
+    return copy_of(halted[0], tmp_path / "project")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,12 +18,12 @@ from gonogo.run.choosing import choices
 from gonogo.terms import RunId
 from gonogo.web.memory import FRESH_S
 from tests.prepared import Rehearsed
-from tests.projects import Project, small_project
+from tests.projects import Project
 from tests.scenarios.test_deployment_windows import plan_windows, until_it_waits
 from tests.scenarios.test_waivers import GATE, failing_at_the_gate
 from tests.worlds_http import place
 from web_browser import Window, chromium
-from web_world import Served, served, signed_in
+from web_world import Served, served, shop_served, signed_in
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,9 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
-@contextmanager
-def shop(root: Path) -> Iterator[Served]:
+def shop(root: Path) -> AbstractContextManager[Served]:
     """A project whose approvers file lets passkeys of this very server count."""
-    with place(root / "staging") as staging, place(root / "production") as production:
-        with served(small_project(root / "shop", staging, production), passkeys=True) as site:
-            yield site
+    return shop_served(root, passkeys=True)
 
 
 def waiting_at(project: Project, protocol: str, point: str) -> RunId:

@@ -24,15 +24,13 @@ from gonogo.web.watching import MOST_OF_ONE
 from tests.command_line import spawned
 from tests.projects import Project, add_release, small_project
 from tests.worlds_http import place
-from web_world import Client, Served, served, signed_in
+from web_world import Client, Served, shop_served, signed_in
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    root = tmp_path_factory.mktemp("limits")
-    with place(root / "staging") as staging, place(root / "production") as production:
-        with served(small_project(root / "shop", staging, production)) as site:
-            yield site
+    with shop_served(tmp_path_factory.mktemp("limits")) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")

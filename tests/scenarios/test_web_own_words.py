@@ -18,17 +18,14 @@ from gonogo.ports import Draft
 from gonogo.run.events import RunHalted, TaskIntended, TaskSettled, data_of, type_of
 from gonogo.run.state import Answer, Round
 from gonogo.terms import Engine, Person, RunId, digest_of
-from tests.projects import Project, add_release, small_project
-from tests.worlds_http import place
-from web_world import Client, Page, Served, served, signed_in
+from tests.projects import Project, add_release
+from web_world import Client, Page, Served, shop_served, signed_in
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    root = tmp_path_factory.mktemp("words")
-    with place(root / "staging") as staging, place(root / "production") as production:
-        with served(small_project(root / "shop", staging, production)) as site:
-            yield site
+    with shop_served(tmp_path_factory.mktemp("words")) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +22,7 @@ from gonogo.run.worktime import AFTER, BEFORE, LIMIT, MAIN, WorkTime, after, is_
 from gonogo.terms import Engine, Person, RunId
 from tests.one_step import one_check
 from tests.projects import Project, small_project
-from tests.worlds_http import Place, place
+from tests.worlds_http import Place
 
 HOUR = timedelta(hours=1)
 STEP = "looking/look-once"
@@ -58,13 +57,6 @@ class Clocked(Project):
         says = {"reason": "the cause is repaired", "mitigation": "repaired"}
         self.door().record(run, name, *self.signed(run, asked, handle, says, self.clock.now()), Person(handle))
         self.door().lift(run, name, Person(handle))
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
-    root = tmp_path_factory.mktemp("places")
-    with place(root / "staging") as staging, place(root / "production") as production:
-        yield staging, production
 
 
 @pytest.fixture
