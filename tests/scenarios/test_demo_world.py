@@ -22,6 +22,7 @@ from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
 from gonogo.adapters.probe_http import HttpProber
 from gonogo.demo.addresses import free_ports
 from gonogo.demo.processes import Live, birth_of, launch, read_pid, stop, wait_until, write_pid
+from gonogo.demo.story_stage import copy_project
 from gonogo.demo.web import read_faults, read_release
 from gonogo.demo.world import DIGEST_HEADER, PROJECT, World, ask, start_release, write_world
 from gonogo.errors import BadInput, Broken
@@ -184,6 +185,18 @@ def test_the_bad_build_passes_smoke_tests_and_fails_fifteen_percent_of_productio
     assert statuses.count(500) == 15
     assert set(statuses[85:]) == {500}
     assert ask(demo.world, "staging", "one").healthy
+
+
+def test_the_project_of_a_demonstration_is_as_young_as_the_run_and_not_as_the_installation(tmp_path: Path) -> None:
+    installed = shutil.copytree(PROJECT, tmp_path / "installed", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in installed.rglob("*"):
+        os.utime(path, (0, 0))
+    mark = tmp_path / "now"
+    mark.touch()
+    copy_project(installed, tmp_path / "told")
+    files = [path for path in (tmp_path / "told").rglob("*") if path.is_file()]
+    assert tmp_path / "told/docs/runbook.md" in files
+    assert [str(path) for path in files if path.stat().st_mtime_ns < mark.stat().st_mtime_ns] == []
 
 
 @pytest.mark.req("PX-07", "PM-01")

@@ -89,13 +89,19 @@ def wish_of(proxy: str) -> str:
     return PROXY if proxy == "asyncio" else proxy
 
 
+def copy_project(source: Path, root: Path) -> None:
+    """The files of the demonstration's project, as young as the run and not as the installation.
+
+    A runbook has to be as young as the release that it stands beside.
+    """
+    shutil.copytree(source, root, ignore=shutil.ignore_patterns("__pycache__", "*.template"), copy_function=shutil.copy)
+
+
 def set_stage(root: Path, wish: str, pace: Pace) -> Stage:
     """The project folder with everything in it, nothing running yet. Refused where `root` is not ours to replace."""
     _require_parts()
     clear_stage(root)
-    # Without the dates of the installation: a runbook has to be as young as the release that it stands beside.
-    without = shutil.ignore_patterns("__pycache__", "*.template")
-    shutil.copytree(PROJECT, root, ignore=without, copy_function=shutil.copy)
+    copy_project(PROJECT, root)
     state = root / STATE
     state.mkdir()
     write_pid(state / OWN_PID, Live(os.getpid(), birth_of(os.getpid()) or ""))
