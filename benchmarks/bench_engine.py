@@ -120,6 +120,26 @@ def checkpoints(folder: Path) -> tuple[float, float]:
     return median(new), whole
 
 
+def leases(folder: Path) -> float:
+    """How much dearer it is to take an environment after 10,000 runs than before them: processor time, medians of 200."""
+    opened = [Draft("run.opened", {"run": str(RUN), "environment": "production", "plan_sha256": "b" * 64})]
+    ended = [Draft("run.closed", {"run": str(RUN), "outcome": "released", "head": "c" * 64})]
+    found = []
+    with SqliteJournal(folder / "leases.db") as journal:
+        journal.open_run(RUN, opened, actor=ENGINE, now=datetime.now(UTC), notes=opened)
+        for runs in (0, LIVE):
+            for _ in range(runs // 100):
+                journal.note([*opened, *ended] * 100, actor=ENGINE, now=datetime.now(UTC))
+            times = []
+            for _ in range(200):
+                began = time.process_time()
+                with journal.write(RUN, 0, actor=ENGINE, now=datetime.now(UTC)) as change:
+                    change.take_lease("production", "deploy")
+                times.append(time.process_time() - began)
+            found.append(median(times))
+    return found[1] / found[0]
+
+
 def live_runs(root: Path) -> None:
     """A project with 10,000 runs that wait for people."""
     (root / "gonogo.yaml").write_text("project: bench\n")
@@ -198,6 +218,7 @@ def main() -> int:
         new, whole = checkpoints(folder)
         print(f"       a checkpoint's root among 3,000 entries: {new * 1000:.2f} ms, over the whole log {whole * 1000:.1f} ms")
         verdicts.say("a checkpoint against one over the whole log", new / whole, 0.1, "x")
+        verdicts.say("taking an environment after 10,000 runs against before them", leases(folder), 2.0, "x")
         live_runs(folder)
         spent, wall = status(folder)
         print(f"       gonogo status among {LIVE} live runs: p95 {wall * 1000:.0f} ms of wall time")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gonogo.adapters.journal_postgres import PostgresJournal
 from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journal_stops import StopsRead
+from gonogo.adapters.journal_transaction import SQLITE
 from gonogo.errors import BadInput, Broken, Busy, Refused, Tampered
 from gonogo.evidence.ledger import ClockWentBack, check_chain
 from gonogo.ports import SITE_LOG, Draft, Lease, Moved, Transaction
@@ -320,3 +325,82 @@ def test_a_stop_that_is_cleared_past_the_log_keeps_every_act_out_but_a_rollback_
         journal.hold("production", None, actor=Person("rm1"), now=MORNING)
         with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as change:
             assert change.take_lease("production") == 2
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def two(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[AnyJournal, AnyJournal]]:
+    """Two processes on one journal, each with what it has read of it."""
+    if request.param == "postgres":
+        with emptied_database() as database:
+            yield PostgresJournal(database), PostgresJournal(database)
+        return
+    path = tmp_path / "state" / "journal.db"
+    with SqliteJournal(path) as one, SqliteJournal(path) as other:
+        yield one, other
+
+
+def taken(journal: AnyJournal, *, before: tuple[Draft, ...] = ()) -> str:
+    """What becomes of an act on production: nothing, as it is not committed here, or who or what keeps it out."""
+    try:
+        with journal.write(RUN, 0, actor=ENGINE, now=MORNING) as change:
+            for note in before:
+                change.note(note)
+            change.take_lease("production")
+            raise Broken("not committed")
+    except (Refused, Broken) as error:
+        return error.what
+
+
+@pytest.mark.req("EXE-05")
+def test_a_stop_by_somebody_else_is_seen_by_whoever_had_read_the_log_before(two: tuple[AnyJournal, AnyJournal]) -> None:
+    one, other = two
+    one.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING, notes=[OPENED])
+    assert taken(one) == "not committed"
+    other.hold("production", "a flood", actor=Person("rm1"), now=MORNING)
+    assert taken(one) == "the environment production is stopped: a flood"
+    other.hold("production", None, actor=Person("rm1"), now=MORNING)
+    other.hold("staging", "a fire", actor=Person("rm1"), now=MORNING)
+    assert taken(one) == "not committed"
+
+
+@pytest.mark.req("EXE-05")
+def test_a_note_that_was_taken_back_hides_no_stop_that_got_its_number(two: tuple[AnyJournal, AnyJournal]) -> None:
+    one, other = two
+    one.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING, notes=[OPENED])
+    assert taken(one, before=(OPENED, OPENED)) == "not committed"
+    other.hold("production", "a flood", actor=Person("rm1"), now=MORNING)
+    assert taken(one) == "the environment production is stopped: a flood"
+
+
+class Heard:
+    """Rows that keep in mind from which entry on a log was read."""
+
+    def __init__(self, rows: sqlite3.Connection) -> None:
+        self._rows = rows
+        self.read_after: list[int] = []
+
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> sqlite3.Cursor:
+        if "seq >" in statement:
+            self.read_after.append(values[1])
+        return self._rows.execute(statement, values)
+
+
+def test_the_log_of_the_site_is_read_once_and_then_only_what_is_new_unless_it_is_another_log(tmp_path: Path) -> None:
+    read = StopsRead()
+
+    def stops(path: Path) -> tuple[list[int], list[str]]:
+        with closing(sqlite3.connect(path)) as opened:
+            heard = Heard(opened)
+            return heard.read_after, list(read.now(heard, SQLITE.holds, 0))
+
+    paths = [tmp_path / name / "journal.db" for name in ("first", "second")]
+    for path, reason in zip(paths, ("a flood", "a fire"), strict=True):
+        with SqliteJournal(path) as journal:
+            journal.open_run(RUN, [OPENED], actor=ENGINE, now=MORNING, notes=[OPENED])
+            journal.hold("production", reason, actor=Person("rm1"), now=MORNING)
+    assert [stops(paths[0]) for _ in range(2)] == [([-1], ["production"]), ([1], ["production"])]
+    with SqliteJournal(paths[0]) as journal:
+        journal.hold("production", None, actor=Person("rm1"), now=MORNING)
+        journal.hold("staging", "a fire", actor=Person("rm1"), now=MORNING)
+    assert stops(paths[0]) == ([1], ["staging"])
+    assert stops(paths[1]) == ([-1], ["production"]), "what was read of one log says nothing of another"

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from gonogo.adapters import journal_leases as leases
 from gonogo.adapters.journal_transaction import (
     POSTGRES,
+    JournalRead,
     JournalTransaction,
     exists_already,
     heads_of,
@@ -61,6 +62,7 @@ class PostgresJournal:
         self._crash = crash
         self._told = told
         self._ready = ready
+        self._read = JournalRead(database.place, POSTGRES)
 
     def prepare(self) -> None:
         """Make the tables where they are missing, all or none; safe beside others that do the same."""
@@ -113,7 +115,7 @@ class PostgresJournal:
         self._ready()
         self.prepare()
         with self._database.writing() as opened:
-            transaction = JournalTransaction(opened, run, author, self._crash, self._database.place, POSTGRES)
+            transaction = JournalTransaction(opened, run, author, self._crash, self._read)
             try:
                 yield transaction
                 for woken, why in transaction.to_tell():

@@ -20,6 +20,8 @@ from typing import Final, Self
 from gonogo.adapters import journal_leases as leases
 from gonogo.adapters import journal_schema
 from gonogo.adapters.journal_transaction import (
+    SQLITE,
+    JournalRead,
     JournalTransaction,
     exists_already,
     heads_of,
@@ -49,6 +51,7 @@ class SqliteJournal:
         self._path = path
         self._wait = wait
         self._crash = crash
+        self._read = JournalRead(str(path), SQLITE)
         self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
         self._guard = threading.Lock()
         # Whoever closes last leaves the journal as one file; the end of the process is no reason to leave three.
@@ -119,7 +122,7 @@ class SqliteJournal:
     @contextmanager
     def _writing(self, run: RunId, author: tuple[Actor, datetime]) -> Iterator[JournalTransaction]:
         with self._connection() as opened, journal_schema.immediate(opened):
-            transaction = JournalTransaction(opened, run, author, self._crash, str(self._path))
+            transaction = JournalTransaction(opened, run, author, self._crash, self._read)
             try:
                 yield transaction
             finally:

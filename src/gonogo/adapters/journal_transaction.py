@@ -7,15 +7,16 @@ said where they do not hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
 from gonogo.adapters import journal_leases as leases
 from gonogo.adapters.journal_leases import Rows
+from gonogo.adapters.journal_stops import StopsRead
 from gonogo.errors import BadInput, Broken, EnvironmentTaken, Refused, Tampered
 from gonogo.evidence.ledger import NOTHING_BEFORE, Entry, actor_text, next_entry, read_entry, time_text
 from gonogo.ports import SITE_LOG, CrashPoint, Draft, Lease, Moved
-from gonogo.run.site import stops_on_record
 from gonogo.terms import Actor, Digest, RunId
 from gonogo.values import dataclass
 
@@ -30,11 +31,6 @@ _CHAIN: Final = (
 )
 
 
-_LINES_WITH: Final = "select line from gonogo_event where run = ? and "
-_STOPS: Final = b'"environment.'
-"""What the line of every entry about an emergency stop holds: few others do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """What two databases say differently: how a row is locked, and which lines of a log hold some bytes, in order."""
@@ -45,6 +41,15 @@ class Dialect:
 
 SQLITE: Final = Dialect("", "instr(line, ?) > 0 order by seq")
 POSTGRES: Final = Dialect(" for update", "position(? in line) > 0 order by seq")
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRead:
+    """What the transactions of a journal have in common: its place for people, its dialect, which stops were read."""
+
+    where: str
+    dialect: Dialect
+    stops: StopsRead = field(default_factory=StopsRead, compare=False)
 
 
 def pass_on(_point: str) -> None:
@@ -83,7 +88,7 @@ def written_in(rows: Rows) -> int:
 class JournalTransaction:
     """The `Transaction` port on open rows; of no use after its block.
 
-    `where` names the database for people.
+    `journal` is what all transactions of one journal share.
     """
 
     def __init__(
@@ -92,17 +97,17 @@ class JournalTransaction:
         run: RunId,
         author: tuple[Actor, datetime],
         crash: CrashPoint,
-        where: str,
-        dialect: Dialect = SQLITE,
+        journal: JournalRead,
     ) -> None:
         self.rows: Final = rows
         self._run = run
         self._last: Entry | None = None
         self._actor, self._now = author
         self._crash = crash
-        self._where = where
-        self._dialect = dialect
-        self._head_query = _HEAD + dialect.locking
+        self._where = journal.where
+        self._journal = journal
+        self._head_query = _HEAD + journal.dialect.locking
+        self._noted = 0
         self._ended = False
         self._written = False
         self._acts: list[Callable[[], None]] = []
@@ -138,7 +143,9 @@ class JournalTransaction:
         self._demand_open()
         self.rows.execute(NEW_HEAD, (SITE_LOG, NOTHING_BEFORE))
         head = self._head(SITE_LOG)
-        return self._add(SITE_LOG, None if head is None else self._entry_at(SITE_LOG, head), draft)
+        entry = self._add(SITE_LOG, None if head is None else self._entry_at(SITE_LOG, head), draft)
+        self._noted += 1
+        return entry
 
     def _head(self, run: RunId) -> tuple[int, Digest] | None:
         """Number and digest of a ledger's last entry; nobody else moves it before this transaction has ended.
@@ -185,9 +192,9 @@ class JournalTransaction:
 
         The row is quick to look at and any shell can change it; the log is a chain. No act begins where they differ.
         """
-        held = leases.held_by_table(self.rows, environment, self._dialect.locking)
-        lines = self.rows.execute(_LINES_WITH + self._dialect.holds, (SITE_LOG, _STOPS)).fetchall()
-        entry = stops_on_record(read_entry(bytes(row[0])) for row in lines).get(environment)
+        dialect = self._journal.dialect
+        held = leases.held_by_table(self.rows, environment, dialect.locking)
+        entry = self._journal.stops.now(self.rows, dialect.holds, self._noted).get(environment)
         logged = None if entry is None else str(entry.data.get("reason"))
         if held != logged:
             raise stop_differs(environment, held, entry, self._where)

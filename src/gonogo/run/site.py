@@ -44,9 +44,9 @@ def hold_note(environment: str, reason: str | None) -> tuple[str, dict[str, Json
     return STOPPED, {"environment": environment, "reason": reason}
 
 
-def stops_on_record(site: Iterable[Entry]) -> dict[str, Entry]:
-    """The environments that are stopped for everybody, each with the entry that says so."""
-    found: dict[str, Entry] = {}
+def stops_on_record(site: Iterable[Entry], before: Mapping[str, Entry] | None = None) -> dict[str, Entry]:
+    """The environments that are stopped for everybody, each with the entry that says so; `before` were so already."""
+    found = dict(before or {})
     for entry in site:
         environment = str(entry.data.get("environment", ""))
         if entry.type == STOPPED:
