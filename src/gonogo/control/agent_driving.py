@@ -151,10 +151,13 @@ def _demand_separation(call: Call, environment: str, opened: Opened | None = Non
 
 
 def _demand_idle(call: Call, opened: Opened) -> None:
-    """Declined while an engine is at work on the run, or a process that was just started is about to be."""
+    """Declined while an engine is at work on the run, or a process that was just started is about to be.
+
+    Where workers drive, a step is a word to them: it never stands beside what one of them does now.
+    """
     door, acts = call.site.door, call.site.acts().operations
     lives = [name for name, act in acts.items() if act.run == opened.run and call.site.operations.lives(name)]
-    if lives or door.is_driven(opened.run):
+    if lives or (not door.workers_drive and door.is_driven(opened.run)):
         steps = tuple(Step("operation_get", {"operation_id": name}) for name in lives)
         raise Declined(_about(opened, "BUSY", wait_ms=POLL_MS, next_actions=steps))
 
