@@ -10,14 +10,13 @@ from pathlib import Path
 import click
 
 from gonogo.adapters.given_files import given_bytes
-from gonogo.cli.deciding import Signing, sign_and_record, signing_options
+from gonogo.cli.deciding import Signing, shown_and_signed, signing_options
 from gonogo.cli.opened import door_at, run_named
-from gonogo.cli.saying import say, say_json, tell
+from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, actor_option, needed_run_argument
 from gonogo.cli.taking import taking
-from gonogo.control.answering import Asked
 from gonogo.engine.by_hand import attachment_named, form_of, step_named
-from gonogo.errors import Refused, WrongUsage
+from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.manual_log import numbered, read_war_room
 from gonogo.terms import Json, digest_of
@@ -65,13 +64,8 @@ def manual(options: ManualOptions) -> int:
         return _show(options, run, stage.id, questions)
     says, attached = _said(options, _answers(options, questions))
     name = door.ask_by_hand(run, stage.id, actor_of(options.who))
-    asked, request, shown = door.request(run, name)
-    tell(shown.decode("utf-8", "replace"))
-    tell(f"your answers:\n{says['answer']}")
-    if not options.yes and os.isatty(0) and not click.confirm("sign this?", err=True):
-        raise Refused("not signed", next_step="nothing was recorded; the request stays open")
-    hand = options.hand(options.key)
-    person, role, _ = sign_and_record(door, Asked(run, asked, request), hand, says)
+    hand, answers = options.hand(options.key), str(says["answer"])
+    person, role, _ = shown_and_signed(door, run, name, hand, says, sure=options.yes, answers=answers)
     door.file_by_hand(run, name, attached, actor_of(options.who))
     if options.as_json:
         say_json({"run": run, "step": stage.id, "round": name, "person": person, "role": role, "manual": True})

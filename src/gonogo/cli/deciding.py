@@ -204,8 +204,7 @@ def answer_round(question: Question, hand: Hand, says: Mapping[str, Tree]) -> in
         says = {**says, "reason": reason_of(asked, str(says["decision"]), str(says["reason"]))}
     tell(shown.decode("utf-8", "replace"))
     agents = tell_agents_words(door, run, asked.name)
-    if not question.yes and os.isatty(0) and not click.confirm("sign this?", err=True):
-        raise Refused("not signed", next_step="nothing was recorded; the request stays open")
+    _be_sure(sure=question.yes)
     person, role, decision = sign_and_record(door, Asked(run, asked, request), hand, says)
     if question.as_json:
         body = {"run": run, "round": asked.name, "person": person, "role": role, "decision": decision}
@@ -214,6 +213,24 @@ def answer_round(question: Question, hand: Hand, says: Mapping[str, Tree]) -> in
         say(f"recorded: {person} ({role}) says {decision} at `{asked.point}` of {run}")
         say(f"  next: gonogo resume {run}")
     return 0
+
+
+def shown_and_signed(
+    door: Door, run: RunId, name: str, hand: Hand, says: Mapping[str, Tree], *, sure: bool, answers: str = ""
+) -> tuple[str, str, str]:
+    """Show a round with the answers to it, let the person sign, and record it; (person, role, decision)."""
+    asked, request, shown = door.request(run, name)
+    tell(shown.decode("utf-8", "replace"))
+    if answers:
+        tell(f"your answers:\n{answers}")
+    _be_sure(sure=sure)
+    return sign_and_record(door, Asked(run, asked, request), hand, says)
+
+
+def _be_sure(*, sure: bool) -> None:
+    """Ask at a terminal whether what was shown is to be signed."""
+    if not sure and os.isatty(0) and not click.confirm("sign this?", err=True):
+        raise Refused("not signed", next_step="nothing was recorded; the request stays open")
 
 
 def tell_agents_words(door: Door, run: RunId, name: str) -> AgentWords:

@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 
 from gonogo.cli.learning import filed, listed
-from gonogo.cli.opened import door_at, run_named
+from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, json_option, project_option, recording_options, run_argument
 from gonogo.cli.taking import taking
 from gonogo.control.adapting import proposals_of
 from gonogo.control.door import Door
 from gonogo.control.improving import plan_improvement, roadmap_of
-from gonogo.control.learning import IMPROVEMENT, note_down
+from gonogo.control.learning import IMPROVEMENT
 from gonogo.control.searching import demand_reader
 from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import Tree
@@ -97,9 +97,7 @@ def improvements(options: ImprovementOptions) -> int:
         "expected": options.expected,
     }
     if any(body.values()):
-        opened = door.load(run_named(door, options.run))
-        file = note_down(door, IMPROVEMENT, opened, body, actor_of(options.who))
-        return filed(opened.run, file, as_json=options.as_json)
+        return filed(door, IMPROVEMENT, options.run, body, options.who, as_json=options.as_json)
     demand_reader(door, actor_of(options.who), "improvements")
     if options.roadmap:
         return _show_roadmap(door, as_json=options.as_json)

@@ -88,8 +88,7 @@ def retro(options: RetroOptions) -> int:
             "poorly": [*options.poorly],
             "action_items": [*options.actions],
         }
-        file = note_down(door, RETRO, opened, body, actor_of(options.who))
-        return filed(opened.run, file, as_json=options.as_json)
+        return filed(door, RETRO, options.run, body, options.who, as_json=options.as_json)
     found, due = agenda_of(door, opened)
     if options.as_json:
         questions: list[Json] = [model_json(item) for item in found]
@@ -129,9 +128,7 @@ def lessons(options: LessonOptions) -> int:
         "applies_to": options.applies_to,
     }
     if any(body.values()):
-        opened = door.load(run_named(door, options.run))
-        file = note_down(door, LESSON, opened, body, actor_of(options.who))
-        return filed(opened.run, file, as_json=options.as_json)
+        return filed(door, LESSON, options.run, body, options.who, as_json=options.as_json)
     demand_reader(door, actor_of(options.who), "lessons")
     return listed(door, LESSON, options.run, options.search, as_json=options.as_json)
 
@@ -150,10 +147,8 @@ def knowledge(options: KnowledgeOptions) -> int:
     found, words = known_patterns(door)
     rows = [pattern_row(item, words) for item in found]
     if options.update:
-        opened = door.load(run_named(door, options.run))
         body: dict[str, Tree] = {"patterns": [dict(row) for row in rows], "runs": len(door.runs())}
-        file = note_down(door, KNOWLEDGE, opened, body, actor_of(options.who))
-        return filed(opened.run, file, as_json=options.as_json)
+        return filed(door, KNOWLEDGE, options.run, body, options.who, as_json=options.as_json)
     demand_reader(door, actor_of(options.who), "knowledge")
     rows = [row for row in rows if _fits(row, options)]
     if options.as_json:
@@ -185,12 +180,14 @@ def _texts(row: Mapping[str, Json], name: str) -> list[str]:
     ]
 
 
-def filed(run: str, file: str, *, as_json: bool) -> int:
-    """Say where a record about a run stands."""
+def filed(door: Door, kind: str, run: str, body: Mapping[str, Tree], who: str, *, as_json: bool) -> int:
+    """Put a record about a run on file, and say where it stands."""
+    opened = door.load(run_named(door, run))
+    file = note_down(door, kind, opened, body, actor_of(who))
     if as_json:
-        say_json({"run": run, "file": file})
+        say_json({"run": opened.run, "file": file})
     else:
-        say(f"on file for {run}: {file}")
+        say(f"on file for {opened.run}: {file}")
     return 0
 
 

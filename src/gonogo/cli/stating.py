@@ -6,7 +6,6 @@ or by a passkey in a browser. What is handed in is verified as if it had been si
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from gonogo.cli.deciding import (
     comment_option,
     key_option,
     role_option,
-    sign_and_record,
+    shown_and_signed,
     signing_options,
     statement_for,
     tell_agents_words,
@@ -109,11 +108,7 @@ def _stated(options: SignOffOptions | ConsentOptions, word: OwnWord, hand: Hand,
     run = run_named(door, options.run)
     waiting = [item for item in door.requests(run) if item.point == word.point and not word.more]
     name = waiting[0].name if waiting else door.ask_own(run, word, actor_of(options.who))
-    asked, request, shown = door.request(run, name)
-    tell(shown.decode("utf-8", "replace"))
-    if not options.yes and os.isatty(0) and not click.confirm("sign this?", err=True):
-        raise Refused("not signed", next_step="nothing was recorded; the request stays open")
-    person, role, decision = sign_and_record(door, Asked(run, asked, request), hand, says)
+    person, role, decision = shown_and_signed(door, run, name, hand, says, sure=options.yes)
     if options.as_json:
         say_json({"run": run, "round": name, "person": person, "role": role, "decision": decision})
     else:

@@ -16,14 +16,13 @@ from gonogo.cli.deciding import (
     comment_option,
     key_option,
     role_option,
-    sign_and_record,
+    shown_and_signed,
     signing_options,
 )
 from gonogo.cli.opened import door_at, run_named
-from gonogo.cli.saying import say, say_json, tell
+from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, needed_run_argument, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.answering import Asked
 from gonogo.engine.stating import OwnWord
 from gonogo.engine.waiving import Wish
 from gonogo.errors import WrongUsage
@@ -130,10 +129,8 @@ def dissent(options: DissentOptions) -> int:
     door = door_at(options.folder)
     run = run_named(door, options.run)
     name = door.ask_own(run, OwnWord(Kind.DISSENT, "release"), actor_of(options.who))
-    asked, request, shown = door.request(run, name)
-    tell(shown.decode("utf-8", "replace"))
     hand = Hand(options.key, options.role, options.comment)
-    person, role, _ = sign_and_record(door, Asked(run, asked, request), hand, {"reason": options.reason})
+    person, role, _ = shown_and_signed(door, run, name, hand, {"reason": options.reason}, sure=True)
     if options.as_json:
         say_json({"run": run, "round": name, "person": person, "role": role})
     else:
