@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -38,7 +39,7 @@ from gonogo.run.events import (
 from gonogo.run.state import RunState
 from gonogo.terms import Digest, Engine, Occasion, Person, RunId
 from tests.projects import Project, copied, small_project
-from tests.command_line import gonogo
+from tests.command_line import gonogo, spawned
 from tests.worlds import MORNING, SimulatedClock
 from tests.worlds_http import place
 
@@ -335,6 +336,34 @@ def test_a_channel_that_was_down_is_tried_again_later_until_a_message_arrives_an
     assert told(30) == [], "what arrived is not sent again"
     ids = [json.loads(line)["id"] for line in (project.root / "said.jsonl").read_text().splitlines()]
     assert {ids.count(f"{good.run}/{number}") for number in lost} == {2}, "under the same id as on the other channel"
+
+
+@pytest.mark.slow
+@pytest.mark.req("COM-24", "COM-01")
+def test_no_message_is_lost_by_an_engine_that_is_killed_while_it_carries_one(tmp_path: Path) -> None:
+    with place(tmp_path / "world/staging") as staging, place(tmp_path / "world/production") as production:
+        project = small_project(tmp_path / "project", staging, production)
+        waits = '#!/bin/sh\nhere=$(dirname "$0")/..\ntouch "$here/begun"\nwhile [ ! -e "$here/go" ]; do sleep 0.1; done\ncat >> "$here/said.jsonl"\n'
+        project.write("scripts/tell.sh", waits, mode=0o755)
+        project.edit("gonogo.yaml", "commands:\n", "commands:\n  tell: {run: [scripts/tell.sh], timeout: 60s}\n")
+        project.write("gonogo.yaml", f"{(project.root / 'gonogo.yaml').read_text()}announce: {{commands: [{{command: tell}}]}}\n")
+        run = project.begin(PRE)
+        engine = spawned("resume", run, "-C", project.root, RECORD=str(project.record))
+        deadline = time.monotonic() + 60
+        while not (project.root / "begun").exists():
+            assert time.monotonic() < deadline and engine.poll() is None, engine.communicate()
+            time.sleep(0.02)
+        engine.kill()
+        engine.communicate()
+        assert not (project.root / "said.jsonl").exists(), "killed while the first message was on its way"
+        project.write("go", "")
+        project.go_until(run, "audit_recommendation")
+        entries = [recorded(entry) for entry in project.door().world.journal.entries(run)]
+    said = {f"{run}/{item.seq}" for item in entries if isinstance(item.event, Announced)}
+    arrived = [item.event.message for item in entries if isinstance(item.event, Delivered) and item.event.outcome == "delivered"]
+    lines = [json.loads(line)["id"] for line in (project.root / "said.jsonl").read_text().splitlines()]
+    assert len(said) > 3 and set(lines) == said
+    assert {f"{run}/{number}" for number in arrived} == said
 
 
 @pytest.mark.req("COM-24")
