@@ -27,6 +27,7 @@ from gonogo.evidence.verifying import TrustFiles, verify_package
 from gonogo.evidence.verifying_people import gate_course_problems
 from gonogo.reports.messages import messages_for
 from gonogo.run.events import GateJudged, Recorded
+from gonogo.control.run_reports import card_of
 from gonogo.run.choosing import ways_on
 from gonogo.run.gate import SealedFile, Subject, judge
 from gonogo.run.machine import Over, Parked, UseWaiver, decide
@@ -119,6 +120,17 @@ def grant(project: Project, run: RunId) -> str:
     sign(project, run, name, "po1", "ciso")
     sign(project, run, name, "sre1", "cto")
     return name
+
+
+@pytest.mark.req("GAT-03", "GAT-06")
+def test_a_clause_that_failed_says_who_puts_it_right_and_at_which_step(halted: tuple[Project, RunId]) -> None:
+    project, run = halted
+    door = project.door()
+    rows = card_of(door, door.load(run), GATE).clauses
+    assert {row.who for row in rows if row.result == "fail"} == {"Security team, Release Manager, at the step “complete security and compliance checks”"}
+    assert {row.who for row in rows if row.result == "pass"} == {""}
+    planned = card_of(door, door.load(run), "readiness-approval-gate").clauses
+    assert all(", at the step “" in row.who for row in planned), [row.who for row in planned]
 
 
 @pytest.mark.req("WVR-01", "WVR-02", "WVR-04")

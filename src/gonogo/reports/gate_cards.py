@@ -79,7 +79,7 @@ def gate_card(rule: GateRule, verdict: str, sha256: str, body: Mapping[str, Tree
 def _judged(clause: Mapping[str, Tree], acts: Mapping[str, Mapping[str, Tree]]) -> ClauseRow:
     act = acts.get(_text(clause, "text"))
     unit = _text(clause, "unit")
-    shown = "" if unit in {"word", "flag", "count", "ratio"} else f" {unit}"
+    shown = "" if unit in {"word", "flag", "count", "ratio"} else " s" if unit == "duration" else f" {unit}"
     return ClauseRow(
         text=_text(clause, "text"),
         result=_text(clause, "result"),
@@ -98,14 +98,20 @@ def _who(act: Mapping[str, Tree] | None) -> str:
         return ""
     people = act.get("people")
     names = [str(name) for name in people] if isinstance(people, Sequence) and not isinstance(people, str) else []
-    step = _text(act, "who") or "the step that writes this evidence"
-    return f"{step}; told: {', '.join(names)}" if names else step
+    return _fixes(_text(act, "who"), names)
+
+
+def _fixes(step: str, people: Sequence[str]) -> str:
+    """Who puts it right, and at which step, in words: an id of a step is no somebody."""
+    words = step.rpartition("/")[2].replace("-", " ")
+    where = f"at the step “{words}”" if words else "at the step that writes this evidence"
+    return f"{', '.join(people)}, {where}" if people else where
 
 
 def _planned(rule: GateRule) -> Iterator[ClauseRow]:
     for clause in rule.clauses:
         limit = f"{clause.op.value} {clause.limit.value}"
-        owner = rule.owed_by.get(clause.file, "")
+        owner = _fixes(rule.owed_by.get(clause.file, ""), rule.notify)
         source = f"{clause.file}{clause.pointer}"
         yield ClauseRow(clause.text, "", "not yet", limit, clause.limit_from, source, "", "", owner)
 

@@ -138,9 +138,17 @@ def asked_fields(kind: str, request: bytes) -> tuple[tuple[str, tuple[str, ...]]
 
 
 def _lines(value: Tree) -> Iterator[str]:
-    """A value of a request for people: each item of a list on a line."""
+    """A value of a request for people: each item of a list on a line, and its parts by name."""
     items = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-    yield from (item if isinstance(item, str) else write_json(item).decode().strip() for item in items)
+    for item in items:
+        parts = (
+            [f"{name}: {_word(part)}" for name, part in item.items()] if isinstance(item, Mapping) else [_word(item)]
+        )
+        yield "; ".join(parts)
+
+
+def _word(value: Tree) -> str:
+    return value if isinstance(value, str) else write_json(value).decode().strip()
 
 
 @dataclass(frozen=True, slots=True)
