@@ -44,7 +44,10 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
     with place(root / "world/staging") as staging, place(root / "world/production") as production:
         project = small_project(root / "project", staging, production)
         name_revisions(project)
-        before, run = project.release(PRE), project.release(PRODUCTION)
+        before = project.release(PRE)
+        assert project.state(before).outcome == "ready", project.view(before).halt
+        run = project.release(PRODUCTION)
+        assert project.state(run).outcome == "released", project.view(run).halt
         wanted = {"readiness": before, "handoff": before, "deployment": run}
         yield Released(project, (before, run), {kind: package(project, of, kind) for kind, of in wanted.items()})
 

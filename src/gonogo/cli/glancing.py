@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 import click
 
-from gonogo.cli.run_list import FEW, as_lines, as_value, rows_at_hand
-from gonogo.cli.saying import say, say_json
+from gonogo.cli.run_list import FEW, rows_at_hand
 from gonogo.cli.shared_options import json_option, project_option, run_argument
+from gonogo.cli.status_asked import StatusOptions, show
 from gonogo.cli.taking import taking
 from gonogo.errors import WrongUsage
-from gonogo.values import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class StatusOptions:
-    """What `gonogo status` takes."""
-
-    run: str
-    watch: bool
-    every: float
-    verbose: bool
-    all_runs: bool
-    exit_code: bool
-    statement: bool
-    folder: Path
-    as_json: bool
 
 
 @click.command()
@@ -61,12 +44,3 @@ def _listed(options: StatusOptions) -> bool:
     if found is not None:
         show(*found, as_json=options.as_json)
     return found is not None
-
-
-def show(rows: Sequence[Mapping[str, str | None]], count: int, *, as_json: bool) -> None:
-    """Print a list of runs, the newest last, and how many older ones there are."""
-    if as_json:
-        say_json(as_value(rows, count))
-        return
-    for text, colour in as_lines(rows, count):
-        say(text, colour)

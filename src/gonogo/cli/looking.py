@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gonogo.adapters.standings_read import Glance
 from gonogo.cli.driving import EXIT
-from gonogo.cli.glancing import StatusOptions, show
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.run_list import FEW, row_of
 from gonogo.cli.saying import say, say_json
+from gonogo.cli.status_asked import StatusOptions, show
 from gonogo.cli.watching import lines_of, watch
 from gonogo.control.awareness import awareness
 from gonogo.control.door import Door
