@@ -49,8 +49,8 @@ class HttpProber:
             answer = call("GET", url, seconds=self.seconds, most=MOST_BYTES)
         except Broken as error:
             return SlotSeen(slot, None, None, healthy=False, detail=f"{url}: {error.what}")
-        version = _matched(_VERSION, answer, self.header)
-        digest = _matched(_DIGEST, answer, self.digest_header) if self.digest_header else None
+        version = usable_version(answer.fields.get(self.header))
+        digest = usable_digest(answer.fields.get(self.digest_header)) if self.digest_header else None
         healthy = answer.status == OK and version is not None
         return SlotSeen(slot, version, digest, healthy, self._detail(url, answer, version))
 
@@ -60,8 +60,12 @@ class HttpProber:
         return f"{url} answered {answer.words(120)}" if answer.status != OK else f"{url} answered 200 as {version}"
 
 
-def _matched(pattern: re.Pattern[str], answer: HttpAnswer, field: str) -> str | None:
-    found = pattern.match(answer.fields.get(field, ""))
-    if found is None:
-        return None
-    return found[1] if pattern.groups else found[0]
+def usable_version(said: object) -> str | None:
+    """A version as one may stand in a report or a command; None for anything else."""
+    return said if isinstance(said, str) and _VERSION.match(said) else None
+
+
+def usable_digest(said: object) -> str | None:
+    """A SHA-256 in lower-case hex, with or without `sha256:` before it; None for anything else."""
+    found = _DIGEST.match(said) if isinstance(said, str) else None
+    return found[1] if found else None

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gonogo.adapters.hosts import Hosts
-from gonogo.adapters.probe_http import HttpProber
 from gonogo.errors import GonogoError
-from gonogo.ports import SlotSeen
+from gonogo.ports import Prober, SlotSeen
 from gonogo.values import dataclass
 
 
@@ -19,7 +18,7 @@ class SshProber:
     It is asked for when a host is: who only looks at runs needs neither a key nor the package for SSH.
     """
 
-    http: HttpProber
+    http: Prober
     hosts: Callable[[], Hosts]
 
     def ask(self, slot: str) -> SlotSeen:

@@ -28,6 +28,7 @@ from gonogo.adapters.metrics_together import TogetherSource
 from gonogo.adapters.pipe_asker import PipeAsker
 from gonogo.adapters.plugins import PluginProviders
 from gonogo.adapters.posting import ChannelPost
+from gonogo.adapters.probe_command import CommandProber
 from gonogo.adapters.probe_http import HttpProber
 from gonogo.adapters.probe_ssh import SshProber
 from gonogo.adapters.project_files import ProjectFiles
@@ -210,23 +211,29 @@ def target_of(root: Path, environment: Environment) -> Target | None:
 
 def probers_of(root: Path, environment: Environment, environ: Mapping[str, str]) -> dict[str, Prober]:
     """How an environment is asked, and each of its services by `ENVIRONMENT/SERVICE`."""
-    version, name = environment.version, environment.name
-    services: dict[str, Prober] = {
-        f"{name}/{service}": HttpProber(slots, environment.url, version.path, version.header, version.digest_header)
+    name = environment.name
+    services = {
+        f"{name}/{service}": _plain_prober(root, environment, slots, service)
         for service, slots in environment.services.items()
     }
     return {name: prober_of(root, environment, environ), **services}
+
+
+def _plain_prober(root: Path, environment: Environment, slots: Mapping[str, str], service: str = "") -> Prober:
+    version = environment.version
+    if version.run:
+        return CommandProber(JsonCommand(_filled(version.run), root), slots, environment.url, service)
+    return HttpProber(slots, environment.url, version.path, version.header, version.digest_header)
 
 
 def prober_of(root: Path, environment: Environment, environ: Mapping[str, str]) -> Prober:
     """How an environment's slots or hosts are asked for their version."""
     if environment.target.kind == "argo_rollout":
         return argo_prober(root, environment)
-    version = environment.version
-    http = HttpProber(environment.slots, environment.url, version.path, version.header, version.digest_header)
+    plain = _plain_prober(root, environment, environment.slots)
     if environment.ssh is None:
-        return http
-    return SshProber(http, lambda: hosts_reached(root, environment, environ))
+        return plain
+    return SshProber(plain, lambda: hosts_reached(root, environment, environ))
 
 
 def metrics_of(root: Path, environment: Environment) -> MetricSource | None:

@@ -184,6 +184,7 @@ def _version(section: Section) -> VersionProbe:
         section.text("path", "/healthz", pattern=r"/\S*"),
         section.text("header", "x-version").lower(),
         section.text("digest_header", "").lower() or None,
+        section.texts("run", ()),
     )
     section.finish()
     return found

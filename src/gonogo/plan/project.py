@@ -21,11 +21,12 @@ from gonogo.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class VersionProbe:
-    """How a slot is asked which version it runs: a path, the header with the version, the one with the digest."""
+    """How a slot is asked which version it runs: a path and the headers with version and digest, or a command `run`."""
 
     path: str
     header: str
     digest_header: str | None
+    run: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
