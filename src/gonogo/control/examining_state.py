@@ -114,7 +114,8 @@ def _leases(door: Door, *, workers: bool) -> Iterator[Examined]:
 
 def _orphans(effects: Path, runs: tuple[RunId, ...]) -> Examined:
     known = {folder_name(run) for run in runs}
-    found = sorted(path.name for path in effects.iterdir() if path.name not in known) if effects.is_dir() else []
+    folders = [path.name for path in effects.iterdir() if path.is_dir()] if effects.is_dir() else []
+    found = sorted(name for name in folders if name not in known)
     if not found:
         return Examined("orphans", ok=True, needed=False, detail="every folder of commands belongs to a run")
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
