@@ -103,6 +103,18 @@ def test_a_run_with_a_timer_is_alive_and_the_same_word_twice_is_two_rows(shared:
     assert shared.queue.live() == {RUN}
 
 
+@pytest.mark.req("WFS-10")
+def test_a_run_that_was_handed_to_a_host_which_is_gone_is_alive_for_nobody_and_found_by_the_sweep(shared: SharedStore) -> None:
+    worker = places(shared, SimulatedClock()).worker
+    shared.queue.hand_to(RUN, worker.place, "here")
+    shared.queue.hand_to(OTHER, "production", "elsewhere")
+    assert shared.queue.live() == {OTHER}, "an environment that nobody reaches yet is waited for"
+    there = shared.workers.join(worker)
+    assert shared.queue.live() == {RUN, OTHER}
+    there.leave()
+    assert shared.queue.live() == {OTHER}
+
+
 def test_what_a_dead_worker_had_is_cancelled_and_told_anew_in_its_own_queue(shared: SharedStore) -> None:
     shared.queue.hand_to(RUN, "production", "elsewhere")
     shared.nudge(OTHER)

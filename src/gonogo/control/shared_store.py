@@ -72,12 +72,16 @@ class SharedStore:
                 engine = self.engine()
                 self.journal.prepare()
                 self.database.prepare_beside(engine.PACKAGE, lambda: engine.prepare_queue(self.address.reveal()))
-                self._queue = engine.QueueWakeups(self.database.pool, SystemClock(), lambda: frozenset(self.alive()))
+                self._queue = engine.QueueWakeups(self.database.pool, SystemClock(), self._living)
             return self._queue
 
     def alive(self) -> Sequence[str]:
         """The names of the workers that are alive."""
         return tuple(seen.worker.name for seen in self.workers.seen() if seen.alive)
+
+    def _living(self) -> frozenset[str]:
+        workers = [seen.worker for seen in self.workers.seen() if seen.alive]
+        return frozenset(name for worker in workers for name in (worker.name, worker.place, *worker.reaches))
 
     def is_driven(self, run: RunId) -> bool:
         """Whether a worker drives a run now."""

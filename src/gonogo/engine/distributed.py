@@ -70,7 +70,8 @@ def prepare_queue(address: str) -> None:
 class QueueWakeups:
     """The `Wakeups` port on the queue in the journal's database; `pool` is the journal's own pool (EN-17).
 
-    `living` gives the names of the workers that are alive. Never starts a worker (EN-14).
+    `living` names the workers that are alive, and the places where they act. Never starts a worker
+    (EN-14).
     """
 
     def __init__(self, pool: Any, clock: Clock, living: Callable[[], frozenset[str]]) -> None:  # noqa: ANN401 - opaque
@@ -100,12 +101,14 @@ class QueueWakeups:
         self._client.enqueue(_options(run, why, place=place), run)
 
     def live(self) -> frozenset[RunId]:
-        """Runs that a living worker drives now, or that lie in the queue."""
+        """Runs that a living worker drives now, or that lie in a queue, but for that of a host where nobody works."""
         living = self._living()
         return frozenset(
             RunId(row.queue_partition_key)
             for row in self._listed()
-            if row.queue_partition_key and (row.status != "PENDING" or row.executor_id in living)
+            if row.queue_partition_key
+            and (row.status != "PENDING" or row.executor_id in living)
+            and (not _is_host(_place(row)) or _place(row) in living)
         )
 
     def abandon(self, worker: str) -> tuple[RunId, ...]:
@@ -218,3 +221,8 @@ def _with_driver(address: str) -> str:
 
 def _place(row: WorkflowStatus) -> str:
     return (row.queue_name or "").partition(":")[2]
+
+
+def _is_host(place: str) -> bool:
+    """Whether a place is a host's, and no environment's: its name ends with a mark of the folder."""
+    return ":" in place
