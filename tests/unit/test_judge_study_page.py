@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from judge_study import CELLS, JUDGES, Stop, interval, row, table  # noqa: E402
+from judge_study import CELLS, JUDGES, Stop, guarded_row, interval, row, table  # noqa: E402
 
 PAGE = (ROOT / "docs/judge-study.md").read_text("utf-8")
 SECTIONS = dict(part.partition("\n")[::2] for part in PAGE.split("\n### ")[1:])
@@ -60,6 +60,17 @@ def test_the_page_shows_that_a_worse_version_is_stopped_as_soon_as_was_asked_for
     assert int(median_s) <= seconds
     assert int(median_harm) <= harm
     assert f"{median_s} s" in PAGE.split("## The tables")[0], "the text above says the same"
+
+
+@pytest.mark.req("ARB-01")
+def test_the_worst_cells_stand_with_more_releases_below_half_a_percent_and_as_the_script_prints_them() -> None:
+    part = PAGE.split("## More releases of the worst cells")[1].split("## The tables")[0]
+    shown = re.findall(r"^\| (good[^|]*) \| (\d+) of (\d+) \|.*$", part, re.MULTILINE)
+    assert len(shown) == 2
+    for name, aborted, releases in shown:
+        cell = next(cell for cell in CELLS if cell.name == name.strip())
+        assert guarded_row(cell, int(aborted), int(releases)) in part
+        assert int(aborted) / int(releases) <= 0.005
 
 
 @pytest.mark.req("ARB-01")
