@@ -365,7 +365,7 @@ def poisoned(trial: Trial) -> Iterator[None]:
     """A critical alert about staging fires, seen by Alertmanager before the run goes on."""
     with ordered("green", poison=1)(trial):
         firing = f"{trial.shop.alertmanager.url}/api/v2/alerts?active=true"
-        assert wait_until(lambda: b"ShopPoisoned" in _body(firing), 10.0)
+        assert wait_until(lambda: b"ShopPoisoned" in _body(firing), 30.0)
         yield
 
 
@@ -406,7 +406,7 @@ def stale_prometheus(trial: Trial) -> Iterator[None]:
 def shared_traffic(trial: Trial) -> Iterator[None]:
     """Another rollout has left half of the traffic on a second version."""
     trial.shop.put("staging", "green", "v1")
-    assert wait_until(lambda: " green 127.0.0.1 2 " in trial.shop.say("show servers state staging"), 5.0)
+    assert wait_until(lambda: " green 127.0.0.1 2 " in trial.shop.say("show servers state staging"), 30.0)
     trial.shop.say("set server staging/green weight 50")
     trial.shop.say("set server staging/blue weight 50")
     yield

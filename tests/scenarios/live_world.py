@@ -161,7 +161,7 @@ def start_haproxy(front: Front, server_timeout: str = "15s", more: str = "") -> 
     )
     log = front.folder / "h.log"
     process = launch((str(HAPROXY), "-f", str(file), "-db"), log=log, env={})
-    if not wait_until(lambda: _answers(f"http://{front.listen}/healthz"), 5.0):
+    if not wait_until(lambda: _answers(f"http://{front.listen}/healthz"), 30.0):
         stop(process)
         pytest.fail(f"HAProxy did not start: {log_tail(log)}")
     return process

@@ -232,7 +232,7 @@ class Shop:
             (self.place / f"{environment}-{slot}.orders.json").unlink(missing_ok=True)
             if self.version(environment, slot) != slots.get(slot, ""):
                 self.put(environment, slot, slots.get(slot, ""))
-        assert wait_until(lambda: f" {serving} 127.0.0.1 2 " in self.say(f"show servers state {environment}"), 5.0)
+        assert wait_until(lambda: f" {serving} 127.0.0.1 2 " in self.say(f"show servers state {environment}"), 30.0)
         for slot, weight in sorted(((slot, 100 if slot == serving else 0) for slot in SLOTS), key=lambda one: -one[1]):
             assert self.say(f"set server {environment}/{slot} weight {weight}").strip() == ""
 
@@ -269,7 +269,7 @@ def start_prometheus(shop: Shop, name: str, settings: Path, data: Path, port: in
 
 def ready(shop: Shop, name: str, url: str) -> None:
     """Wait until an address answers 200."""
-    if not wait_until(lambda: _status(url) == 200, 10.0):
+    if not wait_until(lambda: _status(url) == 200, 30.0):
         pytest.fail(f"{name} did not start: {log_tail(shop.place / f'{name}.log')}")
 
 
@@ -328,7 +328,7 @@ def _start(shop: Shop) -> None:
     shop.start("alertmanager", "prometheus-alertmanager", *flags, "--cluster.listen-address=", "--log.level=error")
     start_prometheus(shop, "prometheus", shop.place / "p.yml", shop.place / "data", shop.prometheus.target)
     ready(shop, "alertmanager", f"http://127.0.0.1:{shop.alertmanager.target}/-/ready")
-    assert wait_until(lambda: shop.version("staging") == "v1" and shop.version("production") == "v1", 5.0)
+    assert wait_until(lambda: shop.version("staging") == "v1" and shop.version("production") == "v1", 30.0)
     counted = f"{shop.prometheus.url}/api/v1/query?query=rate(http_requests_total[3s])"
     assert wait_until(lambda: b'"value"' in call("GET", counted).body, 15.0), log_tail(shop.place / "prometheus.log")
 

@@ -68,13 +68,14 @@ def begin(folder: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def tell(folder: Path, *options: str) -> Told:
-    process = begin(folder, *options)
-    try:
-        screen, errors = process.communicate(timeout=240)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
+    with begin(folder, *options) as process:
+        try:
+            # Half a minute of work; on a machine that is busy with ten other things it was four minutes.
+            screen, errors = process.communicate(timeout=600)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.wait(60)
     return Told(process.returncode, screen, errors, folder / "told")
 
 

@@ -153,7 +153,7 @@ s.send_header('x-version','v2')\n  s.end_headers()\nh.HTTPServer(('127.0.0.1',%d
         )
         stranger = launch((sys.executable, "-c", script % other.port("staging", "one")), log=place / "log", env={})
         try:
-            assert wait_until(lambda: ask(other, "staging", "one").version == "v2", 5.0)
+            assert wait_until(lambda: ask(other, "staging", "one").version == "v2", 30.0)
             with pytest.raises(Broken, match="not started here answers as v2"):
                 start_release(demo.world, "staging", "one", "v2")
             assert stranger.lives()
@@ -223,7 +223,7 @@ def test_killing_a_slot_is_seen_as_failures_without_a_version_and_by_the_probe()
         noted = read_pid(running.world.pid_file("production", "blue"))
         assert noted is not None
         send_signal(noted.pid, SIGKILL)
-        assert wait_until(lambda: load.now().failed > 0, 5.0)
+        assert wait_until(lambda: load.now().failed > 0, 30.0)
         running.target.move({"blue": 0, "green": 100}, 1)
         assert running.prober.ask("blue").version is None
         seen = load.end()
@@ -283,7 +283,7 @@ def test_a_slot_is_what_its_answer_proves_and_nothing_else(
     process = launch((sys.executable, "-c", answering(headers, status), str(port)), log=tmp_path / "log", env={})
     try:
         prober = HttpProber({"blue": f"http://127.0.0.1:{port}"}, "", digest_header=DIGEST_HEADER)
-        assert wait_until(lambda: "refused" not in prober.ask("blue").detail, 5.0)
+        assert wait_until(lambda: "refused" not in prober.ask("blue").detail, 30.0)
         found = prober.ask("blue")
         assert (found.version, found.digest, found.healthy) == seen
         assert not prober.ask("purple").healthy

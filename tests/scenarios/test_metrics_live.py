@@ -143,7 +143,7 @@ def nginx_log(tmp_path: Path) -> Iterator[tuple[Front, Path, Path]]:
         (place / "nginx.conf").write_text(text, "ascii")
         process = launch((str(NGINX), "-p", str(place), "-c", "nginx.conf"), log=place / "nginx.log", env={})
         try:
-            assert wait_until(lambda: answers(front), 5.0), log_tail(place / "nginx.log")
+            assert wait_until(lambda: answers(front), 30.0), log_tail(place / "nginx.log")
             yield front, access, place
         finally:
             stop(process)

@@ -176,7 +176,7 @@ def test_alerts_that_really_fire_come_back_from_alertmanager_by_name_and_severit
     )
     assert source.firing().alerts == ()
     shop.order("staging", "blue", poison=1)
-    assert wait_until(lambda: bool(source.firing().alerts), 10.0)
+    assert wait_until(lambda: bool(source.firing().alerts), 30.0)
     assert [(one.id, one.severity) for one in source.firing().alerts or ()] == [("ShopPoisoned", Severity.CRITICAL)]
     assert elsewhere.firing().alerts == ()
     shop.order("staging", "blue", poison=0)
@@ -192,7 +192,7 @@ def test_errors_that_customers_really_get_are_the_error_rate_of_that_version_and
     def rate(version: str) -> Decimal | None:
         return source.figures("blue", version)[0].value
 
-    assert wait_until(lambda: rate("v1") == 0, 10.0)
+    assert wait_until(lambda: rate("v1") == 0, 30.0)
     shop.order("staging", "blue", error_rate=0.25)
     try:
         assert wait_until(lambda: 20 <= (rate("v1") or 0) <= 30, 15.0), rate("v1")

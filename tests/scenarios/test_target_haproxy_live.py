@@ -78,12 +78,12 @@ def test_a_slot_without_a_process_gets_no_traffic_even_while_haproxy_believes_in
         seen = running.prober.ask("green")
         assert (seen.version, seen.healthy) == (None, False)
         assert "refused" in seen.detail
-        assert wait_until(lambda: "green 127.0.0.1 0 " in say_to(running.front, "show servers state app"), 4.0)
+        assert wait_until(lambda: "green 127.0.0.1 0 " in say_to(running.front, "show servers state app"), 30.0)
         with pytest.raises(Broken, match="does not hold it up"):
             running.target.move({"blue": 95, "green": 5}, 1)
         assert running.target.traffic().weights == {"blue": 100, "green": 0}
         start_release(running.world, "production", "green", "v2")
-        assert wait_until(lambda: "green 127.0.0.1 2 " in say_to(running.front, "show servers state app"), 4.0)
+        assert wait_until(lambda: "green 127.0.0.1 2 " in say_to(running.front, "show servers state app"), 30.0)
         assert running.target.move({"blue": 95, "green": 5}, 1).readable
 
 
@@ -96,7 +96,7 @@ def test_a_stopped_process_answers_nothing_and_the_probe_says_so_within_its_limi
         seen = replace(running.prober, seconds=0.4).ask("green")
         assert (seen.version, seen.healthy) == (None, False)
         assert "timed out" in seen.detail.lower()
-        assert wait_until(lambda: "green 127.0.0.1 0 " in say_to(running.front, "show servers state app"), 8.0)
+        assert wait_until(lambda: "green 127.0.0.1 0 " in say_to(running.front, "show servers state app"), 30.0)
         assert running.share_of("v1", 20) == 20
 
 

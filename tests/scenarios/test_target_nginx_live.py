@@ -80,7 +80,7 @@ def nginx_site(green: str = "v2") -> Iterator[Place]:
 def start(place: Path, status: Address) -> Live:
     log = place / "nginx.log"
     process = launch((str(NGINX), "-p", str(place), "-c", "nginx.conf"), log=log, env={})
-    if not wait_until(lambda: answers(status), 5.0):
+    if not wait_until(lambda: answers(status), 30.0):
         stop(process)
         pytest.fail(f"nginx did not start: {log_tail(log)}")
     return process

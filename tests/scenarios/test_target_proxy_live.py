@@ -212,7 +212,7 @@ def test_weights_that_are_no_distribution_change_nothing(calm: Site, body: bytes
 def test_requests_in_flight_finish_on_the_old_version_over_a_switch_and_the_end_of_its_process() -> None:
     with site("proxy") as running, ThreadPoolExecutor(10) as threads:
         slow = [threads.submit(running.get, "/slow?s=1") for _ in range(10)]
-        assert wait_until(lambda: running.get("/healthz").status == 200, 2.0)
+        assert wait_until(lambda: running.get("/healthz").status == 200, 30.0)
         _until_ten_wait(running)
         running.target.move({"blue": 0, "green": 100}, 1)
         stop_slot(running.world, "production", "blue")
@@ -223,7 +223,8 @@ def test_requests_in_flight_finish_on_the_old_version_over_a_switch_and_the_end_
 
 def _until_ten_wait(running: Site) -> None:
     port = running.world.port("production", "blue")
-    assert wait_until(lambda: _established(port) >= 10, 1.0) or True
+    # A wait and no claim: on a busy machine some are answered before the last one asks, which is as good.
+    wait_until(lambda: _established(port) >= 10, 1.0)
 
 
 def _established(port: int) -> int:

@@ -38,7 +38,7 @@ def worker(name: str) -> Worker:
 def cut(workers: PostgresWorkers, place: PostgresMembership, name: str) -> None:
     """What the kernel does for a process that is killed; the server takes a moment to see it."""
     place._hang_up()  # noqa: SLF001 - nothing else ends a connection without leaving the list
-    eventually(lambda: not any(seen.alive for seen in workers.seen() if seen.worker.name == name), f"{name} is dead", 10)
+    eventually(lambda: not any(seen.alive for seen in workers.seen() if seen.worker.name == name), f"{name} is dead", 30)
 
 
 def test_statements_are_written_once_for_both_databases() -> None:
