@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from command_line import gonogo, importing
 
+from gonogo.adapters.journal_schema import create
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.errors import Broken
 from gonogo.ports import Draft
@@ -62,7 +63,10 @@ def test_a_journal_goes_to_the_database_and_back_with_every_line_and_file(projec
     assert lines(project) == before
     assert project.door().world.journal.lease("staging").fence == 1
     left = gonogo("status", *here, GONOGO_DATABASE=url)
-    assert left.code == 2 and "moved" in left.err
+    assert left.code == 2 and "this project's journal is on this machine (1 run)" in left.err
+    (project.root / ".gonogo" / "journal.db").rename(project.root / "journal.db of another host")
+    elsewhere = gonogo("status", *here, GONOGO_DATABASE=url)
+    assert elsewhere.code == 2 and "this journal was moved to" in elsewhere.err
 
 
 @pytest.mark.req("EXE-05")
@@ -97,6 +101,49 @@ def test_a_migration_that_is_killed_after_the_copy_goes_on_when_it_is_given_agai
     assert lines(project) == before, "nothing has moved yet"
     assert gonogo("migrate", "-C", str(project.root), GONOGO_DATABASE=url).code == 0
     assert lines(project, GONOGO_DATABASE=url) == before
+
+
+@pytest.mark.req("EXE-05")
+def test_beside_a_journal_on_this_machine_nothing_acts_on_a_database_before_it_was_moved_there(project: Project) -> None:
+    run, url = project.begin(SMALL), fresh_database()
+    here, door = ("-C", str(project.root)), project.door()
+    with door.world.journal.write(run, door.load(run).state.seq, actor=Engine("e"), now=door.world.clock.now()) as tx:
+        tx.take_lease("staging")
+    acts = (
+        ("run", "deployment-automation", "--release", "v2"),
+        ("resume", run),
+        ("worker",),
+        ("worker", "list"),
+        ("lock", "status"),
+        ("status",),
+        ("approve", run, "--key", str(project.root / "gonogo.yaml")),
+        ("serve", "--port", "0"),
+    )
+    for act in acts:
+        said = gonogo(*act, *here, GONOGO_DATABASE=url)
+        assert said.code == 2, f"{act}: {said.out}{said.err}"
+        assert "this project's journal is on this machine (1 run)" in said.err, act
+        assert (
+            ".gonogo/journal.db" in said.err
+            and "`gonogo migrate` moves it" in said.err
+            and "unset GONOGO_DATABASE" in said.err
+        )
+    rows = gonogo("doctor", *here, "--json", GONOGO_DATABASE=url).json()["examined"]
+    assert isinstance(rows, list)
+    found = next(row for row in rows if row["what"] == "journal")
+    assert not found["ok"] and "on this machine (1 run)" in found["detail"] and "gonogo migrate" in found["remedy"]
+    assert len(rows) > 5, "everything else is looked at all the same"
+    with door.world.journal.write(run, door.load(run).state.seq, actor=Engine("e"), now=door.world.clock.now()) as tx:
+        tx.free_lease("staging")
+    assert gonogo("migrate", *here, "--dry-run", GONOGO_DATABASE=url).code == 0
+    assert gonogo("migrate", *here, GONOGO_DATABASE=url).code == 0
+    assert gonogo("lock", "status", *here, GONOGO_DATABASE=url).code == 0
+    assert project.door(GONOGO_DATABASE=url).world.journal.lease("staging").fence == 1, "fences go on from there"
+
+
+def test_a_journal_without_an_entry_keeps_nobody_from_a_database(project: Project) -> None:
+    create(project.root / ".gonogo" / "journal.db", 5.0, lambda: None)
+    assert gonogo("status", "-C", str(project.root), GONOGO_DATABASE=fresh_database()).code == 0
 
 
 def test_doctor_says_whether_the_database_answers_and_whether_anybody_works_on_it(project: Project) -> None:

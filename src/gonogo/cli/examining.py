@@ -16,6 +16,7 @@ from gonogo.control.door import Door
 from gonogo.control.examining import Examined, examine
 from gonogo.control.examining_state import state_examined
 from gonogo.control.proving import workspace_at
+from gonogo.control.storing import Elsewhere
 from gonogo.control.trust_standing import anchors_examined, assurance_examined, trust_examined
 from gonogo.errors import Broken
 from gonogo.findings import forbids
@@ -52,8 +53,7 @@ def doctor(options: DoctorOptions) -> int:
     if workspace is not None:
         found = (*found, *assurance_examined(workspace))
     if workspace is not None and not forbids(workspace.findings):
-        door = Door.at(root, os.environ)
-        found = (*found, *_of_state(door), *(trust_examined(door) if options.trust else ()))
+        found = (*found, *_of_project(root, trust=options.trust))
     missing = [each for each in found if each.needed and not each.ok]
     if options.as_json:
         say_json({"ok": not missing, "examined": model_json(found)})
@@ -68,6 +68,15 @@ def doctor(options: DoctorOptions) -> int:
     if workspace is None:
         say("no gonogo.yaml here or above: rights and journal were not looked at")
     return 2 if missing else 0
+
+
+def _of_project(root: Path, *, trust: bool) -> tuple[Examined, ...]:
+    """State and trust; nothing where the journal cannot be had, which is a row of its own already."""
+    try:
+        door = Door.at(root, os.environ)
+    except (Broken, Elsewhere):
+        return ()
+    return (*_of_state(door), *(trust_examined(door) if trust else ()))
 
 
 def _of_state(door: Door) -> tuple[Examined, ...]:

@@ -15,7 +15,7 @@ from typing import Final
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.control.assembling import cipher_of, store_at
 from gonogo.control.project_root import STATE_FOLDER
-from gonogo.control.storing import address_of
+from gonogo.control.storing import address_of, demand_one_place
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.rights import Need, needs, withheld
 from gonogo.errors import GonogoError
@@ -128,7 +128,13 @@ def _room(root: Path) -> Examined:
 
 
 def _journal(root: Path, database: str, environ: Mapping[str, str]) -> Iterator[Examined]:
-    if address_of(database, environ) is not None:
+    address = address_of(database, environ)
+    try:
+        demand_one_place(root / STATE_FOLDER, address)
+    except GonogoError as error:
+        yield Examined("journal", ok=False, needed=True, detail=f"{error.where}: {error.what}", remedy=error.next_step)
+        return
+    if address is not None:
         yield _database(root, database, environ)
         return
     path = root / STATE_FOLDER / "journal.db"

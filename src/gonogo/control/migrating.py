@@ -72,7 +72,7 @@ def migrate(root: Path, environ: Mapping[str, str], *, dry_run: bool) -> Migrati
             raise Refused(
                 f"the database holds another journal ({there.runs} runs)",
                 where=database.place,
-                next_step="name an empty database; two journals are never mixed",
+                next_step=f"name an empty database; or, where that journal is the one that counts, move {path} aside",
             )
         if dry_run:
             return done

@@ -18,8 +18,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from gonogo.adapters.durable import read_small
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.adapters.vault import Cipher, FolderVault
+from gonogo.control.project_root import JOURNAL
 from gonogo.errors import BadInput, Broken, Refused
-from gonogo.ports import CrashPoint, Journal, Vault
+from gonogo.ports import SITE_LOG, CrashPoint, Journal, Vault
 from gonogo.terms import Digest, RunId, Secret
 from gonogo.values import dataclass
 
@@ -32,6 +33,10 @@ WORKING: Final = "gonogo.control.working"
 MIGRATING: Final = "gonogo.control.migrating"
 MOVED_AWAY: Final = "journal.moved"
 """Says in the state folder that the journal is elsewhere now: a missing setting must not begin a second one."""
+
+
+class Elsewhere(Refused):
+    """The journal of this project is not where the settings say: a second one would hand out the same fences again."""
 
 
 class KeptVault(Vault, Protocol):
@@ -94,22 +99,50 @@ def _password(environ: Mapping[str, str]) -> str:
 
 
 def open_store(state: Path, address: Secret | None, crash: CrashPoint, *, by_worker: bool = False) -> Store:
-    """The store of a project whose state folder is `state`. Raises Refused where its journal was moved elsewhere."""
+    """The store of a project whose state folder is `state`. Raises Elsewhere where its journal is in another place."""
 
     def cache(cipher: Cipher | None) -> FolderVault:
         return FolderVault(state / "vault", cipher=cipher)
 
+    demand_one_place(state, address)
     if address is None:
-        moved = read_small(state / MOVED_AWAY)
-        if moved is not None:
-            raise Refused(
-                f"the journal of this project is in {moved.decode('utf-8', 'replace').strip()} now",
-                where=str(state),
-                next_step="set `database` in gonogo.yaml, or GONOGO_DATABASE; back again with: gonogo migrate --back",
-            )
-        return Store(SqliteJournal(state / "journal.db", crash=crash), cache)
+        return Store(SqliteJournal(state / JOURNAL, crash=crash), cache)
     opened: Store = needed(MODULE).open_shared(address, cache, crash, by_worker=by_worker)
     return opened
+
+
+def demand_one_place(state: Path, address: Secret | None) -> None:
+    """Raises Elsewhere where the journal of a project is not in the place that `address` says (None: this machine).
+
+    Raises Broken where a journal lies here beside a named database and cannot be read.
+    """
+    moved = read_small(state / MOVED_AWAY)
+    if address is not None and moved is None:
+        _demand_none_here(state / JOURNAL)
+    if address is None and moved is not None:
+        raise Elsewhere(
+            f"the journal of this project is in {moved.decode('utf-8', 'replace').strip()} now",
+            where=str(state),
+            next_step="set `database` in gonogo.yaml, or GONOGO_DATABASE; back again with: gonogo migrate --back",
+        )
+
+
+def _demand_none_here(path: Path) -> None:
+    """Refused where a journal with entries is on this machine and was never moved into the database.
+
+    Also where the database holds one: a project with two journals lets two runs hold one environment, each with a
+    fence that the other one has given out, too (EXE-05). Only the heads are read, and nothing where there is no file.
+    """
+    with SqliteJournal(path) as journal:
+        heads = journal.heads()
+    if heads:
+        number = len(heads.keys() - {SITE_LOG})
+        runs = "1 run" if number == 1 else f"{number} runs"
+        raise Elsewhere(
+            f"a database is named, but this project's journal is on this machine ({runs})",
+            where=str(path),
+            next_step="`gonogo migrate` moves it; or unset GONOGO_DATABASE (`database` in gonogo.yaml) and go on here",
+        )
 
 
 def needed(module: str) -> ModuleType:
