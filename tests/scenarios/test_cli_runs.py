@@ -22,6 +22,7 @@ import pytest
 from command_line import Said, files_below, gonogo, importing, spawned
 from cryptography.hazmat.primitives import serialization
 
+from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.run_reports import page_of
 from gonogo.terms import RunId
 from tests.projects import REQUESTER, SIGNERS, Project, copied, small_project
@@ -318,7 +319,7 @@ def test_whoever_opened_the_run_cannot_approve_it(typed: Typed, folder: Path) ->
         stranger = alone.say("approve", run, "audit_recommendation", "--key", str(folder / "keys/qe1"), "--yes", "--json")
         halted = alone.say("halt", run, "--reason", "a doubt", "--as", "rm1", "--json")
         resumed = alone.say("resume", run)
-        aborted = alone.say("abort", run, "--reason", "enough", "--as", "rm1", "--json")
+        aborted = aborted_beside_an_engine(alone, run)
     assert said.code == 2
     assert "requester" in said.err or "asked for" in said.err or "opened" in said.err
     assert stranger.code == 2
@@ -327,6 +328,19 @@ def test_whoever_opened_the_run_cannot_approve_it(typed: Typed, folder: Path) ->
     assert resumed.code == 2
     assert "only a signature lifts that" in resumed.err
     assert (aborted.code, aborted.json()["outcome"]) == (2, "aborted")
+    assert "by the engine that drives it" in aborted.err, "two engines would be one too many"
+
+
+def aborted_beside_an_engine(typed: Typed, run: str) -> Said:
+    """`gonogo abort` while another process drives the run, which lets go of it once the abort is told."""
+    door = typed.project.door()
+    with RunLocks(typed.project.root / ".gonogo/runs", door.world.clock).driving(RunId(run)):
+        once = spawned("abort", run, "-C", typed.project.root, "--reason", "enough", "--as", "rm1", "--json")
+        assert once.stderr is not None
+        told = once.stderr.readline()
+        assert any(entry.type == "abort.requested" for entry in door.load(RunId(run)).entries)
+    out, err = once.communicate(timeout=60)
+    return Said(once.returncode, out, told + err)
 
 
 def test_watching_ends_with_the_run_and_with_control_c(typed: Typed, ready: str, waiting: str) -> None:

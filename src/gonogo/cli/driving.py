@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from typing import Final
+
 from gonogo.cli.progress import Progress
-from gonogo.cli.saying import say, say_json
+from gonogo.cli.saying import say, say_json, tell
 from gonogo.control.door import Door
 from gonogo.control.viewing import as_json as view_json
 from gonogo.control.viewing import text_of, view
@@ -12,6 +15,20 @@ from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil
 from gonogo.terms import RunId
 
 EXIT: dict[str, int] = {"ready": 0, "released": 0, "rolled_back": 4, "aborted": 2}
+
+LOOK_S: Final = 0.2
+
+
+def end(door: Door, run: RunId, *, as_json: bool) -> int:
+    """Drive a run that is to end, as `drive` does; where another engine drives it, wait for that one to end it.
+
+    Two would be one too many: the engine at work sees the abort before its next act, and takes traffic back itself.
+    """
+    if not door.workers_drive and door.is_driven(run):
+        tell(f"{run} is being aborted by the engine that drives it; this waits for its end (ctrl-c ends the waiting)")
+        while door.is_driven(run):
+            time.sleep(LOOK_S)
+    return drive(door, run, patient=False, as_json=as_json)
 
 
 def drive(door: Door, run: RunId, *, patient: bool, as_json: bool, priority: int = 0) -> int:

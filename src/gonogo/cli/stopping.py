@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from gonogo.cli.deciding import Hand, comment_option, role_option, sign_and_record
-from gonogo.cli.driving import drive
+from gonogo.cli.driving import drive, end
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, priority_option, project_option, run_argument
@@ -80,7 +80,7 @@ def abort(options: AbortOptions) -> int:
     name = run_named(door, options.run)
     door.abort(name, options.reason, actor_of(options.who))
     if not options.no_drive:
-        return drive(door, name, patient=False, as_json=options.as_json)
+        return end(door, name, as_json=options.as_json)
     following = f"gonogo resume {name}"
     if options.as_json:
         say_json({"run": name, "aborting": True, "next": following})

@@ -22,7 +22,7 @@ from gonogo.control.door import Door
 from gonogo.evidence.ledger import time_text
 from gonogo.plan.windows import Windows, closing, denied_by, next_opening, said
 from gonogo.run.machine import BREAK_GLASS
-from gonogo.terms import Json, RunId
+from gonogo.terms import Json
 from gonogo.values import dataclass
 
 OPEN, CLOSED = 0, 3
@@ -56,7 +56,7 @@ def window(options: WindowOptions) -> int:
 
 
 def _planned(door: Door, run: str) -> Windows | None:
-    project = door.load(RunId(run)).plan.project if run else door.workspace.project
+    project = door.load(run_named(door, run)).plan.project if run else door.workspace.project
     return project.windows
 
 
