@@ -58,8 +58,8 @@ def run(here: Served) -> RunId:
     return found
 
 
-def token(here: Served, *scopes: Scope, protocols: tuple[str, ...] = ("*",), name: str = "reader") -> str:
-    wish = TokenWish(name, "rm1", frozenset(scopes), protocols, ("*",), timedelta(hours=1))
+def token(here: Served, *scopes: Scope, protocols: tuple[str, ...] = ("*",), name: str = "reader", environments: tuple[str, ...] = ("*",)) -> str:
+    wish = TokenWish(name, "rm1", frozenset(scopes), protocols, environments, timedelta(hours=1))
     return create_token(here.project.door(), wish, Person("rm1"))[1].reveal()
 
 
@@ -296,6 +296,38 @@ def test_prometheus_reads_figures_with_a_token(here: Served, run: RunId) -> None
     page = Client(here, headers={"authorization": f"Bearer {token(here, Scope.READ, name='prometheus')}"}).get("/metrics")
     assert 'gonogo_open_runs{state="waiting_for_people"} 1.0' in page.text
     assert "gonogo_web_streams 0.0" in page.text
+
+
+@pytest.mark.parametrize("reach", [{"environments": ("staging",)}, {"protocols": ("pre-deployment",)}])
+def test_figures_of_all_runs_are_not_for_a_token_that_reaches_a_part_of_the_project(here: Served, run: RunId, reach: dict[str, tuple[str, ...]]) -> None:
+    client = Client(here, headers={"authorization": f"Bearer {token(here, Scope.READ, name='scraper', **reach)}", "accept": "application/json"})
+    refused = [client.get("/metrics"), client.get("/api/v1/figures/quality")]
+    assert [page.status for page in refused] == [409, 409]
+    assert refused[0].text == refused[1].text
+    assert "this token is for a part of it" in refused[0].text
+
+
+def test_what_is_refused_before_a_call_is_looked_at_is_told_as_problem_details_to_programs_and_as_text_to_people(here: Served, run: RunId) -> None:
+    person, stranger = signed_in(here, "rm1"), Client(here)
+
+    def unasked(path: str) -> list[Page]:
+        return [person.post(path, b"{}", origin=origin) for origin in ("", "https://evil.example")]
+
+    def unfit(path: str) -> list[Page]:
+        return [stranger.get(path, host="evil.example"), stranger.get(path, **{"content-length": str(2 << 20)})]
+
+    to_programs = [*unasked("/api/v1/runs"), *unfit("/api/v1/runs"), *unfit("/metrics"), *unfit("/mcp"), *unfit("/agents/v1/tools/run_list")]
+    assert [page.status for page in to_programs] == [403, 403, *[421, 413] * 4]
+    for page in to_programs:
+        assert page.headers["content-type"] == "application/problem+json"
+        body = json.loads(page.text)
+        assert body["status"] == page.status
+        assert body["detail"]
+        assert body["next_step"]
+        assert page.headers["x-content-type-options"] == "nosniff"
+    to_people = [*unasked(f"/runs/{run}/halt"), *unfit("/")]
+    assert [page.status for page in to_people] == [403, 403, 421, 413]
+    assert all(page.headers["content-type"].startswith("text/plain") for page in to_people)
 
 
 FILLED = {"gate": "intake-confirmation-gate", "environment": "staging", "figure": "quality", "schema": "project", "code": "GN0801"}

@@ -162,10 +162,11 @@ class _Figures:
 
 
 async def figures(request: Request) -> Response:
-    """The figures as text; needs a token with the scope runs:read, or a person who is signed in."""
+    """The figures as text: of all runs, so for a token with runs:read for the whole project, or a signed-in person."""
     try:
         caller = await run_in_threadpool(caller_of, request)
         caller.demand(Scope.READ)
+        caller.demand_whole()
     except GonogoError as error:
         return problem(error)
     registry = CollectorRegistry()

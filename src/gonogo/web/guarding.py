@@ -3,7 +3,7 @@
 Order: 1. the name that was asked for is ours (host-header tricks); 2. the body is not too large; 3. the cookie belongs
 to a session whose person and key still count (a removed approver's open session ends here); 4. whoever is not signed in
 gets the sign-in page only; 5. an act comes from a page of ours (`Origin`, `Sec-Fetch-Site`), besides the token that
-each form carries.
+each form carries. Programs are told what was refused as problem details (RFC 9457), browsers in plain words.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gonogo.errors import Refused
 from gonogo.values import dataclass
 from gonogo.web.agents import BELOW
+from gonogo.web.calls import PROBLEM
 from gonogo.web.sessions import COOKIE, Session
 from gonogo.web.showing import TooLarge, problem_body
 from gonogo.web.site import Site
@@ -30,6 +31,7 @@ OWN_KEYS: Final = ("/api/", "/metrics", "/hooks/")
 """Called by programs with a token or a signature of their own; the handlers demand it."""
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MOST_BODY: Final = 1 << 20
+TOO_LARGE, SEND_LESS = "this is larger than anything that is taken here", "send less"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'none'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; "
@@ -89,7 +91,7 @@ class Guard:
             taken += len(message.get("body", b""))
             if taken > MOST_BODY:
                 self.site.trail.refused("too_large", _handle(scope))
-                raise TooLarge("this is larger than anything that is taken here", next_step="send less")
+                raise TooLarge(TOO_LARGE, next_step=SEND_LESS)
             return message
 
         return receive_some
@@ -99,13 +101,11 @@ class Guard:
         headers, path = Headers(scope=scope), str(scope["path"])
         if headers.get("host", "").lower() not in self.site.hosts():
             self.site.trail.refused("host", "")
-            return _plain(
-                421,
-                "this server answers to the names under web.origins of the approvers file, and to no other",
-            )
+            what = "this server answers to the names under web.origins of the approvers file, and to no other"
+            return _refusal(path, 421, what, "ask for one of these names")
         if _declared(headers) > MOST_BODY:
             self.site.trail.refused("too_large", "")
-            return _plain(413, "this is larger than anything that is taken here")
+            return _refusal(path, 413, TOO_LARGE, SEND_LESS)
         scope["gonogo.session"] = session = self._session(headers)
         if self.agents is not None and path.startswith(BELOW):
             # Calls bring a token that is asked for at each; what only describes them is a page like any other.
@@ -116,8 +116,7 @@ class Guard:
         stranger = session is None and path not in OPEN and not path.startswith(OPEN_BELOW)
         if stranger:
             return _to_sign_in(scope, headers)
-        address = scope["client"][0] if scope.get("client") else ""
-        return None if scope["method"] in SAFE else self._foreign(headers, session, address)
+        return None if scope["method"] in SAFE else self._foreign(scope, headers, session)
 
     def _session(self, headers: Headers) -> Session | None:
         value = cookie(headers, COOKIE)
@@ -131,17 +130,19 @@ class Guard:
             return None
         return found
 
-    def _foreign(self, headers: Headers, session: Session | None, address: str) -> Response | None:
+    def _foreign(self, scope: Scope, headers: Headers, session: Session | None) -> Response | None:
         """An act that no page of ours asked for, or one too many."""
-        person = session.person if session else ""
+        person, path = session.person if session else "", str(scope["path"])
+        address = scope["client"][0] if scope.get("client") else ""
         origin = headers.get("origin", "")
         ours = origin in self.site.origins() if origin else headers.get("sec-fetch-site", "") == "same-origin"
         if not ours:
             self.site.trail.refused("foreign_origin", person)
-            return _plain(403, "this was not asked for by a page of this server")
+            what = "this was not asked for by a page of this server"
+            return _refusal(path, 403, what, "use a token instead of the session of a browser: gonogo agent create")
         if not self.site.writes.allows(person or f"stranger at {address}", self.site.now()):
             self.site.trail.refused("too_many", person)
-            return _plain(429, "too many acts in a minute; wait a little")
+            return _refusal(path, 429, "too many acts in a minute", "wait a little")
         return None
 
 
@@ -157,7 +158,7 @@ def _to_sign_in(scope: Scope, headers: Headers) -> Response:
         wanted = f"?next={quote(path)}" if path != "/" else ""
         return RedirectResponse(f"/sign-in{wanted}", 303)
     body = problem_body(Refused("sign in first", next_step="open /sign-in"), 401)
-    return JSONResponse(body, 401, media_type="application/problem+json")
+    return JSONResponse(body, 401, media_type=PROBLEM)
 
 
 def _declared(headers: Headers) -> int:
@@ -170,8 +171,11 @@ def _handle(scope: Scope) -> str:
     return session.person if isinstance(session, Session) else ""
 
 
-def _plain(code: int, text: str) -> Response:
-    return PlainTextResponse(f"{text}\n", code)
+def _refusal(path: str, code: int, what: str, next_step: str) -> Response:
+    """What was refused and what to do next: as problem details where programs call, as a line of text on a page."""
+    if path.startswith((*OWN_KEYS, *BELOW)):
+        return JSONResponse(problem_body(Refused(what, next_step=next_step), code), code, media_type=PROBLEM)
+    return PlainTextResponse(f"{what}: {next_step}\n", code)
 
 
 _RAW: Final = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
