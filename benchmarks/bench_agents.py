@@ -22,6 +22,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT), str(ROOT / "tests")]
 
 import anyio  # noqa: E402
 from agents_world import agency, client_of, key, opening, stdio_server, wish  # noqa: E402
+from usage import usage  # noqa: E402
 
 from gonogo.control.agent_tokens import create_token  # noqa: E402
 from gonogo.terms import Person  # noqa: E402
@@ -32,6 +33,7 @@ CALLS, AGENTS, SECONDS = 200, 50, 10.0
 
 
 def main() -> int:
+    usage(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         project = small_project(place / "shop", Nowhere(place / "staging"), Nowhere(place / "production"))

@@ -37,6 +37,7 @@ from pathlib import Path
 
 import dashboard_data
 from dashboard_readers import read
+from usage import usage
 
 from gonogo.control.door import Door
 from gonogo.ports import Draft
@@ -211,7 +212,7 @@ def measured_streams(root: Path, readers: Readers, streams: int, pid: int) -> tu
 
 def main() -> int:
     """Run all; 1 where a bar is missed."""
-    parser = argparse.ArgumentParser()
+    parser = usage(__doc__)
     parser.add_argument("--finished", type=int, default=10_000)
     parser.add_argument("--running", type=int, default=200)
     parser.add_argument("--readers", type=int, default=50)

@@ -16,6 +16,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from usage import count, usage
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT), str(ROOT / "tests")]
 
@@ -184,9 +186,11 @@ def append_cost(server, times: int = 400) -> tuple[float, float]:
 
 
 def main() -> int:
+    parser = usage(__doc__)
+    parser.add_argument("runs", nargs="?", type=count, default=1000, help="how many runs the workers take; 1000 where none is said")
+    runs = parser.parse_args().runs
     from postgres_server import server as make_server
 
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     server = make_server()
     ours, bare = append_cost(server)
     print(f"append: {ours:.2f} ms; a bare commit of the same bytes: {bare:.2f} ms: {ours / bare:.1f} x (hold: <= {MOST_APPEND:g} x)")

@@ -22,6 +22,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+from usage import count, usage
+
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.engine.frontiers import Frontiers
@@ -39,7 +41,6 @@ from gonogo.terms import Engine, RunId
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "tests" / "cases" / "plans" / "kept-by-0.1.0.json"
-STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else 400
 RUN, ENGINE = RunId("bench"), Engine("local")
 LIVE, LOOKS, LONG = 10_000, 20, 10_000
 
@@ -71,8 +72,8 @@ def seconds(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def steps(folder: Path, plan: Plan) -> tuple[float, float]:
-    """Median seconds of a step and of a bare commit of the same bytes, in turns."""
+def steps(folder: Path, plan: Plan, times: int) -> tuple[float, float]:
+    """Median seconds of a step and of a bare commit of the same bytes, in turns, so many times."""
     plain = sqlite3.connect(folder / "plain.db", isolation_level=None)
     for line in ("pragma journal_mode = wal", "pragma synchronous = full", "create table event (seq integer primary key, line blob)"):
         plain.execute(line)
@@ -80,7 +81,7 @@ def steps(folder: Path, plan: Plan) -> tuple[float, float]:
     journal.open_run(RUN, [Draft("freeze.ended", {"branch": "main"})], actor=ENGINE, now=datetime.now(UTC))
     state = RunState()
     ours, bare = [], []
-    for number in range(STEPS):
+    for number in range(times):
         began = time.perf_counter()
         for entry in journal.entries(RUN, state.seq):
             state = advance(plan, state, recorded(entry))
@@ -208,10 +209,13 @@ def waiting(root: Path) -> tuple[int, int, int]:
 
 def main() -> int:
     """Measure everything once."""
+    parser = usage(__doc__)
+    parser.add_argument("steps", nargs="?", type=count, default=400, help="how many steps are timed; 400 where none is said")
+    times = parser.parse_args().steps
     verdicts, plan = Verdicts(), stored_plan(KEPT.read_bytes())
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        ours, bare = steps(folder, plan)
+        ours, bare = steps(folder, plan, times)
         print(f"       a step takes {ours * 1000:.2f} ms, a bare commit of its bytes {bare * 1000:.2f} ms")
         verdicts.say("a step against a bare commit", ours / bare, 8.0, "x")
         verdicts.say("an event at the end of 10,000 against one at their beginning", growth(plan), 1.6, "x")

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 
+from usage import usage
+
 from gonogo.measure import parity_leaves
 from gonogo.measure.glob_rules import ParityRules
 from gonogo.measure.parity_diff import difference_between
@@ -98,6 +100,7 @@ def rivals() -> dict[str, tuple[Callable[[], int], Callable[[], int]]]:
 
 
 def main() -> None:
+    usage(__doc__).parse_args()
     print(f"{PARTS * EACH} settings a side, {CHANGED} of them changed")
     works = {"gonogo": (by_gonogo, flat_by_gonogo), **rivals()}
     trees = seconds({name: work for name, (work, _) in works.items()})

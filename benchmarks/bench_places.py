@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from usage import count, usage
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src")]
 
@@ -123,11 +125,13 @@ def takeover(settled: float = SETTLED) -> float:
 
 def main() -> int:
     """Measure all three."""
+    parser = usage(__doc__)
+    parser.add_argument("runs", nargs="?", type=count, default=1000, help="how many runs the engines take; 1000 where none is said")
+    runs = parser.parse_args().runs
     seen = [takeover(SETTLED + 0.4 * number) for number in range(KILLS)]
     held = max(seen) <= MOST_TAKEOVER
     shown = f"median {median(seen):.2f} s, longest {max(seen):.2f} s of {KILLS}"
     print(f"{'ok    ' if held else 'MISSED'} taken over after SIGKILL: {shown} (bar {MOST_TAKEOVER:g} s)", flush=True)
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     one, many = rate(runs, 1), rate(runs, MANY)
     print(f"{'ok    ' if many / one >= LEAST else 'MISSED'} {MANY} engines: {many / one:.2f} times the runs of one (bar {LEAST})")
     return 0 if held and many / one >= LEAST else 1

@@ -24,6 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from usage import count, usage
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT), str(ROOT / "tests")]
 
@@ -38,7 +40,6 @@ from gonogo.terms import Engine, RunId
 VERSION = "3.8.8"
 BESIDE = "fastapi<0.140"
 """Prefect takes any later one, and its server does not start with those that dropped what it uses."""
-ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 15
 STEPS = 4
 BAR = 0.2
 KEPT = ROOT / "tests" / "cases" / "plans" / "kept-by-0.1.0.json"
@@ -152,6 +153,9 @@ def main() -> int:
     """Compare, in turns."""
     from tests.scenarios.disk_stories import stock_project
 
+    parser = usage(__doc__)
+    parser.add_argument("rounds", nargs="?", type=count, default=15, help="how often each is measured; 15 where none is said")
+    rounds = parser.parse_args().rounds
     plan = stored_plan(KEPT.read_bytes())
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place).resolve()
@@ -166,7 +170,7 @@ def main() -> int:
         protocol_run(project)
         ours, theirs, whole, flows = [], [], [], []
         with SqliteJournal(folder / "journal.db") as journal:
-            for number in range(ROUNDS):
+            for number in range(rounds):
                 theirs.append(rival.run("steps"))
                 ours.append(engine_run(journal, plan, number))
                 flows.append(rival.run("scripts", *scripts))

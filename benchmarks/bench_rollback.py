@@ -25,6 +25,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT), str(ROOT / "tests"), str(ROOT / "t
 
 from live_world import front_of, start_haproxy  # noqa: E402
 from test_target_nginx_live import CONFIGURATION, NGINX  # noqa: E402
+from usage import usage  # noqa: E402
 
 from gonogo.adapters.target_nginx import upstream_file  # noqa: E402
 from gonogo.demo.fronts import Front, choose, start_front, start_load  # noqa: E402
@@ -129,6 +130,7 @@ def one(start: Callable[[Front], tuple[Live, str]], folder: Path) -> tuple[float
 
 def main() -> None:
     """Every proxy in turns."""
+    usage(__doc__).parse_args()
     found: dict[str, list[tuple[float, float, int]]] = {name: [] for name in PROXIES}
     for _ in range(RUNS):
         for name, start in PROXIES.items():

@@ -24,6 +24,8 @@ from decimal import Decimal
 from itertools import accumulate
 from pathlib import Path
 
+from usage import usage
+
 from gonogo.adapters.target_haproxy import HaproxyTarget
 from gonogo.demo.addresses import free_ports
 from gonogo.plan.stored import stored_plan
@@ -253,6 +255,7 @@ def under_load(door: Path, target: HaproxyTarget, listen: int, wrk: str) -> None
 
 def main() -> None:
     """Both parts."""
+    usage(__doc__).parse_args()
     judge_costs()
     haproxy, wrk = shutil.which("haproxy") or "/usr/sbin/haproxy", shutil.which("wrk")
     if not Path(haproxy).exists() or wrk is None:

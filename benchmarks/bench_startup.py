@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from bench_engine import live_runs
+from usage import count, usage
 
 from gonogo.adapters import supervisor
 
@@ -79,4 +80,8 @@ def main(turns: int, wanted: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 11, sys.argv[2:]))
+    parser = usage(__doc__)
+    parser.add_argument("turns", nargs="?", type=count, default=11, help="how often each line is measured; 11 where none is said")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only the lines that contain one of these")
+    asked = parser.parse_args()
+    sys.exit(main(asked.turns, asked.names))
