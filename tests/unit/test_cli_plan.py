@@ -115,6 +115,36 @@ def test_a_sound_project_passes_the_check(root: Path) -> None:
     assert gonogo("check", "-C", root, "--release", "v2", RECORD="set").code == 0
 
 
+PARTS = '{"bomFormat": "CycloneDX", "specVersion": "1.5", "components": [%s]}'
+
+
+@pytest.mark.req("CFG-09", "SEC-02")
+@pytest.mark.parametrize(
+    ("text", "words", "advice"),
+    [
+        (PARTS % "", "it lists no component", "let the tool that writes it look at what is shipped"),
+        (PARTS % '{"name": "left-pad"}' + "]", "is not JSON", ""),
+        ('{"spdxVersion": "SPDX-2.3", "packages": []}', "not CycloneDX JSON", "bind the parts list under its own format"),
+    ],
+    ids=["empty", "broken", "another form"],
+)
+def test_a_parts_list_that_would_halt_the_run_is_named_before_it_begins(root: Path, text: str, words: str, advice: str) -> None:
+    list_ = root / "releases/v2/sbom.cdx.json"
+    before = list_.read_bytes()
+    try:
+        list_.write_text(text)
+        said = gonogo("check", "-C", root, "--release", "v2", "--json", RECORD="set")
+        assert gonogo("check", "-C", root, RECORD="set").code == 0, "which list it is, only the release says"
+    finally:
+        list_.write_bytes(before)
+    (found,) = said.json()["findings"]
+    assert said.code == 2
+    assert found["code"] == "GN1007"
+    assert "releases/v2/sbom.cdx.json" in found["message"]
+    assert words in found["message"]
+    assert advice in str(found)
+
+
 @pytest.mark.req("CFG-09", "CFG-11")
 def test_one_check_names_every_fault_of_every_file(tmp_path: Path) -> None:
     root = tmp_path / "shop"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from importlib import resources
 from typing import Final
 
@@ -18,6 +19,7 @@ from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY, manifest_path, pr
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.findings import Finding, Level, Origin
+from gonogo.measure.licences import PARTS_READERS, parts_faults
 from gonogo.plan.providers_named import named_providers
 from gonogo.plan.release import UNKNOWN_RELEASE, read_release
 from gonogo.plan.sources import Source
@@ -46,6 +48,7 @@ def check_project(workspace: Workspace, release: str | None, environ: Mapping[st
         *_scripts(workspace),
         *_files(workspace, release or ""),
         *(_release(workspace, release) if release else ()),
+        *(_parts(workspace, release) if release else ()),
         *_machine(workspace, environ),
     ]
     unique = tuple(dict.fromkeys(found))
@@ -212,6 +215,22 @@ def _release(workspace: Workspace, release: str) -> Iterator[Finding]:
         elif seen.digest != item.digest:
             message = f"{item.artifact} has the digest {seen.digest[:16]}…, the manifest says {item.digest[:16]}…"
             yield Finding("GN1007", Level.ERROR, message, origin, notes=("build it again, or correct the manifest",))
+
+
+def _parts(workspace: Workspace, release: str) -> Iterator[Finding]:
+    """A parts list at which the audit of licences would halt the run: read as it is read there (SEC-02)."""
+    bound = workspace.project.licences
+    path = bound.sbom.replace("{release}", release) if bound else ""
+    if bound is None or workspace.files.see(path).digest is None:
+        return
+    try:
+        read = PARTS_READERS[bound.form](workspace.files.read(path), path)
+    except BadInput as error:
+        yield Finding("GN1007", Level.ERROR, f"{path}: {error.what}", bound.origin, notes=(error.next_step,))
+        return
+    for fault in parts_faults(read, release, datetime.now(UTC)):
+        what, _, advice = fault.partition(": ")
+        yield Finding("GN1007", Level.ERROR, f"{path} (parts list): {what}", bound.origin, notes=(advice,))
 
 
 def _providers(workspace: Workspace) -> Iterator[Finding]:
