@@ -12,7 +12,7 @@ import pytest
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.verifying import VERIFIED, verify_package
 from gonogo.plan.windows import Period, Windows
-from gonogo.reports.live import live_words
+from gonogo.reports.live import Look, live_words
 from gonogo.run.events import DecisionRequested, Recorded, TaskFinished, TrafficMoved
 from gonogo.run.machine import AwaitPeople, Over, Perform, Record, WaitUntil, decide
 from gonogo.run.state import RunState
@@ -152,7 +152,7 @@ def test_a_step_that_people_promote_is_held_until_they_sign(project: Project) ->
             percents.append(entry.event.percent)
         if isinstance(entry.event, DecisionRequested) and entry.event.point == "promotion":
             assert percents[-1] == 50, "asked in the step that is promoted by people"
-            shown.extend(live_words(project.door().load(run).plan, state, datetime.now(UTC)))
+            shown.extend(live_words(project.door().load(run).plan, state, Look(datetime.now(UTC))))
             project.sign(run, state.rounds[entry.event.round], "sre1", decision="go", reason="it looks well")
 
     run = project.begin("production-deployment")

@@ -353,6 +353,15 @@ def test_a_rollout_with_errors_never_says_that_none_were_observed_and_people_hea
     assert said[begun + 1].startswith("[ROLLBACK COMPLETE] the old version serves again, after ")
 
 
+@pytest.mark.req("RGD-01", "ARB-05")
+def test_after_the_judge_took_a_release_back_no_surface_says_that_it_gets_traffic(bad: Released, good: Released) -> None:
+    said = gonogo("status", bad.run, "-C", bad.project.root)
+    assert "  the new version gets no traffic\n" in said.out
+    assert "% of the traffic" not in said.out
+    assert bad.project.view(bad.run).traffic == 0
+    assert good.project.view(good.run).traffic == 100
+
+
 @pytest.mark.req("REP-02")
 def test_the_evidence_of_a_deployment_is_zipped_with_a_manifest_that_verifies(good: Released) -> None:
     sealed = good.project.state(good.run).packages["deployment"]

@@ -10,7 +10,7 @@ from gonogo.run import rollout
 from gonogo.run.arms import Arms
 from gonogo.run.events import EVENTS, Event, Recorded, TrafficMoved, data_of, type_of
 from gonogo.run.events_of_traffic import TrafficFound
-from gonogo.run.rolling import MOST_UNREAD, Rolling, rolled
+from gonogo.run.rolling import MOST_UNREAD, Rolling, read_back, rolled
 
 AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
 ARMS = Arms("blue", "green")
@@ -45,6 +45,15 @@ def test_a_target_that_cannot_be_read_is_lost_after_several_samples_in_a_row_and
     assert after(MOVED, *row).progress.abort == "the target is lost: the socket does not answer"
     apart = [found(index) for index in range(4, 4 + 2 * MOST_UNREAD, 2)]
     assert after(MOVED, *apart).progress.abort == ""
+
+
+@pytest.mark.req("PX-05", "RGD-01")
+def test_the_share_of_a_run_is_what_was_read_back_last_whoever_moved_it() -> None:
+    back = TrafficMoved("b", 1, -1, 0, {"blue": 100, "green": 0})
+    assert read_back(None, MOVED, "green") == 5
+    assert read_back(5, found(3), "green") == 5, "what could not be read is no figure"
+    assert read_back(5, found(3, blue=60, green=40), "green") == 40
+    assert read_back(40, back, "green") == 0
 
 
 def test_what_was_found_is_read_from_the_ledger_as_it_was_written() -> None:

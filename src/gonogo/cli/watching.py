@@ -46,7 +46,8 @@ def lines_of(seen: RunView, *, verbose: bool, short: bool = False) -> Iterator[L
         yield from ((f"  rule: {text}", "") for text in seen.rules)
         yield from ((f"  guardrail: {text}", "") for text in seen.guardrails)
     if seen.traffic is not None and not seen.rollout:
-        yield f"  the new version gets {seen.traffic} % of the traffic", "cyan"
+        share = f"{seen.traffic} % of the traffic" if seen.traffic else "no traffic"
+        yield f"  the new version gets {share}", "cyan"
     yield from _short_steps(seen) if short else _steps(seen)
     yield from ((f"  {text}", "cyan") for text in seen.rollout)
     for busy in seen.running:

@@ -7,10 +7,11 @@ from importlib import resources
 
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
+from gonogo.control.viewing import why_taken_back
 from gonogo.errors import GonogoError
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.reports.gate_cards import NOT_JUDGED, GateCard, gate_card
-from gonogo.reports.live import lives
+from gonogo.reports.live import Look, lives
 from gonogo.reports.release import release_report
 from gonogo.reports.release_page import Seen, release_page
 from gonogo.run.events import recorded
@@ -51,7 +52,7 @@ def page_of(door: Door, opened: Opened) -> str:
     found = report_of(door, opened)
     seen = Seen(
         cards=tuple(card_of(door, opened, name) for name in opened.plan.gates),
-        lives=lives(opened.plan, opened.state, weighed, now),
+        lives=lives(opened.plan, opened.state, weighed, Look(now, why_taken_back(door.world, opened))),
         parity=body_of(door, opened, PARITY)[0],
         sealed=found.digest or "",
     )

@@ -20,7 +20,7 @@ from gonogo.evidence.quorum import Quorum
 from gonogo.measure.live_counts import MOST_BYTES, counted_so_far
 from gonogo.plan.model import Execute, Task, task_of
 from gonogo.ports import EffectKey, Running
-from gonogo.reports.live import live_words
+from gonogo.reports.live import Look, live_words
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.asking import standing
 from gonogo.run.awaiting import ASIDE, Awaited, awaited, waited_in_all
@@ -143,7 +143,6 @@ def head_of(world: World, opened: Opened, *, driven: bool = False) -> RunHead:
     elif driven and status == "open":
         status, following = "running", ""
         running = running or tuple(_at_work(world, opened, act))
-    moves = [rolling.moves[-1][1] for rolling in state.rollings.values() if rolling.moves]
     return RunHead(
         run=opened.run,
         title=plan.title,
@@ -151,7 +150,7 @@ def head_of(world: World, opened: Opened, *, driven: bool = False) -> RunHead:
         environment=plan.environment,
         status=status,
         next_step=following,
-        traffic=moves[-1] if moves else None,
+        traffic=state.traffic,
         opened_at=state.opened_at,
         outcome=state.outcome,
         running=running,
@@ -193,7 +192,7 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         running=head.running,
         waited_s=int(waited_in_all(people.values(), now).total_seconds()),
         rules=rules_in_force(plan, state.trust),
-        rollout=live_words(plan, state, now),
+        rollout=live_words(plan, state, Look(now, why_taken_back(world, opened))),
     )
 
 
@@ -305,6 +304,21 @@ def halt_text(world: World, opened: Opened) -> str:
     if halted is None:
         return ""
     return f"{halted.cause} at {halted.stage}: {text_of(world, halted.detail)}".rstrip(": ")
+
+
+def why_taken_back(world: World, opened: Opened) -> str:
+    """Who or what took production back, and why, on one line; empty where nothing did."""
+    state = opened.state
+    if state.abort is not None and (state.rollback is None or state.rollback.trigger == "abort"):
+        return f"aborted by {state.abort.by}: {_one_line(text_of(world, state.abort.reason)) or 'no reason was given'}"
+    if state.rollback is None:
+        return ""
+    said = text_of(world, state.rollback.detail).strip().partition("\n")[0]
+    return _one_line(said) or f"{state.rollback.trigger}: {state.rollback.cause}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def text_of(world: World, digest: Digest | None) -> str:

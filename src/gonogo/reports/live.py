@@ -13,6 +13,7 @@ from typing import TypeAlias
 from gonogo.plan.model import Plan, Roll, Watch, task_of
 from gonogo.reports.charts import Bound, Chart, Line, line_chart
 from gonogo.run.health_window import window_answer
+from gonogo.run.judging import JudgeKind
 from gonogo.run.judging_show import CERTAIN, odds, quantile
 from gonogo.run.rolling import Rolling, step_percent
 from gonogo.run.served import Counts
@@ -58,8 +59,19 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """When somebody looks, and in words who or what took production back, and why; empty where nothing did."""
+
+    now: datetime
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Live:
-    """A rollout or health window, drawn. `ends_at` is when the present hold or the window is over, if all goes well."""
+    """A rollout or health window, drawn. `ends_at` is when the present hold or the window is over, if all goes well.
+
+    `aborted` says who or what took it back, and why; then nothing is to come, and the judge's last `continue` is none.
+    """
 
     task: str
     title: str
@@ -80,17 +92,17 @@ class Live:
     samples: tuple[Sample, ...]
 
 
-def lives(plan: Plan, state: RunState, weighed: Mapping[str, Sequence[Weighed]], now: datetime) -> tuple[Live, ...]:
+def lives(plan: Plan, state: RunState, weighed: Mapping[str, Sequence[Weighed]], look: Look) -> tuple[Live, ...]:
     """Every rollout and window of a run, the newest first."""
-    found = [_live(plan, state, known, tuple(weighed.get(task, ())), now) for task, known in state.rollings.items()]
+    found = [_live(plan, state, known, tuple(weighed.get(task, ())), look) for task, known in state.rollings.items()]
     return tuple(reversed(found))
 
 
-def live_words(plan: Plan, state: RunState, now: datetime) -> tuple[str, ...]:
+def live_words(plan: Plan, state: RunState, look: Look) -> tuple[str, ...]:
     """The rollout or window under way in words, for a terminal: both versions, the judge, the time that is left."""
     known = next(reversed(tuple(state.rollings.values())), None)
-    seen = _live(plan, state, known, None, now) if known is not None else None
-    return tuple(_words(seen, now)) if seen is not None and not seen.over else ()
+    seen = _live(plan, state, known, None, look) if known is not None else None
+    return tuple(_words(seen, look.now)) if seen is not None and not seen.over else ()
 
 
 def _words(seen: Live, now: datetime) -> Iterator[str]:
@@ -110,45 +122,49 @@ def _words(seen: Live, now: datetime) -> Iterator[str]:
         yield f"at least {left} s left in this {'window' if seen.is_window else 'step'}"
 
 
-def _live(plan: Plan, state: RunState, known: Rolling, weighed: tuple[Weighed, ...] | None, now: datetime) -> Live:
+def _live(plan: Plan, state: RunState, known: Rolling, weighed: tuple[Weighed, ...] | None, look: Look) -> Live:
     """`weighed` is what the judge made of each interval; None where no charts are asked for."""
     task = task_of(plan, known.task)
     window = isinstance(task.act, Watch)
     told = state.tasks.get(known.task)
     assert isinstance(task.act, Roll | Watch)
     facts = observed(plan, state, task.act.environment)
-    back = state.rollback is not None and state.rollback.verified
-    percent = 0 if back else 100 if window else _percent(known)
+    over = bool(told and told.outcome) or bool(state.outcome) or state.rollback is not None
+    percent = state.traffic if state.traffic is not None else 100 if window else 0
+    back = known.progress.abort or look.why
     old, new = _names(known)
     bounds, stable = _bounds(known), str(facts.get("stable_version") or "")
-    answer, explanation = _answer(plan, known, now) if window else _judged(known)
+    answer, explanation = _answer(plan, known, look.now) if window else _judged(known)
+    if back and not (told and told.outcome):
+        answer, explanation = _cut_short(answer, explanation, window=window)
     return Live(
         task=known.task,
         title=task.title,
         is_window=window,
-        over=bool(told and told.outcome) or bool(state.outcome),
+        over=over,
         began=known.began,
         new=_side(plan.release.version, new, percent, [tick[3] for tick in known.ticks], bounds),
         old=_side(stable, old, 100 - percent, [tick[2] for tick in known.ticks], bounds),
-        steps=() if window else _steps(plan, known),
+        steps=() if window else _steps(plan, known, back=bool(back)),
         answer=answer,
         explanation=explanation,
         figures=known.answer.figures if known.answer and not window else (),
         harm=odds(known.judge.evidence) if known.judge and not window else "",
         harm_bound=odds(known.judge_plan.threshold) if known.judge_plan and not window else "",
-        aborted=known.progress.abort,
-        ends_at=_ends_at(plan, known, window=window),
+        aborted=back,
+        ends_at=None if back else _ends_at(plan, known, window=window),
         charts=tuple(_charts(known, weighed, window=window)) if weighed is not None else (),
         samples=_samples(known),
     )
 
 
-def _percent(known: Rolling) -> int:
-    """The share on the new version: of the traffic, or of the hosts where these are replaced in batches."""
-    hosts = known.arms.hosts
-    if not hosts:
-        return known.moves[-1][1] if known.moves else 0
-    return round(100 * len(known.arms.replaced(known.progress.step)[1]) / len(hosts))
+def _cut_short(answer: str, explanation: str, *, window: bool) -> tuple[str, str]:
+    """What is said of a rollout or window that was ended before it came to an end of its own."""
+    if window:
+        return "", "the window was ended before it was over"
+    if answer == JudgeKind.CONTINUE.value:
+        return "", f"before that the judge said: {explanation}"
+    return answer, explanation
 
 
 def _names(known: Rolling) -> tuple[str, str]:
@@ -182,7 +198,7 @@ def _answer(plan: Plan, known: Rolling, now: datetime) -> tuple[str, str]:
     return found.verdict.word, found.explanation
 
 
-def _steps(plan: Plan, known: Rolling) -> tuple[tuple[int, str], ...]:
+def _steps(plan: Plan, known: Rolling, *, back: bool) -> tuple[tuple[int, str], ...]:
     batches, hosts = known.arms.batches, known.arms.hosts
     if batches:
         shares = [round(100 * len(known.arms.replaced(step)[1]) / len(hosts)) for step in range(len(batches))]
@@ -192,7 +208,7 @@ def _steps(plan: Plan, known: Rolling) -> tuple[tuple[int, str], ...]:
     words = []
     for number, share in enumerate(shares):
         done = number < known.progress.step
-        here, ahead = ("taken back", "not reached") if known.progress.abort else ("here", "to come")
+        here, ahead = ("taken back", "not reached") if back else ("here", "to come")
         word = "done" if done else (here if number == known.progress.step else ahead)
         words.append((share, word))
     return tuple(words)
@@ -204,7 +220,7 @@ def _ends_at(plan: Plan, known: Rolling, *, window: bool) -> datetime | None:
         return datetime.fromtimestamp(known.began.timestamp() + length, tz=known.began.tzinfo)
     progress = known.progress
     last = progress.percent >= 100
-    if progress.step < 0 or last or progress.abort:
+    if progress.step < 0 or last:
         return None
     moment = progress.step_began_ms / 1000 + float(plan.project.rollout.hold)
     return datetime.fromtimestamp(moment, tz=known.began.tzinfo)

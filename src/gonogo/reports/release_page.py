@@ -155,7 +155,8 @@ def _rollout(live: Live) -> str:
         for title, how, drawn in live.charts
     )
     aborted = f'<p class="bad"><strong>Taken back:</strong> {escape(live.aborted)}</p>' if live.aborted else ""
-    said = f"<p>{_badge(live.answer.replace('_', ' ') or 'no answer')} {escape(live.explanation)}</p>"
+    answer = live.answer.replace("_", " ") or ("taken back" if live.aborted else "no answer")
+    said = f"<p>{_badge(answer)} {escape(live.explanation)}</p>"
     key = '<p class="key"><span class="k new">new version</span> <span class="k old">old version</span></p>'
     head = f"<h3>{'Health window' if live.is_window else 'Rollout'}, from {_moment(live.began)}</h3>"
     counts = _table(("version", "name", "requests", "errors", "rate"), sides)

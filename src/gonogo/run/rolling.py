@@ -170,6 +170,17 @@ def step_percent(plan: Plan, step: int) -> int:
             return 0 if step == 0 else 100
 
 
+def read_back(before: int | None, event: Event, candidate: str) -> int | None:
+    """The percent on the new version after an event, whoever moved it: the rollout, the way back, or somebody else."""
+    match event:
+        case TrafficMoved(percent=percent) | HostsReplaced(percent=percent):
+            return percent
+        case TrafficFound(weights=weights) if weights:
+            return weights.get(candidate, 0)
+        case _:
+            return before
+
+
 def rolled(plan: Plan, arms: Arms, known: Rolling | None, entry: Recorded) -> Rolling:
     """The rollout after one more of its events."""
     event = entry.event

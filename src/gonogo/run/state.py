@@ -31,8 +31,8 @@ from gonogo.run.events_of_branches import BranchTaken, ExitChecked
 from gonogo.run.events_of_halts import REPEATED_ON_RESUME, RepairProposed, RetrospectiveOpened, RootCauseOpened
 from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.hosts_before import arms_of_hosts
-from gonogo.run.rolling import Rolling, rolled
-from gonogo.run.turns import Judgement, Rollback
+from gonogo.run.rolling import Rolling, read_back, rolled
+from gonogo.run.turns import Abort, Judgement, Rollback
 from gonogo.terms import Digest, Json
 from gonogo.values import dataclass
 
@@ -155,8 +155,11 @@ class RunState:
     halted: Halted | None = None
     halts: int = 0
     aborting: bool = False
+    abort: Abort | None = None
     rollback: Rollback | None = None
     touched: bool = False
+    traffic: int | None = None
+    """Percent on the new version, in production, as it was read back last; None where nothing was moved."""
     freeze: bool = False
     proposals: Mapping[int, Digest] = field(default_factory=dict)
     branches: Mapping[str, int] = field(default_factory=dict)
@@ -178,19 +181,11 @@ def fold(plan: Plan, entries: Iterable[Recorded], state: RunState | None = None)
 def advance(plan: Plan, state: RunState, entry: Recorded) -> RunState:
     """The state after one more event."""
     state = replace(state, seq=entry.seq, at=entry.at)
+    if isinstance(entry.event, ROLLS):
+        return _with_rolling(plan, state, entry)
     match entry.event:
         case happened.TaskIntended() | happened.TaskFinished() | happened.TaskSettled():
             return _with_task(plan, state, entry)
-        case (
-            happened.TrafficMoved()
-            | happened.HostsReplaced()
-            | happened.HostsSeen()
-            | TrafficFound()
-            | happened.MetricsSampled()
-            | happened.RolloutJudged()
-            | happened.RolloutPromoted()
-        ):
-            return _with_rolling(plan, state, entry)
         case happened.EvidenceSealed() | happened.GateJudged() | happened.PackageSealed():
             return _with_record(state, entry)
         case (
@@ -268,6 +263,8 @@ def _with_rolling(plan: Plan, state: RunState, entry: Recorded) -> RunState:
     event = entry.event
     assert isinstance(event, ROLLS)
     task = task_of(plan, event.task)
+    if _touches_production(task):
+        state = replace(state, traffic=read_back(state.traffic, event, slots_of(plan, state, task)[1]))
     if not isinstance(task.act, Roll | Watch):
         return state
     known = state.rollings.get(event.task)
@@ -393,8 +390,9 @@ def _with_course(plan: Plan, state: RunState, entry: Recorded) -> RunState:
             return replace(state, halted=halted, halts=state.halts + 1)
         case happened.RunResumed() as event:
             return _resumed(plan, state, event)
-        case happened.AbortRequested():
-            return replace(_to_close_anew(plan, state), aborting=True, halted=None)
+        case happened.AbortRequested() as event:
+            ended = Abort(str(entry.actor), event.reason)
+            return replace(_to_close_anew(plan, state), aborting=True, abort=ended, halted=None)
         case happened.RollbackBegun() as event:
             began = Rollback(event.trigger, event.cause, entry.at, None, False, 0, event.detail)
             state = _to_close_anew(plan, state)
@@ -402,7 +400,7 @@ def _with_course(plan: Plan, state: RunState, entry: Recorded) -> RunState:
         case happened.RollbackFinished() as event:
             assert state.rollback is not None
             done = replace(state.rollback, finished=entry.at, verified=event.verified, recovery_ms=event.recovery_ms)
-            return replace(state, rollback=done)
+            return replace(state, rollback=done, traffic=0 if event.verified else state.traffic)
         case happened.RunClosed() as event:
             return replace(state, outcome=event.outcome, closed_at=entry.at, halted=None)
         case _:

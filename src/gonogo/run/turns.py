@@ -1,4 +1,4 @@
-"""Turns in the course of a run: a gate that was judged, production that was brought back."""
+"""Turns in the course of a run: a gate that was judged, a run that was ended, production that was brought back."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ class Judgement:
     digest: Digest
     attempt: int
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Somebody ended the run: who, and the digest of the reason."""
+
+    by: str
+    reason: Digest | None
 
 
 @dataclass(frozen=True, slots=True)

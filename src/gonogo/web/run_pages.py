@@ -11,11 +11,11 @@ from starlette.requests import Request
 from gonogo.control.opening import Opened
 from gonogo.control.parity_open import open_parity
 from gonogo.control.run_reports import PARITY, body_of, card_of
-from gonogo.control.viewing import StageView, edited_by_hand, halt_text, head_of, stages_of
+from gonogo.control.viewing import StageView, edited_by_hand, halt_text, head_of, stages_of, why_taken_back
 from gonogo.engine.bench import World
 from gonogo.engine.people import plan_now
 from gonogo.errors import BadInput
-from gonogo.reports.live import Live, lives
+from gonogo.reports.live import Live, Look, lives
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.asking import standing
 from gonogo.run.state import Round
@@ -144,7 +144,9 @@ def live_fragment(site: Site, known: Known) -> str:
 def lives_of(site: Site, known: Known) -> tuple[Live, ...]:
     """Every rollout and window of a run, drawn."""
     opened = known.opened
-    return lives(opened.plan, opened.state, known.weighed, site.door.world.clock.now())
+    world = site.door.world
+    look = Look(world.clock.now(), why_taken_back(world, opened))
+    return lives(opened.plan, opened.state, known.weighed, look)
 
 
 def gate_page(request: Request, site: Site, known: Known) -> Sheet:

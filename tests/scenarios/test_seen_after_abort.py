@@ -1,0 +1,63 @@
+"""What is shown of a rollout that a person ended: what is so now, never the step at which it was ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gonogo.control.viewing import why_taken_back
+from gonogo.reports.live import Live, Look, lives
+from gonogo.run.events import Recorded, TrafficMoved
+from gonogo.run.machine import AwaitPeople
+from gonogo.run.state import RunState
+from gonogo.terms import Person, RunId
+from tests.command_line import gonogo
+from tests.prepared import Rehearsed
+from tests.projects import Project
+
+
+class Enough(Exception):
+    """Thrown by a listener, so that a drive ends in the middle of a rollout as if its engine had died."""
+
+
+def stop_in_the_middle(_: RunState, entry: Recorded) -> None:
+    if isinstance(entry.event, TrafficMoved) and entry.event.percent > 0:
+        raise Enough
+
+
+def rollout(project: Project, run: RunId) -> Live:
+    door = project.door()
+    opened = door.load(run)
+    return lives(opened.plan, opened.state, {}, Look(door.world.clock.now(), why_taken_back(door.world, opened)))[-1]
+
+
+@pytest.mark.req("ARB-01", "RGD-01", "RGD-06")
+def test_after_a_persons_abort_nothing_is_to_come_and_the_new_version_gets_no_traffic(rehearsal: Rehearsed, tmp_path: Path) -> None:
+    project = rehearsal.copy(tmp_path / "project")
+    run = project.begin("production-deployment")
+    with pytest.raises(Enough):
+        while isinstance(project.door().drive(run, patient=False, listener=stop_in_the_middle), AwaitPeople):
+            project.sign_all(run)
+    share = next(weight for slot, weight in project.production.weights().items() if slot == "green")
+    before = rollout(project, run)
+    assert (before.aborted, before.over, before.new.percent) == ("", False, share)
+    assert before.ends_at is not None
+    assert {word for _, word in before.steps} == {"here", "to come"}
+    assert project.view(run).traffic == share > 0
+
+    project.door().abort(run, "wrong\nchangelog", Person("rm1"))
+    asked = rollout(project, run)
+    assert (asked.aborted, asked.over, asked.ends_at) == ("aborted by rm1: wrong changelog", False, None)
+    assert (asked.new.percent, project.view(run).traffic) == (share, share), "nothing was moved back yet"
+
+    project.go_on(run)
+    assert project.state(run).outcome == "rolled_back", project.view(run).halt
+    after = rollout(project, run)
+    assert (after.aborted, after.over, after.ends_at, after.answer) == ("aborted by rm1: wrong changelog", True, None, "")
+    assert [word for _, word in after.steps] == ["taken back", *["not reached"] * (len(after.steps) - 1)]
+    assert (after.new.percent, after.old.percent) == (0, 100)
+    said = gonogo("status", run, "-C", project.root)
+    assert "the new version gets no traffic" in said.out
+    assert "% of the traffic" not in said.out
+    assert gonogo("status", run, "-C", project.root, "--json").json()["traffic_percent"] == 0
