@@ -141,6 +141,21 @@ def test_beside_a_journal_on_this_machine_nothing_acts_on_a_database_before_it_w
     assert project.door(GONOGO_DATABASE=url).world.journal.lease("staging").fence == 1, "fences go on from there"
 
 
+def test_the_journal_of_another_project_is_refused_in_its_database(project: Project) -> None:
+    project.begin(SMALL)
+    url, here = fresh_database(), ("-C", str(project.root))
+    assert gonogo("migrate", *here, GONOGO_DATABASE=url).code == 0
+    name = project.door(GONOGO_DATABASE=url).workspace.project.name
+    project.edit("gonogo.yaml", f"project: {name}", "project: mail")
+    for act in (("status",), ("lock", "status"), ("run", SMALL, "--release", "v2"), ("worker",)):
+        said = gonogo(*act, *here, GONOGO_DATABASE=url)
+        assert said.code == 2 and f"the journal of the project `{name}`, and this one is `mail`" in said.err, (act, said.err)
+    rows = gonogo("doctor", *here, "--json", GONOGO_DATABASE=url).json()["examined"]
+    assert isinstance(rows, list)
+    found = next(row for row in rows if row["what"] == "database")
+    assert not found["ok"] and f"`{name}`" in found["detail"] and "of this project's own" in found["remedy"]
+
+
 def test_a_journal_without_an_entry_keeps_nobody_from_a_database(project: Project) -> None:
     create(project.root / ".gonogo" / "journal.db", 5.0, lambda: None)
     assert gonogo("status", "-C", str(project.root), GONOGO_DATABASE=fresh_database()).code == 0

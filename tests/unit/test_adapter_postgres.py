@@ -129,6 +129,28 @@ def test_a_database_of_a_newer_gonogo_is_left_alone() -> None:
     database.close()
 
 
+@pytest.mark.parametrize("made_before", [False, True], ids=["new", "made by a version that wrote no project down"])
+def test_a_database_is_of_the_first_project_that_writes_into_it_and_refuses_every_other(made_before: bool) -> None:
+    url = Secret(fresh_database())
+    shop, again, other, any_of_them = (Postgres(url, name) for name in ("shop", "shop", "mail", ""))
+    if made_before:
+        with any_of_them.transaction() as opened:
+            opened.execute("alter table gonogo_schema drop column project")
+    assert (PostgresJournal(other).runs(), PostgresJournal(shop).runs()) == ((), ()), "looking takes nothing"
+    PostgresJournal(shop).open_run(RUN, [OPENED], actor=ENGINE, now=MORNING)
+    assert PostgresJournal(again).runs() == PostgresJournal(any_of_them).runs() == (RUN,)
+    again.prepare()
+    # Also one that looked when it was still nobody's.
+    with pytest.raises(Refused, match="holds the journal of the project `shop`, and this one is `mail`"):
+        PostgresJournal(other).open_run(RunId("mail-1"), [OPENED], actor=ENGINE, now=MORNING)
+    late = Postgres(url, "mail")
+    with pytest.raises(Refused, match="of the project `shop`"):
+        PostgresJournal(late).runs()
+    assert PostgresJournal(shop).runs() == (RUN,)
+    for database in (shop, again, other, any_of_them, late):
+        database.close()
+
+
 def test_a_server_that_may_lose_what_it_confirmed_is_refused() -> None:
     url = fresh_database()
     server().sql(f"alter database {url.rpartition('/')[2]} set synchronous_commit = off")

@@ -40,11 +40,14 @@ _SETTINGS: Final = {
 }
 _LINE: Final = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _VALUE: Final = re.compile(r"\?|:([a-z_]+)")
+_ABOUT: Final = "select moved, to_jsonb(known) ->> 'project' from gonogo_schema known"
+"""Whose journal it is, also where an earlier version made the tables and wrote no project down."""
+_KNOWS_PROJECT: Final = "select jsonb_exists(to_jsonb(known), 'project') from gonogo_schema known"
 _MAKING: Final = 0x676F6E6F
 """The advisory lock under which tables are made; `gono`, as the mark in a SQLite journal."""
 
 TABLES: Final = (
-    "create table gonogo_schema (version integer not null, queue text not null default '', moved text)",
+    "create table gonogo_schema (version integer not null, queue text not null default '', moved text, project text)",
     "create table gonogo_head (run text primary key, seq bigint not null, hash text not null,"
     " rowid bigint generated always as identity)",
     "create table gonogo_event (run text not null, seq bigint not null, line bytea not null, primary key (run, seq))",
@@ -128,14 +131,19 @@ class Line:
 
 
 class Postgres:
-    """One database with its pool of connections; usable from several threads. `address` may hold a password."""
+    """One database with its pool of connections; usable from several threads. `address` may hold a password.
 
-    def __init__(self, address: Secret) -> None:
+    The first `project` that writes into it has it for itself; another one is refused. Empty: whoever looks at any.
+    """
+
+    def __init__(self, address: Secret, project: str = "") -> None:
         self.place: Final = place_of(address.reveal())
         self._settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
         self.pool: Final = self._engine(address, {})
         self._address = address
+        self._project = project
         self._known = False
+        self._owned = not project
         # Whoever forgets to close leaves no connection open behind an object that is gone.
         weakref.finalize(self, self.pool.dispose)
 
@@ -167,7 +175,7 @@ class Postgres:
 
     def prepare(self, before_commit: Callable[[], None] = lambda: None) -> None:
         """Make the tables where they are missing, all or none; safe beside others that do the same."""
-        if self._known:
+        if self._known and self._owned:
             return
         with self.transaction() as opened:
             opened.execute("select pg_advisory_xact_lock(?)", (_MAKING,))
@@ -176,7 +184,9 @@ class Postgres:
                     opened.execute(statement)
                 opened.execute("insert into gonogo_schema (version) values (?)", (SCHEMA,))
                 before_commit()
-        self._known = True
+            if not self._owned:
+                self._own(opened)
+        self._known = self._owned = True
 
     def prepare_beside(self, version: str, prepare: Callable[[], None]) -> None:
         """Let `prepare` make the tables of another package once for each `version` of it, one process at a time.
@@ -231,7 +241,7 @@ class Postgres:
                 where=self.place,
                 next_step="install the newer gonogo; an older one cannot go on with it",
             )
-        moved = opened.execute("select moved from gonogo_schema").scalar()
+        moved, project = self._about(opened)
         if moved is not None:
             raise Refused(
                 f"this journal was moved to {moved}",
@@ -239,8 +249,27 @@ class Postgres:
                 next_step="take `database` out of gonogo.yaml there; to come back, name an empty database",
             )
         self._demand_safe(opened)
+        self._owned = self._owned or project == self._project
         self._known = True
         return True
+
+    def _about(self, opened: Opened) -> tuple[str | None, str | None]:
+        """Where to the journal was moved, and the project that it is of; None where neither is written down."""
+        moved, project = opened.execute(_ABOUT).one()
+        if self._project and project not in {None, self._project}:
+            raise Refused(
+                f"this database holds the journal of the project `{project}`, and this one is `{self._project}`",
+                where=self.place,
+                next_step="name a database of this project's own; docs/distributed.md says what to do after a new name",
+            )
+        return moved, project
+
+    def _own(self, opened: Opened) -> None:
+        """Write down the project, once; other projects are refused from then on."""
+        if self._about(opened)[1] is None:
+            if not opened.execute(_KNOWS_PROJECT).scalar():
+                opened.execute("alter table gonogo_schema add column project text")
+            opened.execute("update gonogo_schema set project = ?", (self._project,))
 
     def _demand_safe(self, opened: Opened) -> None:
         """What is committed has to survive a power cut (WFS-10)."""

@@ -16,9 +16,8 @@ from gonogo.control.door import Door
 from gonogo.control.examining import Examined, examine
 from gonogo.control.examining_state import state_examined
 from gonogo.control.proving import workspace_at
-from gonogo.control.storing import Elsewhere
 from gonogo.control.trust_standing import anchors_examined, assurance_examined, trust_examined
-from gonogo.errors import Broken
+from gonogo.errors import Broken, Refused
 from gonogo.findings import forbids
 from gonogo.reports.model_json import model_json
 from gonogo.reports.separation import Separation
@@ -74,7 +73,7 @@ def _of_project(root: Path, *, trust: bool) -> tuple[Examined, ...]:
     """State and trust; nothing where the journal cannot be had, which is a row of its own already."""
     try:
         door = Door.at(root, os.environ)
-    except (Broken, Elsewhere):
+    except (Broken, Refused):
         return ()
     return (*_of_state(door), *(trust_examined(door) if trust else ()))
 
@@ -83,7 +82,7 @@ def _of_state(door: Door) -> tuple[Examined, ...]:
     """The state of the runs; nothing where the journal cannot be read, which is a row of its own already."""
     try:
         return (*state_examined(door), anchors_examined(door))
-    except Broken:
+    except (Broken, Refused):
         return ()
 
 

@@ -43,6 +43,7 @@ from gonogo.control.clusters import argo_prober, argo_target, kubernetes_target
 from gonogo.control.hosts_reached import hosts_reached
 from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.storing import Store, address_of, open_store
+from gonogo.control.workspaces import Workspace
 from gonogo.engine.bench import World
 from gonogo.errors import BadInput
 from gonogo.evidence.signers import Ring
@@ -88,10 +89,11 @@ def silent(_text: str) -> None:
     """Nobody listens."""
 
 
-def store_at(root: Path, database: str, environ: Mapping[str, str], *, by_worker: bool = False) -> Store:
-    """Where the project at `root` keeps its truth; `database` is what its file says."""
+def store_at(workspace: Workspace, environ: Mapping[str, str], *, by_worker: bool = False) -> Store:
+    """Where a project keeps its truth, as its file and the environment say."""
     crash = crash_point(environ.get(CRASH_VARIABLE, ""), environ.get(TRACE_VARIABLE, ""))
-    return open_store(root / STATE_FOLDER, address_of(database, environ), crash, by_worker=by_worker)
+    state, address = workspace.root / STATE_FOLDER, address_of(workspace.database, environ)
+    return open_store(state, address, crash, project=workspace.project.name, by_worker=by_worker)
 
 
 def assemble(
@@ -100,7 +102,7 @@ def assemble(
     """The world of a project: every port with its real adapter. Without a `store`: what the environment names."""
     state = root / STATE_FOLDER
     crash = crash_point(environ.get(CRASH_VARIABLE, ""), environ.get(TRACE_VARIABLE, ""))
-    store = store or store_at(root, "", environ)
+    store = store or open_store(state, address_of("", environ), crash, project=project.name)
     commands = SupervisedCommands(state / "effects", environ)
     files = ProjectFiles(root)
 

@@ -78,7 +78,7 @@ class Door:
         """
         workspace = open_workspace(root)
         require_sound(workspace.findings)
-        store = store_at(root, workspace.database, environ, by_worker=by_worker)
+        store = store_at(workspace, environ, by_worker=by_worker)
         world = assemble(root, workspace.project, environ, report or silent, store=store)
         seen = seen_said(environ)
         world = world if seen is None else world_seen(world, seen)

@@ -62,7 +62,7 @@ def examine(root: Path, workspace: Workspace | None, environ: Mapping[str, str])
         *_programs(workspace, environ),
         _room(root),
         *dict.fromkeys(rights),
-        *(_journal(root, workspace.database, environ) if workspace else ()),
+        *(_journal(workspace, environ) if workspace else ()),
         *(_encryption(workspace, environ) if workspace else ()),
     )
 
@@ -107,10 +107,10 @@ def _text_tools(workspace: Workspace | None) -> set[str]:
     return found
 
 
-def _database(root: Path, database: str, environ: Mapping[str, str]) -> Examined:
+def _database(workspace: Workspace, environ: Mapping[str, str]) -> Examined:
     """Whether the shared database answers, and whether anybody drives the runs in it."""
     try:
-        store = store_at(root, database, environ)
+        store = store_at(workspace, environ)
         runs, alive = len(store.journal.runs()), len(store.shared.alive()) if store.shared else 0
     except GonogoError as error:
         return Examined(
@@ -127,17 +127,17 @@ def _room(root: Path) -> Examined:
     return Examined("disk", ok, needed=True, detail=f"{free >> 20} MiB free", remedy=remedy)
 
 
-def _journal(root: Path, database: str, environ: Mapping[str, str]) -> Iterator[Examined]:
-    address = address_of(database, environ)
+def _journal(workspace: Workspace, environ: Mapping[str, str]) -> Iterator[Examined]:
+    state, address = workspace.root / STATE_FOLDER, address_of(workspace.database, environ)
     try:
-        demand_one_place(root / STATE_FOLDER, address)
+        demand_one_place(state, address)
     except GonogoError as error:
         yield Examined("journal", ok=False, needed=True, detail=f"{error.where}: {error.what}", remedy=error.next_step)
         return
     if address is not None:
-        yield _database(root, database, environ)
+        yield _database(workspace, environ)
         return
-    path = root / STATE_FOLDER / "journal.db"
+    path = state / "journal.db"
     if not path.exists():
         yield Examined("journal", ok=True, needed=True, detail="none yet; the first run makes it")
         return

@@ -147,14 +147,15 @@ def _file(path: Path) -> Iterator[Rows]:
 
 
 def _database(root: Path, environ: Mapping[str, str]) -> Postgres:
-    address = address_of(open_workspace(root).database, environ)
+    workspace = open_workspace(root)
+    address = address_of(workspace.database, environ)
     if address is None:
         raise BadInput(
             "no database is named",
             where=str(root / "gonogo.yaml"),
             next_step="set `database` in gonogo.yaml, or GONOGO_DATABASE; docs/distributed.md says how",
         )
-    return Postgres(address)
+    return Postgres(address, workspace.project.name)
 
 
 def _refuse_driven(state: Path) -> None:

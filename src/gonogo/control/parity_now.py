@@ -30,7 +30,7 @@ class Looker:
     def body(self) -> Mapping[str, Tree]:
         """Body of the parity report as it would be now (F2); it is not evidence and is written nowhere."""
         project = self.workspace.project
-        store = store_at(self.workspace.root, self.workspace.database, self.environ)
+        store = store_at(self.workspace, self.environ)
         world = assemble(self.workspace.root, project, self.environ, store=store)
         source = self.workspace.project_source
         asked = SidesAsked(world, project, RawFile(source.name, digest_of(source.data)), world.ring, self._spec)

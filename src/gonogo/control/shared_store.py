@@ -48,12 +48,13 @@ class Queue(Wakeups, Protocol):
 class SharedStore:
     """One database of a project, for one process. The queue is loaded when it is first needed: reading needs none.
 
-    `by_worker` says that whoever writes events drives the run itself, and has to tell nobody.
+    `project` is the name of the project that the database has to be of. `by_worker` says that whoever writes events
+    drives the run itself, and has to tell nobody.
     """
 
-    def __init__(self, address: Secret, crash: CrashPoint, *, by_worker: bool = False) -> None:
+    def __init__(self, address: Secret, crash: CrashPoint, *, project: str = "", by_worker: bool = False) -> None:
         self.address: Final = address
-        self.database: Final = Postgres(address)
+        self.database: Final = Postgres(address, project)
         self.workers: Final = PostgresWorkers(self.database)
         self.journal: Final = PostgresJournal(self.database, crash=crash, told=self._told, ready=lambda: self.queue)
         self._by_worker = by_worker
@@ -115,8 +116,13 @@ class SharedStore:
 
 
 def open_shared(
-    address: Secret, cache: Callable[[Cipher | None], FolderVault], crash: CrashPoint, *, by_worker: bool = False
+    address: Secret,
+    cache: Callable[[Cipher | None], FolderVault],
+    crash: CrashPoint,
+    *,
+    project: str,
+    by_worker: bool = False,
 ) -> Store:
     """The store of a project in a database; nothing is opened before it is needed."""
-    shared = SharedStore(address, crash, by_worker=by_worker)
+    shared = SharedStore(address, crash, project=project, by_worker=by_worker)
     return Store(shared.journal, lambda cipher: PostgresVault(shared.database, cache(cipher)), shared)

@@ -98,8 +98,13 @@ def _password(environ: Mapping[str, str]) -> str:
     return data.decode("utf-8", "replace").strip("\r\n")
 
 
-def open_store(state: Path, address: Secret | None, crash: CrashPoint, *, by_worker: bool = False) -> Store:
-    """The store of a project whose state folder is `state`. Raises Elsewhere where its journal is in another place."""
+def open_store(
+    state: Path, address: Secret | None, crash: CrashPoint, *, project: str, by_worker: bool = False
+) -> Store:
+    """The store of a project whose state folder is `state`. Raises Elsewhere where its journal is in another place.
+
+    A database that has the journal of another project than `project` is refused at the first look into it.
+    """
 
     def cache(cipher: Cipher | None) -> FolderVault:
         return FolderVault(state / "vault", cipher=cipher)
@@ -107,7 +112,7 @@ def open_store(state: Path, address: Secret | None, crash: CrashPoint, *, by_wor
     demand_one_place(state, address)
     if address is None:
         return Store(SqliteJournal(state / JOURNAL, crash=crash), cache)
-    opened: Store = needed(MODULE).open_shared(address, cache, crash, by_worker=by_worker)
+    opened: Store = needed(MODULE).open_shared(address, cache, crash, project=project, by_worker=by_worker)
     return opened
 
 
