@@ -105,6 +105,8 @@ CASES: dict[str, tuple[Damage, tuple[str, ...], int]] = {
     "unknown-code": (nothing, ("explain", "GN4711"), 64),
     "no-reason": (nothing, ("approve", "x", "--no-go", "--key", "ROOT/key"), 64),
     "watched-as-json": (nothing, ("status", "--watch", "--json"), 64),
+    "evidence-of-a-run-by-place": (nothing, ("evidence", "show", "intake-report.json", "pre-deployment-v2"), 64),
+    "evidence-listed-by-place": (nothing, ("evidence", "list", "pre-deployment-v2"), 64),
     "unknown-schema": (nothing, ("schema", "moon"), 2),
     "unknown-shell": (nothing, ("completion", "tcsh"), 64),
     "unknown-script": (nothing, ("script", "validate_gate_99_intake"), 64),

@@ -46,6 +46,11 @@ class EvidenceOptions:
 @taking(EvidenceOptions)
 def evidence(options: EvidenceOptions) -> int:
     """`list` the evidence of a run, or `show` one file of it from the vault, checked against its digest."""
+    if options.action == "list" and options.name:
+        raise WrongUsage(
+            f"`list` is about a whole run and takes no `{options.name}`",
+            next_step="gonogo evidence list --run RUN; gonogo evidence show NAME shows one file",
+        )
     door = door_at(options.folder)
     if options.action == "list":
         return _list(door, door.load(run_named(door, options.run)), as_json=options.as_json)

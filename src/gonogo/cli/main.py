@@ -26,7 +26,7 @@ EXIT_CODES = """\b
 exit codes:
   0   GO, or done
   1   something broke
-  2   NO-GO: a definite negative answer
+  2   NO-GO, a definite negative answer; also what it needs is missing, unknown or unusable
   3   waiting for people, or inconclusive
   4   rolled back
   64  wrong usage
@@ -144,7 +144,11 @@ def _wrong_usage(error: click.ClickException) -> WrongUsage:
     message = error.format_message().rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "gonogo"
-    return WrongUsage(message[:1].lower() + message[1:], next_step=f"`{path} --help` shows what it takes")
+    advice = f"`{path} --help` shows what it takes"
+    # One argument too many is plain `UsageError`; where the run is an option, it is most likely what was meant.
+    if context and type(error) is click.UsageError and any("--run" in param.opts for param in context.command.params):
+        advice = f"name the run by an option, `{path} ... --run RUN`; {advice}"
+    return WrongUsage(message[:1].lower() + message[1:], next_step=advice)
 
 
 def _failed(error: GonogoError, arguments: Sequence[str]) -> int:
