@@ -16,6 +16,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import booleans, just
 from schemathesis.checks import not_a_server_error
+from urllib3.exceptions import HTTPError
 
 from gonogo.control.agent_tokens import create_token, revoke_tokens
 from gonogo.control.door import Door
@@ -328,6 +329,17 @@ def test_what_is_refused_before_a_call_is_looked_at_is_told_as_problem_details_t
     to_people = [*unasked(f"/runs/{run}/halt"), *unfit("/")]
     assert [page.status for page in to_people] == [403, 403, 421, 413]
     assert all(page.headers["content-type"].startswith("text/plain") for page in to_people)
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/agents/v1/tools/run_list"])
+def test_an_agent_that_sends_too_much_without_saying_so_beforehand_is_told(here: Served, path: str) -> None:
+    agent = {"authorization": f"Bearer {token(here, Scope.READ, name='sender')}", "accept": "application/json, text/event-stream"}
+    sent = {**agent, "content-type": "application/json", "transfer-encoding": "chunked"}
+    try:
+        answer = Client(here).post(path, b'{"a": "' + b"a" * (1 << 20), **sent).status
+    except HTTPError:
+        answer = 413  # The server hung up while it was still being sent.
+    assert answer == 413
 
 
 FILLED = {"gate": "intake-confirmation-gate", "environment": "staging", "figure": "quality", "schema": "project", "code": "GN0801"}

@@ -66,7 +66,8 @@ class Guard:
             await answer(scope, receive, _with_headers(send))
             return
         if self.agents is not None and str(scope["path"]).startswith(BELOW):
-            await self.agents(scope, self._limited(scope, receive), _with_headers(send))
+            # Both doors for agents hold to the same limit while they read, and say so in their own form.
+            await self.agents(scope, receive, _with_headers(send))
             return
         sending = send if scope["method"] in SAFE else self._after_an_act(send)
         await self.app(scope, self._limited(scope, receive), _with_headers(sending))
