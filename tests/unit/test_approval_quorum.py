@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 from trust_world import people
 
+from gonogo.evidence.independence import Asker, barred
 from gonogo.evidence.quorum import Quorum, freeze_quorum, quorum
 from gonogo.evidence.signers import DecisionRule, RequiredRole, Ring, When
 
@@ -47,6 +48,26 @@ def test_nobody_signed_is_not_met_and_says_who_can() -> None:
 def test_people_beyond_the_roles_are_asked_for_by_number() -> None:
     rule = replace(people().decisions["production"], quorum=4)
     assert counted(rule=rule).missing[-1] == "4 more people (po1, sec1, sre1, sre2) for a quorum of 4"
+
+
+@pytest.mark.req("REV-08", "APR-02")
+def test_nobody_is_asked_who_asked_or_made_the_change_and_where_nobody_is_left_that_is_said() -> None:
+    ring = people()
+    rule = replace(ring.decisions["production"], not_author=True, not_requester=True, quorum=4)
+    why = barred(rule, ring, Asker(frozenset({"po1"}), "", ("sre1",)))
+    assert why == {"po1": "asked for this and cannot also approve it", "sre1": "made changes in this release"}
+    missing = quorum(rule, (), QUIET, ring, why).missing
+    assert "sre_lead (sre2)" in missing
+    assert (
+        "sponsor or product_owner (nobody can: po1 asked for this and cannot also approve it; "
+        "abort, and list another person or let another one open the run)"
+    ) in missing
+    assert missing[-1] == "4 more people (sec1, sre2) for a quorum of 4"
+    alone = barred(rule, ring, Asker(frozenset(), "po1", ("unmapped:1",)))
+    assert set(alone) == {person.handle for person in ring.people}
+    assert set(alone.values()) == {"is not known to be independent: a commit author belongs to no listed person"}
+    lenient = replace(rule, not_author=False, not_requester=False, allow_owner=True)
+    assert barred(lenient, ring, Asker(frozenset({"po1"}), "po1", ("sre1", "unmapped:1"))) == {}
 
 
 @pytest.mark.req("APR-05")

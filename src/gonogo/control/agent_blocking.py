@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from gonogo.control.judging_now import judge_now
 from gonogo.control.opening import Opened
 from gonogo.engine.bench import World
-from gonogo.engine.people import plan_now
+from gonogo.engine.people import as_now
 from gonogo.plan.model import GateRule, Judge, Plan, Stage, all_stages
 from gonogo.reports.agent_answers import Blocked, Step
 from gonogo.run.asking import who_is_missing
@@ -86,7 +86,7 @@ def _reasons(world: World, opened: Opened, found: Due) -> Iterator[Blocked]:
 
 def waiting(world: World, plan: Plan, asked: Round) -> Blocked:
     """Whom an open round waits for."""
-    who = "; ".join(who_is_missing(plan_now(world, plan), asked))
+    who = "; ".join(who_is_missing(*as_now(world, plan, asked)))
     return Blocked("SIGNATURES", asked.point, "", f"signatures at {asked.point}, until {asked.expires_at}", who)
 
 
@@ -131,7 +131,7 @@ def way_to_go(world: World, opened: Opened) -> list[dict[str, Json]]:
         case Standing.WAITING:
             assert isinstance(found.act, AwaitPeople)
             asked = found.act.round
-            missing = who_is_missing(plan_now(world, plan), asked)
+            missing = who_is_missing(*as_now(world, plan, asked))
             return [{"who": who, "act": "sign", "at": asked.point} for who in missing]
         case Standing.HALTED:
             return _after_halt(world, opened)

@@ -18,7 +18,7 @@ from gonogo.control.numbering import installed
 from gonogo.control.opening import Opened
 from gonogo.control.sources import manifest_path, protocol_sources
 from gonogo.control.viewing import signing_command
-from gonogo.engine.people import plan_now
+from gonogo.engine.people import as_now
 from gonogo.errors import BadInput, Busy
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.signers import PRODUCTION
@@ -261,7 +261,7 @@ def approval_request(call: Call) -> Answer:
         note = acted(call, opened.run, stage.id, {"approval_id": asked.name, "summary_sha256": summary})
         call.site.note([note], call.token.agent)
     world = call.site.door.world
-    missing = who_is_missing(plan_now(world, opened.plan), asked)
+    missing = who_is_missing(*as_now(world, opened.plan, asked))
     data: dict[str, Json] = {
         "approval_id": asked.name,
         "point": asked.point,

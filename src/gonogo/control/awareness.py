@@ -12,7 +12,7 @@ from datetime import timedelta
 from gonogo.control.opening import Opened
 from gonogo.control.parity_open import open_parity
 from gonogo.engine.bench import World
-from gonogo.engine.people import plan_now
+from gonogo.engine.people import as_now
 from gonogo.evidence.ledger import time_of, time_text
 from gonogo.plan.model import Stage, all_stages
 from gonogo.reports.standing import rules_in_force
@@ -127,10 +127,10 @@ def _limits(opened: Opened) -> Iterator[str]:
 
 
 def _needed(world: World, opened: Opened, standing: Standing, stage: Stage | None) -> Iterator[str]:
-    plan, state = plan_now(world, opened.plan), opened.state
+    plan, state = opened.plan, opened.state
     for asked in state.rounds.values():
         if asked.status == "open":
-            yield from (f"{asked.point}: {text}" for text in who_is_missing(plan, asked))
+            yield from (f"{asked.point}: {text}" for text in who_is_missing(*as_now(world, plan, asked)))
     if standing is Standing.HALTED and state.halted is not None:
         yield f"a signed resume at {state.halted.resume_at}"
     if stage is not None:

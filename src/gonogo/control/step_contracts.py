@@ -5,7 +5,7 @@ from __future__ import annotations
 from gonogo.control.agent_blocking import gate_of, hindered
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
-from gonogo.engine.people import plan_now
+from gonogo.engine.people import as_now
 from gonogo.errors import BadInput
 from gonogo.plan.model import Decide, all_stages
 from gonogo.reports.root_causes import gates_that_show
@@ -25,7 +25,6 @@ def newest_open(door: Door, protocol: str) -> Opened:
 def contract(door: Door, opened: Opened) -> dict[str, Json]:
     """The state that is due: what it leaves behind, which gates judge that with which limits, who has to sign."""
     plan, state = opened.plan, opened.state
-    named = plan_now(door.world, plan)
     found = hindered(door.world, opened)
     stage = next((item for item in all_stages(plan) if item.id == found.due.stage), None)
     own = gate_of(plan, stage) if stage is not None else None
@@ -45,6 +44,8 @@ def contract(door: Door, opened: Opened) -> dict[str, Json]:
             for rule in rules
             for clause in rule.clauses
         ],
-        "people": [f"{item.point}: {text}" for item in asked for text in who_is_missing(named, item)],
+        "people": [
+            f"{item.point}: {text}" for item in asked for text in who_is_missing(*as_now(door.world, plan, item))
+        ],
         "then": "step_start over `gonogo mcp serve`, or gonogo resume" if not found.code else "state_explain, and stop",
     }

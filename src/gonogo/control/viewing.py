@@ -11,7 +11,7 @@ from gonogo.control.parity_open import OpenParity, open_parity
 from gonogo.control.workflow_files import Judged, edited_files
 from gonogo.engine.bench import World
 from gonogo.engine.by_hand import records
-from gonogo.engine.people import plan_now
+from gonogo.engine.people import as_now
 from gonogo.engine.settling import OUTCOME_UNKNOWN
 from gonogo.engine.writing import views_of
 from gonogo.errors import GonogoError, Tampered
@@ -172,7 +172,7 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         status=head.status,
         stages=stages_of(opened),
         waiting=tuple(
-            _waiting(standing(plan_now(world, plan), item), item, people.get(item.name), now)
+            _waiting(standing(*as_now(world, plan, item)), item, people.get(item.name), now)
             for item in state.rounds.values()
             if _is_waiting(opened, item)
         ),

@@ -15,6 +15,7 @@ from gonogo.evidence.canonical import Tree
 from gonogo.evidence.closed import moment_text
 from gonogo.evidence.envelope import Subject
 from gonogo.evidence.filing import evidence_list
+from gonogo.evidence.independence import OWN_WISH
 from gonogo.evidence.ledger import Entry, time_text
 from gonogo.evidence.manifest import EVIDENCE_SUMS
 from gonogo.evidence.merkle import root_over
@@ -34,9 +35,6 @@ from gonogo.reports.showing import Asking, shown_text
 from gonogo.run.agents import owner_of, tokens_of
 from gonogo.run.events import DecisionRequested, PlanBound, RunHalted, TrustPinned, recorded
 from gonogo.terms import Digest, digest_of
-
-OWN_WISH = frozenset({Kind.WAIVER, Kind.DISSENT})
-"""Kinds that somebody asks for themselves, whoever opened the run (WVR-06)."""
 
 
 def ask(bench: Bench) -> None:

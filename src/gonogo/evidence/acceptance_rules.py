@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from gonogo.evidence.acceptance_case import CLOCK_SKEW, Case, Declined, level_of
 from gonogo.evidence.canonical import Tree
+from gonogo.evidence.independence import UNKNOWN, Asker, barred
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.manifest import EVIDENCE_SUMS, listed_digests
 from gonogo.evidence.signers import UNRANKED, Kind, RevocationReason
@@ -216,18 +217,22 @@ def _check_independence(case: Case) -> Declined | None:
     """A16: nobody passes their own change or their own request."""
     if case.request.kind in UNRANKED:
         return None
-    person, rule, request = case.person.handle, case.rule, case.request
-    if rule.not_author and person in request.change_authors:
-        return Declined("A16", f"{person} made changes in this release", _other(case))
-    unmapped = [author for author in request.change_authors if author.startswith("unmapped:")]
-    if rule.not_author and rule.unmapped_authors_block and unmapped:
-        reason = f"{len(unmapped)} commit author(s) belong to no listed person, so nobody is known to be independent"
+    why = _barred(case).get(case.person.handle)
+    if why == UNKNOWN:
+        count = _asker(case).unmapped
+        reason = f"{count} commit author(s) belong to no listed person, so nobody is known to be independent"
         return Declined("A16", reason, "list their commit addresses under `identities`, or set unmapped_authors: allow")
-    if rule.not_requester and person in {request.requested_by, *_openers(case.occasion.log)}:
-        return Declined("A16", f"{person} asked for this and cannot also approve it", _other(case))
-    if not rule.allow_owner and person == request.requester_owner:
-        return Declined("A16", f"{person} owns the agent that asked for this", _other(case))
-    return None
+    return Declined("A16", f"{case.person.handle} {why}", _other(case)) if why else None
+
+
+def _barred(case: Case) -> Mapping[str, str]:
+    return barred(case.rule, case.ring, _asker(case))
+
+
+def _asker(case: Case) -> Asker:
+    request = case.request
+    asked_by = frozenset({request.requested_by, *_openers(case.occasion.log)})
+    return Asker(asked_by, request.requester_owner or "", request.change_authors)
 
 
 def _openers(log: Sequence[Entry]) -> frozenset[str]:
@@ -236,14 +241,17 @@ def _openers(log: Sequence[Entry]) -> frozenset[str]:
 
 
 def _other(case: Case) -> str:
-    excluded = {case.person.handle, case.request.requested_by, *case.request.change_authors}
+    name = case.request.scope.round
+    recorded = (entry.data for entry in case.occasion.log if entry.type == "approval.recorded")
+    signed = {data.get("person") for data in recorded if data.get("round") == name}
+    excluded = {case.person.handle, *_barred(case), *signed}
     able = {
         f"{person.handle} ({role})"
         for role in case.rule.roles
         for person in case.ring.holding(role)
         if person.handle not in excluded
     }
-    return WHO.format(", ".join(sorted(able)) or "nobody who is independent; list another person")
+    return WHO.format(", ".join(sorted(able)) or "nobody who is independent; list another person or let one ask")
 
 
 _Check: TypeAlias = Callable[[Case], Declined | None]

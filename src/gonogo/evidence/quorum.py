@@ -6,7 +6,9 @@ nothing until it is signed again without them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import Protocol
 
 from gonogo.evidence.signers import DecisionRule, Ring
@@ -53,16 +55,25 @@ class Quorum:
         return f"signed by {', '.join(self.people)}" if self.met else "waiting for " + "; ".join(self.missing)
 
 
-def quorum(rule: DecisionRule, accepted: Sequence[Standing], facts: Mapping[str, str], ring: Ring) -> Quorum:
-    """Judge the accepted statements of one round by `rule`. `facts` decide which conditional roles are needed."""
+def quorum(
+    rule: DecisionRule,
+    accepted: Sequence[Standing],
+    facts: Mapping[str, str],
+    ring: Ring,
+    barred: Mapping[str, str] = MappingProxyType({}),
+) -> Quorum:
+    """Judge the accepted statements of one round by `rule`. `facts` decide which conditional roles are needed.
+
+    `barred` are those who cannot sign, with the reason (`independence.barred`): nobody is asked for who cannot.
+    """
     objecting = tuple(sorted({item.person for item in accepted if item.decision == "no_go"}))
     holding_back = tuple(sorted({item.person for item in accepted if item.decision == "withheld"} - set(objecting)))
     signed = [item for item in accepted if item.decision == "go" and item.role in rule.roles]
     counted = [item for item in signed if item.person not in {*objecting, *holding_back}]
     needed = tuple(required.role for required in rule.all_of if required.when is None or required.when.holds(facts))
     missing = [
-        *(places := _missing_roles(needed, rule, counted, ring)),
-        *_missing_people(rule, counted, ring, len(places), rule.people_needed(facts)),
+        *(places := _missing_roles(needed, rule, counted, _Who(ring, barred))),
+        *_missing_people(rule, counted, _Who(ring, barred), len(places), rule.people_needed(facts)),
         *_missing_clients(rule, counted),
         *(f"the conditions of {person} to be met and signed again" for person in holding_back),
     ]
@@ -82,12 +93,29 @@ def freeze_quorum(ring: Ring, accepted: Sequence[Standing]) -> Quorum:
     return Quorum(bool(asked) and not missing, words, (), (), tuple(sorted(people)))
 
 
-def _missing_roles(needed: Sequence[str], rule: DecisionRule, counted: Sequence[Standing], ring: Ring) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Who:
+    """The listed people, and those of them who cannot sign this."""
+
+    ring: Ring
+    barred: Mapping[str, str]
+
+    def named(self, roles: Iterable[str], done: AbstractSet[str], nobody: str) -> str:
+        """Who can still sign in one of `roles`; where nobody can, why that is so, and what to do."""
+        holding = {person.handle for role in roles for person in self.ring.holding(role)} - done
+        able = sorted(holding - set(self.barred))
+        if able or not holding:
+            return ", ".join(able) or nobody
+        why = "; ".join(f"{handle} {self.barred[handle]}" for handle in sorted(holding))
+        return f"nobody can: {why}; abort, and list another person or let another one open the run"
+
+
+def _missing_roles(needed: Sequence[str], rule: DecisionRule, counted: Sequence[Standing], who: _Who) -> list[str]:
     places: list[tuple[str, ...]] = [(role,) for role in needed]
     if rule.any_of:
         places.append(rule.any_of)
     seated = _seated(places, counted, distinct=rule.distinct_people)
-    return [_wanted(place, rule, ring, counted) for number, place in enumerate(places) if number not in seated]
+    return [_wanted(place, rule, who, counted) for number, place in enumerate(places) if number not in seated]
 
 
 def _seated(places: Sequence[tuple[str, ...]], counted: Sequence[Standing], *, distinct: bool) -> Mapping[int, str]:
@@ -112,22 +140,19 @@ def _seated(places: Sequence[tuple[str, ...]], counted: Sequence[Standing], *, d
     return filled
 
 
-def _wanted(place: tuple[str, ...], rule: DecisionRule, ring: Ring, counted: Sequence[Standing]) -> str:
+def _wanted(place: tuple[str, ...], rule: DecisionRule, who: _Who, counted: Sequence[Standing]) -> str:
     done = {item.person for item in counted} if rule.distinct_people else set()
-    able = sorted({person.handle for role in place for person in ring.holding(role)} - done)
-    who = f" ({', '.join(able)})" if able else " (nobody else has this role)"
-    return " or ".join(place) + who
+    return f"{' or '.join(place)} ({who.named(place, done, 'nobody else has this role')})"
 
 
-def _missing_people(rule: DecisionRule, counted: Sequence[Standing], ring: Ring, places: int, needed: int) -> list[str]:
+def _missing_people(rule: DecisionRule, counted: Sequence[Standing], who: _Who, places: int, needed: int) -> list[str]:
     people = {item.person for item in counted}
     lacking = needed - len(people)
     if lacking <= places:
         # Whoever takes the places that are named already makes up the number, too.
         return []
-    able = sorted({person.handle for role in rule.roles for person in ring.holding(role)} - people)
     noun = "person" if lacking == 1 else "people"
-    return [f"{lacking} more {noun} ({', '.join(able) or 'nobody is listed'}) for a quorum of {needed}"]
+    return [f"{lacking} more {noun} ({who.named(rule.roles, people, 'nobody is listed')}) for a quorum of {needed}"]
 
 
 def _missing_clients(rule: DecisionRule, counted: Sequence[Standing]) -> list[str]:

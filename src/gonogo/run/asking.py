@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gonogo.evidence.acceptance import FREEZE_RULE
+from gonogo.evidence.independence import barred
 from gonogo.evidence.quorum import Quorum, freeze_quorum, quorum
-from gonogo.evidence.signers import DecisionRule, Kind
+from gonogo.evidence.signers import UNRANKED, DecisionRule, Kind
 from gonogo.plan.model import Plan
 from gonogo.run.state import Round
 
@@ -30,7 +31,23 @@ def standing(plan: Plan, asked: Round) -> Quorum:
     """How far a round is: who signed, who is missing, whether anybody said no."""
     if asked.kind == Kind.FREEZE_ACK.value:
         return freeze_quorum(plan.ring, asked.answers)
-    return quorum(rule_of(plan, asked), asked.answers, release_facts(plan), plan.ring)
+    return quorum(rule_of(plan, asked), asked.answers, release_facts(plan), plan.ring, barred_from(plan, asked))
+
+
+def barred_from(plan: Plan, asked: Round) -> Mapping[str, str]:
+    """Who cannot sign a round whatever their role, each with the reason (A16)."""
+    return {} if Kind(asked.kind) in UNRANKED else barred(rule_of(plan, asked), plan.ring, asked.asker)
+
+
+def able_people(plan: Plan, asked: Round) -> tuple[str, ...]:
+    """Who can still sign a round: a listed person with a role that counts, who has not signed and is not barred."""
+    signed, ring = {answer.person for answer in asked.answers}, plan.ring
+    if asked.kind == Kind.FREEZE_ACK.value:
+        able = (handle for handle in ring.freeze_stakeholders if ring.person(handle) is not None)
+    else:
+        roles = rule_of(plan, asked).roles
+        able = (one.handle for one in ring.people if one.roles & roles)
+    return tuple(handle for handle in able if handle not in {*signed, *barred_from(plan, asked)})
 
 
 def who_is_missing(plan: Plan, asked: Round) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 
+from gonogo.evidence.independence import NOBODY, Asker
 from gonogo.plan.model import (
     Decide,
     Effect,
@@ -32,7 +33,7 @@ from gonogo.run.events_of_halts import REPEATED_ON_RESUME, RepairProposed, Retro
 from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.hosts_before import arms_of_hosts
 from gonogo.run.rolling import Rolling, read_back, rolled
-from gonogo.run.turns import Abort, Judgement, Rollback
+from gonogo.run.turns import Abort, Judgement, Rollback, asker_of
 from gonogo.terms import Digest, Json
 from gonogo.values import dataclass
 
@@ -119,6 +120,7 @@ class Round:
     status: str
     answers: tuple[Answer, ...]
     used_by: str = ""
+    asker: Asker = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +340,7 @@ def _with_round(state: RunState, entry: Recorded) -> RunState:
                 at=entry.at,
                 status="open",
                 answers=(),
+                asker=asker_of(event, entry.actor, state.opened),
             )
             return replace(state, rounds={**state.rounds, event.round: found})
         case happened.DecisionRecorded() as event:

@@ -18,13 +18,16 @@ from typing import Final, TypeVar, cast
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
 from gonogo.control.viewing import StageView, stages_of, status_of
+from gonogo.engine.bench import World
+from gonogo.engine.people import as_now
 from gonogo.errors import GonogoError
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.evidence.ledger import Entry
-from gonogo.evidence.signers import PRODUCTION, Kind
+from gonogo.evidence.signers import PRODUCTION
+from gonogo.plan.model import Plan
 from gonogo.ports import SITE_LOG
 from gonogo.reports.history import History, history_of
-from gonogo.run.asking import rule_of, standing
+from gonogo.run.asking import able_people, standing
 from gonogo.run.events import recorded
 from gonogo.run.machine import decide
 from gonogo.run.site import CLOSED, OPENED
@@ -403,7 +406,7 @@ class Memory:
         """The row of an open run with its state now: read from its fold, which goes on where entries came in."""
         try:
             opened = self.known(row.run).opened
-            found = row_of(opened, row, self._door.world.clock.now())
+            found = row_of(self._door.world, opened, row)
         except GonogoError as error:
             # A run that cannot be read must not hide the others.
             return replace(row, status=f"unusable: {error.what}", next_step=error.next_step or "")
@@ -454,13 +457,13 @@ def _opened_row(run: RunId, entry: Entry) -> Row:
     )
 
 
-def row_of(opened: Opened, row: Row, now: datetime) -> Row:
-    """The row of a run as it is at `now`."""
+def row_of(world: World, opened: Opened, row: Row) -> Row:
+    """The row of a run as it is now."""
     plan, state = opened.plan, opened.state
-    status, following = status_of(opened.run, decide(plan, state, now))
-    rounds = tuple(waiting_rounds(opened))
-    waits = tuple(_missing(opened, asked) for asked in rounds)
-    able = frozenset(handle for asked in rounds for handle in able_people(opened, asked))
+    status, following = status_of(opened.run, decide(plan, state, world.clock.now()))
+    rounds = tuple(as_now(world, plan, asked) for asked in waiting_rounds(opened))
+    waits = tuple(_missing(*each) for each in rounds)
+    able = frozenset(handle for each in rounds for handle in able_people(*each))
     return replace(
         row,
         title=plan.title,
@@ -474,16 +477,6 @@ def row_of(opened: Opened, row: Row, now: datetime) -> Row:
     )
 
 
-def able_people(opened: Opened, asked: Round) -> tuple[str, ...]:
-    """Who has a role that counts in a round and has not signed it yet, by handle."""
-    plan = opened.plan
-    signed = {answer.person for answer in asked.answers}
-    if asked.kind == Kind.FREEZE_ACK.value:
-        return tuple(handle for handle in plan.ring.freeze_stakeholders if handle not in signed)
-    roles = rule_of(plan, asked).roles
-    return tuple(one.handle for one in plan.ring.people if one.roles & roles and one.handle not in signed)
-
-
 def waiting_rounds(opened: Opened) -> Iterator[Round]:
     """The open rounds that lack a signature without which the run does not go on."""
     for asked in opened.state.rounds.values():
@@ -492,6 +485,6 @@ def waiting_rounds(opened: Opened) -> Iterator[Round]:
             yield asked
 
 
-def _missing(opened: Opened, asked: Round) -> str:
-    missing = ", ".join(standing(opened.plan, asked).missing)
+def _missing(plan: Plan, asked: Round) -> str:
+    missing = ", ".join(standing(plan, asked).missing)
     return f"{asked.point.replace('_', ' ')}: {missing}" if missing else asked.point.replace("_", " ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import groupby
 
 from starlette.requests import Request
@@ -13,16 +12,16 @@ from gonogo.control.parity_open import open_parity
 from gonogo.control.run_reports import PARITY, body_of, card_of
 from gonogo.control.viewing import StageView, edited_by_hand, halt_text, head_of, stages_of, why_taken_back
 from gonogo.engine.bench import World
-from gonogo.engine.people import plan_now
+from gonogo.engine.people import as_now
 from gonogo.errors import BadInput
 from gonogo.reports.live import Live, Look, lives
 from gonogo.reports.standing import rules_in_force
-from gonogo.run.asking import standing
+from gonogo.run.asking import able_people, barred_from, standing
 from gonogo.run.state import Round
 from gonogo.terms import RunId
 from gonogo.values import dataclass
 from gonogo.web.asking_own import askable
-from gonogo.web.memory import Known, able_people
+from gonogo.web.memory import Known
 from gonogo.web.showing import Sheet, rendered
 from gonogo.web.site import Site, session_of, site_of
 
@@ -48,7 +47,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """An open round as it stands: who signed, who is missing, who could."""
+    """An open round as it stands: who signed, who is missing, who could, and who cannot by which reason."""
 
     round: Round
     missing: tuple[str, ...]
@@ -56,6 +55,7 @@ class Asking:
     able: tuple[str, ...]
     met: bool
     no_go: tuple[str, ...]
+    barred: Mapping[str, str]
 
 
 def run_named(request: Request) -> tuple[Site, Known]:
@@ -85,12 +85,12 @@ def frame(site: Site, known: Known, tab: str) -> dict[str, object]:
 
 def asked_of(site: Site, known: Known, person: str) -> tuple[str, ...]:
     """The open rounds of a run that this person could sign, by name; what a page of a run says of who looks."""
-    able = site.memory.of_run(known.opened.run, "able", lambda one: _able(one.opened))
+    able = site.memory.of_run(known.opened.run, "able", lambda one: _able(site.door.world, one.opened))
     return tuple(name for name, people in able.items() if person in people)
 
 
-def _able(opened: Opened) -> Mapping[str, tuple[str, ...]]:
-    return {item.name: able_people(opened, item) for item in _open_rounds(opened)}
+def _able(world: World, opened: Opened) -> Mapping[str, tuple[str, ...]]:
+    return {item.name: able_people(*as_now(world, opened.plan, item)) for item in _open_rounds(opened)}
 
 
 def _open_rounds(opened: Opened) -> tuple[Round, ...]:
@@ -173,11 +173,12 @@ def rollback_page(_request: Request, site: Site, known: Known) -> Sheet:
 
 def asking_of(world: World, opened: Opened, asked: Round) -> Asking:
     """How far a round is, and who can still sign it now."""
-    opened = replace(opened, plan=plan_now(world, opened.plan))
-    found = standing(opened.plan, asked)
+    plan, asked = as_now(world, opened.plan, asked)
+    found = standing(plan, asked)
     signed = tuple((item.person, item.role, item.decision) for item in asked.answers)
     refused = tuple(item.person for item in asked.answers if item.decision == "no_go")
-    return Asking(asked, found.missing, signed, able_people(opened, asked), found.met, refused)
+    able, barred = able_people(plan, asked), barred_from(plan, asked)
+    return Asking(asked, found.missing, signed, able, found.met, refused, barred)
 
 
 def phases_of(stages: tuple[StageView, ...]) -> tuple[Phase, ...]:
