@@ -182,7 +182,7 @@ def watched(*errors: int | None, requests: int = 1000, health: HealthWindow = HE
         (START + timedelta(seconds=10 * number), -1, None if bad is None else Counts(requests, bad, (requests,)), None)
         for number, bad in enumerate(errors, 1)
     )
-    (found,) = budgets(health, START, ticks, (), START + timedelta(seconds=10 * len(errors)))
+    (found,) = budgets(health, START, ticks, (), over=len(errors) * 10 >= health.length)
     return found
 
 

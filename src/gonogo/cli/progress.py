@@ -13,6 +13,7 @@ from gonogo.cli.saying import tell
 from gonogo.plan.model import Plan, Task, all_stages, stage_of, task_of
 from gonogo.run import events as happened
 from gonogo.run.events import Recorded
+from gonogo.run.events_of_traffic import WindowExtended
 from gonogo.run.machine import decide
 from gonogo.run.state import RunState
 from gonogo.terms import Digest, RunId
@@ -131,6 +132,8 @@ class Progress:
                     f"    judge: {event.answer.upper()} {self._text(event.detail)}",
                     _colour(good=event.answer == "go"),
                 )
+            case WindowExtended():
+                return (f"    ✗ the health window goes on: {event}", "red")
             case happened.RolloutPromoted():
                 return (f"    step {event.step + 1} may be left: people signed ({event.round})", "green")
             case happened.RollbackBegun():

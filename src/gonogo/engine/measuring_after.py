@@ -16,7 +16,7 @@ from gonogo.engine.measuring_tests import execution, short_suites
 from gonogo.engine.measuring_world import reach, serving
 from gonogo.engine.runs_seen import stage_began
 from gonogo.measure.communications import MessageSent, communications_body
-from gonogo.measure.health import HealthSeen, SeriesSeen, SloSeen, health_body, health_markdown
+from gonogo.measure.health import HealthSeen, Observation, SeriesSeen, SloSeen, health_body, health_markdown
 from gonogo.measure.package_index import PackageItem, PackageSeen, package_body
 from gonogo.measure.post_deployment import CheckAfter, PostDeploymentSeen, post_deployment_body
 from gonogo.measure.report_index import ReportSection, RunOutcome, report_index_body
@@ -28,6 +28,8 @@ from gonogo.reports.release import release_report
 from gonogo.run.events import Announced, Delivered, recorded
 from gonogo.run.health_window import window_budgets, window_end, window_of, window_samples
 from gonogo.run.rolling import Rolling
+from gonogo.run.served import moment_ms
+from gonogo.run.slo_window import judge_window
 from gonogo.terms import digest_of
 
 AFTER: Mapping[Outcome, CheckResult] = {"passed": "pass", "failed": "fail", "skipped": "inconclusive"}
@@ -128,7 +130,14 @@ def health(bench: Bench) -> Looked:
     points = digest_of(
         repr([(at.isoformat(), stable, candidate) for at, _, stable, candidate in rolling.ticks]).encode()
     )
-    seen = HealthSeen(rolling.began, end, slos, series=(SeriesSeen("requests and errors", points),))
+    seen = HealthSeen(
+        window_start=rolling.began,
+        window_end=end,
+        slos=slos,
+        observations=tuple(_extensions_seen(rolling)),
+        series=(SeriesSeen("requests and errors", points),),
+        extended=len(rolling.extensions),
+    )
     body = health_body(seen, bench.now)
     files = (
         bench.json("deployment-health-log.json", body),
@@ -137,18 +146,28 @@ def health(bench: Bench) -> Looked:
     return Looked(ok=True, files=files)
 
 
+def _extensions_seen(rolling: Rolling) -> Iterator[Observation]:
+    """Why the window was extended, and until when (SOK-01, SOK-04)."""
+    for at, event in rolling.extensions:
+        anomaly = f"{event.clause}: {event.measured}, limit {event.limit}"
+        yield Observation(at, anomaly, f"extension {event.number}, until {event.ends_at}", "gonogo")
+
+
 def _objectives_seen(bench: Bench, rolling: Rolling) -> Iterator[SloSeen]:
-    samples = window_samples(bench.plan, rolling)
+    window = window_of(bench.plan, rolling)
+    every = window_samples(bench.plan, rolling)
+    # Of a window that was extended its last whole length counts, and in that no interval may be without a sample.
+    samples = tuple(sample for sample in every if sample.at_ms >= window.judged_from_ms)
+    missing = judge_window(window, every, moment_ms(bench.now)).missing if window.extended else 0
     for index, rule in enumerate(bench.plan.project.health.objectives):
-        window = window_of(bench.plan, rolling)
-        slots = max(1, window.length_ms // window.interval_ms)
+        slots = max(window.length_ms // window.interval_ms, 1, len(samples) + missing if missing else 0)
         yield SloSeen(
             rule.name,
             rule.limit,
             "≤",
             "ratio" if rule.metric == "error_rate" else "seconds",
             tuple(sample.answers[index].value for sample in samples),
-            min(slots, len(samples)) if len(samples) >= slots else slots,
+            slots,
         )
 
 

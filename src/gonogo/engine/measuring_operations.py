@@ -30,6 +30,7 @@ from gonogo.measure.rota import duties, read_rota
 from gonogo.plan.project import OnCall, Project, Runbook
 from gonogo.plan.reading import moment_of
 from gonogo.plan.windows import next_opening
+from gonogo.run.health_window import longest_watch
 
 ESCALATION_FILE = "escalation.json"
 ROTA_FILE = "rota.json"
@@ -120,8 +121,7 @@ def _window(project: Project, now: datetime) -> tuple[datetime, datetime]:
     """From the start of the deployment to the end of the health window: as planned, else from now on."""
     begin = (next_opening(project.windows, now) if project.windows else None) or now
     longest = (project.rollout.hold + project.rollout.patience) * len(project.rollout.steps)
-    watched = project.health.length * (1 + project.health.extensions)
-    return begin, begin + _seconds(longest + watched)
+    return begin, begin + _seconds(longest + longest_watch(project.health))
 
 
 def _seconds(value: Decimal) -> timedelta:

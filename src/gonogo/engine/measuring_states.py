@@ -20,6 +20,7 @@ from gonogo.measure.providers import CheckQuestion
 from gonogo.measure.stored_fields import Fields
 from gonogo.plan.drafting import STATE_PROBE
 from gonogo.plan.model import Execute, Measure, Plan
+from gonogo.run.health_window import longest_watch
 from gonogo.terms import Digest
 
 CONNECTIVITY_REPORT = "connectivity-report.json"
@@ -165,4 +166,4 @@ def _window(bench: Bench) -> timedelta:
         return timedelta(0)
     project = bench.plan.project
     rolling = (project.rollout.hold + project.rollout.patience) * len(project.rollout.steps)
-    return timedelta(seconds=float(rolling + project.health.length * (1 + project.health.extensions)))
+    return timedelta(seconds=float(rolling + longest_watch(project.health)))

@@ -310,6 +310,7 @@ def _health(section: Section) -> HealthWindow:
         length=section.seconds("length"),
         tick=section.seconds("tick", Decimal(10)),
         extensions=section.integer("extensions", 0),
+        extend_by=section.seconds("extend_by", Decimal(0)),
         objectives=tuple(_objective(item) for item in section.sections("objectives")),
         openslo=_file_or_none(section, "openslo"),
         indicators=section.mapping("indicators"),

@@ -299,6 +299,7 @@ class RolloutBinding:
 class HealthWindow:
     """How long production is watched after the rollout; times in seconds.
 
+    It may be extended `extensions` times by `extend_by` each; 0 is the length of the window.
     `openslo` is the path of a file with further promises, `indicators` what its SLIs mean here; `promises` are what
     was read from it, and `burn` how fast their budgets may be spent.
     """
@@ -311,6 +312,7 @@ class HealthWindow:
     indicators: Mapping[str, str] = field(default_factory=dict)
     burn: tuple[BurnBinding, ...] = ()
     promises: tuple[Promise, ...] = ()
+    extend_by: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from gonogo.plan.model import Plan, Roll, Watch, task_of
 from gonogo.reports.charts import Bound, Chart, Line, line_chart
-from gonogo.run.health_window import window_answer
+from gonogo.run.health_window import window_answer, window_end
 from gonogo.run.judging import JudgeKind
 from gonogo.run.judging_show import CERTAIN, odds, quantile
 from gonogo.run.rolling import Rolling, step_percent
@@ -216,8 +216,7 @@ def _steps(plan: Plan, known: Rolling, *, back: bool) -> tuple[tuple[int, str], 
 
 def _ends_at(plan: Plan, known: Rolling, *, window: bool) -> datetime | None:
     if window:
-        length = float(plan.project.health.length)
-        return datetime.fromtimestamp(known.began.timestamp() + length, tz=known.began.tzinfo)
+        return window_end(plan, known)
     progress = known.progress
     last = progress.percent >= 100
     if progress.step < 0 or last:

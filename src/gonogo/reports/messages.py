@@ -30,6 +30,7 @@ from gonogo.run import events as happened
 from gonogo.run.choosing import POINT, question, ways_on
 from gonogo.run.events import Recorded
 from gonogo.run.events_of_halts import RepairProposed
+from gonogo.run.events_of_traffic import WindowExtended
 from gonogo.run.rollback_asked import POINT as ROLLBACK
 from gonogo.run.state import RunState
 from gonogo.terms import Occasion
@@ -84,6 +85,11 @@ def _course(plan: Plan, state: RunState, event: happened.Event, told: Told) -> I
         case RepairProposed() if event.environment:
             text = f"Unable to connect to {event.environment}. Check network/credentials."
             yield Message("[ERROR]", text, 0, severity=CRITICAL, occasion=Occasion.NOTED)
+        case WindowExtended():
+            text = f"{name}: the health window would have failed and goes on ({event}); look at the metrics meanwhile"
+            yield Message(
+                "[ESCALATION]", text, stage_of(plan, event.task).phase, severity=CRITICAL, occasion=Occasion.NOTED
+            )
         case happened.RunClosed():
             yield _closed(plan, state, event)
         case _:

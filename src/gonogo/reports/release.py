@@ -11,6 +11,7 @@ from gonogo.plan.model import Plan, Stage, all_stages
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.aftermath import way_back
 from gonogo.run.awaiting import awaited, waited_in_all, words_of
+from gonogo.run.events_of_traffic import WindowExtended
 from gonogo.run.health_window import window_answer, window_budgets
 from gonogo.run.rolling import Rolling
 from gonogo.run.state import RunState
@@ -172,6 +173,9 @@ def _health(plan: Plan, state: RunState, now: datetime) -> str:
     for known in watched:
         answer = window_answer(plan, known, now)
         parts.append(f"{answer.verdict.word}: {answer.explanation}.")
+        if known.extensions:
+            said = [(time_text(at), *_extension(event)) for at, event in known.extensions]
+            parts.append(table(("extended at", "clause", "measured", "limit", "until"), said))
         rows = [
             (
                 budget.promise.name,
@@ -185,6 +189,10 @@ def _health(plan: Plan, state: RunState, now: datetime) -> str:
         if rows:
             parts.append(table(("error budget", "bad requests", "allowed", "fastest burn, times", "verdict"), rows))
     return "\n\n".join(parts)
+
+
+def _extension(event: WindowExtended) -> Sequence[str]:
+    return event.clause, event.measured, event.limit, event.ends_at
 
 
 def _totals(rolling: Rolling) -> Iterable[Sequence[str]]:

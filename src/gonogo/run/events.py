@@ -16,7 +16,7 @@ from gonogo.errors import Tampered
 from gonogo.evidence.ledger import Entry
 from gonogo.run.events_of_branches import EVENTS_OF_BRANCHES, OfBranches
 from gonogo.run.events_of_halts import EVENTS_OF_HALTS, OfHalts
-from gonogo.run.events_of_traffic import TrafficFound
+from gonogo.run.events_of_traffic import EVENTS_OF_TRAFFIC, OfTraffic
 from gonogo.terms import Actor, Digest, Json
 from gonogo.values import dataclass
 
@@ -401,7 +401,7 @@ Event: TypeAlias = (
     | TrafficMoved
     | HostsReplaced
     | HostsSeen
-    | TrafficFound
+    | OfTraffic
     | MetricsSampled
     | RolloutJudged
     | RolloutPromoted
@@ -440,7 +440,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "traffic.moved": TrafficMoved,
     "hosts.replaced": HostsReplaced,
     "hosts.seen": HostsSeen,
-    "traffic.found": TrafficFound,
+    **EVENTS_OF_TRAFFIC,
     "metrics.sampled": MetricsSampled,
     "rollout.judged": RolloutJudged,
     "rollout.promoted": RolloutPromoted,

@@ -42,6 +42,7 @@ from gonogo.run.events import (
     RunHalted,
     TaskFinished,
 )
+from gonogo.run.events_of_traffic import WindowExtended
 from gonogo.run.health_window import next_in_watch
 from gonogo.run.overtaken import caught_by_its_end, moved_since
 from gonogo.run.rollback_asked import Due, Kept, Unasked, Undecided, standing_of
@@ -486,7 +487,9 @@ def _watching(plan: Plan, state: RunState, task: Task, attempt: int, now: dateti
     match next_in_watch(plan, known, now):
         case HoldUntil(moment, step, why):
             return _sample_or_wait(task, attempt, known.samples if known else 0, step, moment, now, why)
-        case _:
+        case WindowExtended() as event:
+            return Record(event)
+        case RollDone():
             return Record(_finished(task, attempt, "ok", {}))
 
 

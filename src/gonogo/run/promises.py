@@ -87,10 +87,9 @@ def _no_bound(promise: Promise, bounds: Sequence[float]) -> str:
 
 
 def budgets(
-    health: HealthWindow, began: datetime, ticks: Sequence[Interval], bounds: Sequence[float], now: datetime
+    health: HealthWindow, began: datetime, ticks: Sequence[Interval], bounds: Sequence[float], *, over: bool
 ) -> tuple[Budget, ...]:
-    """How each budget burnt since `began`, by each of the declared rules."""
-    over = _ms(now) >= _ms(began) + int(health.length * 1000)
+    """How each budget burnt since `began`, by each of the declared rules; none has passed before the window is over."""
     return tuple(
         _budget(promise, burn, _samples(promise, began, ticks, bounds), over=over)
         for promise in health.promises

@@ -28,7 +28,7 @@ from gonogo.run.events import (
     RolloutPromoted,
     TrafficMoved,
 )
-from gonogo.run.events_of_traffic import TrafficFound
+from gonogo.run.events_of_traffic import TrafficFound, WindowExtended
 from gonogo.run.judging import JUDGE, JudgeAnswer, JudgeKind, acknowledged, begin, observe, verdict
 from gonogo.run.judging_plan import JudgePlan
 from gonogo.run.judging_state import JudgeState
@@ -55,7 +55,7 @@ class Rolling:
     The fixed limits were measured after the first `measured` of them, and the requests of those since `pooled` gave no
     figure yet. `versions` is what each host answered when the hosts
     were last seen, `unread` the last sample at which the target could not be read, and how many in a row, `read` the
-    digest of every sample so far, in order.
+    digest of every sample so far, in order. `extensions` are those of a health window, with their times.
     """
 
     task: str
@@ -82,6 +82,7 @@ class Rolling:
     lost: frozenset[str] = frozenset()
     unread: tuple[int, int] = (-1, 0)
     read: str = ""
+    extensions: tuple[tuple[datetime, WindowExtended], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,8 @@ def rolled(plan: Plan, arms: Arms, known: Rolling | None, entry: Recorded) -> Ro
             return _with_hosts(plan, known, event)
         case TrafficFound() if known is not None:
             return _with_found(known, event)
+        case WindowExtended() if known is not None:
+            return replace(known, extensions=(*known.extensions, (entry.at, event)))
         case RolloutJudged() if known is not None:
             return replace(known, told=event.answer)
         case RolloutPromoted() if known is not None:

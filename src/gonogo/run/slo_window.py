@@ -7,9 +7,8 @@ length, a usable sample in every interval, and no breach; missing samples make i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from gonogo.errors import BadInput, Refused
+from gonogo.errors import BadInput
 from gonogo.run.slo import FixedRule, Measured, RuleAnswer, judge_rules
 from gonogo.terms import Verdict
 from gonogo.values import dataclass
@@ -26,7 +25,6 @@ class SloWindow:
     breaches_allowed: int = 0
     missing_allowed: int = 0
     extension_ms: int = 0
-    extensions_allowed: int = 0
     extended: int = 0
 
     def __post_init__(self) -> None:
@@ -34,7 +32,7 @@ class SloWindow:
             raise _wrong("a health window needs at least one limit")
         if not 0 < self.interval_ms <= self.length_ms:
             raise _wrong("the sampling interval must be above 0 and at most the length of the window")
-        if min(self.breaches_allowed, self.missing_allowed, self.extension_ms, self.extensions_allowed) < 0:
+        if min(self.breaches_allowed, self.missing_allowed, self.extension_ms, self.extended) < 0:
             raise _wrong("tolerances and extensions must not be negative")
 
     @property
@@ -73,10 +71,21 @@ def sampled(window: SloWindow, at_ms: int, measured: Mapping[str, Measured]) -> 
     return SloSample(at_ms, judge_rules(window.rules, measured))
 
 
+def judged_part(window: SloWindow, samples: Sequence[SloSample], now_ms: int) -> tuple[SloSample, ...]:
+    """The samples that count: those of one whole length before the end, and none of the future."""
+    end = min(window.ends_ms, now_ms + 1)
+    return tuple(sample for sample in samples if window.judged_from_ms <= sample.at_ms < end)
+
+
+def breaches(samples: Sequence[SloSample]) -> tuple[SloSample, ...]:
+    """The samples in which a limit is broken."""
+    return tuple(sample for sample in samples if any(answer.verdict is Verdict.FAIL for answer in sample.answers))
+
+
 def judge_window(window: SloWindow, samples: Sequence[SloSample], now_ms: int) -> WindowAnswer:
     """The verdict now: a breach fails at once, a pass needs the end."""
-    judged = [sample for sample in samples if window.judged_from_ms <= sample.at_ms < min(window.ends_ms, now_ms + 1)]
-    breached = [sample for sample in judged if any(answer.verdict is Verdict.FAIL for answer in sample.answers)]
+    judged = judged_part(window, samples, now_ms)
+    breached = breaches(judged)
     missing = _missing(window, judged, now_ms)
     complete = now_ms >= window.ends_ms
     if len(breached) > window.breaches_allowed:
@@ -89,17 +98,6 @@ def judge_window(window: SloWindow, samples: Sequence[SloSample], now_ms: int) -
         verdict, why = Verdict.PASS, "every interval within its limits"
     counts = f"{len(judged)} samples, {len(breached)} breaches, {missing} missing"
     return WindowAnswer(verdict, complete, len(judged), missing, len(breached), f"{why}; {counts}")
-
-
-def extended(window: SloWindow) -> SloWindow:
-    """The window one extension longer. Refused at the limit that was agreed."""
-    if window.extended >= window.extensions_allowed or window.extension_ms == 0:
-        raise Refused(
-            f"the health window was extended {window.extended} times, {window.extensions_allowed} are allowed",
-            where="health window",
-            next_step="decide with the samples that are there, or roll back",
-        )
-    return replace(window, extended=window.extended + 1)
 
 
 def _missing(window: SloWindow, judged: Sequence[SloSample], now_ms: int) -> int:

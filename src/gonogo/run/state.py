@@ -30,7 +30,7 @@ from gonogo.run.arms import Arms
 from gonogo.run.events import Recorded
 from gonogo.run.events_of_branches import BranchTaken, ExitChecked
 from gonogo.run.events_of_halts import REPEATED_ON_RESUME, RepairProposed, RetrospectiveOpened, RootCauseOpened
-from gonogo.run.events_of_traffic import TrafficFound
+from gonogo.run.events_of_traffic import TrafficFound, WindowExtended
 from gonogo.run.hosts_before import arms_of_hosts
 from gonogo.run.rolling import Rolling, read_back, rolled
 from gonogo.run.turns import Abort, Judgement, Rollback, asker_of
@@ -42,6 +42,7 @@ ROLLS = (
     happened.HostsReplaced,
     happened.HostsSeen,
     TrafficFound,
+    WindowExtended,
     happened.MetricsSampled,
     happened.RolloutJudged,
     happened.RolloutPromoted,
@@ -270,9 +271,8 @@ def _with_rolling(plan: Plan, state: RunState, entry: Recorded) -> RunState:
     if not isinstance(task.act, Roll | Watch):
         return state
     known = state.rollings.get(event.task)
-    if known is not None and known.attempt != event.attempt:
-        known = None
-    found = rolled(plan, _arms(plan, state, task), known, entry)
+    of_now = known if known is not None and known.attempt == event.attempt else None
+    found = rolled(plan, _arms(plan, state, task), of_now, entry)
     state = replace(state, rollings={**state.rollings, event.task: found})
     if isinstance(event, happened.TrafficMoved):
         task_state = state.tasks.get(event.task)
