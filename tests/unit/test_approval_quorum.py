@@ -10,6 +10,9 @@ from trust_world import people
 from gonogo.evidence.independence import Asker, barred
 from gonogo.evidence.quorum import Quorum, freeze_quorum, quorum
 from gonogo.evidence.signers import DecisionRule, RequiredRole, Ring, When
+from gonogo.run.events import DecisionRequested, RunOpened
+from gonogo.run.turns import asker_of
+from gonogo.terms import Digest, Person
 
 QUIET = {"security_impact": "no"}
 
@@ -68,6 +71,18 @@ def test_nobody_is_asked_who_asked_or_made_the_change_and_where_nobody_is_left_t
     assert set(alone.values()) == {"is not known to be independent: a commit author belongs to no listed person"}
     lenient = replace(rule, not_author=False, not_requester=False, allow_owner=True)
     assert barred(lenient, ring, Asker(frozenset({"po1"}), "po1", ("sre1", "unmapped:1"))) == {}
+
+
+@pytest.mark.req("REV-08", "WVR-06")
+def test_a_waiver_is_asked_for_by_whoever_wished_it_and_by_whoever_opened_the_run() -> None:
+    def asked(kind: str) -> frozenset[str]:
+        none = Digest("")
+        event = DecisionRequested("r-1", "t", 1, "p", kind, none, none, none, "c", "2026-11-22T00:00:00.000Z")
+        return asker_of(event, Person("sre1"), RunOpened("p", "v2", "v2", none, "production", "po1", "here")).asked_by
+
+    assert asked("waiver") == {"sre1", "po1"}
+    assert asked("approval") == {"po1"}
+    assert asked("of another version") == {"po1"}, "what a log says of its kind keeps nobody from reading it"
 
 
 @pytest.mark.req("APR-05")

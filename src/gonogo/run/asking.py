@@ -36,7 +36,9 @@ def standing(plan: Plan, asked: Round) -> Quorum:
 
 def barred_from(plan: Plan, asked: Round) -> Mapping[str, str]:
     """Who cannot sign a round whatever their role, each with the reason (A16)."""
-    return {} if Kind(asked.kind) in UNRANKED else barred(rule_of(plan, asked), plan.ring, asked.asker)
+    if asked.kind in {kind.value for kind in UNRANKED}:
+        return {}
+    return barred(rule_of(plan, asked), plan.ring, asked.asker)
 
 
 def able_people(plan: Plan, asked: Round) -> tuple[str, ...]:

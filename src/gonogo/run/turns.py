@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from gonogo.evidence.independence import OWN_WISH, Asker
-from gonogo.evidence.signers import Kind
 from gonogo.run.events import DecisionRequested, RunOpened
 from gonogo.terms import Actor, Digest
 from gonogo.values import dataclass
@@ -45,5 +44,5 @@ class Rollback:
 
 def asker_of(asked: DecisionRequested, actor: Actor, opened: RunOpened | None) -> Asker:
     """Who asked people, as far as the log says: whoever opened the run, and who wished it where somebody did."""
-    wished = {str(actor)} if Kind(asked.kind) in OWN_WISH else set()
+    wished = {str(actor)} if asked.kind in {kind.value for kind in OWN_WISH} else set()
     return Asker(frozenset({*wished, *((opened.requested_by,) if opened else ())}))
