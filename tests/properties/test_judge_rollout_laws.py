@@ -17,7 +17,6 @@ from gonogo.run.rollout import (
     MoveTraffic,
     Progress,
     Promotion,
-    RolledBack,
     Rolling,
     StepAnswer,
     Strategy,
@@ -27,7 +26,6 @@ from gonogo.run.rollout import (
     moved,
     next_act,
     promoted,
-    undone,
 )
 
 PATIENCE = 2_000
@@ -94,10 +92,8 @@ def played(strategy: Strategy, script: list[Word]) -> list[tuple[Act, Progress]]
         act = next_act(strategy, progress, now)
         trace.append((act, progress))
         match act:
-            case Finished() | RolledBack():
+            case Finished() | Undo():
                 return trace
-            case Undo(reason=reason):
-                progress = undone(progress, reason)
             case MoveTraffic() | DeployBatch():
                 progress = moved(progress, act, now)
             case _:
@@ -107,14 +103,14 @@ def played(strategy: Strategy, script: list[Word]) -> list[tuple[Act, Progress]]
 
 @given(strategies(), words())
 @settings(max_examples=150, deadline=None)
-def test_every_path_ends_finished_or_rolled_back(strategy: Strategy, script: list[Word]) -> None:
-    assert isinstance(played(strategy, script)[-1][0], Finished | RolledBack)
+def test_every_path_ends_finished_or_undone(strategy: Strategy, script: list[Word]) -> None:
+    assert isinstance(played(strategy, script)[-1][0], Finished | Undo)
 
 
 @given(strategies(), words())
 @settings(max_examples=150, deadline=None)
-def test_the_share_of_the_new_version_only_rises_until_it_is_undone(strategy: Strategy, script: list[Word]) -> None:
-    shares = [progress.percent for _, progress in played(strategy, script) if not progress.undone]
+def test_the_share_of_the_new_version_only_rises_until_it_ends(strategy: Strategy, script: list[Word]) -> None:
+    shares = [progress.percent for _, progress in played(strategy, script)]
     assert shares == sorted(shares)
 
 
@@ -124,10 +120,7 @@ def test_nothing_moves_to_the_new_version_after_an_abort(strategy: Strategy, scr
     trace = played(strategy, script)
     stopped = [turn for turn, (_, progress) in enumerate(trace) if progress.abort]
     if stopped:
-        after = [act for act, _ in trace[stopped[0] :]]
-        assert isinstance(after[0], Undo) or trace[stopped[0]][1].undone
-        assert all(isinstance(act, Undo | RolledBack) for act in after)
-        assert trace[-1][1].percent == 0
+        assert [type(act) for act, _ in trace[stopped[0] :]] == [Undo]
 
 
 @given(canaries(), words())
@@ -165,5 +158,5 @@ def test_silence_alone_never_goes_beyond_the_first_step(strategy: Strategy, scri
 @settings(max_examples=100, deadline=None)
 def test_an_abort_wins_at_every_moment(strategy: Strategy, script: list[Word], later: int) -> None:
     for _, progress in played(strategy, script):
-        stopped = replace(aborted(progress, "stop"), undone=False)
+        stopped = aborted(progress, "stop")
         assert isinstance(next_act(strategy, stopped, progress.step_began_ms + later), Undo)

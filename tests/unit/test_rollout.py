@@ -19,7 +19,6 @@ from gonogo.run.rollout import (
     MoveTraffic,
     Progress,
     Promotion,
-    RolledBack,
     Rolling,
     StepAnswer,
     Undo,
@@ -32,7 +31,6 @@ from gonogo.run.rollout import (
     next_act,
     preview,
     promoted,
-    undone,
 )
 
 NO_ABORT = "goes on unless the judge aborts, holds or has no data"
@@ -88,11 +86,9 @@ def test_blue_green_gives_no_traffic_before_a_person_switches() -> None:
 
 
 @pytest.mark.req("ARB-01")
-def test_an_abort_in_the_middle_undoes_and_then_ends() -> None:
+def test_an_abort_in_the_middle_undoes() -> None:
     progress = answered(at_step(1, 50), said(1, JudgeKind.ABORT))
     assert next_act(CANARY, progress, 0) == Undo("errors 4.95 times")
-    assert next_act(CANARY, undone(progress, "never used"), 0) == RolledBack("errors 4.95 times")
-    assert undone(progress, "").percent == 0
 
 
 def test_an_abort_is_not_forgotten_when_the_judge_says_something_else_later() -> None:

@@ -365,7 +365,7 @@ def next_in_roll(plan: Plan, known: Rolling | None, now: datetime, begun: Contai
             return AskStep(next_tick(known, binding.tick, now), step, why)
         case rollout.Finished():
             return RollDone()
-        case rollout.Undo(reason) | rollout.RolledBack(reason):
+        case rollout.Undo(reason):
             return RollFailed(
                 "judge_abort" if known.answer and known.answer.kind is JudgeKind.ABORT else "rollout_undone", reason
             )

@@ -162,14 +162,7 @@ class Finished:
     """All of the new version is in place and its last hold is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class RolledBack:
-    """The undo is done; this rollout goes no further."""
-
-    reason: str
-
-
-Act: TypeAlias = MoveTraffic | DeployBatch | Hold | AwaitPromotion | Undo | Finished | RolledBack
+Act: TypeAlias = MoveTraffic | DeployBatch | Hold | AwaitPromotion | Undo | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +183,7 @@ class StepAnswer:
 class Progress:
     """What has happened: the last step that took effect (-1: none), when it began, answers and people since.
 
-    `abort` is the reason of the first abort; it is never taken back. `undone` says that everything was taken back.
+    `abort` is the reason of the first abort; it is never taken back.
     `lost` are the numbers of the instances that do not answer.
     """
 
@@ -200,7 +193,6 @@ class Progress:
     answer: StepAnswer | None = None
     promoted: frozenset[int] = frozenset()
     abort: str = ""
-    undone: bool = False
     lost: frozenset[int] = frozenset()
 
 
@@ -220,7 +212,7 @@ def next_act(strategy: Strategy, progress: Progress, now_ms: int) -> Act:
     """What to do now. The same arguments always give the same act; performing it and recording that is the caller's."""
     reason = _abort_reason(progress)
     if reason:
-        return RolledBack(reason) if progress.undone else Undo(reason)
+        return Undo(reason)
     stages = _stages(strategy)
     if progress.step < 0:
         short = _too_few(strategy, stages[0], progress)
@@ -290,11 +282,6 @@ def aborted(progress: Progress, reason: str) -> Progress:
 def missing(progress: Progress, lost: frozenset[int]) -> Progress:
     """Progress after it was seen which instances do not answer."""
     return replace(progress, lost=lost)
-
-
-def undone(progress: Progress, reason: str) -> Progress:
-    """Progress after everything was taken back and that was verified."""
-    return replace(aborted(progress, reason), percent=0, undone=True)
 
 
 def preview(strategy: Strategy) -> tuple[str, ...]:
