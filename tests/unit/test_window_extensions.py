@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gonogo.engine.measuring_after import objectives_seen
 from gonogo.evidence.ledger import time_text
 from gonogo.findings import Origin
 from gonogo.measure.health import HealthSeen, health_body
+from gonogo.measure.stored_fields import Fields
 from gonogo.plan.model import Plan
 from gonogo.plan.project import BurnBinding, Objective, Promise
 from gonogo.plan.stored import stored_plan
@@ -95,7 +97,11 @@ def test_without_extensions_left_a_breach_fails_at_once_as_ever() -> None:
 def test_short_steps_are_taken_until_the_breach_is_left_behind_or_not_at_all() -> None:
     errors = [0, 0, 0, 9, *[0] * 30]
     verdict, found, second = verdict_of(plan_with(3, 2), errors)
-    assert (verdict, [event.ends_at for event in found], second) == (Verdict.PASS, [time_text(at(end)) for end in (12, 14, 16)], 16)
+    assert (verdict, [event.ends_at for event in found], second) == (
+        Verdict.PASS,
+        [time_text(at(end)) for end in (12, 14, 16)],
+        16,
+    )
     assert verdict_of(plan_with(2, 2), errors) == (Verdict.FAIL, [], 4), "after two steps the breach would still count"
 
 
@@ -107,6 +113,21 @@ def test_missing_samples_extend_the_window_and_never_pass_it() -> None:
     assert (verdict, [event.clause for event in found], second) == (Verdict.PASS, ["missing samples"], 20)
     verdict, found, _ = verdict_of(plan_with(2), [0, 0, *[None] * 60])
     assert (verdict, len(found)) == (Verdict.INCONCLUSIVE, 2)
+
+
+@pytest.mark.req("SOK-05", "DG4-02")
+@pytest.mark.parametrize(("errors", "missing"), [([0] * 10, 0), ([0, 0, 0, None, None, None, 0, 0, 0, 0], 2)])
+def test_the_log_of_a_window_says_when_nobody_looked_however_many_samples_stand_around_it(
+    errors: list[int | None], missing: int
+) -> None:
+    plan = plan_with(0)
+    known, _, _ = watched(plan, errors)
+    (seen,) = objectives_seen(plan, known, at(LENGTH))
+    body = health_body(HealthSeen(BEGAN, at(LENGTH), (seen,)), at(LENGTH))
+    health = body["health"]
+    assert isinstance(health, dict)
+    found = Fields(body).part("health")
+    assert (found.count("samples_missing"), found.maybe_text("status")) == (missing, None if missing else "pass")
 
 
 @pytest.mark.req("SOK-04", "SOK-05")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gonogo.engine.announcing import occasion_of
@@ -23,7 +24,7 @@ from gonogo.measure.report_index import ReportSection, RunOutcome, report_index_
 from gonogo.measure.retrospective import FollowUp, Improvement, RetrospectiveSeen, RunFigures, retrospective_body
 from gonogo.measure.rollback import CheckResult
 from gonogo.measure.test_reports import Outcome
-from gonogo.plan.model import Roll, Watch
+from gonogo.plan.model import Plan, Roll, Watch
 from gonogo.reports.release import release_report
 from gonogo.run.events import Announced, Delivered, recorded
 from gonogo.run.health_window import window_budgets, window_end, window_of, window_samples
@@ -126,7 +127,7 @@ def health(bench: Bench) -> Looked:
         # Alerting has to work for the whole window, not only before it (PRE-23).
         return Looked(ok=False, detail=f"{bench.task.title}: nobody can say which alerts of production fire: {why}")
     end = window_end(bench.plan, rolling)
-    slos = (*_objectives_seen(bench, rolling), *_budgets_seen(bench, rolling, end))
+    slos = (*objectives_seen(bench.plan, rolling, bench.now), *_budgets_seen(bench, rolling, end))
     points = digest_of(
         repr([(at.isoformat(), stable, candidate) for at, _, stable, candidate in rolling.ticks]).encode()
     )
@@ -153,21 +154,26 @@ def _extensions_seen(rolling: Rolling) -> Iterator[Observation]:
         yield Observation(at, anomaly, f"extension {event.number}, until {event.ends_at}", "gonogo")
 
 
-def _objectives_seen(bench: Bench, rolling: Rolling) -> Iterator[SloSeen]:
-    window = window_of(bench.plan, rolling)
-    every = window_samples(bench.plan, rolling)
-    # Of a window that was extended its last whole length counts, and in that no interval may be without a sample.
+def objectives_seen(plan: Plan, rolling: Rolling, now: datetime) -> Iterator[SloSeen]:
+    """Each objective of the health window with its samples, and how many there had to be (SOK-05)."""
+    window = window_of(plan, rolling)
+    every = window_samples(plan, rolling)
+    # Of a window that was extended its last whole length counts.
     samples = tuple(sample for sample in every if sample.at_ms >= window.judged_from_ms)
-    missing = judge_window(window, every, moment_ms(bench.now)).missing if window.extended else 0
-    for index, rule in enumerate(bench.plan.project.health.objectives):
-        slots = max(window.length_ms // window.interval_ms, 1, len(samples) + missing if missing else 0)
+    # Many samples before and after do not stand for a time in which nobody looked (SOK-05).
+    unseen_ms = min(max(window.interval_ms, LEAST_UNSEEN_MS), window.length_ms)
+    watched = window if window.extended else replace(window, interval_ms=unseen_ms)
+    missing = judge_window(watched, every, moment_ms(now)).missing
+    for index, rule in enumerate(plan.project.health.objectives):
+        values = tuple(sample.answers[index].value for sample in samples)
+        taken = sum(value is not None for value in values)
         yield SloSeen(
             rule.name,
             rule.limit,
             "≤",
             "ratio" if rule.metric == "error_rate" else "seconds",
-            tuple(sample.answers[index].value for sample in samples),
-            slots,
+            values,
+            max(window.length_ms // window.interval_ms, 1, taken + missing if missing else 0),
         )
 
 
@@ -185,6 +191,9 @@ def _budgets_seen(bench: Bench, rolling: Rolling, end: datetime) -> Iterator[Slo
         name = f"{budget.promise.name}: budget burn over {spans}"
         yield SloSeen(name, rule.factor, "≤", "times", budget.burns, max(budget.intervals, 1))
 
+
+LEAST_UNSEEN_MS = 1000
+"""Shorter than this, a time without a sample is the machine's; ticks of less than half a second are for trying out."""
 
 REPORT_SECTIONS = {
     "readiness": ("deployment-readiness-checklist.json",),
