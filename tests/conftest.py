@@ -8,6 +8,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socketserver
+import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -46,6 +48,21 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"skipped in CI, where nothing may be skipped: {report.longrepr}"
     return report
+
+
+_tell_of_error = socketserver.BaseServer.handle_error
+
+
+def _error_of_a_server(self: socketserver.BaseServer, request: object, client_address: object) -> None:
+    """Who goes away before the answer is no news; everything else is.
+
+    A traceback is made with `ast`, which in Python 3.11 fails where another thread, a test, is parsing (cpython#106905).
+    """
+    if not isinstance(sys.exception(), ConnectionError):
+        _tell_of_error(self, request, client_address)  # type: ignore[arg-type]
+
+
+socketserver.BaseServer.handle_error = _error_of_a_server  # type: ignore[method-assign]
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -174,11 +173,6 @@ class Server(ThreadingHTTPServer):
                 socket.create_connection(self.server_address[:2], timeout=1).close()
             stopping.join(0.01)
         self.server_close()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Who goes away before the answer is no news; everything else is."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 @contextmanager
