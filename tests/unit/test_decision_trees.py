@@ -39,9 +39,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def plan(project: Project) -> Plan:
-    found = compile_for(open_workspace(project.root), "pre-deployment", "v2").plan
-    assert found is not None
-    return found
+    found = compile_for(open_workspace(project.root), "pre-deployment", "v2")
+    assert found.plan is not None, found
+    return found.plan
 
 
 @dataclass
