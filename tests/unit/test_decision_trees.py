@@ -38,8 +38,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture(scope="module")
-def plan(project: Project) -> Plan:
-    found = compile_for(open_workspace(project.root), "pre-deployment", "v2")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    # A project of its own: tests that change the other one's document may come first.
+    place = tmp_path_factory.mktemp("plan")
+    whole = small_project(place / "shop", Nowhere(place / "world/staging"), Nowhere(place / "world/production"))
+    found = compile_for(open_workspace(whole.root), "pre-deployment", "v2")
     assert found.plan is not None, found
     return found.plan
 
