@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gonogo.errors import BadInput, GonogoError
@@ -65,6 +65,9 @@ def test_a_line_has_one_line_feed_and_means_the_same_to_every_reader(tree: objec
 
 @settings(max_examples=150)
 @given(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
+@example(b"1e100")
+@example(b"-1E+300")
+@example(b"1." + b"7" * 390 + b"e-300")
 def test_reading_arbitrary_bytes_gives_a_value_or_a_refusal(data: bytes) -> None:
     try:
         value = read_json(data, name="x.json")

@@ -7,7 +7,7 @@ pay for all before it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from gonogo.adapters.journal_leases import Rows
 from gonogo.evidence.ledger import Entry, read_entry
@@ -51,7 +51,7 @@ class StopsRead:
         last = rows.execute(_LINE, (SITE_LOG, kept)).fetchone() if kept > known.upto else None
         if last is not None:
             lasting = stops_on_record((entry for entry in found if entry.seq <= kept), known.stops)
-            self._read = _Read(kept, _bytes(last), lasting)
+            self._read = _Read(kept, bytes(last[0]), lasting)
         return stops_on_record(found, known.stops)
 
     def _still_stands(self, rows: Rows) -> bool:
@@ -60,8 +60,4 @@ class StopsRead:
         if read.upto < 0:
             return False
         row = rows.execute(_LINE, (SITE_LOG, read.upto)).fetchone()
-        return row is not None and _bytes(row) == read.line
-
-
-def _bytes(row: Any) -> bytes:  # noqa: ANN401 - a row as the driver gives it
-    return bytes(row[0])
+        return row is not None and bytes(row[0]) == read.line

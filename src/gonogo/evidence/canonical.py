@@ -121,11 +121,13 @@ def _scalar(value: object) -> str:
 def plain(value: Decimal) -> str:
     """A finite decimal without exponent, digits as they are (`0.90` stays `0.90`).
 
+    A whole number of more digits than an integer may have gets `.0`, so that it is read back as the decimal that it is.
     Raises TypeError for NaN and infinity.
     """
     if not value.is_finite():
         raise TypeError(f"{value} is not a number that JSON can hold")
-    return format(value, "f")
+    text = format(value, "f")
+    return text if "." in text or len(text.removeprefix("-")) <= MOST_DIGITS else f"{text}.0"
 
 
 def read_json(data: bytes, *, name: str, limit: int = MOST_BYTES) -> Tree:
@@ -229,7 +231,7 @@ def _fraction(literal: str) -> Decimal:
         value = Decimal(literal)
     except InvalidOperation:
         raise _Unacceptable(f"holds the number {literal}, which is out of range") from None
-    if abs(value.adjusted()) > MOST_EXPONENT:
+    if abs(value.adjusted()) > MOST_EXPONENT or len(plain(value)) > MOST_LITERAL:
         raise _Unacceptable(f"holds the number {literal}, which is out of range")
     return value
 
