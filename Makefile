@@ -4,6 +4,9 @@ PYTEST := $(PY) -m pytest
 # More than there are cores: many tests wait for real processes.
 WORKERS ?= 3
 N ?= 200
+# One shuffled order of the tests, the same each time: `make test` judges a change, and may not be red by chance of order.
+# Other orders are looked for by `make test-full`, and by hand: `make test ORDER=17`, or ORDER=random.
+ORDER ?= 20261122
 # Where Python is told to keep no compiled files, every worker would compile all tests again.
 export PYTHONDONTWRITEBYTECODE =
 # The random kills are spread over so many tests that know nothing of each other; WORKERS of them run at a time.
@@ -18,7 +21,7 @@ demo: setup
 	@$(PY) -m gonogo demo
 
 test: setup debian actionlint
-	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(if $(filter-out random,$(ORDER)),--randomly-seed=$(ORDER))
 
 test-full: setup debian actionlint
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "slow or not slow"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def test_a_window_is_extended_to_its_limit_and_fails_and_watched_again_is_extend
     assert all(one.ends_at < two.ends_at for one, two in pairwise(watching.seen))
     log = project.evidence(run, "deployment-health-log.json")["health"]
     assert isinstance(log, dict)
-    assert (log["extended"], log["status"], log["window_end"]) == (2, "fail", watching.seen[-1].ends_at)
+    assert (log["extended"], log["status"]) == (2, "fail")
+    # Evidence leaves zeros at the end of a fraction out, the journal does not: it is the instant that is the same.
+    assert datetime.fromisoformat(str(log["window_end"])) == datetime.fromisoformat(watching.seen[-1].ends_at)
     said = [line for line in (project.root / ".artifacts/deployment/deployment-health-log.md").read_text("utf-8").splitlines() if "extension" in line]
     assert len(said) == 2
 
