@@ -24,7 +24,7 @@ import anyio  # noqa: E402
 from agents_world import agency, client_of, key, opening, stdio_server, wish  # noqa: E402
 from usage import usage  # noqa: E402
 
-from gonogo.control.agent_tokens import create_token  # noqa: E402
+from gonogo.control.agents.tokens import create_token  # noqa: E402
 from gonogo.terms import Person  # noqa: E402
 from tests.projects import REQUESTER, small_project  # noqa: E402
 from tests.unit.test_agent_tokens import Nowhere  # noqa: E402

@@ -35,7 +35,7 @@ MOST_APPEND = 14.0
 def work(url: str, steps: int) -> None:
     """A worker: the steps of each run that the queue gives."""
     from gonogo.adapters.workers_postgres import Worker
-    from gonogo.control.shared_store import SharedStore
+    from gonogo.control.stores.shared import SharedStore
     from gonogo.engine import distributed
     from gonogo.ports import Draft
     from gonogo.terms import Engine, RunId, Secret
@@ -83,7 +83,7 @@ def finished(url: str) -> int:
 
 def opened(url: str, number: int, first: int = 0) -> float:
     """Open so many runs, each told to the workers in its own commit; how long that took."""
-    from gonogo.control.shared_store import SharedStore
+    from gonogo.control.stores.shared import SharedStore
     from gonogo.ports import Draft
     from gonogo.terms import Person, RunId, Secret
 

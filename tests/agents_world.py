@@ -18,8 +18,8 @@ from command_line import importing
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from gonogo.control.agent_door import AgentDoor, Pace
-from gonogo.control.agent_tokens import create_token
+from gonogo.control.agents.door import AgentDoor, Pace
+from gonogo.control.agents.tokens import create_token
 from gonogo.run.agents import AgentToken, Scope, TokenWish
 from gonogo.terms import Person, RunId
 from tests.projects import REQUESTER, Project

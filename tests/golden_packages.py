@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gonogo.control.trusting import build
+from gonogo.control.trust.trusting import build
 from gonogo.evidence.package_reading import open_package
 from gonogo.evidence.packing import CHECKPOINT
 from gonogo.terms import Person

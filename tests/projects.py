@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gonogo.control.door import Door
-from gonogo.control.project_root import STATE_FOLDER
+from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.control.viewing import RunView, view
 from gonogo.engine.driver import Stopped
 from gonogo.evidence.canonical import Tree, read_object

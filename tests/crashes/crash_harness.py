@@ -27,7 +27,7 @@ from pathlib import Path
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.control.assembling import CRASH_VARIABLE, TRACE_VARIABLE
-from gonogo.control.checkpoints_held import checkpoints_held
+from gonogo.control.trust.checkpoints_held import checkpoints_held
 from gonogo.control.door import Door
 from gonogo.control.viewing import expected_views
 from gonogo.engine.crash_points import (

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from gonogo.adapters.workers_postgres import Worker
 from gonogo.control.door import Door
-from gonogo.control.segments import Segments
-from gonogo.control.shared_store import SharedStore
-from gonogo.control.worker_places import WorkerPlaces
-from gonogo.control.storing import ADDRESS
+from gonogo.control.workers.segments import Segments
+from gonogo.control.stores.shared import SharedStore
+from gonogo.control.workers.places import WorkerPlaces
+from gonogo.control.stores.storing import ADDRESS
 from gonogo.evidence.ledger import time_text
 from gonogo.terms import Person, RunId
 from postgres_server import fresh_database, server

@@ -15,7 +15,7 @@ from command_line import gonogo
 from cryptography.hazmat.primitives import serialization
 
 from gonogo.control.leasing import let_go
-from gonogo.control.own_place import demand_own_place
+from gonogo.control.stores.own_place import demand_own_place
 from gonogo.engine.crash_points import (
     BEFORE_INTENT,
     COMMAND_RUNNING,

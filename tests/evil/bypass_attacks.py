@@ -19,7 +19,7 @@ from typing import Any
 from agents_world import Agency, Answer, key, opening
 from bypass_world import PRODUCTION
 
-from gonogo.control.agent_tokens import create_token
+from gonogo.control.agents.tokens import create_token
 from gonogo.plan.model import Decide, all_stages
 from gonogo.ports import SITE_LOG
 from gonogo.errors import GonogoError

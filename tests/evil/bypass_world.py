@@ -10,8 +10,8 @@ from pathlib import Path
 from agents_world import Agency, Answer, agency, key
 
 from gonogo.adapters.operations import Operations
-from gonogo.control.operating import operate
-from gonogo.control.own_place import settle_here
+from gonogo.control.agents.operating import operate
+from gonogo.control.stores.own_place import settle_here
 from gonogo.engine.driver import Paused, Stopped
 from gonogo.terms import RunId
 from tests.prepared import copy_of

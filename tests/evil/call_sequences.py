@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from gonogo.control.agent_door import AgentDoor
-from gonogo.control.agent_tokens import create_token, revoke_tokens
+from gonogo.control.agents.door import AgentDoor
+from gonogo.control.agents.tokens import create_token, revoke_tokens
 from gonogo.control.door import Door
 from gonogo.evidence.ledger import check_chain
 from gonogo.plan.model import all_stages

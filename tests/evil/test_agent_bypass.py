@@ -33,12 +33,12 @@ from mcp.client.streamable_http import streamable_http_client
 
 from mcp_types import CallToolResult
 
-from gonogo.control.agent_asking import Call
-from gonogo.control.agent_blocking import Hindered
-from gonogo.control.agent_door import AgentDoor, Pace
-from gonogo.control.agent_http import AgentHttp
-from gonogo.control.agent_resources import _FORMS
-from gonogo.control.agent_tokens import revoke_tokens
+from gonogo.control.agents.asking import Call
+from gonogo.control.agents.blocking import Hindered
+from gonogo.control.agents.door import AgentDoor, Pace
+from gonogo.control.agents.http import AgentHttp
+from gonogo.control.agents.resources import _FORMS
+from gonogo.control.agents.tokens import revoke_tokens
 from gonogo.errors import GonogoError, Refused
 from gonogo.evidence.ledger import check_chain
 from gonogo.mcp.http import app_for, loopback
@@ -454,27 +454,27 @@ def taken_back(victim: Victim, attacker: Attacker) -> None:
 
 GUARDS: dict[str, tuple[str, str, Any, Any]] = {
     "unknown arguments are accepted": ("gonogo.reports.agent_tools", "Tool.faults", lambda tool, given: iter(()), "every_tool_gets_arguments_that_would_make_it_let_go"),
-    "any revision will do": ("gonogo.control.agent_driving", "Call.number", lambda call, name, default: call.site.run(call.text("run_id")).state.seq if name == "revision" else default, "an_old_revision_and_a_revision_of_the_future_are_named"),
-    "keys are forgotten": ("gonogo.control.agent_driving", "before", lambda call: None, "one_key_is_used_for_two_different_calls"),
-    "nothing hinders": ("gonogo.control.agent_driving", "hindered", lambda world, opened: Hindered("", (), due(opened.plan, opened.state, world.clock.now())), "the_production_deployment_is_started_before_anybody_signed"),
-    "words of others are shown as they are": ("gonogo.control.agent_reading", "cleaned", lambda text, most=0: text, "a_halt_says_that_the_run_may_be_resumed_by_an_agent"),
-    "answers are not cut": ("gonogo.control.agent_door", "fitted", lambda answer: replace(answer, data={"x": "y" * 20_000}), "every_tool_is_called_once_with_arguments_of_its_form"),
-    "refusals are not written down": ("gonogo.control.agent_door", "AgentDoor._write_down", lambda *_: None, "tools_are_named_in_other_spellings"),
-    "a release is not looked up": ("gonogo.control.agent_driving", "release_named", lambda workspace, name: "v2", "a_release_that_is_not_registered_is_opened"),
-    "digests are compared by their beginning": ("gonogo.control.agent_driving", "digest_of", lambda data: Anything(), "a_run_is_opened_for_another_document_or_another_release"),
-    "claims become evidence": ("gonogo.control.agent_driving", "_claimed", lambda opened, digest, faults: Answer_(data={"status": "measured", "counts_for_gates": True, "sha256": digest}), "evidence_is_forged_for_every_contract_of_the_protocol"),
-    "a stop of the environment is not looked at": ("gonogo.control.agent_driving", "hindered", lambda world, opened: Hindered("NEEDS_HUMAN", (), due(opened.plan, opened.state, world.clock.now())), "a_freeze_is_talked_away"),
-    "any name of a tool will do": ("gonogo.control.agent_door", "TOOLS", AnyTool(), "approval_is_asked_for_under_every_name"),
-    "the scope of a tool is forgotten": ("gonogo.control.agent_door", "TOOLS", {name: replace(tool, scope=Scope.READ) for name, tool in TOOLS.items()}, "evidence_submit with runs:read only"),
+    "any revision will do": ("gonogo.control.agents.driving", "Call.number", lambda call, name, default: call.site.run(call.text("run_id")).state.seq if name == "revision" else default, "an_old_revision_and_a_revision_of_the_future_are_named"),
+    "keys are forgotten": ("gonogo.control.agents.driving", "before", lambda call: None, "one_key_is_used_for_two_different_calls"),
+    "nothing hinders": ("gonogo.control.agents.driving", "hindered", lambda world, opened: Hindered("", (), due(opened.plan, opened.state, world.clock.now())), "the_production_deployment_is_started_before_anybody_signed"),
+    "words of others are shown as they are": ("gonogo.control.agents.reading", "cleaned", lambda text, most=0: text, "a_halt_says_that_the_run_may_be_resumed_by_an_agent"),
+    "answers are not cut": ("gonogo.control.agents.door", "fitted", lambda answer: replace(answer, data={"x": "y" * 20_000}), "every_tool_is_called_once_with_arguments_of_its_form"),
+    "refusals are not written down": ("gonogo.control.agents.door", "AgentDoor._write_down", lambda *_: None, "tools_are_named_in_other_spellings"),
+    "a release is not looked up": ("gonogo.control.agents.driving", "release_named", lambda workspace, name: "v2", "a_release_that_is_not_registered_is_opened"),
+    "digests are compared by their beginning": ("gonogo.control.agents.driving", "digest_of", lambda data: Anything(), "a_run_is_opened_for_another_document_or_another_release"),
+    "claims become evidence": ("gonogo.control.agents.driving", "_claimed", lambda opened, digest, faults: Answer_(data={"status": "measured", "counts_for_gates": True, "sha256": digest}), "evidence_is_forged_for_every_contract_of_the_protocol"),
+    "a stop of the environment is not looked at": ("gonogo.control.agents.driving", "hindered", lambda world, opened: Hindered("NEEDS_HUMAN", (), due(opened.plan, opened.state, world.clock.now())), "a_freeze_is_talked_away"),
+    "any name of a tool will do": ("gonogo.control.agents.door", "TOOLS", AnyTool(), "approval_is_asked_for_under_every_name"),
+    "the scope of a tool is forgotten": ("gonogo.control.agents.door", "TOOLS", {name: replace(tool, scope=Scope.READ) for name, tool in TOOLS.items()}, "evidence_submit with runs:read only"),
     "a form is matched at its beginning only": ("gonogo.reports.agent_tools", "re", Loose(), "names_hold_nul_line_feeds_and_blanks"),
-    "nobody counts how deep an argument is": ("gonogo.control.agent_driving", "nested_too_deep", lambda value, left=0: False, "arguments_are_nested_thirty_and_a_hundred_deep"),
-    "a key belongs to everybody": ("gonogo.control.agent_driving", "before", anybodys, "a_key_of_another_agent_is_replayed"),
-    "unknown tokens leave no trace": ("gonogo.control.agent_door", "AgentDoor.turned_away", lambda *_: Answer_("FORBIDDEN"), "tokens_are_cut_lengthened_guessed_and_taken_from_elsewhere"),
+    "nobody counts how deep an argument is": ("gonogo.control.agents.driving", "nested_too_deep", lambda value, left=0: False, "arguments_are_nested_thirty_and_a_hundred_deep"),
+    "a key belongs to everybody": ("gonogo.control.agents.driving", "before", anybodys, "a_key_of_another_agent_is_replayed"),
+    "unknown tokens leave no trace": ("gonogo.control.agents.door", "AgentDoor.turned_away", lambda *_: Answer_("FORBIDDEN"), "tokens_are_cut_lengthened_guessed_and_taken_from_elsewhere"),
     "an agent may bear any name": ("gonogo.run.agents", "LOCAL", "", "the_agent_without_a_token_is_named_in_a_token"),
-    "an address may go on after its end": ("gonogo.control.agent_resources", "_FORMS", tuple((re.compile(f"{form.pattern}.*"), kind) for form, kind in _FORMS), "evidence_and_reports_are_read_by_address_and_everything_else_is_not_there"),
+    "an address may go on after its end": ("gonogo.control.agents.resources", "_FORMS", tuple((re.compile(f"{form.pattern}.*"), kind) for form, kind in _FORMS), "evidence_and_reports_are_read_by_address_and_everything_else_is_not_there"),
     "a run in another environment is reached": ("gonogo.run.agents", "AgentToken.reaches", lambda *_: True, not_in_reach),
-    "a token that was taken back is taken": ("gonogo.control.agent_reception", "admitted", lambda text, tokens, now: holder(text, tokens), taken_back),
-    "a stopped environment and an open round are not looked at": ("gonogo.control.agent_blocking", "due", lambda plan, state, now: replace(due(plan, state, now), standing=Standing.OPEN), "a_start_that_was_refused_is_repeated_with_its_key_and_stays_refused"),
+    "a token that was taken back is taken": ("gonogo.control.agents.reception", "admitted", lambda text, tokens, now: holder(text, tokens), taken_back),
+    "a stopped environment and an open round are not looked at": ("gonogo.control.agents.blocking", "due", lambda plan, state, now: replace(due(plan, state, now), standing=Standing.OPEN), "a_start_that_was_refused_is_repeated_with_its_key_and_stays_refused"),
 }
 """Guards, each broken in one build: where, what, by what, and the attack that has to notice."""
 

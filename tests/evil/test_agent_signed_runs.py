@@ -33,9 +33,10 @@ from call_sequences import MANY, Moment, sequences
 
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.reach import User, writable
-from gonogo.control import agent_driving, agent_logs, assembling
-from gonogo.control.agent_blocking import Hindered
-from gonogo.control.agent_tokens import revoke_tokens
+from gonogo.control import assembling
+from gonogo.control.agents import driving, logs
+from gonogo.control.agents.blocking import Hindered
+from gonogo.control.agents.tokens import revoke_tokens
 from gonogo.errors import GonogoError, Refused
 from gonogo.mcp.http import app_for, loopback
 from gonogo.reports.agent_answers import MOST_BYTES, size_of
@@ -332,7 +333,7 @@ def searched_to_its_end(here: Twin, size: int) -> list[Answer]:
 
 def test_a_log_that_takes_longer_than_an_answer_may_is_searched_piece_by_piece_to_its_end(here: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
     """I22: every answer says that it is cut and where it goes on; what stands at the very end is found."""
-    monkeypatch.setattr(agent_logs, "MOST_SECONDS", 0.02)
+    monkeypatch.setattr(logs, "MOST_SECONDS", 0.02)
     answers = searched_to_its_end(here, 64 << 20)
     assert [line["text"] for answer in answers for line in answer["data"]["untrusted_lines"]] == ["here it is"]
     assert all(answer["truncated"] for answer in answers[:-1])
@@ -416,8 +417,8 @@ GUARDS: dict[str, tuple[str, str, Any, Callable[[Twin], None], dict[str, Any]]] 
     "an approval is not verified again at its use": ("gonogo.engine.using", "check_again", lambda *_: None, test_a_person_who_was_removed_after_signing_counts_no_more_and_nothing_is_deployed, {}),
     "bytes are not looked at again": ("gonogo.engine.using", "demand_same_bytes", lambda _: None, test_an_artifact_that_moved_after_the_signatures_is_not_deployed_and_the_approval_is_void, {}),
     "scripts are not held to their digests": ("gonogo.engine.commanding", "check_scripts", lambda *_: None, test_a_deploy_script_that_was_edited_after_the_signatures_is_not_run, {}),
-    "nobody asks who else is at work": ("gonogo.control.agent_driving", "_demand_idle", lambda *_: None, test_one_key_starts_one_operation_however_often_it_is_replayed, {}),
-    "separation is not demanded": ("gonogo.control.agent_driving", "_demand_separation", lambda *_: None, separation_is_demanded, {"separation": "enforced"}),
+    "nobody asks who else is at work": ("gonogo.control.agents.driving", "_demand_idle", lambda *_: None, test_one_key_starts_one_operation_however_often_it_is_replayed, {}),
+    "separation is not demanded": ("gonogo.control.agents.driving", "_demand_separation", lambda *_: None, separation_is_demanded, {"separation": "enforced"}),
 }
 """Guards of the engine and of a start, each broken in one build: where, what, by what, and the test that has to notice."""
 
@@ -451,7 +452,7 @@ def test_no_sequence_of_calls_starts_a_deployment_that_somebody_stopped(signed: 
 )
 def test_a_sequence_notices_a_guard_that_is_broken(signed: tuple[Project, RunId], monkeypatch: pytest.MonkeyPatch, name: str, wrong: object) -> None:
     """A freeze or a halt that nobody looks at, a second start at the same moment, a key that is forgotten."""
-    monkeypatch.setattr(agent_driving, name, wrong)
+    monkeypatch.setattr(driving, name, wrong)
     with pytest.raises(AssertionError):
         sequences(Moment(*signed, DEPLOYING), 100, same=True, smallest=False)
 

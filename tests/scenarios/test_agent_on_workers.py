@@ -10,7 +10,7 @@ import anyio.to_thread
 import pytest
 from agents_world import Agency, agency, caller, client_of, key, opening, stdio_server, wish
 
-from gonogo.control.agent_tokens import create_token
+from gonogo.control.agents.tokens import create_token
 from gonogo.terms import Person, RunId
 from shared_workers import Site, close, site_of
 from tests.projects import REQUESTER, small_project

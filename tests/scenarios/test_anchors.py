@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gonogo.adapters.anchor_git import GitBranch, Signer
 from gonogo.adapters.anchor_tsa import ask, stamped_at
 from gonogo.adapters.witness_folder import FolderWitness
-from gonogo.control.anchoring import log_key
-from gonogo.control.anchors_read import read_anchors
-from gonogo.control.verifying_given import Asked, verify_given
+from gonogo.control.trust.anchoring import log_key
+from gonogo.control.trust.anchors_read import read_anchors
+from gonogo.control.audit.verifying_given import Asked, verify_given
 from gonogo.errors import BadInput, Broken, Tampered
 from gonogo.evidence.anchor_rules import AnchorRules, GitRule, TsaRule
 from gonogo.evidence.git_commit import read_commit, signed_commit

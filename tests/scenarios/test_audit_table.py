@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
-from gonogo.control.auditing import audit
+from gonogo.control.audit.auditing import audit
 from gonogo.errors import WrongUsage
 from gonogo.evidence.note import read_vkey
 from gonogo.evidence.tlog_proof import read_proof

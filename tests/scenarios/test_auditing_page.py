@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
-from gonogo.control.anchoring import anchor
-from gonogo.control.trusting import build
+from gonogo.control.trust.anchoring import anchor
+from gonogo.control.trust.trusting import build
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.sshsig import sign
 from gonogo.reports.auditing import drawn, period_of, population

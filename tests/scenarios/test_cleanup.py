@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from gonogo.control.cleaning import clean, expired, preview
-from gonogo.control.verifying import verify_run
+from gonogo.control.audit.verifying import verify_run
 from gonogo.control.holding import retrieve
 from gonogo.errors import BadInput, Refused, Waiting
 from gonogo.evidence.retention import override_bytes

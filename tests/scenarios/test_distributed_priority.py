@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.control.shared_store import SharedStore
-from gonogo.control.worker_places import place_lines
+from gonogo.control.stores.shared import SharedStore
+from gonogo.control.workers.places import place_lines
 from gonogo.run.standing import ASKED
 from gonogo.terms import RunId
 from shared_workers import Site, close, eventually, site_of

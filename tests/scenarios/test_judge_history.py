@@ -18,7 +18,7 @@ from gonogo.adapters.history_prometheus import PrometheusHistory, Span
 from gonogo.adapters.http_calls import call
 from gonogo.adapters.metrics_scrape import MetricNames
 from gonogo.adapters.prometheus_api import PrometheusApi
-from gonogo.control.calibrating import calibrate
+from gonogo.control.learning.calibrating import calibrate
 from gonogo.demo.addresses import free_ports
 from gonogo.demo.processes import kill, launch, log_tail, wait_until
 from gonogo.errors import Broken

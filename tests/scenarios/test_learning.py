@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from command_line import Said, gonogo
 
-from gonogo.control.scripted import Asked
-from gonogo.control.scripted_evidence import manifest_of
-from gonogo.control.scripting import script_named
+from gonogo.control.scripted.workplace import Asked
+from gonogo.control.scripted.evidence import manifest_of
+from gonogo.control.scripted.door import script_named
 from gonogo.evidence.ledger import Entry, time_of
 from gonogo.plan.script_defaults import script_defaults
 from gonogo.reports.handoff import Handing, Learned, improvement_list

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from command_line import Said, gonogo
 
-from gonogo.control.agent_door import AgentDoor
-from gonogo.control.agent_tokens import create_token
-from gonogo.control.learning import IMPROVEMENT, LESSON, note_down
-from gonogo.control.searching import demand_reader, found_for
+from gonogo.control.agents.door import AgentDoor
+from gonogo.control.agents.tokens import create_token
+from gonogo.control.learning.notes import IMPROVEMENT, LESSON, note_down
+from gonogo.control.audit.searching import demand_reader, found_for
 from gonogo.errors import Refused
 from gonogo.plan.cadence import DAILY
 from gonogo.protocol.threshold import Op

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.control.feedback import Feedback, entries_of, give
+from gonogo.control.learning.feedback import Feedback, entries_of, give
 from gonogo.control.schemas import faults_of, schema_names
 from gonogo.control.telling import tell_due
 from gonogo.document.reading import read_document

@@ -15,8 +15,8 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
-from gonogo.control.checkpoints_held import checkpoints_held
-from gonogo.control.quality import completeness, integrity
+from gonogo.control.trust.checkpoints_held import checkpoints_held
+from gonogo.control.learning.quality import completeness, integrity
 from gonogo.evidence.ledger import Entry, next_entry
 from gonogo.evidence.note import NoteKey, verify_note
 from gonogo.evidence.sshkeys import public_key

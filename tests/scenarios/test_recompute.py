@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.control.verifying_given import Asked, verify_given
+from gonogo.control.audit.verifying_given import Asked, verify_given
 from gonogo.engine.recomputing import recompute
 from gonogo.evidence.ledger import Entry, read_log
 from gonogo.evidence.verifying import Check

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import gonogo
 
-from gonogo.control.proposals import proposal_of
+from gonogo.control.learning.proposals import proposal_of
 from gonogo.evidence.canonical import Tree
 from gonogo.evidence.ledger import Entry
 from gonogo.run.machine import AwaitPeople

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import gonogo
 
-from gonogo.control.agent_blocking import way_to_go
+from gonogo.control.agents.blocking import way_to_go
 from gonogo.engine.people import as_now
 from gonogo.errors import Refused
 from gonogo.run.asking import able_people

@@ -18,7 +18,7 @@ from hypothesis.strategies import booleans, just
 from schemathesis.checks import not_a_server_error
 from urllib3.exceptions import HTTPError
 
-from gonogo.control.agent_tokens import create_token, revoke_tokens
+from gonogo.control.agents.tokens import create_token, revoke_tokens
 from gonogo.control.door import Door
 from gonogo.control.seen import VARIABLE, MovedOn
 from gonogo.engine.stating import OwnWord

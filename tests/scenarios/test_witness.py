@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gonogo.adapters.witness_folder import FolderWitness
 from gonogo.adapters.witness_http import witness_server
-from gonogo.control.anchoring import anchor, log_key, standings
+from gonogo.control.trust.anchoring import anchor, log_key, standings
 from gonogo.errors import BadInput, Tampered
 from gonogo.evidence.ledger import Entry, next_entry
 from gonogo.evidence.merkle import consistency_proof, leaf_digest, root_of

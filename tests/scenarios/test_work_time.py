@@ -12,7 +12,7 @@ from command_line import gonogo
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.door import Door
-from gonogo.control.scripting import carry_out, script_named
+from gonogo.control.scripted.door import carry_out, script_named
 from gonogo.engine.driver import Driver, Stopped
 from gonogo.evidence.ledger import time_of
 from gonogo.run.events import Recorded, TaskFinished, recorded

@@ -18,9 +18,9 @@ from agents_world import Agency, agency
 from command_line import gonogo, importing, same_as
 from mcp.client.client import Client
 
-from gonogo.control.agent_door import HANDLERS, AgentDoor, silent
-from gonogo.control.agent_http import described
-from gonogo.control.agent_reception import LateDesk
+from gonogo.control.agents.door import HANDLERS, AgentDoor, silent
+from gonogo.control.agents.http import described
+from gonogo.control.agents.reception import LateDesk
 from gonogo.mcp.http import app_for, loopback
 from gonogo.mcp.server import build_server
 from gonogo.reports.agent_answers import CODES, MOST_BYTES, Answer, fitted, size_of

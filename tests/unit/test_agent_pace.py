@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from gonogo.control.agent_logs import Cursor
-from gonogo.control.agent_pace import MOST_REFUSALS, Allowances, Pace, Word
+from gonogo.control.agents.logs import Cursor
+from gonogo.control.agents.pace import MOST_REFUSALS, Allowances, Pace, Word
 from gonogo.errors import BadInput
 from gonogo.reports.agent_answers import MOST_ROWS, fitting
 from gonogo.run.agents import created_fields

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import gonogo
 
-from gonogo.control.agent_reception import TokenBook
-from gonogo.control.agent_tokens import create_token, revoke_tokens, token_admitted
+from gonogo.control.agents.reception import TokenBook
+from gonogo.control.agents.tokens import create_token, revoke_tokens, token_admitted
 from gonogo.control.door import Door
 from gonogo.errors import BadInput, Refused
 from gonogo.run.agents import Scope, TokenWish, admitted

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from gonogo.adapters.sample_files import SampleFile
-from gonogo.control.calibrating import calibrate, record
+from gonogo.control.learning.calibrating import calibrate, record
 from gonogo.errors import BadInput
 from gonogo.plan.bindings import read_project
 from gonogo.plan.project import DispersionBinding

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from authenticator import MODEL, Device, maker
 
-from gonogo.control.trusting import check
+from gonogo.control.trust.trusting import check
 from gonogo.findings import Level
 from tests.command_line import gonogo
 from tests.projects import Project, small_project

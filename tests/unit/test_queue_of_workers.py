@@ -17,8 +17,8 @@ from command_line import importing
 
 import gonogo as package
 from gonogo.adapters.workers_postgres import Worker
-from gonogo.control.shared_store import SharedStore
-from gonogo.control.worker_places import NoPlace, WorkerPlaces, place_lines
+from gonogo.control.stores.shared import SharedStore
+from gonogo.control.workers.places import NoPlace, WorkerPlaces, place_lines
 from gonogo.engine import distributed
 from gonogo.errors import Broken
 from gonogo.ports import Draft

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
-from gonogo.control.storing import MOVED_AWAY, Elsewhere, demand_one_place
+from gonogo.control.stores.storing import MOVED_AWAY, Elsewhere, demand_one_place
 from gonogo.errors import Broken
 from gonogo.ports import Draft
 from gonogo.terms import Person, Secret

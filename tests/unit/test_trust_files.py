@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.control.trusting import build, check
+from gonogo.control.trust.trusting import build, check
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.signers import Revocation, RevocationReason
 from gonogo.evidence.sshkeys import public_key
 from gonogo.evidence.sshsig import sign
 from gonogo.evidence.policy import POLICY_NAMESPACE
-from gonogo.control.trusting import newest, record_signature
+from gonogo.control.trust.trusting import newest, record_signature
 from gonogo.findings import Level
 from gonogo.plan.approvers import read_approvers
 from gonogo.plan.approvers_editing import NewKey, enrolled, revoked

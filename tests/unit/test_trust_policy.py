@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from gonogo.control.trusting import build, check, newest, record_signature
+from gonogo.control.trust.trusting import build, check, newest, record_signature
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.policy import POLICY_NAMESPACE, read_policy
 from gonogo.evidence.sshsig import sign

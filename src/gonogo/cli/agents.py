@@ -12,8 +12,8 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.agent_reception import TokenBook
-from gonogo.control.agent_tokens import create_token, revoke_tokens
+from gonogo.control.agents.reception import TokenBook
+from gonogo.control.agents.tokens import create_token, revoke_tokens
 from gonogo.errors import WrongUsage
 from gonogo.evidence.ledger import time_text
 from gonogo.run.agents import ENFORCED, LEVELS, AgentToken, Scope, TokenWish

@@ -11,10 +11,10 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, project_option
 from gonogo.cli.taking import taking
+from gonogo.control.agents.step_contracts import contract, newest_open
 from gonogo.control.continuing import next_release
 from gonogo.control.door import Door
 from gonogo.control.numbering import protocol_at
-from gonogo.control.step_contracts import contract, newest_open
 from gonogo.values import dataclass
 
 

@@ -11,8 +11,8 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.audit_export import between, export, write_proofs
-from gonogo.control.auditing import audit as audited
+from gonogo.control.audit.auditing import audit as audited
+from gonogo.control.audit.exporting import between, export, write_proofs
 from gonogo.errors import Refused, WrongUsage
 from gonogo.reports.auditing import as_csv, as_html, as_tree
 from gonogo.values import dataclass

@@ -19,9 +19,9 @@ from gonogo.adapters.durable import write_file
 from gonogo.adapters.operations import serve_orders
 from gonogo.cli.listing import COMMANDS
 from gonogo.cli.main import answer
+from gonogo.control.agents.operating import let_go
 from gonogo.control.door import Door
 from gonogo.control.opening import COMPILER
-from gonogo.control.operating import let_go
 from gonogo.control.seen import VARIABLE as SEEN
 from gonogo.control.served_verbs import FOLDER
 from gonogo.errors import GonogoError

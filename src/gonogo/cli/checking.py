@@ -14,8 +14,8 @@ from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.cli.version import version
 from gonogo.control.checking import Checked, check_project
-from gonogo.control.project_root import find_root
 from gonogo.control.sources import open_workspace
+from gonogo.control.stores.project_root import find_root
 from gonogo.document.reading import Reading
 from gonogo.document.rendering import Canvas, render_text
 from gonogo.document.rendering_formats import render_github, render_json, render_sarif

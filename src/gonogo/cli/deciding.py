@@ -18,7 +18,7 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, needed_run_argument, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.agents_said import agents_said
+from gonogo.control.agents.said import agents_said
 from gonogo.control.answering import Asked, Said, reason_of, signer_of, statement_of
 from gonogo.control.door import Door
 from gonogo.engine.people import people_now

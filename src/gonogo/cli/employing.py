@@ -12,8 +12,8 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.project_root import find_root
-from gonogo.control.storing import WORKING, needed
+from gonogo.control.stores.project_root import find_root
+from gonogo.control.stores.storing import WORKING, needed
 from gonogo.errors import WrongUsage
 from gonogo.terms import Json
 from gonogo.values import dataclass

@@ -12,8 +12,8 @@ from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
+from gonogo.control.learning.quality import completeness, summed_up
 from gonogo.control.opening import Opened
-from gonogo.control.quality import completeness, summed_up
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.evidence.canonical import read_json
 from gonogo.evidence.ledger import time_text

@@ -11,12 +11,12 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.agent_separation import separated, separation_lines
+from gonogo.control.agents.separation import separated, separation_lines
 from gonogo.control.door import Door
 from gonogo.control.examining import Examined, examine
 from gonogo.control.examining_state import state_examined
 from gonogo.control.proving import workspace_at
-from gonogo.control.trust_standing import anchors_examined, assurance_examined, trust_examined
+from gonogo.control.trust.standing import anchors_examined, assurance_examined, trust_examined
 from gonogo.errors import Broken, Refused
 from gonogo.findings import forbids
 from gonogo.reports.model_json import model_json

@@ -14,9 +14,9 @@ from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.control.judging_now import judge_now
+from gonogo.control.learning.order import order_lines, order_reason
+from gonogo.control.learning.proposals import proposal_lines, proposal_of
 from gonogo.control.opening import Opened
-from gonogo.control.order import order_lines, order_reason
-from gonogo.control.proposals import proposal_lines, proposal_of
 from gonogo.control.viewing import view
 from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import read_object, write_json

@@ -11,7 +11,7 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, needed_run_argument, recording_options
 from gonogo.cli.taking import taking
-from gonogo.control.feedback import FILE, KINDS, Feedback, entries_of, give
+from gonogo.control.learning.feedback import FILE, KINDS, Feedback, entries_of, give
 from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import Tree
 from gonogo.reports.messages import FEEDBACK

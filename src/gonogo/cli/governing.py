@@ -11,8 +11,8 @@ from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option, protocol_argument
 from gonogo.cli.taking import taking
 from gonogo.control.governing import exported, limits_in_force, limits_json
-from gonogo.control.project_root import find_root
 from gonogo.control.sources import open_workspace
+from gonogo.control.stores.project_root import find_root
 from gonogo.values import dataclass
 
 

@@ -14,7 +14,14 @@ from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.cli.saying import say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.project_root import JOURNAL, PROJECT_FILE, STATE_FOLDER, find_root, is_shared, journal_at_hand
+from gonogo.control.stores.project_root import (
+    JOURNAL,
+    PROJECT_FILE,
+    STATE_FOLDER,
+    find_root,
+    is_shared,
+    journal_at_hand,
+)
 from gonogo.errors import BadInput, GonogoError, WrongUsage
 from gonogo.reports.guarding import MOST, refused_call
 from gonogo.run.site import is_any_open

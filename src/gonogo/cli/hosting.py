@@ -13,8 +13,8 @@ from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.hosts_reached import hosts_reached, package_of
-from gonogo.control.project_root import find_root
 from gonogo.control.sources import open_workspace
+from gonogo.control.stores.project_root import find_root
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import WrongUsage
 from gonogo.plan.project import Environment

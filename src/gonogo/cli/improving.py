@@ -13,11 +13,11 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, json_option, project_option, recording_options, run_argument
 from gonogo.cli.taking import taking
-from gonogo.control.adapting import proposals_of
+from gonogo.control.audit.searching import demand_reader
 from gonogo.control.door import Door
-from gonogo.control.improving import plan_improvement, roadmap_of
-from gonogo.control.learning import IMPROVEMENT
-from gonogo.control.searching import demand_reader
+from gonogo.control.learning.adapting import proposals_of
+from gonogo.control.learning.improving import plan_improvement, roadmap_of
+from gonogo.control.learning.notes import IMPROVEMENT
 from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import Tree
 from gonogo.reports.proposals import Direction, proposal_row

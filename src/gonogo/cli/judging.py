@@ -13,7 +13,7 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.calibrating import (
+from gonogo.control.learning.calibrating import (
     History,
     Wanted,
     calibrate,
@@ -22,8 +22,8 @@ from gonogo.control.calibrating import (
     record,
     source_of,
 )
-from gonogo.control.project_root import find_root
 from gonogo.control.sources import open_workspace
+from gonogo.control.stores.project_root import find_root
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.evidence.ledger import time_text
 from gonogo.reports.calibration import calibration_lines, calibration_row, lacking_blocks

@@ -16,7 +16,7 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.key_keeping import (
+from gonogo.control.trust.key_keeping import (
     Changed,
     Device,
     enrol,

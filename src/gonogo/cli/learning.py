@@ -11,10 +11,10 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, recording_options, run_argument
 from gonogo.cli.taking import taking
+from gonogo.control.audit.searching import demand_reader
 from gonogo.control.door import Door
-from gonogo.control.learning import KNOWLEDGE, LESSON, RETRO, note_down, noted
-from gonogo.control.learning_runs import agenda_of, known_patterns
-from gonogo.control.searching import demand_reader
+from gonogo.control.learning.notes import KNOWLEDGE, LESSON, RETRO, note_down, noted
+from gonogo.control.learning.runs import agenda_of, known_patterns
 from gonogo.errors import WrongUsage
 from gonogo.evidence.canonical import Tree
 from gonogo.reports.knowledge import pattern_row

@@ -9,8 +9,8 @@ from pathlib import Path
 from gonogo.cli.opened import door_at
 from gonogo.cli.saying import tell
 from gonogo.cli.version import version
-from gonogo.control.agent_door import AgentDoor
-from gonogo.control.agent_separation import separation_lines
+from gonogo.control.agents.door import AgentDoor
+from gonogo.control.agents.separation import separation_lines
 from gonogo.errors import Refused
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

@@ -13,7 +13,7 @@ from gonogo.adapters.durable import make_folder, read_small, write_file
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.project_root import find_root
+from gonogo.control.stores.project_root import find_root
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.reports.agent_clients import CLIENTS, merged, snippet
 from gonogo.reports.agent_tools import TOOLS

@@ -14,8 +14,8 @@ from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.cli.saying import error_text, tell
 from gonogo.cli.version import version
-from gonogo.control.agent_reception import Desk, LateDesk, Reception, TokenBook
-from gonogo.control.project_root import find_root, journal_at_hand
+from gonogo.control.agents.reception import Desk, LateDesk, Reception, TokenBook
+from gonogo.control.stores.project_root import find_root, journal_at_hand
 from gonogo.errors import GonogoError
 from gonogo.run.agents import TOKEN_VARIABLE
 

@@ -10,11 +10,11 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.over_runs import OverRuns, over_runs, run_times
-from gonogo.control.pattern_effects import pattern_effects
-from gonogo.control.quality import quality_over_runs
-from gonogo.control.reviews import reviews_of
-from gonogo.control.trending import trends_of
+from gonogo.control.learning.over_runs import OverRuns, over_runs, run_times
+from gonogo.control.learning.pattern_effects import pattern_effects
+from gonogo.control.learning.quality import quality_over_runs
+from gonogo.control.learning.reviews import reviews_of
+from gonogo.control.learning.trending import trends_of
 from gonogo.control.vitals import vitals
 from gonogo.evidence.ledger import time_text
 from gonogo.reports.over_runs import GateFigures, gap_row, gate_figures, gate_row, recurring_gaps

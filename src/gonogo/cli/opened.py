@@ -8,7 +8,7 @@ from pathlib import Path
 from gonogo.cli.saying import tell
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
-from gonogo.control.project_root import find_root
+from gonogo.control.stores.project_root import find_root
 from gonogo.errors import BadInput
 from gonogo.plan.model import GateRule
 from gonogo.terms import RunId

@@ -13,9 +13,9 @@ from gonogo.cli.saying import say, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
 from gonogo.control.parity_now import Looker
-from gonogo.control.project_root import find_root
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
+from gonogo.control.stores.project_root import find_root
 from gonogo.evidence.canonical import write_json
 from gonogo.measure.figures import severity_of
 from gonogo.measure.parity import unplanned

@@ -13,7 +13,7 @@ from gonogo.cli.starting import COLOURS
 from gonogo.cli.taking import taking
 from gonogo.control.beginning import begin, settings_of, workflow_files
 from gonogo.control.pipelines import JudgedRun, judged_now
-from gonogo.control.project_root import find_root
+from gonogo.control.stores.project_root import find_root
 from gonogo.errors import WrongUsage
 from gonogo.reports.gate_reports import github_annotations, junit, summary
 from gonogo.run.gate import judgement_body

@@ -10,9 +10,9 @@ from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option, protocol_argument, release_option
 from gonogo.cli.taking import taking
 from gonogo.control.compiled import compile_for
-from gonogo.control.project_root import find_root
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
+from gonogo.control.stores.project_root import find_root
 from gonogo.errors import BadInput
 from gonogo.reports.planned import planned
 from gonogo.reports.planned_text import planned_json, planned_text

@@ -11,7 +11,7 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.registering import Registered, registry_of
+from gonogo.control.scripted.registering import Registered, registry_of
 from gonogo.terms import Json
 from gonogo.values import dataclass
 

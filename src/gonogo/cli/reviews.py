@@ -10,7 +10,7 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, recording_options
 from gonogo.cli.taking import taking
-from gonogo.control.reviews import hold_review, reviews_of
+from gonogo.control.learning.reviews import hold_review, reviews_of
 from gonogo.errors import WrongUsage
 from gonogo.reports.reviews import ReviewKind, review_row
 from gonogo.terms import Json

@@ -12,8 +12,8 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, project_option, protocol_argument
 from gonogo.cli.taking import taking
-from gonogo.control.revising import SHORT, History, go_back, history_of, note_change, note_outcome
-from gonogo.control.trending import figures_of
+from gonogo.control.learning.revising import SHORT, History, go_back, history_of, note_change, note_outcome
+from gonogo.control.learning.trending import figures_of
 from gonogo.errors import WrongUsage
 from gonogo.reports.model_json import model_json
 from gonogo.values import dataclass

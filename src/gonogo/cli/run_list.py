@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gonogo.adapters.standings_read import Glance, glanced
 from gonogo.cli.written import printable
-from gonogo.control.project_root import find_root, journal_at_hand
+from gonogo.control.stores.project_root import find_root, journal_at_hand
 
 FEW = 50
 EVERYTHING = 1 << 31

@@ -9,8 +9,8 @@ import click
 from gonogo.cli.saying import error_body, error_text, say, say_json, tell
 from gonogo.cli.shared_options import actor_of, actor_option, json_option
 from gonogo.cli.taking import taking
-from gonogo.control.scripted import Ended
-from gonogo.control.scripting import carry_out, script_named
+from gonogo.control.scripted.door import carry_out, script_named
+from gonogo.control.scripted.workplace import Ended
 from gonogo.errors import BadInput, Broken, Busy, GonogoError, Refused, WrongUsage
 from gonogo.plan.documented_scripts import Script
 from gonogo.plan.script_flags import usage

@@ -10,7 +10,7 @@ from gonogo.cli.opened import door_at
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, recording_options
 from gonogo.cli.taking import taking
-from gonogo.control.searching import demand_reader, found_for, withheld
+from gonogo.control.audit.searching import demand_reader, found_for, withheld
 from gonogo.evidence.signers import LEARNED
 from gonogo.reports.searching import hit_lines, hit_row
 from gonogo.terms import Json

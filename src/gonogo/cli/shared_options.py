@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from gonogo.control.project_root import find_root
+from gonogo.control.stores.project_root import find_root
 from gonogo.errors import BadInput, GonogoError, WrongUsage
 from gonogo.evidence.handles import HANDLE
 from gonogo.terms import Actor, Agent, Person, Pipeline

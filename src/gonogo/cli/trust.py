@@ -13,7 +13,7 @@ from gonogo.cli.shared_options import actor_of, actor_option, json_option, proje
 from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.control.policy_files import FOLDER
-from gonogo.control.trusting import build, check, newest, record_signature, ring_of
+from gonogo.control.trust.trusting import build, check, newest, record_signature, ring_of
 from gonogo.errors import Refused, WrongUsage
 from gonogo.evidence.policy import POLICY_NAMESPACE
 from gonogo.findings import Level, forbids

@@ -10,7 +10,7 @@ import click
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.project_root import find_root
+from gonogo.control.stores.project_root import find_root
 from gonogo.control.upgrading import upgrade as upgrade_journal
 from gonogo.values import dataclass
 

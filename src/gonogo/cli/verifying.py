@@ -12,7 +12,7 @@ import click
 from gonogo.cli.saying import say, say_json, tell
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.verifying_given import Asked, verify_given
+from gonogo.control.audit.verifying_given import Asked, verify_given
 from gonogo.errors import WrongUsage
 from gonogo.evidence.verifying import REFUSED, VERIFIED, Verification
 from gonogo.terms import Json

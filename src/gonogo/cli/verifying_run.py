@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gonogo.cli.opened import door_at, run_named
-from gonogo.control.verifying import verify_run
+from gonogo.control.audit.verifying import verify_run
 from gonogo.evidence.verifying import Verification
 
 

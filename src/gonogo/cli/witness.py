@@ -12,7 +12,7 @@ from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, project_option
 from gonogo.cli.taking import taking
-from gonogo.control.anchoring import Anchored, anchor, log_key, standings
+from gonogo.control.trust.anchoring import Anchored, anchor, log_key, standings
 from gonogo.errors import Waiting, WrongUsage
 from gonogo.terms import Json
 from gonogo.values import dataclass

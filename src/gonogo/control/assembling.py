@@ -41,8 +41,8 @@ from gonogo.adapters.target_proxy import ProxyTarget
 from gonogo.adapters.views import Views
 from gonogo.control.clusters import argo_prober, argo_target, kubernetes_target
 from gonogo.control.hosts_reached import hosts_reached
-from gonogo.control.project_root import STATE_FOLDER
-from gonogo.control.storing import Store, address_of, open_store
+from gonogo.control.stores.project_root import STATE_FOLDER
+from gonogo.control.stores.storing import Store, address_of, open_store
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.bench import World
 from gonogo.errors import BadInput

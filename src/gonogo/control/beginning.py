@@ -17,8 +17,8 @@ from gonogo.adapters.keys import FileEngineKey
 from gonogo.control.assembling import VIEWS_FOLDER
 from gonogo.control.beginning_shapes import Shape, shape_words
 from gonogo.control.checking import MARK
-from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.sources import BUILTIN_PROTOCOLS, open_workspace
+from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.canonical import Tree, read_object, write_json
 from gonogo.evidence.sshkeys import PublicKey, public_key

@@ -11,13 +11,13 @@ from gonogo.adapters.run_places import RunPlaces
 from gonogo.control.assembling import Report, assemble, silent, store_at
 from gonogo.control.following import Wanted, follow
 from gonogo.control.opening import Opened, Told, load_run, open_run, plan_of, untold
-from gonogo.control.own_place import demand_own_place
-from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.remembering import remember
 from gonogo.control.seen import Seen, seen_said, world_seen
 from gonogo.control.soundness import require_sound
 from gonogo.control.sources import open_workspace
-from gonogo.control.storing import Store
+from gonogo.control.stores.own_place import demand_own_place
+from gonogo.control.stores.project_root import STATE_FOLDER
+from gonogo.control.stores.storing import Store
 from gonogo.control.tracing import Hear, traced
 from gonogo.control.turns import Turns, at_once
 from gonogo.control.viewing import refuse_edited_views

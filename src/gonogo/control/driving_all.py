@@ -7,7 +7,7 @@ from threading import Event, Thread
 from typing import Final
 
 from gonogo.control.door import Door
-from gonogo.control.project_root import STATE_FOLDER
+from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.control.turns import at_once
 from gonogo.engine.local import LocalWakeups
 from gonogo.engine.working import LocalWorker

@@ -14,8 +14,8 @@ from typing import Final
 
 from gonogo.adapters.journal_sqlite import SqliteJournal
 from gonogo.control.assembling import cipher_of, store_at
-from gonogo.control.project_root import STATE_FOLDER
-from gonogo.control.storing import address_of, demand_one_place
+from gonogo.control.stores.project_root import STATE_FOLDER
+from gonogo.control.stores.storing import address_of, demand_one_place
 from gonogo.control.workspaces import Workspace
 from gonogo.engine.rights import Need, needs, withheld
 from gonogo.errors import GonogoError

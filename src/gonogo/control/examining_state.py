@@ -17,7 +17,7 @@ from gonogo.adapters.commands import folder_name
 from gonogo.control.door import Door
 from gonogo.control.examining import Examined
 from gonogo.control.opening import Opened
-from gonogo.control.project_root import STATE_FOLDER
+from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import time_text
 from gonogo.reports.anomalies import SILENCE

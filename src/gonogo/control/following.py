@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from gonogo.control.opening import Opened
-from gonogo.control.storing import Shared
+from gonogo.control.stores.storing import Shared
 from gonogo.engine.bench import World
 from gonogo.engine.driver import Listener, Stopped
 from gonogo.errors import Waiting

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from gonogo.control.door import Door
-from gonogo.control.feedback import entries_of
-from gonogo.control.learning import IMPROVEMENT, KNOWLEDGE, LESSON, noted
+from gonogo.control.learning.feedback import entries_of
+from gonogo.control.learning.notes import IMPROVEMENT, KNOWLEDGE, LESSON, noted
 from gonogo.control.numbering import installed, numbers_of
 from gonogo.control.opening import Opened
-from gonogo.control.scripted import FINISHED
+from gonogo.control.scripted.workplace import FINISHED
 from gonogo.control.viewing import view
 from gonogo.control.workflow_files import has_metrics
 from gonogo.engine.people import people_now

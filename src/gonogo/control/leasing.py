@@ -10,8 +10,8 @@ from typing import Final
 
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.door import Door
-from gonogo.control.own_place import original_of, settle_here
-from gonogo.control.project_root import STATE_FOLDER
+from gonogo.control.stores.own_place import original_of, settle_here
+from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.engine.releasing import ask_release, release
 from gonogo.errors import Busy, GonogoError, Refused
 from gonogo.ports import Draft, Lease

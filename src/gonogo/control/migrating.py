@@ -23,9 +23,9 @@ from gonogo.adapters.vault import FolderVault
 from gonogo.adapters.vault_postgres import PostgresVault
 from gonogo.adapters.workers_postgres import PostgresWorkers
 from gonogo.control.assembling import CRASH_VARIABLE, crash_point
-from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.sources import open_workspace
-from gonogo.control.storing import MOVED_AWAY, address_of
+from gonogo.control.stores.project_root import STATE_FOLDER
+from gonogo.control.stores.storing import MOVED_AWAY, address_of
 from gonogo.engine.crash_points import COPIED
 from gonogo.errors import BadInput, Broken, Busy, Refused
 from gonogo.terms import Digest, RunId

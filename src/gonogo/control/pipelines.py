@@ -6,8 +6,8 @@ from typing import Final
 
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
-from gonogo.control.scripted import Asked, newest_run
-from gonogo.control.scripted_gates import every_gate
+from gonogo.control.scripted.gates import every_gate
+from gonogo.control.scripted.workplace import Asked, newest_run
 from gonogo.plan.documented_scripts import SCRIPTS
 from gonogo.plan.script_defaults import script_defaults
 from gonogo.run.gate import GateJudgement

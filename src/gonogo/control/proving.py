@@ -12,8 +12,8 @@ from pathlib import Path
 from gonogo.adapters.durable import write_file
 from gonogo.adapters.given_files import given_bytes
 from gonogo.control.compiled import sources_for
-from gonogo.control.project_root import PROJECT_FILE, find_root
 from gonogo.control.sources import BUILTIN_PROTOCOLS, LIBRARY, manifest_path, open_workspace, protocol_sources
+from gonogo.control.stores.project_root import PROJECT_FILE, find_root
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.findings import Finding, Level, Origin

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from gonogo.adapters.operations import Operations
-from gonogo.control.project_root import STATE_FOLDER
+from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.errors import BadInput, Broken, Busy
 from gonogo.ports import Clock
 from gonogo.run.agents import Scope

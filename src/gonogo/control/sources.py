@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from gonogo.adapters.project_files import ProjectFiles
-from gonogo.control.project_root import PROJECT_FILE
+from gonogo.control.stores.project_root import PROJECT_FILE
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.plan.bindings import read_project

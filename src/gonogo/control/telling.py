@@ -9,7 +9,7 @@ from typing import Final
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
-from gonogo.control.project_root import STATE_FOLDER
+from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.engine.driver import Driver
 from gonogo.errors import Busy, GonogoError
 from gonogo.plan.announcing import DEFAULT_BRAND

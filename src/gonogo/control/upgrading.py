@@ -9,7 +9,7 @@ from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.journal_upgrade import Upgrade, tried, upgraded
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.assembling import CRASH_VARIABLE, crash_point
-from gonogo.control.project_root import STATE_FOLDER
+from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.errors import Busy
 from gonogo.terms import RunId
 

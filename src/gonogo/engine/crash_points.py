@@ -80,8 +80,8 @@ POINTS: Final[tuple[NamedPoint, ...]] = (
         "CP-15 in the database", "adapters/journal_postgres.py", "the tables are made, their transaction is open"
     ),
     NamedPoint(COPIED, "control/migrating.py", "the journal is in the database, too; it still counts where it was"),
-    NamedPoint(TAKEN_OVER, "control/working.py", "the runs of a dead worker are told to others; it is still listed"),
-    NamedPoint(FOUND_BY_SWEEP, "control/working.py", "a run was found that nobody looks at; nobody was told yet"),
+    NamedPoint(TAKEN_OVER, "control/workers/working.py", "a dead worker's runs are told to others; it is still listed"),
+    NamedPoint(FOUND_BY_SWEEP, "control/workers/working.py", "a run nobody looks at was found; nobody was told yet"),
     NamedPoint(REQUEST_WRITTEN, "engine/asking.py", "a request and what it names are stored; nobody was asked yet"),
     NamedPoint(STATEMENT_VERIFIED, "engine/accepting.py", "a signed statement was verified and stored, not recorded"),
     NamedPoint(STATEMENT_RECORDED, "engine/accepting.py", "a statement is recorded; the person was not told so"),

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from gonogo.control.agent_door import AgentDoor
-from gonogo.control.agent_http import AgentHttp
+from gonogo.control.agents.door import AgentDoor
+from gonogo.control.agents.http import AgentHttp
 from gonogo.errors import Refused
 from gonogo.mcp.server import Context, build_server
 from gonogo.values import dataclass

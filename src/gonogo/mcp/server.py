@@ -19,7 +19,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
-from gonogo.control.agent_reception import Desk
+from gonogo.control.agents.reception import Desk
 from gonogo.reports.agent_addresses import TEMPLATES, Resource
 from gonogo.reports.agent_answers import CODES, Answer
 from gonogo.reports.agent_prompts import INSTRUCTIONS, PROMPTS

@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 from mcp.server.stdio import stdio_server
 
-from gonogo.control.agent_reception import Desk
+from gonogo.control.agents.reception import Desk
 from gonogo.mcp.server import build_server
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 
-from gonogo.control.agent_door import AgentDoor
+from gonogo.control.agents.door import AgentDoor
 from gonogo.web.site import Site
 
 BELOW: Final = ("/mcp", "/agents/v1", "/.well-known/oauth-protected-resource")

@@ -10,8 +10,8 @@ import binascii
 from collections.abc import Mapping
 from typing import Final
 
-from gonogo.control.agent_separation import separated
-from gonogo.control.agents_said import agents_said
+from gonogo.control.agents.said import agents_said
+from gonogo.control.agents.separation import separated
 from gonogo.control.answering import Asked as Round_
 from gonogo.control.answering import Said, signer_of, statement_of
 from gonogo.engine.people import people_now

@@ -9,8 +9,8 @@ from typing import Final
 from starlette.responses import Response
 
 from gonogo.control.compiled import compile_for
-from gonogo.control.key_keeping import listed
 from gonogo.control.run_reports import PARITY, body_of, card_of, page_of
+from gonogo.control.trust.key_keeping import listed
 from gonogo.control.viewing import as_json, view
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.canonical import Tree

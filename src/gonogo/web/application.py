@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gonogo.control.agent_reception import TokenBook
+from gonogo.control.agents.reception import TokenBook
 from gonogo.errors import BadInput, GonogoError, Refused
 from gonogo.web import (
     acting,

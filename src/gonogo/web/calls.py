@@ -19,8 +19,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gonogo.control.agent_reception import TokenBook
-from gonogo.control.agent_tokens import token_admitted
+from gonogo.control.agents.reception import TokenBook
+from gonogo.control.agents.tokens import token_admitted
 from gonogo.control.door import Door
 from gonogo.control.seen import MovedOn, Seen
 from gonogo.errors import BadInput, GonogoError, Refused

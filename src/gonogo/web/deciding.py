@@ -15,7 +15,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from gonogo.control.agents_said import agents_said
+from gonogo.control.agents.said import agents_said
 from gonogo.control.answering import (
     Asked,
     Said,

@@ -9,7 +9,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from gonogo.control.key_keeping import Device, enrol, file_device, listed, vouched
+from gonogo.control.trust.key_keeping import Device, enrol, file_device, listed, vouched
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.canonical import read_object
 from gonogo.evidence.vouching import CHALLENGE_BYTES, passkey_registration

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gonogo.control.searching import found_on_file, withheld
+from gonogo.control.audit.searching import found_on_file, withheld
 from gonogo.engine.bench import World
 from gonogo.errors import GonogoError
 from gonogo.evidence.ledger import Entry

@@ -10,8 +10,8 @@ from starlette.requests import Request
 
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.door import Door
-from gonogo.control.project_root import STATE_FOLDER
 from gonogo.control.served_verbs import Calls, Verb
+from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.engine.bench import World
 from gonogo.errors import GonogoError
 from gonogo.terms import Digest, Person, RunId

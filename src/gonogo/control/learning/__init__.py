@@ -1,0 +1,1 @@
+"""What runs teach: lessons, reviews, trends, proposals, versions of a document."""

@@ -1,0 +1,1 @@
+"""Where a project lies and keeps its truth."""

@@ -1,0 +1,1 @@
+"""Keys, people and anchors of a project, put in place and looked through."""
