@@ -39,6 +39,7 @@ from web_world import Client, Page, Served, served, signed_in
 
 WAIT_S = 30
 """So long a call is waited for; what takes longer answers 202, which is no error either."""
+AGENT_DOORS = ("/mcp", "/agents/v1/tools/run_list")
 SECRET = "a secret of sixteen letters or more"
 
 
@@ -317,8 +318,10 @@ def test_what_is_refused_before_a_call_is_looked_at_is_told_as_problem_details_t
     def unfit(path: str) -> list[Page]:
         return [stranger.get(path, host="evil.example"), stranger.get(path, **{"content-length": str(2 << 20)})]
 
-    to_programs = [*unasked("/api/v1/runs"), *unfit("/api/v1/runs"), *unfit("/metrics"), *unfit("/mcp"), *unfit("/agents/v1/tools/run_list")]
-    assert [page.status for page in to_programs] == [403, 403, *[421, 413] * 4]
+    to_agents = [stranger.post(path, b"{}", origin="https://evil.example") for path in AGENT_DOORS]
+    assert here.refusals()[-2:] == ["foreign_origin"] * 2
+    to_programs = [*to_agents, *unasked("/api/v1/runs"), *unfit("/api/v1/runs"), *unfit("/metrics"), *unfit("/mcp"), *unfit("/agents/v1/tools/run_list")]
+    assert [page.status for page in to_programs] == [*[403] * 4, *[421, 413] * 4]
     for page in to_programs:
         assert page.headers["content-type"] == "application/problem+json"
         body = json.loads(page.text)
@@ -331,8 +334,9 @@ def test_what_is_refused_before_a_call_is_looked_at_is_told_as_problem_details_t
     assert all(page.headers["content-type"].startswith("text/plain") for page in to_people)
 
 
-@pytest.mark.parametrize("path", ["/mcp", "/agents/v1/tools/run_list"])
-def test_an_agent_that_sends_too_much_without_saying_so_beforehand_is_told(here: Served, path: str) -> None:
+@pytest.mark.parametrize("path", AGENT_DOORS)
+def test_an_agent_that_sends_too_much_without_saying_so_beforehand_is_told_and_the_trail_has_it(here: Served, path: str) -> None:
+    before = here.refusals().count("too_large")
     agent = {"authorization": f"Bearer {token(here, Scope.READ, name='sender')}", "accept": "application/json, text/event-stream"}
     sent = {**agent, "content-type": "application/json", "transfer-encoding": "chunked"}
     try:
@@ -340,6 +344,7 @@ def test_an_agent_that_sends_too_much_without_saying_so_beforehand_is_told(here:
     except HTTPError:
         answer = 413  # The server hung up while it was still being sent.
     assert answer == 413
+    assert here.refusals().count("too_large") == before + 1
 
 
 FILLED = {"gate": "intake-confirmation-gate", "environment": "staging", "figure": "quality", "schema": "project", "code": "GN0801"}

@@ -19,6 +19,7 @@ from tests.worlds_http import place
 from web_world import Client, Served, served, signed_in
 
 RELEASE = "v2"
+APPROVERS = "config/release-approvers.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +142,25 @@ def test_a_signer_sees_the_words_of_agents_as_words_that_nobody_measured(project
     assert name in part and "‹script" in part and "\\u{202e}gnp" in part
     assert not re.search(r"<script|</pre><b>|\u202e", part), "nothing of it acts"
     assert "All gates PASS" not in page.replace(part, ""), "nowhere else"
+
+
+@pytest.mark.req("APR-03")
+def test_no_list_names_whoever_was_taken_out_of_the_approvers_file_though_no_release_moved(project: Project, here: Served, run: RunId) -> None:
+    reader, paths, head = signed_in(here, "sec1"), ("/", "/approvals"), project.state(run).seq
+    missing = next(role for asked in project.view(run).waiting for role in asked.missing if "(rm1)" in role)
+    named = missing.replace("_", " ")
+    assert all(named in reader.get(path).text for path in paths), named
+    before = (project.root / APPROVERS).read_text()
+    try:
+        project.edit(APPROVERS, "  - id: rm1\n", "  - id: rm9\n")
+        deadline = time.monotonic() + 30
+        while any(named in reader.get(path).text for path in paths):
+            assert time.monotonic() < deadline, "a list still names somebody who was removed"
+            time.sleep(0.05)
+        assert [reader.get(path).status for path in paths] == [200, 200]
+    finally:
+        (project.root / APPROVERS).write_text(before)
+    assert project.state(run).seq == head
 
 
 @pytest.fixture(scope="module")

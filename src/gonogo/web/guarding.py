@@ -31,6 +31,7 @@ OWN_KEYS: Final = ("/api/", "/metrics", "/hooks/")
 """Called by programs with a token or a signature of their own; the handlers demand it."""
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MOST_BODY: Final = 1 << 20
+FOREIGN: Final = "this was not asked for by a page of this server"
 TOO_LARGE, SEND_LESS = "this is larger than anything that is taken here", "send less"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'none'; "
@@ -67,10 +68,10 @@ class Guard:
             return
         if self.agents is not None and str(scope["path"]).startswith(BELOW):
             # Both doors for agents hold to the same limit while they read, and say so in their own form.
-            await self.agents(scope, receive, _with_headers(send))
+            await self.agents(scope, self._counted(scope, receive, refuses=False), _with_headers(send))
             return
         sending = send if scope["method"] in SAFE else self._after_an_act(send)
-        await self.app(scope, self._limited(scope, receive), _with_headers(sending))
+        await self.app(scope, self._counted(scope, receive, refuses=True), _with_headers(sending))
 
     def _after_an_act(self, send: Send) -> Send:
         """Whoever acted is sent to a page that knows of it."""
@@ -82,16 +83,17 @@ class Guard:
 
         return send_and_look_again
 
-    def _limited(self, scope: Scope, receive: Receive) -> Receive:
-        """What is received, up to a limit, also where nobody said beforehand how much it is."""
+    def _counted(self, scope: Scope, receive: Receive, *, refuses: bool) -> Receive:
+        """What is received, counted where nobody said beforehand how much it is; the trail has what is too large."""
         taken = 0
 
         async def receive_some() -> Message:
             nonlocal taken
             message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > MOST_BODY:
+            before, taken = taken, taken + len(message.get("body", b""))
+            if before <= MOST_BODY < taken:
                 self.site.trail.refused("too_large", _handle(scope))
+            if refuses and taken > MOST_BODY:
                 raise TooLarge(TOO_LARGE, next_step=SEND_LESS)
             return message
 
@@ -109,8 +111,7 @@ class Guard:
             return _refusal(path, 413, TOO_LARGE, SEND_LESS)
         scope["gonogo.session"] = session = self._session(headers)
         if self.agents is not None and path.startswith(BELOW):
-            # Calls bring a token that is asked for at each; what only describes them is a page like any other.
-            return _to_sign_in(scope, headers) if path.endswith("/openapi.json") and session is None else None
+            return self._to_agents(scope, headers, session)
         if path.startswith(OWN_KEYS) and (session is None or "authorization" in headers):
             scope["gonogo.session"] = None
             return None
@@ -131,6 +132,17 @@ class Guard:
             return None
         return found
 
+    def _to_agents(self, scope: Scope, headers: Headers, session: Session | None) -> Response | None:
+        """A call at the doors for agents: it brings a token that is asked for there, and no foreign page makes one.
+
+        What only describes them is a page like any other.
+        """
+        path = str(scope["path"])
+        if "origin" in headers and headers["origin"] not in self.site.origins():
+            self.site.trail.refused("foreign_origin", session.person if session else "")
+            return _refusal(path, 403, FOREIGN, "call it from a program, or list the page under web.origins")
+        return _to_sign_in(scope, headers) if path.endswith("/openapi.json") and session is None else None
+
     def _foreign(self, scope: Scope, headers: Headers, session: Session | None) -> Response | None:
         """An act that no page of ours asked for, or one too many."""
         person, path = session.person if session else "", str(scope["path"])
@@ -139,8 +151,7 @@ class Guard:
         ours = origin in self.site.origins() if origin else headers.get("sec-fetch-site", "") == "same-origin"
         if not ours:
             self.site.trail.refused("foreign_origin", person)
-            what = "this was not asked for by a page of this server"
-            return _refusal(path, 403, what, "use a token instead of the session of a browser: gonogo agent create")
+            return _refusal(path, 403, FOREIGN, "use a token instead of the session of a browser: gonogo agent create")
         if not self.site.writes.allows(person or f"stranger at {address}", self.site.now()):
             self.site.trail.refused("too_many", person)
             return _refusal(path, 429, "too many acts in a minute", "wait a little")

@@ -21,7 +21,7 @@ from gonogo.control.viewing import StageView, stages_of, status_of
 from gonogo.engine.bench import World
 from gonogo.engine.people import as_now
 from gonogo.errors import GonogoError
-from gonogo.evidence.canonical import Tree, read_object
+from gonogo.evidence.canonical import read_object
 from gonogo.evidence.ledger import Entry
 from gonogo.evidence.signers import PRODUCTION
 from gonogo.plan.model import Plan
@@ -33,9 +33,10 @@ from gonogo.run.machine import decide
 from gonogo.run.site import CLOSED, OPENED
 from gonogo.run.state import Round
 from gonogo.run.tracing import Traced, Weighed, traced
-from gonogo.terms import Digest, RunId
+from gonogo.terms import RunId
 from gonogo.values import dataclass
 from gonogo.web.at_hand import held, work
+from gonogo.web.proofs import ROLLBACK_REPORT, Proof, proof_of
 
 T = TypeVar("T")
 FRESH_S: Final = 0.25
@@ -49,7 +50,6 @@ BREATH_S: Final = 0.01
 TOLD_S: Final = 5.0
 """States that only time changes (a window that opens, a request that expires) are told this late at most."""
 MOST_PROOFS: Final = 40
-ROLLBACK_REPORT: Final = "rollback-verification-report.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,41 +80,6 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """A rollback rehearsal on file: what was taken back to what, how fast, and until when that proves something."""
-
-    run: RunId
-    release: str
-    status: str
-    method: str
-    recovery: str
-    rto: str
-    to_version: str
-    verified_at: str
-    expires_at: str
-    sha256: Digest
-
-
-def proof_of(row: Row, body: Mapping[str, Tree], digest: Digest) -> Proof:
-    """The figures of a rehearsal from its report (F5)."""
-    part = body.get("rollback_verification")
-    said = part if isinstance(part, Mapping) else {}
-    text = {name: str(said.get(name) or "") for name in ("status", "method", "recovery_time", "rto", "to_version")}
-    return Proof(
-        run=row.run,
-        release=row.release,
-        status=text["status"] or "inconclusive",
-        method=text["method"].replace("_", " "),
-        recovery=text["recovery_time"],
-        rto=text["rto"],
-        to_version=text["to_version"],
-        verified_at=str(said.get("verified_at") or ""),
-        expires_at=str(body.get("expires_at") or ""),
-        sha256=digest,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Known:
     """A run that was folded, with the judge's evidence over time."""
 
@@ -128,10 +93,11 @@ class Known:
 
 
 class Memory:
-    """The projection; usable from several threads."""
+    """The projection; usable from several threads. `listed` gives another mark where other people are listed."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, door: Door, listed: Callable[[], object]) -> None:
+        self._door, self._listed = door, listed
+        self._people: object = None
         self._guard = threading.RLock()
         self._looked = 0.0
         self._asked, self._answered = 1, 0
@@ -146,7 +112,7 @@ class Memory:
         self._proofs: dict[RunId, Proof | None] = {}
         self._kinds: dict[str, int] = {}
         self._history: tuple[object, History] | None = None
-        self._of_run: dict[tuple[RunId, str], tuple[int, object]] = {}
+        self._of_run: dict[tuple[RunId, str], tuple[object, object]] = {}
         self._derived: dict[str, tuple[tuple[Row, ...], object]] = {}
         self._told_at: tuple[int, float] = (-1, 0.0)
         self._teller, self._telling = threading.Lock(), False
@@ -249,12 +215,16 @@ class Memory:
         return self.over_open("waiting", lambda rows: Counter(able for row in rows for able in row.able))[handle]
 
     def of_run(self, run: RunId, name: str, make: Callable[[Known], T]) -> T:
-        """What is worked out from one run alone, once for each of its entries; raises what `known` and `make` raise."""
+        """What is worked out from one run and the people who are listed now; raises what `known` and `make` raise.
+
+        Once for each of its entries, as long as the list of people is the same.
+        """
         known = self.known(run)
+        mark = (known.seq, self._people)
         found = self._of_run.get((run, name))
-        if found is None or found[0] != known.seq:
+        if found is None or found[0] != mark:
             work()
-            found = (known.seq, make(known))
+            found = (mark, make(known))
             self._of_run[run, name] = found
         return cast("T", found[1])
 
@@ -307,7 +277,7 @@ class Memory:
         if sealed is None:
             return None
         body = read_object(self._door.world.vault.read(sealed.digest), name=ROLLBACK_REPORT)
-        return proof_of(row, body, sealed.digest)
+        return proof_of(row.run, row.release, body, sealed.digest)
 
     def warm(self, going_on: Callable[[], bool]) -> None:
         """Fold what is looked at most, before anybody asks: all open runs, then the finished ones that ended last."""
@@ -346,6 +316,7 @@ class Memory:
         return found
 
     def _take_in(self) -> None:
+        self._take_in_people()
         journal = self._door.world.journal
         written = journal.written()
         if written == self._written:
@@ -364,6 +335,14 @@ class Memory:
         # Counted before the heads were read: an entry that came in between makes the next look read them again.
         self._written = written
         self.version += 1
+
+    def _take_in_people(self) -> None:
+        """Who was taken out of the approvers file is named by no list from now on: all open runs are told anew."""
+        listed = self._listed()
+        if listed != self._people:
+            self._people = listed
+            self._moved.update(run for run, row in self._rows.items() if not row.is_over)
+            self.version += 1
 
     def _read_site(self) -> None:
         journal = self._door.world.journal

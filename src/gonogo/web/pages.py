@@ -132,7 +132,7 @@ def approvals_page(request: Request) -> Response:
     """What waits for a signature of mine, and what waits for others."""
     site, me = site_of(request), session_of(request).person
     waiting = site.memory.over_open("approvals", lambda rows: tuple(_asked(site, rows)))
-    mark = hash(tuple((row.run, asking.round.name, asking.signed) for row, asking in waiting))
+    mark = hash(tuple((row.run, item.round.name, item.signed, item.missing, item.able) for row, item in waiting))
     return kept(request, Depends(("approvals", mark), LASTS_LIST_S, me), lambda: _approvals(waiting, me))
 
 

@@ -22,12 +22,22 @@ class People:
 
     def ring(self) -> Ring:
         """Everybody with keys and rules; raises what the reader raises where the file cannot be used."""
-        seen = self._path.stat()
-        mark = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
+        mark = self._seen()
         with self._guard:
             if self._known is None or self._known[0] != mark:
                 self._known = (mark, self._read())
             return self._known[1]
+
+    def mark(self) -> object:
+        """Another one whenever the file is another; None while there is none."""
+        try:
+            return self._seen()
+        except OSError:
+            return None
+
+    def _seen(self) -> tuple[int, int, int]:
+        seen = self._path.stat()
+        return seen.st_mtime_ns, seen.st_size, seen.st_ino
 
     def person(self, handle: str) -> ListedPerson | None:
         """A listed person; None also where the file cannot be read: then nobody is let in."""

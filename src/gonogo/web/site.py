@@ -69,7 +69,7 @@ class Site:
             door=door,
             shown=replace(door.world, views=RecentViews(door.world.views, door.world.clock)),
             judged=set(),
-            memory=Memory(door),
+            memory=Memory(door, people.mark),
             people=people,
             credentials=Credentials(root / STATE_FOLDER / "web" / "credentials.json"),
             drivers=Drivers(door, RunLocks(root / STATE_FOLDER / "runs", door.world.clock)),
