@@ -118,7 +118,7 @@ def throughput(server, runs: int, workers: int) -> float:
 
 def takeover(server, times: int = 8) -> list[float]:
     """Seconds from SIGKILL of a worker in the middle of a run to the next event of that run, by another worker."""
-    from gonogo.adapters.journal_postgres import PostgresJournal
+    from gonogo.adapters.journals.postgres import PostgresJournal
     from gonogo.adapters.postgres import Postgres
     from gonogo.adapters.workers_postgres import PostgresWorkers
     from gonogo.terms import RunId, Secret
@@ -158,7 +158,7 @@ def append_cost(server, times: int = 400) -> tuple[float, float]:
     """Milliseconds of one append by the journal, and of a bare commit of the same bytes by the driver."""
     import psycopg
 
-    from gonogo.adapters.journal_postgres import PostgresJournal
+    from gonogo.adapters.journals.postgres import PostgresJournal
     from gonogo.adapters.postgres import Postgres
     from gonogo.ports import Draft
     from gonogo.terms import Engine, RunId, Secret

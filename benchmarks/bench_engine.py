@@ -25,7 +25,7 @@ from statistics import median
 from usage import count, usage
 
 from gonogo.adapters.clock import SystemClock
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.engine.frontiers import Frontiers
 from gonogo.engine.local import LocalWakeups
 from gonogo.engine.working import LocalWorker

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src")]
 
 from gonogo.adapters.clock import SystemClock
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.engine.local import LocalWakeups
 from gonogo.engine.working import LocalWorker

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.demo.story_people import REQUESTER, SIGNERS
 from gonogo.demo.story_stage import FAST, Stage, playing, set_stage, wish_of
 from gonogo.evidence.ledger import time_of

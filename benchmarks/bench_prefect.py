@@ -29,7 +29,7 @@ from usage import count, usage
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT), str(ROOT / "tests")]
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.plan.stored import stored_plan
 from gonogo.ports import Draft
 from gonogo.run.events import RunClosed, TaskFinished, data_of, recorded, type_of

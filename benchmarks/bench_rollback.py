@@ -27,7 +27,7 @@ from live_world import front_of, start_haproxy  # noqa: E402
 from test_target_nginx_live import CONFIGURATION, NGINX  # noqa: E402
 from usage import usage  # noqa: E402
 
-from gonogo.adapters.target_nginx import upstream_file  # noqa: E402
+from gonogo.adapters.targets.nginx import upstream_file  # noqa: E402
 from gonogo.demo.fronts import Front, choose, start_front, start_load  # noqa: E402
 from gonogo.demo.processes import Live, launch, stop  # noqa: E402
 from gonogo.demo.world import World  # noqa: E402

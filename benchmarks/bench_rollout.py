@@ -26,7 +26,7 @@ from pathlib import Path
 
 from usage import usage
 
-from gonogo.adapters.target_haproxy import HaproxyTarget
+from gonogo.adapters.targets.haproxy import HaproxyTarget
 from gonogo.demo.addresses import free_ports
 from gonogo.plan.stored import stored_plan
 from gonogo.run.arms import Arms

@@ -42,7 +42,7 @@ from test_evil_packages import trust_folder  # noqa: E402 - the path has to be s
 from trust_world import Run, measured_run, packed  # noqa: E402
 
 from gonogo.adapters.folder_sums import folder_sums  # noqa: E402
-from gonogo.adapters.journal_sqlite import SqliteJournal  # noqa: E402
+from gonogo.adapters.journals.sqlite import SqliteJournal  # noqa: E402
 from gonogo.adapters.vault import FolderVault  # noqa: E402
 from gonogo.evidence.ledger import Entry, check_chain, next_entry  # noqa: E402
 from gonogo.evidence.merkle import root_over  # noqa: E402

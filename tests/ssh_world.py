@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from gonogo.adapters.hosts import Package
-from gonogo.adapters.ssh_hosts import SshHosts
+from gonogo.adapters.hosts.port import Package
+from gonogo.adapters.hosts.ssh_hosts import SshHosts
 from gonogo.demo.addresses import free_ports
 from gonogo.demo.processes import wait_until
 from gonogo.findings import Origin

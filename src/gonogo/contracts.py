@@ -20,8 +20,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
-from gonogo.adapters.hosts import Hosts, Package
-from gonogo.adapters.metrics_command import counted
+from gonogo.adapters.hosts.port import Hosts, Package
+from gonogo.adapters.metrics.command import counted
 from gonogo.adapters.plugins import BUILT_IN, PluginProviders, foreign
 from gonogo.errors import BadInput, GonogoError
 from gonogo.evidence.canonical import write_json
@@ -324,7 +324,7 @@ class MetricsContract(_Contract):
 
 
 class HostContract:
-    """What installs releases on hosts (`gonogo.adapters.hosts.Hosts`): a fresh `host`, and two releases for it.
+    """What installs releases on hosts (`gonogo.adapters.hosts.port.Hosts`): a fresh `host`, and two releases for it.
 
     A subclass sets the four before each test; the host is empty then.
     """

@@ -25,7 +25,7 @@ from itertools import pairwise
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.control.assembling import CRASH_VARIABLE, TRACE_VARIABLE
 from gonogo.control.trust.checkpoints_held import checkpoints_held
 from gonogo.control.door import Door

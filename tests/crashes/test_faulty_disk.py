@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.evidence.ledger import check_chain
 from gonogo.ports import Draft
 from gonogo.terms import Engine, RunId
@@ -25,7 +25,7 @@ WRITER = """
 import sys
 from datetime import datetime, UTC
 from pathlib import Path
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.adapters.vault import FolderVault
 from gonogo.errors import GonogoError
 from gonogo.ports import Draft

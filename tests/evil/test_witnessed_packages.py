@@ -10,7 +10,7 @@ import pytest
 from test_evil_packages import by_python
 from trust_world import SITE, packed, private_key, whole_run
 
-from gonogo.adapters.witness_folder import FolderWitness
+from gonogo.adapters.anchors.witness_folder import FolderWitness
 from gonogo.evidence.anchor_rules import AnchorRules
 from gonogo.evidence.note import NoteKey
 from gonogo.evidence.verifying import verify_package

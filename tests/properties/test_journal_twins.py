@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.errors import GonogoError
 from gonogo.ports import Draft, Journal
 from gonogo.terms import Engine, RunId

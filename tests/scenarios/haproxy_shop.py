@@ -13,7 +13,7 @@ from pathlib import Path
 from live_world import Traffic, front_of, haproxy_target, require_haproxy, start_haproxy
 
 from gonogo.adapters.http_calls import call
-from gonogo.adapters.target_haproxy import HaproxyTarget
+from gonogo.adapters.targets.haproxy import HaproxyTarget
 from gonogo.demo.fronts import Front, start_load
 from gonogo.demo.processes import Live, stop
 from gonogo.demo.world import World

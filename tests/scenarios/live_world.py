@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from gonogo.adapters.http_calls import HttpAnswer, call
-from gonogo.adapters.probe_http import HttpProber
-from gonogo.adapters.target_haproxy import HaproxyTarget
+from gonogo.adapters.targets.probe_http import HttpProber
+from gonogo.adapters.targets.haproxy import HaproxyTarget
 from gonogo.demo.addresses import Address, free_ports
 from gonogo.demo.fronts import Front, choose, start_front, start_load
 from gonogo.demo.processes import Live, kill, launch, log_tail, read_pid, stop, wait_until

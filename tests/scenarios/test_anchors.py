@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gonogo.adapters.anchor_git import GitBranch, Signer
-from gonogo.adapters.anchor_tsa import ask, stamped_at
-from gonogo.adapters.witness_folder import FolderWitness
+from gonogo.adapters.anchors.git import GitBranch, Signer
+from gonogo.adapters.anchors.tsa import ask, stamped_at
+from gonogo.adapters.anchors.witness_folder import FolderWitness
 from gonogo.control.trust.anchoring import log_key
 from gonogo.control.trust.anchors_read import read_anchors
 from gonogo.control.audit.verifying_given import Asked, verify_given

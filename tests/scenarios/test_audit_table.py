@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.control.audit.auditing import audit
 from gonogo.errors import WrongUsage
 from gonogo.evidence.note import read_vkey

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gonogo.adapters.json_command import JsonCommand
-from gonogo.adapters.metrics_command import CommandSource
-from gonogo.engine.measuring_baseline import figures_of
+from gonogo.adapters.metrics.command import CommandSource
+from gonogo.engine.measuring.baseline import figures_of
 from gonogo.ports import MetricSample
 from tests.one_step import Seen, look, one_check
 from tests.projects import SCRIPTS, Project, small_project

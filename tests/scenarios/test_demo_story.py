@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.demo.fronts import caddy_binary
 from gonogo.demo.processes import Live, read_pid, wait_until
 from gonogo.demo.tally import Tally, read_tally

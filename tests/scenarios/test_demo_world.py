@@ -18,8 +18,8 @@ import pytest
 from live_world import RELEASES, end_services, folder, site, slots, traffic
 
 from gonogo.adapters.http_calls import call
-from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
-from gonogo.adapters.probe_http import HttpProber
+from gonogo.adapters.metrics.scrape import MetricNames, ScrapeSource
+from gonogo.adapters.targets.probe_http import HttpProber
 from gonogo.demo.addresses import free_ports
 from gonogo.demo.processes import Live, birth_of, launch, read_pid, stop, wait_until, write_pid
 from gonogo.demo.story_stage import copy_project

@@ -14,7 +14,7 @@ import pytest
 
 from gonogo.control.schemas import faults_of
 from gonogo.engine.bench import Bench
-from gonogo.engine.measuring_intake import prerequisites
+from gonogo.engine.measuring.intake import prerequisites
 from gonogo.evidence.canonical import Tree, read_object
 from gonogo.evidence.sshsig import sign
 from gonogo.run.events import Announced, EvidenceSealed, TaskFinished, recorded

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from observed_world import program, require
 
-from gonogo.adapters.history_prometheus import PrometheusHistory, Span
+from gonogo.adapters.metrics.history_prometheus import PrometheusHistory, Span
 from gonogo.adapters.http_calls import call
-from gonogo.adapters.metrics_scrape import MetricNames
-from gonogo.adapters.prometheus_api import PrometheusApi
+from gonogo.adapters.metrics.scrape import MetricNames
+from gonogo.adapters.metrics.prometheus_api import PrometheusApi
 from gonogo.control.learning.calibrating import calibrate
 from gonogo.demo.addresses import free_ports
 from gonogo.demo.processes import kill, launch, log_tail, wait_until

@@ -15,9 +15,9 @@ from live_world import Site, folder, front_of, site, slots, start_haproxy
 from test_target_nginx_live import CONFIGURATION, NGINX
 
 from gonogo.adapters.http_calls import call
-from gonogo.adapters.metrics_haproxy import HaproxyStatistics
+from gonogo.adapters.metrics.haproxy import HaproxyStatistics
 from gonogo.adapters.metrics_provided import log_of, statistics_of
-from gonogo.adapters.target_caddy import CaddyTarget
+from gonogo.adapters.targets.caddy import CaddyTarget
 from gonogo.contracts import MetricsContract
 from gonogo.demo.fronts import Front, caddy_binary
 from gonogo.demo.processes import kill, launch, log_tail, read_pid, stop, wait_until

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from command_line import gonogo, importing
 
-from gonogo.adapters.journal_schema import create
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.schema import create
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.errors import Broken
 from gonogo.ports import Draft
 from gonogo.terms import Engine, Person

@@ -17,11 +17,11 @@ from fault_table import FAULTS, cell, rows, write
 from faulty_releases import Course, Fault
 from observed_world import TOKEN, Shop, observed_shop, write_project
 
-from gonogo.adapters.alerts_alertmanager import AlertmanagerSource
+from gonogo.adapters.metrics.alerts_alertmanager import AlertmanagerSource
 from gonogo.adapters.http_calls import call
-from gonogo.adapters.metrics_prometheus import Asked, PrometheusSource
-from gonogo.adapters.metrics_scrape import MetricNames
-from gonogo.adapters.prometheus_api import PrometheusApi
+from gonogo.adapters.metrics.prometheus import Asked, PrometheusSource
+from gonogo.adapters.metrics.scrape import MetricNames
+from gonogo.adapters.metrics.prometheus_api import PrometheusApi
 from gonogo.demo.processes import wait_until
 from gonogo.run.machine import Parked
 from gonogo.terms import RunId, Severity

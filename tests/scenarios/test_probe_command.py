@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gonogo.adapters.json_command import JsonCommand
-from gonogo.adapters.probe_command import CommandProber
+from gonogo.adapters.targets.probe_command import CommandProber
 from gonogo.ports import SlotSeen
 from tests.projects import Project, small_project
 from tests.worlds_http import place

@@ -16,7 +16,7 @@ from gonogo.control.handing import RECEIVER, brief, record_signature
 from gonogo.engine.recomputing import recompute
 from gonogo.engine.bench import Bench
 from gonogo.engine.gating import files_for
-from gonogo.engine.measuring_small import performance
+from gonogo.engine.measuring.small import performance
 from gonogo.errors import Refused, Tampered
 from gonogo.evidence.package_reading import open_package
 from gonogo.evidence.signers import Kind, namespace

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.host_commands import asks, quoted, restarts, runs, stayed
-from gonogo.adapters.probe_http import HttpProber
-from gonogo.adapters.probe_ssh import SshProber
-from gonogo.adapters.ssh_connection import MOST_OUTPUT, Said, connected
+from gonogo.adapters.hosts.host_commands import asks, quoted, restarts, runs, stayed
+from gonogo.adapters.targets.probe_http import HttpProber
+from gonogo.adapters.targets.probe_ssh import SshProber
+from gonogo.adapters.hosts.ssh_connection import MOST_OUTPUT, Said, connected
 from gonogo.contracts import HostContract
 from gonogo.demo.processes import wait_until
 from gonogo.errors import BadInput, Broken, Refused

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.hosts import Package
+from gonogo.adapters.hosts.port import Package
 from gonogo.contracts import HostContract
 from gonogo.demo.processes import wait_until
 from gonogo.errors import Broken

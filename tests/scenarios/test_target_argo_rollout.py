@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 import pytest
 from kube_world import PROGRAMS, Cluster, Server, cluster, real_server
 
-from gonogo.adapters import target_argo_rollout
-from gonogo.adapters.kubernetes_api import Conflicting, KubernetesApi
-from gonogo.adapters.kubernetes_login import KubernetesLogin
-from gonogo.adapters.target_argo_rollout import ArgoTarget
+from gonogo.adapters.targets import argo_rollout
+from gonogo.adapters.targets.kubernetes_api import Conflicting, KubernetesApi
+from gonogo.adapters.targets.kubernetes_login import KubernetesLogin
+from gonogo.adapters.targets.argo_rollout import ArgoTarget
 from gonogo.errors import Broken, Refused
 
 MERGE = "application/merge-patch+json"
@@ -123,7 +123,7 @@ def deploy(found: Cluster, path: str, version: str) -> None:
 def at_once(server: Server | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tape needs no waiting."""
     if server is None:
-        monkeypatch.setattr(target_argo_rollout, "PAUSE", 0.001)
+        monkeypatch.setattr(argo_rollout, "PAUSE", 0.001)
 
 
 @pytest.mark.req("ROL-01")

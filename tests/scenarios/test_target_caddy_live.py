@@ -9,7 +9,7 @@ import pytest
 from live_world import Site, site
 
 from gonogo.adapters.http_calls import call
-from gonogo.adapters.target_caddy import HANDLER, CaddyTarget
+from gonogo.adapters.targets.caddy import HANDLER, CaddyTarget
 from gonogo.demo.fronts import choose, start_front
 from gonogo.demo.processes import kill, stop
 from gonogo.errors import BadInput, Broken, Refused

@@ -10,7 +10,7 @@ from os import kill as send_signal
 import pytest
 from live_world import Site, haproxy_target, say_to, site, start_haproxy
 
-from gonogo.adapters.target_haproxy import HaproxyTarget
+from gonogo.adapters.targets.haproxy import HaproxyTarget
 from gonogo.demo.processes import kill, read_pid, stop, wait_until
 from gonogo.demo.world import start_release
 from gonogo.errors import Broken

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from kube_world import PROGRAMS, Cluster, Server, cluster, kubeconfig, real_server
 
-from gonogo.adapters import target_kubernetes
-from gonogo.adapters.kubernetes_api import Conflicting, KubernetesApi
-from gonogo.adapters.kubernetes_login import KubernetesLogin, login_of
-from gonogo.adapters.target_kubernetes import KubernetesTarget
+from gonogo.adapters.targets import kubernetes
+from gonogo.adapters.targets.kubernetes_api import Conflicting, KubernetesApi
+from gonogo.adapters.targets.kubernetes_login import KubernetesLogin, login_of
+from gonogo.adapters.targets.kubernetes import KubernetesTarget
 from gonogo.errors import BadInput, Broken, Refused
 
 BLUE, GREEN = {"blue": 100, "green": 0}, {"blue": 0, "green": 100}
@@ -85,7 +85,7 @@ def target(found: Cluster, namespace: str, replicas: int = 0, patience: float = 
 def at_once(server: Server | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tape needs no waiting."""
     if server is None:
-        monkeypatch.setattr(target_kubernetes, "PAUSE", 0.001)
+        monkeypatch.setattr(kubernetes, "PAUSE", 0.001)
 
 
 @pytest.mark.req("K8-03", "ROL-01")

@@ -16,7 +16,7 @@ from live_world import Site, folder, front_of, slots, traffic
 
 from gonogo.adapters.http_calls import call
 from gonogo.adapters.json_command import JsonCommand
-from gonogo.adapters.target_nginx import NginxTarget, parse_loaded, upstream_file
+from gonogo.adapters.targets.nginx import NginxTarget, parse_loaded, upstream_file
 from gonogo.control.assembling import target_of
 from gonogo.demo.addresses import Address, free_ports
 from gonogo.demo.processes import Live, launch, log_tail, stop, wait_until

@@ -15,7 +15,7 @@ import pytest
 from live_world import Site, folder, front_of, site, slots
 
 from gonogo.adapters.http_calls import call
-from gonogo.adapters.target_proxy import ProxyTarget
+from gonogo.adapters.targets.proxy import ProxyTarget
 from gonogo.demo.addresses import Address, free_ports
 from gonogo.demo.fronts import PROXY, Choice, start_front
 from gonogo.demo.processes import kill, stop, wait_until

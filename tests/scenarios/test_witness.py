@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gonogo.adapters.witness_folder import FolderWitness
-from gonogo.adapters.witness_http import witness_server
+from gonogo.adapters.anchors.witness_folder import FolderWitness
+from gonogo.adapters.anchors.witness_http import witness_server
 from gonogo.control.trust.anchoring import anchor, log_key, standings
 from gonogo.errors import BadInput, Tampered
 from gonogo.evidence.ledger import Entry, next_entry

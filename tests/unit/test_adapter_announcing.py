@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gonogo.adapters.announcing import Announcers, LogAnnouncer, StreamAnnouncer, cleaned, message
+from gonogo.adapters.posting.announcing import Announcers, LogAnnouncer, StreamAnnouncer, cleaned, message
 from gonogo.errors import Broken
 from gonogo.ports import Announcer, Notice
 from gonogo.terms import RunId

@@ -25,10 +25,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gonogo.adapters.posting import Carrier, Channel, ChannelPost
-from gonogo.adapters.posting_apprise import AppriseCarrier
-from gonogo.adapters.posting_mail import MailCarrier, MailServer, mail_of
-from gonogo.adapters.posting_web import WebCarrier, cdevents_form, cloudevents_form, slack_form, webhook_form
+from gonogo.adapters.posting.carrying import Carrier, Channel, ChannelPost
+from gonogo.adapters.posting.apprise import AppriseCarrier
+from gonogo.adapters.posting.mail import MailCarrier, MailServer, mail_of
+from gonogo.adapters.posting.web import WebCarrier, cdevents_form, cloudevents_form, slack_form, webhook_form
 from gonogo.ports import Delivery, Notice
 from gonogo.terms import Occasion, RunId, Secret
 from tests.worlds import MORNING, SimulatedClock

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.journal_schema import SCHEMA, explained
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.schema import SCHEMA, explained
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.errors import BadInput, Broken, Busy, GonogoError, NotStored, Refused, Tampered
 from gonogo.evidence.ledger import check_chain
 from gonogo.ports import Draft, Lease
@@ -243,7 +243,7 @@ WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.ports import Draft, Moved
 from gonogo.terms import Engine, RunId
 journal, run, left = SqliteJournal(Path(sys.argv[1])), RunId("run-1"), 25
@@ -273,7 +273,7 @@ MORTAL = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.ports import Draft
 from gonogo.terms import Engine, RunId
 def die(point):
@@ -318,7 +318,7 @@ DENIED = """
 import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.errors import Broken
 from gonogo.ports import Draft
 from gonogo.terms import Engine, RunId

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.journal_postgres import PostgresJournal
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.postgres import PostgresJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.adapters.postgres import Postgres, statement_of
 from gonogo.adapters.vault import FolderVault
 from gonogo.adapters.vault_postgres import PART, PostgresVault

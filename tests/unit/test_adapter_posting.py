@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.posting import Channel, ChannelPost
-from gonogo.adapters.posting_command import CommandCarrier
+from gonogo.adapters.posting.carrying import Channel, ChannelPost
+from gonogo.adapters.posting.command import CommandCarrier
 from gonogo.ports import Delivery, Notice
 from gonogo.terms import Occasion, RunId, Secret
 from tests.worlds import MORNING, SimulatedClock

@@ -14,10 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gonogo.adapters.alerts_alertmanager import AlertmanagerSource
-from gonogo.adapters.metrics_prometheus import Asked, PrometheusSource
-from gonogo.adapters.metrics_scrape import MetricNames
-from gonogo.adapters.prometheus_api import PrometheusApi
+from gonogo.adapters.metrics.alerts_alertmanager import AlertmanagerSource
+from gonogo.adapters.metrics.prometheus import Asked, PrometheusSource
+from gonogo.adapters.metrics.scrape import MetricNames
+from gonogo.adapters.metrics.prometheus_api import PrometheusApi
 from gonogo.errors import Broken
 from gonogo.measure.baseline import FigureRead, lacking
 from gonogo.ports import CounterSample

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from command_line import importing
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.ports import Draft
 from gonogo.run.standing import Standing
 from gonogo.terms import Engine, RunId

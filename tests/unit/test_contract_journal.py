@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from gonogo.adapters.journal_postgres import PostgresJournal
-from gonogo.adapters.journal_sqlite import SqliteJournal
-from gonogo.adapters.journal_stops import StopsRead
-from gonogo.adapters.journal_transaction import SQLITE
+from gonogo.adapters.journals.postgres import PostgresJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
+from gonogo.adapters.journals.stops import StopsRead
+from gonogo.adapters.journals.transaction import SQLITE
 from gonogo.errors import BadInput, Broken, Busy, Refused, Tampered
 from gonogo.evidence.ledger import ClockWentBack, check_chain
 from gonogo.ports import SITE_LOG, Draft, Lease, Moved, Transaction

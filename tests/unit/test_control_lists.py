@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.engine.measuring_controls import listed
+from gonogo.engine.measuring.controls import listed
 from gonogo.errors import BadInput
 from gonogo.measure.shapes import SHAPES
 from gonogo.plan.bindings import read_project

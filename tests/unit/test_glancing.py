@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from command_line import gonogo, importing
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.adapters.standings_read import glanced
 from gonogo.cli.at_once import answer_at_once

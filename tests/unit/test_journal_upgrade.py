@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from command_line import gonogo
 
-from gonogo.adapters.journal_schema import SCHEMA, Outdated
-from gonogo.adapters.journal_sqlite import SqliteJournal
-from gonogo.adapters.journal_upgrade import tried, upgraded
+from gonogo.adapters.journals.schema import SCHEMA, Outdated
+from gonogo.adapters.journals.sqlite import SqliteJournal
+from gonogo.adapters.journals.upgrade import tried, upgraded
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.assembling import crash_point
 from gonogo.errors import Broken

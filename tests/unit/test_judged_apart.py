@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.metrics_together import TogetherSource
+from gonogo.adapters.metrics.together import TogetherSource
 from gonogo.findings import Origin
 from gonogo.plan.model import Plan
 from gonogo.plan.project import DispersionBinding, Objective

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from gonogo.adapters.http_calls import HttpAnswer
-from gonogo.adapters.kubernetes_api import KubernetesApi, words_of
-from gonogo.adapters.kubernetes_login import expanded, login_in_pod, login_of
-from gonogo.adapters.target_argo_rollout import ArgoTarget
-from gonogo.adapters.target_kubernetes import KubernetesTarget
+from gonogo.adapters.targets.kubernetes_api import KubernetesApi, words_of
+from gonogo.adapters.targets.kubernetes_login import expanded, login_in_pod, login_of
+from gonogo.adapters.targets.argo_rollout import ArgoTarget
+from gonogo.adapters.targets.kubernetes import KubernetesTarget
 from gonogo.control.clusters import argo_target, kubernetes_target
 from gonogo.errors import BadInput
 from gonogo.findings import Origin

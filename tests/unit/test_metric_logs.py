@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.log_tail import LogTail
-from gonogo.adapters.metrics_access_log import FORMS, AccessLog, Try, read_line
-from gonogo.adapters.metrics_haproxy import parse_statistics
+from gonogo.adapters.metrics.log_tail import LogTail
+from gonogo.adapters.metrics.access_log import FORMS, AccessLog, Try, read_line
+from gonogo.adapters.metrics.haproxy import parse_statistics
 from gonogo.adapters.metrics_provided import log_of
 from gonogo.engine.sampling import read_on
 from gonogo.errors import BadInput, Broken

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.control.stores.storing import MOVED_AWAY, Elsewhere, demand_one_place
 from gonogo.errors import Broken
 from gonogo.ports import Draft

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gonogo.adapters.json_command import JsonCommand
-from gonogo.adapters.metrics_command import CommandSource
-from gonogo.adapters.target_commands import CommandsTarget
+from gonogo.adapters.metrics.command import CommandSource
+from gonogo.adapters.targets.commands import CommandsTarget
 from gonogo.errors import BadInput, Broken
 from gonogo.ports import CounterSample
 

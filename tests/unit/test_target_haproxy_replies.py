@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.target_haproxy import HaproxyTarget, parse_states, parted
+from gonogo.adapters.targets.haproxy import HaproxyTarget, parse_states, parted
 from gonogo.errors import BadInput, Broken
 
 HEAD = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port\n"

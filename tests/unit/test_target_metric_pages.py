@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource, read_counters
+from gonogo.adapters.metrics.scrape import MetricNames, ScrapeSource, read_counters
 from gonogo.errors import BadInput
 
 NAMES = MetricNames()

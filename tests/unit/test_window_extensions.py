@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gonogo.engine.measuring_after import objectives_seen
+from gonogo.engine.measuring.after import objectives_seen
 from gonogo.evidence.ledger import time_text
 from gonogo.findings import Origin
 from gonogo.measure.health import HealthSeen, health_body

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gonogo.adapters.log_tail import LogTail
-from gonogo.adapters.metrics_access_log import BOUNDS, FORMS, AccessLog, LineForm
-from gonogo.adapters.metrics_command import counted
-from gonogo.adapters.metrics_haproxy import HaproxyStatistics
-from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
+from gonogo.adapters.metrics.access_log import BOUNDS, FORMS, AccessLog, LineForm
+from gonogo.adapters.metrics.command import counted
+from gonogo.adapters.metrics.haproxy import HaproxyStatistics
+from gonogo.adapters.metrics.log_tail import LogTail
+from gonogo.adapters.metrics.scrape import MetricNames, ScrapeSource
 from gonogo.errors import BadInput, Broken
 from gonogo.evidence.canonical import Tree
 from gonogo.measure.providers import MetricQuestion, MetricReader, Providers

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gonogo.adapters.probe_http import HttpProber
-from gonogo.adapters.target_argo_rollout import ArgoTarget
+from gonogo.adapters.targets.argo_rollout import ArgoTarget
+from gonogo.adapters.targets.probe_http import HttpProber
 from gonogo.errors import GonogoError
 from gonogo.ports import SlotSeen
 from gonogo.values import dataclass

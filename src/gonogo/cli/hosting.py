@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from gonogo.adapters.hosts import HostState
+from gonogo.adapters.hosts.port import HostState
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import json_option, project_option
 from gonogo.cli.taking import taking

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from gonogo.adapters.clock import SystemClock
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.cli.saying import error_text, tell
 from gonogo.cli.version import version
 from gonogo.control.agents.reception import Desk, LateDesk, Reception, TokenBook

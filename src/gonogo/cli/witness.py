@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from gonogo.adapters.witness_folder import FolderWitness
-from gonogo.adapters.witness_http import witness_server
+from gonogo.adapters.anchors.witness_folder import FolderWitness
+from gonogo.adapters.anchors.witness_http import witness_server
 from gonogo.cli.opened import door_at, run_named
 from gonogo.cli.saying import say, say_json
 from gonogo.cli.shared_options import actor_of, actor_option, json_option, project_option

@@ -12,32 +12,32 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from gonogo.adapters.age_cipher import AgeCipher
-from gonogo.adapters.alerts_alertmanager import AlertmanagerSource
-from gonogo.adapters.announcing import Announcers, LogAnnouncer, StreamAnnouncer
-from gonogo.adapters.channels import channels_of
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.commands import SupervisedCommands
 from gonogo.adapters.engine_keys import engine_key
 from gonogo.adapters.git_history import GitHistory
 from gonogo.adapters.json_command import JsonCommand
-from gonogo.adapters.metrics_command import CommandSource
-from gonogo.adapters.metrics_prometheus import Asked, PrometheusSource
+from gonogo.adapters.metrics.alerts_alertmanager import AlertmanagerSource
+from gonogo.adapters.metrics.command import CommandSource
+from gonogo.adapters.metrics.prometheus import Asked, PrometheusSource
+from gonogo.adapters.metrics.prometheus_api import PrometheusApi
+from gonogo.adapters.metrics.scrape import MetricNames, ScrapeSource
+from gonogo.adapters.metrics.together import TogetherSource
 from gonogo.adapters.metrics_provided import ProvidedSource, log_of, statistics_of
-from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
-from gonogo.adapters.metrics_together import TogetherSource
 from gonogo.adapters.pipe_asker import PipeAsker
 from gonogo.adapters.plugins import PluginProviders
-from gonogo.adapters.posting import ChannelPost
-from gonogo.adapters.probe_command import CommandProber
-from gonogo.adapters.probe_http import HttpProber
-from gonogo.adapters.probe_ssh import SshProber
+from gonogo.adapters.posting.announcing import Announcers, LogAnnouncer, StreamAnnouncer
+from gonogo.adapters.posting.carrying import ChannelPost
+from gonogo.adapters.posting.channels import channels_of
 from gonogo.adapters.project_files import ProjectFiles
-from gonogo.adapters.prometheus_api import PrometheusApi
-from gonogo.adapters.target_caddy import HANDLER, CaddyTarget
-from gonogo.adapters.target_commands import CommandsTarget
-from gonogo.adapters.target_haproxy import HaproxyTarget
-from gonogo.adapters.target_nginx import NginxTarget
-from gonogo.adapters.target_proxy import ProxyTarget
+from gonogo.adapters.targets.caddy import HANDLER, CaddyTarget
+from gonogo.adapters.targets.commands import CommandsTarget
+from gonogo.adapters.targets.haproxy import HaproxyTarget
+from gonogo.adapters.targets.nginx import NginxTarget
+from gonogo.adapters.targets.probe_command import CommandProber
+from gonogo.adapters.targets.probe_http import HttpProber
+from gonogo.adapters.targets.probe_ssh import SshProber
+from gonogo.adapters.targets.proxy import ProxyTarget
 from gonogo.adapters.views import Views
 from gonogo.control.clusters import argo_prober, argo_target, kubernetes_target
 from gonogo.control.hosts_reached import hosts_reached

@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from gonogo.adapters.kubernetes_api import KubernetesApi
-from gonogo.adapters.kubernetes_login import KubernetesLogin, expanded, login_in_pod, login_of
-from gonogo.adapters.probe_http import HttpProber
 from gonogo.adapters.roles import RoleProber
-from gonogo.adapters.target_argo_rollout import ArgoTarget
-from gonogo.adapters.target_kubernetes import KubernetesTarget
+from gonogo.adapters.targets.argo_rollout import ArgoTarget
+from gonogo.adapters.targets.kubernetes import KubernetesTarget
+from gonogo.adapters.targets.kubernetes_api import KubernetesApi
+from gonogo.adapters.targets.kubernetes_login import KubernetesLogin, expanded, login_in_pod, login_of
+from gonogo.adapters.targets.probe_http import HttpProber
 from gonogo.errors import BadInput
 from gonogo.plan.project import Environment
 from gonogo.ports import Prober

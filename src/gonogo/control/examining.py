@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.control.assembling import cipher_of, store_at
 from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.control.stores.storing import address_of, demand_one_place

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from hashlib import file_digest
 from pathlib import Path, PurePosixPath
 
-from gonogo.adapters.hosts import Hosts, Package
+from gonogo.adapters.hosts.port import Hosts, Package
 from gonogo.control.sources import manifest_path
 from gonogo.control.workspaces import Workspace
 from gonogo.errors import BadInput, Broken, Tampered
 from gonogo.plan.project import Environment
 from gonogo.plan.release import Service, read_release
 
-ADAPTER = "gonogo.adapters.ssh_hosts"
+ADAPTER = "gonogo.adapters.hosts.ssh_hosts"
 
 
 def hosts_reached(root: Path, environment: Environment, environ: Mapping[str, str]) -> Hosts:

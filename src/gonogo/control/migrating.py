@@ -12,11 +12,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from gonogo.adapters import journal_schema
 from gonogo.adapters.clock import SystemClock
 from gonogo.adapters.durable import sync_folder, write_file
-from gonogo.adapters.journal_copy import Holding, copy, holding_of
-from gonogo.adapters.journal_leases import Rows
+from gonogo.adapters.journals import schema
+from gonogo.adapters.journals.copy import Holding, copy, holding_of
+from gonogo.adapters.journals.leases import Rows
 from gonogo.adapters.postgres import Postgres
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.adapters.vault import FolderVault
@@ -130,7 +130,7 @@ def _into_file(path: Path, source: Rows, holding: Holding) -> None:
     fresh = path.with_name("journal.db.new")
     for ending in ("", "-wal", "-shm"):
         fresh.with_name(fresh.name + ending).unlink(missing_ok=True)
-    journal_schema.create(fresh, WAIT, lambda: None)
+    schema.create(fresh, WAIT, lambda: None)
     with _file(fresh) as target:
         copy(source, target)
     with _file(fresh) as rows:
@@ -140,8 +140,8 @@ def _into_file(path: Path, source: Rows, holding: Holding) -> None:
 @contextmanager
 def _file(path: Path) -> Iterator[Rows]:
     """A journal's file in one transaction that nobody else writes in."""
-    with closing(journal_schema.connect(path, WAIT)) as opened:
-        with journal_schema.immediate(opened):
+    with closing(schema.connect(path, WAIT)) as opened:
+        with schema.immediate(opened):
             yield opened
         opened.execute("pragma wal_checkpoint(truncate)")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gonogo.adapters.clock import SystemClock
-from gonogo.adapters.journal_upgrade import Upgrade, tried, upgraded
+from gonogo.adapters.journals.upgrade import Upgrade, tried, upgraded
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.assembling import CRASH_VARIABLE, crash_point
 from gonogo.control.stores.project_root import STATE_FOLDER

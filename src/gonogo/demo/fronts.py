@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gonogo.adapters.http_calls import call
-from gonogo.adapters.target_caddy import CaddyTarget, configuration
-from gonogo.adapters.target_proxy import ProxyTarget
+from gonogo.adapters.targets.caddy import CaddyTarget, configuration
+from gonogo.adapters.targets.proxy import ProxyTarget
 from gonogo.demo.addresses import Address
 from gonogo.demo.processes import PASSED, Live, launch, log_tail, stop, wait_until
 from gonogo.errors import Broken

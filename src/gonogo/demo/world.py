@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gonogo.adapters.http_calls import call
-from gonogo.adapters.probe_http import HttpProber
+from gonogo.adapters.targets.probe_http import HttpProber
 from gonogo.demo.processes import Live, birth_of, command_of, launch, log_tail, read_pid, stop, wait_until, write_pid
 from gonogo.demo.web import Release, read_release
 from gonogo.errors import BadInput, Broken, GonogoError, Refused

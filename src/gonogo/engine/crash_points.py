@@ -48,7 +48,7 @@ class NamedPoint:
 POINTS: Final[tuple[NamedPoint, ...]] = (
     NamedPoint(BEFORE_INTENT, "engine/performing.py", "nothing is written about the act, and nothing of it was done"),
     NamedPoint(LEASE_TAKEN, "engine/performing.py", "lease, approval, intent stand in a transaction that is open"),
-    NamedPoint("CP-02", "adapters/journal_transaction.py", "the row of the lease is written, its transaction is open"),
+    NamedPoint("CP-02", "adapters/journals/transaction.py", "the row of the lease is written, its transaction is open"),
     NamedPoint(INTENT_COMMITTED, "engine/performing.py", "the intent is committed; no supervisor, no file of it"),
     NamedPoint(MOVE_INTENDED, "engine/performing.py", "the intent is committed; the proxy was not told yet"),
     NamedPoint(MEASURED, "engine/looking.py", "a measurement was taken; its outcome is not in the ledger"),
@@ -58,26 +58,26 @@ POINTS: Final[tuple[NamedPoint, ...]] = (
     NamedPoint(RESULT_THERE, "engine/performing.py", "the result lies on disk; the ledger knows the intent only"),
     NamedPoint(RESULT_OPEN, "engine/performing.py", "the outcome stands in a transaction that is open"),
     NamedPoint(
-        "CP-09", "adapters/journal_transaction.py", "a line and the new head are written, their transaction is open"
+        "CP-09", "adapters/journals/transaction.py", "a line and the new head are written, their transaction is open"
     ),
     NamedPoint(RESULT_RECORDED, "engine/performing.py", "the outcome of a command is committed; nothing follows yet"),
     NamedPoint(RECORDED, "engine/driver.py", "an event that follows from events is committed; nothing follows yet"),
     NamedPoint(NOT_SHOWN, "engine/writing.py", "evidence is recorded; the copies that people read are not written"),
     NamedPoint(LEASES_FREED, "engine/writing.py", "the end of the run and free leases stand in an open transaction"),
     NamedPoint(PACKAGE_BUILT, "engine/sealing.py", "a package was built and signed; nothing of it is recorded"),
-    NamedPoint("CP-15", "adapters/journal_sqlite.py", "the tables of the journal are made, their transaction is open"),
+    NamedPoint("CP-15", "adapters/journals/sqlite.py", "the tables of the journal are made, their transaction is open"),
     NamedPoint(
         "CP-19 backup written, tables not changed",
-        "adapters/journal_upgrade.py",
+        "adapters/journals/upgrade.py",
         "the journal as it was lies beside it; the journal itself is the old one",
     ),
     NamedPoint(
         "CP-22 tables changed, not committed",
-        "adapters/journal_upgrade.py",
+        "adapters/journals/upgrade.py",
         "the new tables stand in a transaction that is open; every chain was read",
     ),
     NamedPoint(
-        "CP-15 in the database", "adapters/journal_postgres.py", "the tables are made, their transaction is open"
+        "CP-15 in the database", "adapters/journals/postgres.py", "the tables are made, their transaction is open"
     ),
     NamedPoint(COPIED, "control/migrating.py", "the journal is in the database, too; it still counts where it was"),
     NamedPoint(TAKEN_OVER, "control/workers/working.py", "a dead worker's runs are told to others; it is still listed"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gonogo.engine.advising import fault
 from gonogo.engine.bench import Bench, Looked, Measurement
 from gonogo.engine.crash_points import MEASURED
-from gonogo.engine.measurements import MEASUREMENTS
+from gonogo.engine.measuring.measurements import MEASUREMENTS
 from gonogo.engine.writing import append, blob, sealed, show
 from gonogo.errors import BadInput, Broken, GonogoError, Refused
 from gonogo.plan.model import Measure, Plan, all_stages

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from gonogo.adapters.history_prometheus import PrometheusHistory, Span
-from gonogo.adapters.metrics_scrape import MetricNames, ScrapeSource
-from gonogo.adapters.prometheus_api import PrometheusApi, labelled, labelled_any
+from gonogo.adapters.metrics.history_prometheus import PrometheusHistory, Span
+from gonogo.adapters.metrics.prometheus_api import PrometheusApi, labelled, labelled_any
+from gonogo.adapters.metrics.scrape import MetricNames, ScrapeSource
 from gonogo.adapters.sample_files import SampleFile
 from gonogo.control.assembling import metrics_of
 from gonogo.control.workspaces import Workspace

@@ -10,7 +10,7 @@ from gonogo.control.scripted.workplace import Asked, Ended, bench_for, file_away
 from gonogo.control.sources import protocol_sources
 from gonogo.document.reading import read_document
 from gonogo.engine.bench import Bench
-from gonogo.engine.measurements import MEASUREMENTS
+from gonogo.engine.measuring.measurements import MEASUREMENTS
 from gonogo.engine.rights import Need, needs
 from gonogo.errors import BadInput, WrongUsage
 from gonogo.evidence.canonical import Tree, read_object, write_json

@@ -22,7 +22,7 @@ from gonogo.control.scripted.workplace import (
 )
 from gonogo.engine.bench import Bench, Produced
 from gonogo.engine.gating import gate_text, judged
-from gonogo.engine.measurements import MEASUREMENTS
+from gonogo.engine.measuring.measurements import MEASUREMENTS
 from gonogo.errors import BadInput
 from gonogo.evidence.canonical import read_object, write_json
 from gonogo.plan.documented_scripts import Script

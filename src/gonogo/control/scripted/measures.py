@@ -23,9 +23,9 @@ from gonogo.control.scripted.workplace import (
 )
 from gonogo.engine.bench import Bench, Looked, Produced
 from gonogo.engine.commanding import command_spec, outcome_of
-from gonogo.engine.measurements import MEASUREMENTS
-from gonogo.engine.measuring_small import confirmation_of
-from gonogo.engine.measuring_world import reach
+from gonogo.engine.measuring.measurements import MEASUREMENTS
+from gonogo.engine.measuring.small import confirmation_of
+from gonogo.engine.measuring.world import reach
 from gonogo.engine.performing import POLL
 from gonogo.errors import BadInput, Refused
 from gonogo.evidence.canonical import Found as Resolved

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gonogo.adapters.durable import make_folder, read_small, write_file
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.errors import GonogoError, Refused
 from gonogo.evidence.ledger import Entry

@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Final, Protocol
 
 from gonogo.adapters.clock import SystemClock
-from gonogo.adapters.journal_postgres import PostgresJournal
-from gonogo.adapters.journal_transaction import JournalTransaction
+from gonogo.adapters.journals.postgres import PostgresJournal
+from gonogo.adapters.journals.transaction import JournalTransaction
 from gonogo.adapters.postgres import Postgres
 from gonogo.adapters.vault import Cipher, FolderVault
 from gonogo.adapters.vault_postgres import PostgresVault

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from gonogo.adapters.durable import read_small
-from gonogo.adapters.journal_sqlite import SqliteJournal
+from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.adapters.vault import Cipher, FolderVault
 from gonogo.control.stores.project_root import JOURNAL
 from gonogo.errors import BadInput, Broken, Refused

@@ -13,12 +13,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from gonogo.adapters.anchor_git import GitBranch, Signer
-from gonogo.adapters.anchor_tsa import ask
+from gonogo.adapters.anchors.git import GitBranch, Signer
+from gonogo.adapters.anchors.tsa import ask
+from gonogo.adapters.anchors.witness_folder import FolderWitness, vkey_line
+from gonogo.adapters.anchors.witness_http import PATH
 from gonogo.adapters.durable import make_folder, read_small, write_file
 from gonogo.adapters.http_calls import call
-from gonogo.adapters.witness_folder import FolderWitness, vkey_line
-from gonogo.adapters.witness_http import PATH
 from gonogo.control.door import Door
 from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.engine.checkpointing import signed_checkpoint

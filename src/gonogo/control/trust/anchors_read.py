@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from gonogo.adapters.anchor_git import GitBranch
-from gonogo.adapters.anchor_tsa import root_digests, stamped_at
+from gonogo.adapters.anchors.git import GitBranch
+from gonogo.adapters.anchors.tsa import root_digests, stamped_at
 from gonogo.adapters.given_files import given_bytes
 from gonogo.errors import BadInput
 from gonogo.evidence.anchor_rules import BRANCH

@@ -1,0 +1,1 @@
+"""Where digests of the ledger are kept elsewhere: Git, time stamps, witnesses."""

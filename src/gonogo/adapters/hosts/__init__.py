@@ -1,0 +1,1 @@
+"""Hosts by SSH: connections, commands and what was left on them."""

@@ -1,0 +1,1 @@
+"""Where releases run: one file for each kind of target, and how its versions are asked."""
