@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gonogo.adapters.journals.home import Belonging
 from gonogo.adapters.journals.postgres import PostgresJournal
 from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.adapters.postgres import Postgres, statement_of
@@ -132,7 +133,7 @@ def test_a_database_of_a_newer_gonogo_is_left_alone() -> None:
 @pytest.mark.parametrize("made_before", [False, True], ids=["new", "made by a version that wrote no project down"])
 def test_a_database_is_of_the_first_project_that_writes_into_it_and_refuses_every_other(made_before: bool) -> None:
     url = Secret(fresh_database())
-    shop, again, other, any_of_them = (Postgres(url, name) for name in ("shop", "shop", "mail", ""))
+    shop, again, other, any_of_them = (Postgres(url, Belonging(name)) for name in ("shop", "shop", "mail", ""))
     if made_before:
         with any_of_them.transaction() as opened:
             opened.execute("alter table gonogo_schema drop column project")
@@ -143,7 +144,7 @@ def test_a_database_is_of_the_first_project_that_writes_into_it_and_refuses_ever
     # Also one that looked when it was still nobody's.
     with pytest.raises(Refused, match="holds the journal of the project `shop`, and this one is `mail`"):
         PostgresJournal(other).open_run(RunId("mail-1"), [OPENED], actor=ENGINE, now=MORNING)
-    late = Postgres(url, "mail")
+    late = Postgres(url, Belonging("mail"))
     with pytest.raises(Refused, match="of the project `shop`"):
         PostgresJournal(late).runs()
     assert PostgresJournal(shop).runs() == (RUN,)

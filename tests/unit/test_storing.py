@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gonogo.adapters.journals.home import MOVED_AWAY
 from gonogo.adapters.journals.sqlite import SqliteJournal
-from gonogo.control.stores.storing import MOVED_AWAY, Elsewhere, demand_one_place
+from gonogo.control.stores.storing import Elsewhere, demand_one_place
 from gonogo.errors import Broken
 from gonogo.ports import Draft
 from gonogo.terms import Person, Secret

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from gonogo.adapters.journals.home import ANYBODY, Belonging, Home
 from gonogo.errors import Broken, Busy, GonogoError, Refused
 from gonogo.ports import Moved
 from gonogo.terms import Secret
@@ -40,14 +41,17 @@ _SETTINGS: Final = {
 }
 _LINE: Final = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _VALUE: Final = re.compile(r"\?|:([a-z_]+)")
-_ABOUT: Final = "select moved, to_jsonb(known) ->> 'project' from gonogo_schema known"
-"""Whose journal it is, also where an earlier version made the tables and wrote no project down."""
-_KNOWS_PROJECT: Final = "select jsonb_exists(to_jsonb(known), 'project') from gonogo_schema known"
+_ABOUT: Final = (
+    "select moved, to_jsonb(known) ->> 'project', to_jsonb(known) ->> 'journal',"
+    " exists (select 1 from gonogo_head) from gonogo_schema known"
+)
+"""Whose journal it is and which, also where an earlier version made the tables and wrote neither down."""
 _MAKING: Final = 0x676F6E6F
 """The advisory lock under which tables are made; `gono`, as the mark in a SQLite journal."""
 
 TABLES: Final = (
-    "create table gonogo_schema (version integer not null, queue text not null default '', moved text, project text)",
+    "create table gonogo_schema (version integer not null, queue text not null default '', moved text, project text,"
+    " journal text)",
     "create table gonogo_head (run text primary key, seq bigint not null, hash text not null,"
     " rowid bigint generated always as identity)",
     "create table gonogo_event (run text not null, seq bigint not null, line bytea not null, primary key (run, seq))",
@@ -133,17 +137,20 @@ class Line:
 class Postgres:
     """One database with its pool of connections; usable from several threads. `address` may hold a password.
 
-    The first `project` that writes into it has it for itself; another one is refused. Empty: whoever looks at any.
+    The first project that writes into it has it for itself, with a journal of its own number: whoever belongs to
+    another project, or knows another journal, is refused.
     """
 
-    def __init__(self, address: Secret, project: str = "") -> None:
+    def __init__(self, address: Secret, belonging: Belonging = ANYBODY) -> None:
         self.place: Final = place_of(address.reveal())
         self._settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
         self.pool: Final = self._engine(address, {})
         self._address = address
-        self._project = project
+        self._belonging = belonging
         self._known = False
-        self._owned = not project
+        self._owned = not belonging.project
+        self._number = ""
+        self._may_have_moved_to = ""
         # Whoever forgets to close leaves no connection open behind an object that is gone.
         weakref.finalize(self, self.pool.dispose)
 
@@ -176,6 +183,7 @@ class Postgres:
     def prepare(self, before_commit: Callable[[], None] = lambda: None) -> None:
         """Make the tables where they are missing, all or none; safe beside others that do the same."""
         if self._known and self._owned:
+            self._remember()
             return
         with self.transaction() as opened:
             opened.execute("select pg_advisory_xact_lock(?)", (_MAKING,))
@@ -187,6 +195,20 @@ class Postgres:
             if not self._owned:
                 self._own(opened)
         self._known = self._owned = True
+        self._remember()
+
+    def home(self) -> Home:
+        """Where this journal is, with its number; the tables are made where they are missing."""
+        self.prepare()
+        return Home(self.place, self._number)
+
+    def adopt(self) -> None:
+        """From now on the journal of this database is the right one, whichever the project's folder knew before."""
+        self._belonging = Belonging(self._belonging.project, None, self._belonging.remember)
+
+    def read_although_moved(self, place: str) -> None:
+        """A journal that was moved to `place` may be read here all the same: that move goes on where it was killed."""
+        self._may_have_moved_to = place
 
     def prepare_beside(self, version: str, prepare: Callable[[], None]) -> None:
         """Let `prepare` make the tables of another package once for each `version` of it, one process at a time.
@@ -233,6 +255,7 @@ class Postgres:
         if self._known:
             return True
         if opened.execute("select to_regclass('gonogo_schema')").scalar() is None:
+            self._demand_known(None)
             return False
         found = int(str(opened.execute("select max(version) from gonogo_schema").scalar()))
         if found > SCHEMA:
@@ -241,35 +264,59 @@ class Postgres:
                 where=self.place,
                 next_step="install the newer gonogo; an older one cannot go on with it",
             )
-        moved, project = self._about(opened)
-        if moved is not None:
+        self._owned = self._is_ours(opened) or self._owned
+        self._demand_safe(opened)
+        self._known = True
+        return True
+
+    def _is_ours(self, opened: Opened) -> bool:
+        """Whether project and journal are written down already; Refused where either is another one."""
+        moved, project, number, filled = opened.execute(_ABOUT).one()
+        if self._belonging.project and project not in {None, self._belonging.project}:
+            raise Refused(
+                f"this database holds the journal of the project `{project}`, and this one is"
+                f" `{self._belonging.project}`",
+                where=self.place,
+                next_step="name a database of this project's own; docs/distributed.md says what to do after a new name",
+            )
+        if moved is not None and moved != self._may_have_moved_to:
             raise Refused(
                 f"this journal was moved to {moved}",
                 where=self.place,
                 next_step="take `database` out of gonogo.yaml there; to come back, name an empty database",
             )
-        self._demand_safe(opened)
-        self._owned = self._owned or project == self._project
-        self._known = True
-        return True
+        self._demand_known(number or ("" if filled else None))
+        self._number = number or ""
+        return project == self._belonging.project and bool(number)
 
-    def _about(self, opened: Opened) -> tuple[str | None, str | None]:
-        """Where to the journal was moved, and the project that it is of; None where neither is written down."""
-        moved, project = opened.execute(_ABOUT).one()
-        if self._project and project not in {None, self._project}:
-            raise Refused(
-                f"this database holds the journal of the project `{project}`, and this one is `{self._project}`",
-                where=self.place,
-                next_step="name a database of this project's own; docs/distributed.md says what to do after a new name",
-            )
-        return moved, project
+    def _demand_known(self, number: str | None) -> None:
+        """Refused where the folder knows another journal. `number` is None in an empty database, else what it says."""
+        known = self._belonging.known
+        if known is None or not known.place or (number is not None and known.number in {"", number}):
+            return
+        holds = "holds no journal" if number is None else "holds another journal"
+        raise Refused(
+            f"this database {holds}, and this project's is in {known.place}",
+            where=self.place,
+            next_step="name that database; where this one is the right one from now on: gonogo lock adopt",
+        )
 
     def _own(self, opened: Opened) -> None:
-        """Write down the project, once; other projects are refused from then on."""
-        if self._about(opened)[1] is None:
-            if not opened.execute(_KNOWS_PROJECT).scalar():
-                opened.execute("alter table gonogo_schema add column project text")
-            opened.execute("update gonogo_schema set project = ?", (self._project,))
+        """Write down project and journal, once; others are refused from then on."""
+        if not self._is_ours(opened):
+            opened.execute("alter table gonogo_schema add column if not exists project text")
+            opened.execute("alter table gonogo_schema add column if not exists journal text")
+            opened.execute(
+                "update gonogo_schema set project = ?, journal = coalesce(journal, ?)",
+                (self._belonging.project, self._belonging.number()),
+            )
+            self._number = str(opened.execute("select journal from gonogo_schema").scalar())
+
+    def _remember(self) -> None:
+        home = Home(self.place, self._number)
+        if self._belonging.project and self._belonging.known != home:
+            self._belonging.remember(home)
+            self._belonging = Belonging(self._belonging.project, home, self._belonging.remember)
 
     def _demand_safe(self, opened: Opened) -> None:
         """What is committed has to survive a power cut (WFS-10)."""

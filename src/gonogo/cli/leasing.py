@@ -13,7 +13,7 @@ from gonogo.cli.shared_options import actor_of, actor_option, json_option, proje
 from gonogo.cli.taking import taking
 from gonogo.control.answering import Asked
 from gonogo.control.door import Door
-from gonogo.control.leasing import Held, adopt, held_now, hold, let_go, lift_hold
+from gonogo.control.leasing import Held, adopt, adopt_database, held_now, hold, let_go, lift_hold
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.evidence.ledger import time_text
 from gonogo.terms import Json
@@ -54,7 +54,7 @@ def lock(options: LockOptions) -> int:
     An environment belongs to a run until that run has ended, whatever becomes of its processes. A dead one is not
     pushed aside: `gonogo resume` finds out what became of its act and goes on. `release` is for a run that must not go
     on: you state that it has let go, and it ends there, without any rollback. `adopt` says that this workspace, a copy,
-    is the real one from now on.
+    is the real one from now on; with a database, that its journal is this project's, whichever this folder knew.
     """
     door = door_at(options.folder)
     if options.action == "status":
@@ -81,6 +81,13 @@ def lock(options: LockOptions) -> int:
 
 
 def _adopt(door: Door, options: LockOptions) -> int:
+    if door.store and door.store.shared:
+        place = adopt_database(door.store.shared, door, actor_of(options.who))
+        if options.as_json:
+            say_json({"environment": None, "action": "adopt", "done": True, "original": None, "journal": place})
+        else:
+            say(f"from now on the journal of this project is the one in {place}; this folder refuses any other one")
+        return 0
     original = adopt(door, actor_of(options.who))
     if options.as_json:
         say_json(

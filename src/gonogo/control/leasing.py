@@ -12,6 +12,7 @@ from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.door import Door
 from gonogo.control.stores.own_place import original_of, settle_here
 from gonogo.control.stores.project_root import STATE_FOLDER
+from gonogo.control.stores.storing import Shared
 from gonogo.engine.releasing import ask_release, release
 from gonogo.errors import Busy, GonogoError, Refused
 from gonogo.ports import Draft, Lease
@@ -89,6 +90,16 @@ def adopt(door: Door, actor: Actor) -> Path | None:
     note: dict[str, str | int] = {"place": str(state.resolve())}
     door.world.journal.note([Draft(ADOPTED, note)], actor=actor, now=door.world.clock.now())
     return settle_here(state)
+
+
+def adopt_database(shared: Shared, door: Door, actor: Actor) -> str:
+    """From now on the journal of the named database is this project's, whichever this folder knew; where it is.
+
+    The log of the site says so. A database of another project is refused all the same.
+    """
+    place = shared.adopt()
+    door.world.journal.note([Draft(ADOPTED, {"place": place})], actor=actor, now=door.world.clock.now())
+    return place
 
 
 def lift_hold(door: Door, environment: str, actor: Actor) -> None:

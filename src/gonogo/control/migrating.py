@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from gonogo.adapters.clock import SystemClock
-from gonogo.adapters.durable import sync_folder, write_file
+from gonogo.adapters.durable import sync_folder
 from gonogo.adapters.journals import schema
 from gonogo.adapters.journals.copy import Holding, copy, holding_of
+from gonogo.adapters.journals.home import Belonging, Home, JournalHome
 from gonogo.adapters.journals.leases import Rows
 from gonogo.adapters.postgres import Postgres
 from gonogo.adapters.run_lock import RunLocks
@@ -25,7 +26,7 @@ from gonogo.adapters.workers_postgres import PostgresWorkers
 from gonogo.control.assembling import CRASH_VARIABLE, crash_point
 from gonogo.control.sources import open_workspace
 from gonogo.control.stores.project_root import STATE_FOLDER
-from gonogo.control.stores.storing import MOVED_AWAY, address_of
+from gonogo.control.stores.storing import address_of
 from gonogo.engine.crash_points import COPIED
 from gonogo.errors import BadInput, Broken, Busy, Refused
 from gonogo.terms import Digest, RunId
@@ -58,8 +59,9 @@ def migrate(root: Path, environ: Mapping[str, str], *, dry_run: bool) -> Migrati
     state, database = root / STATE_FOLDER, _database(root, environ)
     path, crash = state / "journal.db", crash_point(environ.get(CRASH_VARIABLE, ""))
     if not path.exists():
-        known = "; it has moved already" if (state / MOVED_AWAY).exists() else ""
-        raise BadInput(f"there is no journal on this machine{known}", where=str(path), next_step="gonogo status")
+        known = JournalHome(state).known()
+        moved = f"; it is in {known.place}" if known and known.place else ""
+        raise BadInput(f"there is no journal on this machine{moved}", where=str(path), next_step="gonogo status")
     _refuse_driven(state)
     with closing(database), _file(path) as source:
         holding = holding_of(source)
@@ -86,7 +88,8 @@ def migrate(root: Path, environ: Mapping[str, str], *, dry_run: bool) -> Migrati
         # Whoever waits for the file now would write into it after it was moved: from here on it takes no line any more.
         for statement in _CLOSED:
             source.execute(statement)
-    write_file(state / MOVED_AWAY, database.place.encode())
+        home = database.home()
+    JournalHome(state).remember(home)
     path.rename(state / KEPT)
     for beside in ("journal.db-wal", "journal.db-shm"):
         (state / beside).unlink(missing_ok=True)
@@ -95,12 +98,16 @@ def migrate(root: Path, environ: Mapping[str, str], *, dry_run: bool) -> Migrati
 
 
 def migrate_back(root: Path, environ: Mapping[str, str], *, dry_run: bool) -> Migration:
-    """Move the journal from the shared database to this machine. Raises Refused, Busy, Broken, BadInput."""
+    """Move the journal from the shared database to this machine. Raises Refused, Busy, Broken, BadInput.
+
+    Given again after it was killed between the last two steps it makes the last one: the database is closed already.
+    """
     state, database = root / STATE_FOLDER, _database(root, environ)
     path = state / "journal.db"
     if path.exists():
         raise Refused("there is a journal on this machine", where=str(path), next_step="move it aside first")
     with closing(database):
+        _finish_moved(database, path)
         alive = [seen.worker.name for seen in PostgresWorkers(database).seen() if seen.alive]
         if alive:
             raise Busy(f"worker {alive[0]} is alive", where=database.place, next_step="stop all workers first")
@@ -117,12 +124,25 @@ def migrate_back(root: Path, environ: Mapping[str, str], *, dry_run: bool) -> Mi
         vault = PostgresVault(database, FolderVault(state / "vault"))
         for digest in digests:
             vault.path(digest)
+        number = database.home().number
         with database.transaction() as rows:
-            rows.execute("update gonogo_schema set moved = ?", (f"{path} of {_host()}",))
+            rows.execute("update gonogo_schema set moved = ?", (_named(path),))
     path.with_name("journal.db.new").rename(path)
-    (state / MOVED_AWAY).unlink(missing_ok=True)
+    # Moved once more it is the same journal, for every host that knows it: its number stays here meanwhile.
+    JournalHome(state).remember(Home("", number))
     sync_folder(state)
     return done
+
+
+def _finish_moved(database: Postgres, path: Path) -> None:
+    """Let a database that has moved to `path` be read once more, where the new file has not got its name yet."""
+    if path.with_name("journal.db.new").is_file():
+        database.read_although_moved(_named(path))
+
+
+def _named(path: Path) -> str:
+    """A journal's file for people of other hosts."""
+    return f"{path} of {platform.node()}"
 
 
 def _into_file(path: Path, source: Rows, holding: Holding) -> None:
@@ -155,7 +175,7 @@ def _database(root: Path, environ: Mapping[str, str]) -> Postgres:
             where=str(root / "gonogo.yaml"),
             next_step="set `database` in gonogo.yaml, or GONOGO_DATABASE; docs/distributed.md says how",
         )
-    return Postgres(address, workspace.project.name)
+    return Postgres(address, Belonging(workspace.project.name, JournalHome(root / STATE_FOLDER).known()))
 
 
 def _refuse_driven(state: Path) -> None:
@@ -192,7 +212,3 @@ def _share(state: Path, database: Postgres, files: list[Digest]) -> None:
     vault = PostgresVault(database, FolderVault(state / "vault"))
     for digest in files:
         vault.share(digest)
-
-
-def _host() -> str:
-    return platform.node()

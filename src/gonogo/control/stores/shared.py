@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Final, Protocol
 
 from gonogo.adapters.clock import SystemClock
+from gonogo.adapters.journals.home import ANYBODY, Belonging
 from gonogo.adapters.journals.postgres import PostgresJournal
 from gonogo.adapters.journals.transaction import JournalTransaction
 from gonogo.adapters.postgres import Postgres
@@ -48,13 +49,15 @@ class Queue(Wakeups, Protocol):
 class SharedStore:
     """One database of a project, for one process. The queue is loaded when it is first needed: reading needs none.
 
-    `project` is the name of the project that the database has to be of. `by_worker` says that whoever writes events
+    `belonging` says whose the database has to be. `by_worker` says that whoever writes events
     drives the run itself, and has to tell nobody.
     """
 
-    def __init__(self, address: Secret, crash: CrashPoint, *, project: str = "", by_worker: bool = False) -> None:
+    def __init__(
+        self, address: Secret, crash: CrashPoint, *, belonging: Belonging = ANYBODY, by_worker: bool = False
+    ) -> None:
         self.address: Final = address
-        self.database: Final = Postgres(address, project)
+        self.database: Final = Postgres(address, belonging)
         self.workers: Final = PostgresWorkers(self.database)
         self.journal: Final = PostgresJournal(self.database, crash=crash, told=self._told, ready=lambda: self.queue)
         self._by_worker = by_worker
@@ -92,6 +95,11 @@ class SharedStore:
         """Let a worker look at a run now."""
         self.queue.wake_at(run, SystemClock().now(), "asked")
 
+    def adopt(self) -> str:
+        """From now on the journal of this database is the project's, whichever its folder knew before; where it is."""
+        self.database.adopt()
+        return self.database.home().place
+
     def clock_ahead(self) -> timedelta:
         """How far the wall clock of this machine is ahead of the database's, which all workers have in common."""
         with self.database.transaction() as opened:
@@ -120,9 +128,9 @@ def open_shared(
     cache: Callable[[Cipher | None], FolderVault],
     crash: CrashPoint,
     *,
-    project: str,
+    belonging: Belonging,
     by_worker: bool = False,
 ) -> Store:
     """The store of a project in a database; nothing is opened before it is needed."""
-    shared = SharedStore(address, crash, project=project, by_worker=by_worker)
+    shared = SharedStore(address, crash, belonging=belonging, by_worker=by_worker)
     return Store(shared.journal, lambda cipher: PostgresVault(shared.database, cache(cipher)), shared)

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from gonogo.adapters.durable import read_small
+from gonogo.adapters.journals.home import Belonging, JournalHome
 from gonogo.adapters.journals.sqlite import SqliteJournal
 from gonogo.adapters.vault import Cipher, FolderVault
 from gonogo.control.stores.project_root import JOURNAL
@@ -31,8 +32,6 @@ FORM: Final = "it looks like postgresql://USER@HOST:5432/DATABASE"
 MODULE: Final = "gonogo.control.stores.shared"
 WORKING: Final = "gonogo.control.workers.working"
 MIGRATING: Final = "gonogo.control.migrating"
-MOVED_AWAY: Final = "journal.moved"
-"""Says in the state folder that the journal is elsewhere now: a missing setting must not begin a second one."""
 
 
 class Elsewhere(Refused):
@@ -57,6 +56,9 @@ class Shared(Protocol):
 
     def is_driven(self, run: RunId) -> bool:
         """Whether a worker drives a run now."""
+
+    def adopt(self) -> str:
+        """From now on the journal of this database is the project's, whichever its folder knew before; where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def open_store(
 ) -> Store:
     """The store of a project whose state folder is `state`. Raises Elsewhere where its journal is in another place.
 
-    A database that has the journal of another project than `project` is refused at the first look into it.
+    A database that has the journal of another project than `project`, or another journal than this folder knows, is
+    refused at the first look into it; whoever first writes there lets the folder know it (docs/decisions/0024).
     """
 
     def cache(cipher: Cipher | None) -> FolderVault:
@@ -112,7 +115,9 @@ def open_store(
     demand_one_place(state, address)
     if address is None:
         return Store(SqliteJournal(state / JOURNAL, crash=crash), cache)
-    opened: Store = needed(MODULE).open_shared(address, cache, crash, project=project, by_worker=by_worker)
+    home = JournalHome(state)
+    belonging = Belonging(project, home.known(), home.remember)
+    opened: Store = needed(MODULE).open_shared(address, cache, crash, belonging=belonging, by_worker=by_worker)
     return opened
 
 
@@ -121,12 +126,13 @@ def demand_one_place(state: Path, address: Secret | None) -> None:
 
     Raises Broken where a journal lies here beside a named database and cannot be read.
     """
-    moved = read_small(state / MOVED_AWAY)
-    if address is not None and moved is None:
+    known = JournalHome(state).known()
+    away = known.place if known else ""
+    if address is not None and not away:
         _demand_none_here(state / JOURNAL)
-    if address is None and moved is not None:
+    if address is None and away:
         raise Elsewhere(
-            f"the journal of this project is in {moved.decode('utf-8', 'replace').strip()} now",
+            f"the journal of this project is in {away} now",
             where=str(state),
             next_step="set `database` in gonogo.yaml, or GONOGO_DATABASE; back again with: gonogo migrate --back",
         )
