@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gonogo.adapters.json_command import JsonCommand
-from gonogo.adapters.targets.probe_http import FRONT, usable_digest, usable_version
+from gonogo.adapters.targets.probe_places import PlacesProber, silent, usable_digest, usable_version
 from gonogo.errors import Broken
 from gonogo.ports import SlotSeen
 from gonogo.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class CommandProber:
+class CommandProber(PlacesProber):
     """`slots` maps names to addresses, `url` is the public address; `service` is empty where there is only one."""
 
     command: JsonCommand
@@ -26,27 +26,16 @@ class CommandProber:
     url: str
     service: str = ""
 
-    def ask(self, slot: str) -> SlotSeen:
-        """Ask one slot directly; what cannot be said stays None and is explained in `detail`."""
-        address = self.slots.get(slot)
-        if address is None:
-            return SlotSeen(slot, None, None, healthy=False, detail=f"no slot `{slot}` is configured")
-        return self._ask(slot, address)
-
-    def front(self) -> SlotSeen:
-        """Ask at the public address once, through whatever distributes requests."""
-        return self._ask(FRONT, self.url)
-
     def _ask(self, slot: str, address: str) -> SlotSeen:
         argv = tuple(part.replace("{slot}", slot).replace("{url}", address) for part in self.command.argv)
         command = replace(self.command, argv=argv)
         try:
             said = command.ask(GONOGO_SLOT=slot, GONOGO_URL=address, GONOGO_SERVICE=self.service)
         except Broken as error:
-            return SlotSeen(slot, None, None, healthy=False, detail=f"`{command.name}`: {error.what}")
+            return silent(slot, f"`{command.name}`: {error.what}")
         version, digest = usable_version(said.get("version")), usable_digest(said.get("digest"))
         if version is None:
-            return SlotSeen(slot, None, None, healthy=False, detail=f"`{command.name}` printed no usable `version`")
+            return silent(slot, f"`{command.name}` printed no usable `version`")
         healthy = said.get("healthy") is True
         detail = f"`{command.name}` said {version}, {'healthy' if healthy else '`healthy` is not true'}"
         return SlotSeen(slot, version, digest, healthy, detail)
