@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,9 @@ from gonogo.engine.performing import perform
 from gonogo.errors import Busy
 from gonogo.plan.model import Roll
 from gonogo.run.events import Recorded, TrafficMoved
+from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.machine import Perform
-from gonogo.run.rolling import Rolling
+from gonogo.run.rolling import MOST_UNREAD, UNREAD_MS, Rolling
 from gonogo.run.state import RunState
 from gonogo.terms import Engine, RunId
 from tests.crashes.crash_harness import Stage
@@ -85,6 +86,33 @@ def test_a_haproxy_that_is_lost_in_mid_canary_halts_with_what_to_do_by_hand_and_
         project.go_on(run)
         assert project.state(run).outcome == "rolled_back", project.view(run).halt
         assert found.answers() == {"v1"}
+
+
+@pytest.mark.req("PX-05", "ARB-01", "ROL-04")
+def test_a_runtime_api_that_is_away_for_a_moment_does_not_take_a_good_release_back(tmp_path: Path) -> None:
+    """Whether it was a moment is read from the record: a machine that stands still makes it longer."""
+    with shop(tmp_path, "canary") as found:
+        project, door = found.project, found.front.folder / "h.sock"
+        unread: list[datetime] = []
+        run = project.begin(SMALL)
+
+        def listen(_: RunState, entry: Recorded) -> None:
+            match entry.event:
+                case TrafficMoved(percent=25):
+                    door.rename(door.with_suffix(".away"))
+                case TrafficFound(weights={}):
+                    unread.append(entry.at)
+                    if len(unread) == MOST_UNREAD:
+                        door.with_suffix(".away").rename(door)
+
+        project.go_until(run, "production")
+        project.sign_all(run)
+        project.door().drive(run, patient=False, listener=listen)
+        was_long = unread[-1] - unread[0] >= timedelta(milliseconds=UNREAD_MS)
+        assert len(unread) >= MOST_UNREAD
+        assert project.state(run).outcome == ("rolled_back" if was_long else "released"), project.view(run).halt
+        seen = found.load.end()
+    assert seen.failed == 0, seen.by_version()
 
 
 @pytest.mark.req("PX-05", "ARB-01", "ROL-04")

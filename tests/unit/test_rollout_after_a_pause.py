@@ -13,6 +13,7 @@ from gonogo.plan.model import Plan
 from gonogo.run.arms import Arms
 from gonogo.run.comparing import judge_plan_for
 from gonogo.run.events import MetricsSampled, Recorded, RolloutPromoted
+from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.judging import JudgeKind, begin, observe
 from gonogo.run.judging_ticks import Faulty, Tick
 from gonogo.run.rolling import (
@@ -27,7 +28,7 @@ from gonogo.run.rolling import (
 )
 from gonogo.run.rollout import Progress, StepAnswer, aborted
 from gonogo.run.served import moment_ms
-from gonogo.terms import Person
+from gonogo.terms import Engine, Person
 from tests.projects import small_project
 from tests.worlds_http import place
 
@@ -109,3 +110,18 @@ def test_what_is_decided_already_waits_for_no_look(plan: Plan) -> None:
 def test_between_the_acts_of_a_batch_nobody_looks(plan: Plan) -> None:
     known = rolling(plan, JudgeKind.CONTINUE)
     assert isinstance(next_in_roll(plan, known, AWAY, begun={1}), MoveTo)
+
+
+@pytest.mark.req("PX-05", "ROL-06")
+@pytest.mark.parametrize(("step", "onward"), [(0, MoveTo), (2, RollDone)])
+def test_nothing_goes_on_while_the_target_cannot_be_read_and_everything_does_when_it_can(
+    plan: Plan, step: int, onward: type
+) -> None:
+    known = rolling(plan, JudgeKind.CONTINUE, step)
+    unread = TrafficFound("t", 1, known.samples - 1, {}, "connection refused")
+    waiting = rolled(plan, ARMS, known, Recorded(9, LOOKED, Engine("here"), unread))
+    due = next_in_roll(plan, waiting, LOOKED)
+    assert isinstance(due, HoldUntil)
+    assert (due.moment - LOOKED, due.step) == (timedelta(seconds=float(plan.project.rollout.tick)), step)
+    assert "cannot be read" in due.why
+    assert isinstance(next_in_roll(plan, replace(waiting, samples=known.samples + 1), LOOKED), onward)

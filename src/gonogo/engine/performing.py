@@ -103,18 +103,19 @@ def perform(bench: Bench, act: Perform) -> None:
 
 
 def _changed(bench: Bench, act: Perform) -> list[TrafficFound]:
-    """Traffic that somebody else moved since the last step: nothing is moved upon it (PX-05, ROL-06).
+    """Traffic that somebody else moved since the last sample: nothing is moved upon it (PX-05, ROL-06).
 
-    An engine that comes back may find that it was taken back meanwhile. One that cannot be read is the move's to say.
+    An engine that comes back may find that it was taken back meanwhile. Nor is anything moved while the target cannot
+    be read: a proxy that restarts in this very moment would fail the move, and take a good release back.
     """
     known = bench.state.rollings.get(act.task.id)
-    found = traffic_found(bench, act.task, act.attempt, known.samples if known else 0)
-    return [event for event in found if event.weights]
+    return traffic_found(bench, act.task, act.attempt, known.samples - 1) if known else []
 
 
 def _execute(bench: Bench, act: Perform, command: Execute) -> None:
     part = Part(bench, act.start)
-    if not has_let_end(bench, command):
+    cut = let_end(bench, command)
+    if cut is None:
         return  # Nothing was begun, and what is decided next is the abort.
     try:
         spec = command_spec(bench, command, part.key, 0)

@@ -40,7 +40,11 @@ from gonogo.values import dataclass
 
 MOST_SILENT_SAMPLES = 20
 MOST_UNREAD = 3
-"""So many readings of the target in a row may fail: a proxy that restarts is back sooner."""
+UNREAD_MS = 2_000
+"""A target is lost after so many readings in a row that failed, and so many milliseconds after the first of them.
+
+A proxy that restarts or loads its configuration again is back sooner, however short the ticks are.
+"""
 
 LONG_AGO_MS, LONG_AGO_TICKS = 10_000, 3
 
@@ -49,12 +53,21 @@ FORWARD = (rollout.MoveTraffic, rollout.DeployBatch, rollout.Finished)
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """Readings of the target in a row that failed: the sample of the last one, how many, and when the first was."""
+
+    last: int
+    count: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Rolling:
     """What is known of one rollout or health window. `ticks` are the recorded intervals of both arms, for reports.
 
     The fixed limits were measured after the first `measured` of them, and the requests of those since `pooled` gave no
     figure yet. `versions` is what each host answered when the hosts
-    were last seen, `unread` the last sample at which the target could not be read, and how many in a row, `read` the
+    were last seen, `unread` the samples in a row at which the target could not be read, `read` the
     digest of every sample so far, in order. `extensions` are those of a health window, with their times.
     """
 
@@ -80,7 +93,7 @@ class Rolling:
     pooled: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
-    unread: tuple[int, int] = (-1, 0)
+    unread: Unread | None = None
     read: str = ""
     extensions: tuple[tuple[datetime, WindowExtended], ...] = ()
 
@@ -205,7 +218,7 @@ def rolled(plan: Plan, arms: Arms, known: Rolling | None, entry: Recorded) -> Ro
         case HostsSeen() if known is not None:
             return _with_hosts(plan, known, event)
         case TrafficFound() if known is not None:
-            return _with_found(known, event)
+            return _with_found(known, event, entry.at)
         case WindowExtended() if known is not None:
             return replace(known, extensions=(*known.extensions, (entry.at, event)))
         case RolloutJudged() if known is not None:
@@ -246,17 +259,25 @@ def _with_hosts(plan: Plan, known: Rolling, event: HostsSeen) -> Rolling:
     return replace(known, progress=progress, lost=lost, versions=event.versions)
 
 
-def _with_found(known: Rolling, event: TrafficFound) -> Rolling:
+def _with_found(known: Rolling, event: TrafficFound, at: datetime) -> Rolling:
     """Traffic that somebody else moved, or that a target forgot, takes the rollout back; so does a lost target."""
     if event.weights:
         shown = ", ".join(f"{slot} {weight} %" for slot, weight in sorted(event.weights.items()))
         reason = f"the target was changed behind our back: it does {shown}, {known.progress.percent} % were moved"
         return replace(known, progress=rollout.aborted(known.progress, reason))
-    last, count = known.unread
-    count = count + 1 if event.index == last + 1 else 1
-    reason = f"the target is lost: {event.detail}"
-    progress = rollout.aborted(known.progress, reason) if count >= MOST_UNREAD else known.progress
-    return replace(known, unread=(event.index, count), progress=progress)
+    unread = _not_read(known.unread, event.index, at)
+    silent_ms = moment_ms(at) - moment_ms(unread.since)
+    is_lost = unread.count >= MOST_UNREAD and silent_ms >= UNREAD_MS
+    reason = f"the target is lost: not read at {unread.count} samples in {silent_ms / 1000:.1f} s: {event.detail}"
+    progress = rollout.aborted(known.progress, reason) if is_lost else known.progress
+    return replace(known, unread=unread, progress=progress)
+
+
+def _not_read(before: Unread | None, index: int, at: datetime) -> Unread:
+    """One more reading that failed; a second one at the same sample, before a move, is none more."""
+    if before is None or index > before.last + 1:
+        return Unread(index, 1, at)
+    return Unread(index, before.count + index - before.last, before.since)
 
 
 def _with_sample(plan: Plan, known: Rolling, event: MetricsSampled, at: datetime) -> Rolling:
@@ -356,6 +377,9 @@ def next_in_roll(plan: Plan, known: Rolling | None, now: datetime, begun: Contai
     if isinstance(act, FORWARD) and known.progress.step + 1 not in begun and _is_long_ago(known, binding.tick, now):
         why = "the last look is long ago: production is looked at before anything goes on"
         return HoldUntil(now, known.progress.step, why)
+    if isinstance(act, FORWARD) and known.unread is not None and known.unread.last + 1 >= known.samples:
+        why = "the target cannot be read: it is looked at again before anything goes on"
+        return HoldUntil(next_tick(known, binding.tick, now), known.progress.step, why)
     match act:
         case rollout.MoveTraffic(percent, step):
             return MoveTo(step, percent)
