@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from gonogo.control.compiled import compile_for
 from gonogo.control.sources import open_workspace
 from gonogo.demo.processes import wait_until
 from gonogo.reports.planned import planned
+from gonogo.reports.release import release_report
 from gonogo.run.machine import Parked
 from gonogo.terms import Person, RunId
 from tests.hosts_world import hosts_at
@@ -118,6 +120,18 @@ def test_each_batch_is_intended_replaced_asked_and_judged_before_the_next_one_is
         ]
     assert course == [*expected, "end roll"]
     assert [entry["percent"] for entry in happened(good.project, good.run, "hosts.replaced")] == [33, 66, 100]
+
+
+@pytest.mark.req("ROL-01", "ROL-02", "REP-01")
+def test_what_was_under_way_at_a_host_that_is_replaced_is_unknown_and_never_none_where_nobody_counts_it(good: Released) -> None:
+    cut = happened(good.project, good.run, "drain.ended")
+    assert [(each["place"], each["open"], each["drain"]) for each in cut] == [(host, None, "0") for host in ("web1", "web2", "web3")]
+    door = good.project.door()
+    report = release_report(door.load(good.run).plan, good.project.state(good.run), good.run, datetime.now(UTC))
+    assert report.count(" | unknown | 0 s |") == 3
+    intended = [entry.seq for entry in door.world.journal.entries(good.run) if entry.type == "task.intended"]
+    ended = [entry.seq for entry in door.world.journal.entries(good.run) if entry.type == "drain.ended"]
+    assert all(seq + 1 in intended for seq in ended), "they stand on record together"
 
 
 @pytest.mark.req("ARB-01", "ROL-06")

@@ -13,7 +13,7 @@ from gonogo.cli.saying import tell
 from gonogo.plan.model import Plan, Task, all_stages, stage_of, task_of
 from gonogo.run import events as happened
 from gonogo.run.events import Recorded
-from gonogo.run.events_of_traffic import WindowExtended
+from gonogo.run.events_of_traffic import DrainEnded, WindowExtended
 from gonogo.run.machine import decide
 from gonogo.run.state import RunState
 from gonogo.terms import Digest, RunId
@@ -121,19 +121,11 @@ class Progress:
 
     def _course(self, event: happened.Event) -> tuple[str, str] | None:
         match event:
-            case happened.TrafficMoved():
-                return (f"    → new version gets {event.percent} % of the traffic", "cyan")
-            case happened.HostsReplaced():
-                return (f"    → {', '.join(event.hosts)} replaced: {event.percent} % of the hosts are new", "cyan")
-            case happened.HostsSeen() if event.lost:
-                return (f"    hosts that do not answer: {', '.join(event.lost)}", "red")
             case happened.RolloutJudged():
                 return (
                     f"    judge: {event.answer.upper()} {self._text(event.detail)}",
                     _colour(good=event.answer == "go"),
                 )
-            case WindowExtended():
-                return (f"    ✗ the health window goes on: {event}", "red")
             case happened.RolloutPromoted():
                 return (f"    step {event.step + 1} may be left: people signed ({event.round})", "green")
             case happened.RollbackBegun():
@@ -147,7 +139,7 @@ class Progress:
             case happened.PackageSealed():
                 return (f"    sealed {event.name}: {event.members} files, sha256 {event.sha256[:16]}…", "")
             case _:
-                return None
+                return _of_traffic(event)
 
     def _finished(self, event: happened.TaskFinished) -> tuple[str, str]:
         title = task_of(self._plan, event.task).title
@@ -174,3 +166,20 @@ class Progress:
 
 def _colour(*, good: bool) -> str:
     return "green" if good else "red"
+
+
+def _of_traffic(event: happened.Event) -> tuple[str, str] | None:
+    """What became of the traffic, and of those who serve it."""
+    match event:
+        case happened.TrafficMoved():
+            return (f"    → new version gets {event.percent} % of the traffic", "cyan")
+        case happened.HostsReplaced():
+            return (f"    → {', '.join(event.hosts)} replaced: {event.percent} % of the hosts are new", "cyan")
+        case happened.HostsSeen() if event.lost:
+            return (f"    hosts that do not answer: {', '.join(event.lost)}", "red")
+        case DrainEnded() if event.open is not None:
+            return (f"    ✗ {event}", "yellow")
+        case WindowExtended():
+            return (f"    ✗ the health window goes on: {event}", "red")
+        case _:
+            return None

@@ -8,12 +8,15 @@ back nobody waits for it: users have the old version already.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from gonogo.engine.bench import Bench
 from gonogo.errors import GonogoError
 from gonogo.plan.model import Execute
+from gonogo.plan.project import Environment
 from gonogo.ports import Target
+from gonogo.run.events_of_traffic import DrainEnded
 from gonogo.run.shifting import last_moved
 
 ENDING = frozenset({"deploy", "redeploy", "rollback"})
@@ -23,20 +26,46 @@ LOOK = 0.2
 ABORTED = frozenset({"abort.requested"})
 
 
-def has_let_end(bench: Bench, command: Execute) -> bool:
-    """Wait for the requests at the place that `command` is about to end; false where an abort came first."""
+def let_end(bench: Bench, command: Execute) -> tuple[DrainEnded, ...] | None:
+    """Wait for the requests at the place that `command` is about to end; what is cut there all the same.
+
+    None where an abort came first.
+    """
     environment = bench.plan.project.environments[command.environment]
     place = command.host or str(bench.seen(environment.kind).get("candidate") or "")
-    target = bench.world.targets.get(environment.name)
-    if command.purpose not in ENDING or target is None or not place:
-        return True
+    if command.purpose not in ENDING or environment.name not in bench.world.targets or not place:
+        return ()
     moved = last_moved(bench.plan, bench.state, environment.name)
-    until = (moved or bench.world.clock.now()) + timedelta(seconds=float(environment.target.drain))
-    while (left := _left(bench, until)) > 0 and _is_waited_for(target, place, moved):
-        bench.world.clock.sleep(min(LOOK, left))
-        if is_aborted(bench) and bench.state.rollback is None:
-            return False
-    return True
+    left: int | None = 0
+    for turn, seen in enumerate(_left_under_way(bench, environment, place, moved)):
+        if turn and is_aborted(bench) and bench.state.rollback is None:
+            return None
+        left = seen
+    return () if left == 0 else (_cut(bench, environment, place, left),)
+
+
+def cut_at(bench: Bench, name: str, place: str, moved: datetime) -> DrainEnded | None:
+    """Wait for the requests at a place of environment `name`, whose traffic was `moved` away then; None: all ended."""
+    environment = bench.plan.project.environments[name]
+    *_, left = _left_under_way(bench, environment, place, moved)
+    return None if left == 0 else _cut(bench, environment, place, left)
+
+
+def _cut(bench: Bench, environment: Environment, place: str, left: int | None) -> DrainEnded:
+    return DrainEnded(bench.task.id, bench.attempt, place, left, str(environment.target.drain))
+
+
+def _left_under_way(bench: Bench, environment: Environment, place: str, moved: datetime | None) -> Iterator[int | None]:
+    """What is under way at a place, again and again until it is nothing or the drain is over; at least once."""
+    clock = bench.world.clock
+    until = (moved or clock.now()) + timedelta(seconds=float(environment.target.drain))
+    while True:
+        left = _under_way(bench.world.targets[environment.name], place, moved)
+        yield left
+        rest = (until - clock.now()).total_seconds()
+        if left == 0 or rest <= 0:
+            return
+        clock.sleep(min(LOOK, rest))
 
 
 def is_aborted(bench: Bench) -> bool:
@@ -45,21 +74,17 @@ def is_aborted(bench: Bench) -> bool:
     return bench.state.aborting or any(entry.type in ABORTED for entry in fresh)
 
 
-def _left(bench: Bench, until: datetime) -> float:
-    return (until - bench.world.clock.now()).total_seconds()
+def _under_way(target: Target, place: str, moved: datetime | None) -> int | None:
+    """How many requests are under way at a place without traffic, as far as the target can say; None where it cannot.
 
-
-def _is_waited_for(target: Target, place: str, moved: datetime | None) -> bool:
-    """Whether requests are under way at a place without traffic, as far as the target can say.
-
-    Where it cannot, they are as long as the time since the move has not passed; a place out of which nobody moved
-    anything in this run was idle all the while. One that serves is none that anything was taken out of.
+    A place out of which nobody moved anything in this run was idle all the while, and one that serves is none that
+    anything was taken out of: 0.
     """
     try:
         seen = target.traffic()
         if seen.readable and seen.weights.get(place):
-            return False
-        counted = target.open_requests()
+            return 0
+        counted = target.open_requests() or {}
     except GonogoError:
-        counted = None
-    return moved is not None if counted is None else counted.get(place, 0) > 0
+        counted = {}
+    return counted.get(place, None if moved is not None else 0)

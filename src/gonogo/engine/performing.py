@@ -24,7 +24,7 @@ from gonogo.engine.crash_points import (
     RESULT_RECORDED,
     RESULT_THERE,
 )
-from gonogo.engine.draining import has_let_end, is_aborted
+from gonogo.engine.draining import is_aborted, let_end
 from gonogo.engine.permitting import glass_broken
 from gonogo.engine.reading_traffic import traffic_found
 from gonogo.engine.using import verified_for_use
@@ -126,7 +126,7 @@ def _execute(bench: Bench, act: Perform, command: Execute) -> None:
     if allowed is None:
         return
     environment = command.environment if command.effect is not Effect.NONE else ""
-    fence = _intend(bench, act, environment, argv_digest(spec.argv), allowed)
+    fence = _intend(bench, act, environment, argv_digest(spec.argv), (*allowed, *cut))
     bench.world.crash(INTENT_COMMITTED)
     try:
         bench.world.commands.start(part.key, replace(spec, fence=fence))
@@ -164,8 +164,11 @@ def _not_begun(part: Part, detail: str) -> None:
         fail(bench, part.start, detail, "task_failed")
 
 
-def _intend(bench: Bench, act: Perform, environment: str, told: Digest, consumed: tuple[DecisionConsumed, ...]) -> int:
-    """Commit lease, used approval and intent together; gives the fence. `told` is the digest of what is begun."""
+def _intend(bench: Bench, act: Perform, environment: str, told: Digest, before_it: tuple[Event, ...]) -> int:
+    """Commit lease, what goes before the act (used approvals) and intent together; gives the fence.
+
+    `told` is the digest of what is begun.
+    """
     bench.world.crash(BEFORE_INTENT)
     now = bench.world.clock.now()
     before = so_far(bench)
@@ -176,7 +179,7 @@ def _intend(bench: Bench, act: Perform, environment: str, told: Digest, consumed
         host = bench.world.place or platform.node()
         effect = bench.plan.project.environments[environment].kind if environment else "none"
         intent = TaskIntended(bench.task.id, bench.attempt, act.start, environment, fence, host, told, act.step, effect)
-        write_marked(bench.world, bench.plan.ring.site, bench.run, before, tx, (*consumed, intent))
+        write_marked(bench.world, bench.plan.ring.site, bench.run, before, tx, (*before_it, intent))
     return fence
 
 

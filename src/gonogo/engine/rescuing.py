@@ -1,10 +1,11 @@
 """When nothing can be recorded any more: production goes back to the old version all the same.
 
 A rollout that cannot be recorded cannot be judged either. So before the engine gives up, it asks the target once for
-all traffic on the old version, with the fence that this run holds: whoever took over since has a newer one. Hosts that
-were replaced are then taken back by the very commands of the rollback, over a pipe, batch by batch; each is believed by
-its own answer. Nothing else is begun. The next engine finds that the world is not what is on record, and takes the
-rollout back.
+all traffic on the old version, with the fence that this run holds: whoever took over since has a newer one. Users have
+the old version then. Hosts that were replaced are taken back after that by the very commands of the rollback, over a
+pipe, batch by batch, once the requests under way there are answered or `drain` is over; each is believed by its own
+answer. Nothing else is begun. The next engine finds that the world is not what is on record, and takes the rollout
+back.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from gonogo.engine.asking_hosts import AT_ONCE, awaited
 from gonogo.engine.bench import Bench
 from gonogo.engine.commanding import command_spec
+from gonogo.engine.draining import cut_at
 from gonogo.errors import GonogoError, NotStored
 from gonogo.plan.model import Execute, Plan, Roll, Task, all_stages
 from gonogo.ports import EffectKey, Running
@@ -97,21 +100,34 @@ def _hosts_back(bench: Bench, roll: Roll, fence: int) -> str:
     touched = touched_hosts(bench.plan, bench.state, roll.environment)
     known = observed(bench.plan, bench.state, roll.environment).get("weights")
     faults: list[str] = []
+    cut: list[str] = []
+    moved: datetime | None = None
     if roll.environment in bench.world.targets and isinstance(known, dict):
         weights = {host: weight for host, weight in known.items() if isinstance(weight, int)}
         try:
             bench.world.targets[roll.environment].move(shares(weights, touched), fence)
+            moved = bench.world.clock.now()
         except GonogoError as error:
             faults.append(f"the traffic: {error.what}")
     for batch in _batches_back(bench.plan, touched):
         with ThreadPoolExecutor(AT_ONCE) as crew:
+            cut += filter(None, crew.map(lambda task: _drained(bench, task, moved), batch))
             faults += filter(None, crew.map(lambda task: _host_back(bench, task, fence), batch))
+    ended = "".join(f"; {text}" for text in cut)
     if faults:
-        return f"; not all of {roll.environment} could be taken back, do it by hand: {'; '.join(faults)}"
+        return f"; not all of {roll.environment} could be taken back, do it by hand: {'; '.join(faults)}{ended}"
     if not touched:
         return f"; no host of {roll.environment} was touched"
     names = ", ".join(sorted(touched))
-    return f"; {names} of {roll.environment} were taken back to the old version, which is not on record yet"
+    return f"; {names} of {roll.environment} were taken back to the old version, which is not on record yet{ended}"
+
+
+def _drained(bench: Bench, task: Task, moved: datetime | None) -> str:
+    """What is cut at a host that got no more requests since `moved`; empty where nothing is, or nothing was moved."""
+    if moved is None or not isinstance(task.act, Execute):
+        return ""
+    found = cut_at(replace(bench, task=task), task.act.environment, task.act.host, moved)
+    return str(found) if found else ""
 
 
 def _batches_back(plan: Plan, touched: frozenset[str]) -> list[list[Task]]:

@@ -11,7 +11,7 @@ from gonogo.plan.model import Plan, Stage, all_stages
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.aftermath import way_back
 from gonogo.run.awaiting import awaited, waited_in_all, words_of
-from gonogo.run.events_of_traffic import WindowExtended
+from gonogo.run.events_of_traffic import DrainEnded, WindowExtended
 from gonogo.run.health_window import window_answer, window_budgets
 from gonogo.run.rolling import Rolling
 from gonogo.run.state import RunState
@@ -162,7 +162,15 @@ def _rollout(state: RunState) -> str:
         parts.append(table(("version", "requests", "errors"), _totals(rolling)))
         if rolling.answer is not None:
             parts.append(f"The judge: {rolling.answer.kind.value}; {rolling.answer.explanation}.")
+    if state.cut:
+        parts.append(table(("ended at", "place", "requests under way", "drain"), map(_cut, state.cut)))
     return "\n\n".join(parts) or "No traffic was moved."
+
+
+def _cut(known: tuple[datetime, DrainEnded]) -> Sequence[str]:
+    """A place that a script ended, and what was under way there: what nobody counted is unknown, and never none."""
+    at, event = known
+    return time_text(at), event.place, "unknown" if event.open is None else str(event.open), f"{event.drain} s"
 
 
 def _health(plan: Plan, state: RunState, now: datetime) -> str:

@@ -41,8 +41,29 @@ class WindowExtended:
         return f"extension {self.number}: {self.clause}: {self.measured}, limit {self.limit}; until {self.ends_at}"
 
 
-OfTraffic: TypeAlias = TrafficFound | WindowExtended
+@dataclass(frozen=True, slots=True)
+class DrainEnded:
+    """A script is about to end `place`, which was taken out of the traffic, though requests may be under way there.
+
+    `open` is how many are, as the target counted them in that moment; None where it does not count them, or did not
+    answer. They had `drain` seconds since the traffic was moved away, as text.
+    """
+
+    task: str
+    attempt: int
+    place: str
+    open: int | None
+    drain: str
+
+    def __str__(self) -> str:
+        count = "an unknown number of" if self.open is None else str(self.open)
+        requests = "request" if self.open == 1 else "requests"
+        return f"{self.place} is ended with {count} {requests} under way, after a drain of {self.drain} s"
+
+
+OfTraffic: TypeAlias = TrafficFound | WindowExtended | DrainEnded
 EVENTS_OF_TRAFFIC: Final[Mapping[str, type[OfTraffic]]] = {
     "traffic.found": TrafficFound,
     "window.extended": WindowExtended,
+    "drain.ended": DrainEnded,
 }

@@ -30,7 +30,7 @@ from gonogo.run.arms import Arms
 from gonogo.run.events import Recorded
 from gonogo.run.events_of_branches import BranchTaken, ExitChecked
 from gonogo.run.events_of_halts import REPEATED_ON_RESUME, RepairProposed, RetrospectiveOpened, RootCauseOpened
-from gonogo.run.events_of_traffic import TrafficFound, WindowExtended
+from gonogo.run.events_of_traffic import DrainEnded, TrafficFound, WindowExtended
 from gonogo.run.hosts_before import arms_of_hosts
 from gonogo.run.rolling import Rolling, read_back, rolled
 from gonogo.run.turns import Abort, Judgement, Rollback, asker_of
@@ -164,6 +164,7 @@ class RunState:
     traffic: int | None = None
     """Percent on the new version, in production, as it was read back last; None where nothing was moved."""
     freeze: bool = False
+    cut: tuple[tuple[datetime, DrainEnded], ...] = ()
     proposals: Mapping[int, Digest] = field(default_factory=dict)
     branches: Mapping[str, int] = field(default_factory=dict)
     """Branches taken and exits checked, by id, with the attempt in which that was last."""
@@ -301,8 +302,7 @@ def observed(plan: Plan, state: RunState, environment: str) -> Mapping[str, Json
     kind = plan.project.environments[environment].kind
     for task_id, task in state.tasks.items():
         if task.outcome == "ok" and task.facts.get("observed") == kind:
-            found = task.facts
-            return {**found, "task": task_id}
+            return {**task.facts, "task": task_id}
     return {}
 
 
@@ -422,10 +422,10 @@ def _with_note(state: RunState, entry: Recorded) -> RunState:
             return replace(state, root_cause=event)
         case RetrospectiveOpened() as event:
             return replace(state, retrospective=event)
-        case happened.FreezeBegun():
-            return replace(state, freeze=True)
-        case happened.FreezeEnded():
-            return replace(state, freeze=False)
+        case happened.FreezeBegun() | happened.FreezeEnded() as event:
+            return replace(state, freeze=isinstance(event, happened.FreezeBegun))
+        case DrainEnded() as event:
+            return replace(state, cut=(*state.cut, (entry.at, event)))
         case _:
             return state
 
