@@ -31,7 +31,7 @@ from gonogo.terms import RunId, Secret
 root, text = Path(sys.argv[1]), sys.argv[2]
 key = EffectKey(RunId("production-v2-77aa"), "deploy/execute#run", 1, 1)
 secrets = {"TOKEN": Secret("s3cr3t-value-42")}
-SupervisedCommands(root / "effects", os.environ).start(key, CommandSpec(("sh", "-c", text), root, {}, secrets, 20.0))
+SupervisedCommands(root / "effects", os.environ).start(key, CommandSpec(("sh", "-c", text), root, {}, secrets, 60.0))
 print("started", flush=True)
 time.sleep(60)
 """
@@ -42,11 +42,15 @@ class Scene:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.commands = SupervisedCommands(root / "effects", os.environ, patience=Patience(grace=0.3, lock=0.3))
+        self.commands = self.patient(lock=60.0)
         self.state = self.commands.folder(KEY).parent
 
+    def patient(self, **times: float) -> SupervisedCommands:
+        """Commands that wait so long for what there is."""
+        return SupervisedCommands(self.root / "effects", os.environ, patience=Patience(grace=0.3, **times))
+
     def start(self, text: str, key: EffectKey = KEY) -> None:
-        self.commands.start(key, CommandSpec(("sh", "-c", text), self.root, {}, {}, 20.0))
+        self.commands.start(key, CommandSpec(("sh", "-c", text), self.root, {}, {}, 60.0))
 
     def engine(self, text: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen([sys.executable, "-c", ENGINE, str(self.root), text], stdout=subprocess.PIPE)
@@ -55,24 +59,22 @@ class Scene:
         process.stdout.close()
         return process
 
-    def pids(self) -> tuple[int, int]:
+    def pids(self, key: EffectKey = KEY) -> tuple[int, int]:
         """Supervisor and command, as soon as both are known."""
-        self.until(lambda: (self.state / "running.json").exists() and self._running()["pid"] > 0)
-        running = self._running()
+        noted = self.commands.folder(key).parent / "running.json"
+        self.until(lambda: noted.exists() and json.loads(noted.read_bytes())["pid"] > 0)
+        running = json.loads(noted.read_bytes())
         return running["supervisor"], running["pid"]
 
-    def _running(self) -> dict[str, int]:
-        found = json.loads((self.state / "running.json").read_bytes())
-        assert isinstance(found, dict)
-        return found
-
     def until(self, holds: Callable[[], bool]) -> None:
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while not holds():
             assert time.monotonic() < end, "it does not happen"
             time.sleep(0.01)
 
     def settled(self, key: EffectKey = KEY) -> Whereabouts:
+        """What became of it, after a deploy that waits was let go on."""
+        (self.root / "go").touch()
         self.until(lambda: not isinstance(self.commands.look(key), Running))
         return self.commands.look(key)
 
@@ -82,7 +84,8 @@ class Scene:
         return len(record.read_text().splitlines()) if record.exists() else 0
 
 
-DEPLOY = 'echo "begin" > begun; sleep 0.6; echo "$GONOGO_EFFECT" >> record'
+HELD = "until [ -e go ]; do sleep 0.01; done"
+DEPLOY = f'echo "begin" > begun; {HELD}; echo "$GONOGO_EFFECT" >> record'
 
 
 @pytest.fixture
@@ -127,7 +130,7 @@ def test_while_the_command_of_a_dead_engine_lives_a_second_start_is_busy(scene: 
     engine.kill()
     engine.wait()
     with pytest.raises(Busy):
-        scene.start(DEPLOY, AGAIN)
+        scene.patient(lock=0.3).start(AGAIN, CommandSpec(("true",), scene.root, {}, {}, 60.0))
     assert isinstance(scene.settled(), Ended)
     assert scene.effects() == 1
     assert scene.commands.look(AGAIN) == NeverStarted()
@@ -153,9 +156,7 @@ def test_a_supervisor_killed_alone_leaves_the_lock_to_the_living_command_and_the
     os.kill(keeper, signal.SIGKILL)
     assert scene.commands.look(KEY) == Running(command)
     with pytest.raises(Busy, match=str(command)):
-        SupervisedCommands(scene.root / "effects", os.environ, patience=Patience(lock=0.0)).start(
-            AGAIN, CommandSpec(("true",), scene.root, {}, {}, 5.0)
-        )
+        scene.patient(lock=0.0).start(AGAIN, CommandSpec(("true",), scene.root, {}, {}, 60.0))
     seen = scene.settled()
     assert isinstance(seen, Lost)
     assert "no result" in seen.reason
@@ -164,7 +165,7 @@ def test_a_supervisor_killed_alone_leaves_the_lock_to_the_living_command_and_the
 
 @pytest.mark.req("WFS-10")
 def test_supervisor_and_command_killed_together_are_lost(scene: Scene) -> None:
-    scene.start("sleep 20")
+    scene.start("sleep 600")
     keeper, command = scene.pids()
     os.kill(keeper, signal.SIGKILL)
     os.killpg(command, signal.SIGKILL)
@@ -172,7 +173,7 @@ def test_supervisor_and_command_killed_together_are_lost(scene: Scene) -> None:
 
 
 def test_a_command_killed_alone_ended_by_that_signal(scene: Scene) -> None:
-    scene.start("sleep 20")
+    scene.start("sleep 600")
     _, command = scene.pids()
     os.killpg(command, signal.SIGKILL)
     ended = scene.settled()
@@ -181,7 +182,8 @@ def test_a_command_killed_alone_ended_by_that_signal(scene: Scene) -> None:
 
 
 def test_a_supervisor_killed_between_the_command_s_end_and_the_result_is_lost(scene: Scene) -> None:
-    scene.start("setsid sleep 0 & sleep 3 & exit 0")
+    scene.commands = scene.patient(linger=600.0)
+    scene.start("setsid sleep 0 & sleep 600 & exit 0")
     keeper, command = scene.pids()
     scene.until(lambda: not Path(f"/proc/{command}").exists())
     os.kill(keeper, signal.SIGKILL)
@@ -191,7 +193,7 @@ def test_a_supervisor_killed_between_the_command_s_end_and_the_result_is_lost(sc
 
 
 def test_a_supervisor_that_is_asked_to_end_stops_the_command_and_says_so(scene: Scene) -> None:
-    scene.start("sleep 20")
+    scene.start("sleep 600")
     keeper, _ = scene.pids()
     os.kill(keeper, signal.SIGTERM)
     ended = scene.settled()
@@ -202,12 +204,12 @@ def test_a_supervisor_that_is_asked_to_end_stops_the_command_and_says_so(scene: 
 def test_a_hung_supervisor_keeps_the_command_running_and_goes_on_when_it_wakes(scene: Scene) -> None:
     scene.start("true")
     scene.settled()
-    scene.start("sleep 0.2", AGAIN)
-    state = scene.commands.folder(AGAIN).parent
-    scene.until((state / "running.json").exists)
-    keeper = json.loads((state / "running.json").read_bytes())["supervisor"]
+    (scene.root / "go").unlink()
+    scene.start(HELD, AGAIN)
+    keeper, command = scene.pids(AGAIN)
     os.kill(keeper, signal.SIGSTOP)
-    time.sleep(0.5)
+    (scene.root / "go").touch()
+    scene.until(lambda: b") Z " in Path(f"/proc/{command}/stat").read_bytes())
     assert isinstance(scene.commands.look(AGAIN), Running)
     os.kill(keeper, signal.SIGCONT)
     assert isinstance(scene.settled(AGAIN), Ended)
@@ -232,12 +234,13 @@ def test_an_intent_without_anything_else_is_lost_because_the_command_may_have_be
 
 
 def test_an_earlier_start_that_was_lost_stays_lost_while_a_later_one_runs(scene: Scene) -> None:
-    scene.start("sleep 20")
+    scene.start("sleep 600")
     keeper, command = scene.pids()
     os.kill(keeper, signal.SIGKILL)
     os.killpg(command, signal.SIGKILL)
     assert isinstance(scene.settled(), Lost)
-    scene.start("sleep 0.5", AGAIN)
+    (scene.root / "go").unlink()
+    scene.start(HELD, AGAIN)
     assert isinstance(scene.commands.look(AGAIN), Running)
     assert isinstance(scene.commands.look(KEY), Lost)
     assert isinstance(scene.settled(AGAIN), Ended)

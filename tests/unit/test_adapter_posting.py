@@ -17,7 +17,7 @@ from gonogo.terms import Occasion, RunId, Secret
 from tests.worlds import MORNING, SimulatedClock
 
 RUN = RunId("pre-deployment-v2-1")
-LONG = 20.0
+LONG = 60.0
 
 
 def notice(number: int = 7, to: tuple[str, ...] = ("Release Manager",)) -> Notice:
@@ -31,7 +31,7 @@ def channel(
     script.write_text(f"#!/bin/sh\n{text}\n")
     script.chmod(0o755)
     argv = (str(script), "--to", "team; rm -rf x")
-    return Channel("chat", CommandCarrier(argv, 5.0, secrets or {}, folder, os.environ), roles)
+    return Channel("chat", CommandCarrier(argv, LONG, secrets or {}, folder, os.environ), roles)
 
 
 def is_gone(child: int) -> bool:
@@ -50,7 +50,7 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
     return holds()
 
 
-def by(folder: Path, *argv: str, name: str = "chat", limit: float = 5.0, **more: tuple[str, ...]) -> Channel:
+def by(folder: Path, *argv: str, name: str = "chat", limit: float = LONG, **more: tuple[str, ...]) -> Channel:
     """A channel that runs this command."""
     return Channel(name, CommandCarrier(argv, limit, {}, folder, os.environ), **more)
 
@@ -97,17 +97,25 @@ def test_a_secret_that_is_not_set_is_named_and_the_command_is_not_run(tmp_path: 
 
 
 @pytest.mark.req("COM-24")
-def test_a_command_that_hangs_makes_nobody_wait_and_is_ended_with_what_it_started(tmp_path: Path) -> None:
-    slow = by(tmp_path, "sh", "-c", "sleep 60 & echo $! > child; wait", limit=0.2)
-    carrier = post(slow)
-    began = time.monotonic()
+def test_a_command_that_takes_long_makes_nobody_wait(tmp_path: Path) -> None:
+    carrier = post(by(tmp_path, "sh", "-c", "until [ -e end ]; do sleep 0.01; done", limit=LONG))
     carrier.hand("chat", notice())
     assert carrier.finished() == ()
-    assert time.monotonic() - began < 0.15
-    (outcome,) = carrier.finished(LONG)
-    assert outcome.reason == "it took more than 0.2 s"
+    (tmp_path / "end").touch()
+    assert carrier.finished(LONG) == (Delivery(RUN, 7, "chat", 1, ""),)
+
+
+@pytest.mark.req("COM-24")
+def test_a_command_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    for limit in (0.2, 2.0, 20.0):  # where the machine was too busy for its first word, it gets longer
+        carrier = post(by(tmp_path, "sh", "-c", "sleep 600 & echo $! > new; mv new child; wait", limit=limit))
+        carrier.hand("chat", notice())
+        (outcome,) = carrier.finished(LONG)
+        assert outcome.reason == f"it took more than {limit:g} s"
+        if (tmp_path / "child").exists():
+            break
     child = int((tmp_path / "child").read_text())
-    assert within(5.0, lambda: is_gone(child))
+    assert within(60.0, lambda: is_gone(child))
 
 
 @pytest.mark.req("PG1-07", "COM-23")

@@ -21,7 +21,7 @@ MOVE = "import os, pathlib, json; w = json.loads(os.environ['GONOGO_WEIGHTS']); 
 pathlib.Path('weights.json').write_text(json.dumps({'weights': w, 'fence': os.environ['GONOGO_FENCE']})); print('{}')"
 
 
-def python(place: Path, code: str, *arguments: str, seconds: float = 10.0) -> JsonCommand:
+def python(place: Path, code: str, *arguments: str, seconds: float = 60.0) -> JsonCommand:
     return JsonCommand((sys.executable, "-c", code, *arguments), place, seconds)
 
 
@@ -65,22 +65,22 @@ def test_a_failing_command_is_quoted_and_what_is_true_afterwards_is_said(tmp_pat
 
 def test_a_command_that_hangs_is_ended_with_all_its_children(tmp_path: Path) -> None:
     code = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', \
-'import time, pathlib; time.sleep(0.8); pathlib.Path(\"late\").write_text(\"x\")']); time.sleep(60)"
+'import time, pathlib; time.sleep(0.8); pathlib.Path(\"late\").write_text(\"x\")']); time.sleep(600)"
     begun = time.monotonic()
     with pytest.raises(Broken, match=r"did not end within 0\.4 s and was killed"):
         python(tmp_path, code, seconds=0.4).ask()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
     time.sleep(0.6)  # long enough for the grandchild to have written, if it still lived
     assert not (tmp_path / "late").exists()
 
 
 def test_a_grandchild_that_holds_the_pipes_does_not_hang_the_reader(tmp_path: Path) -> None:
     code = (
-        "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)']); print('{}')"
+        "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); print('{}')"
     )
     begun = time.monotonic()
     assert python(tmp_path, code).ask() == {}
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
 
 
 @pytest.mark.parametrize(
