@@ -24,6 +24,7 @@ from gonogo.ports import CounterSample
 from gonogo.terms import Severity
 
 NAMES = MetricNames(saturation="worker_saturation")
+LONG = 60.0
 ASKED = Asked(version_label="version", window=60, fresh=10, at_least=5)
 
 
@@ -101,7 +102,7 @@ def answers() -> Iterator[Answers]:
 
 
 def source(answers: Answers) -> PrometheusSource:
-    return PrometheusSource(PrometheusApi(answers.url, seconds=0.5), {"green": "127.0.0.1:9102"}, NAMES, ASKED)
+    return PrometheusSource(PrometheusApi(answers.url, seconds=LONG), {"green": "127.0.0.1:9102"}, NAMES, ASKED)
 
 
 def figures(answers: Answers) -> tuple[FigureRead, ...]:
@@ -191,7 +192,7 @@ def test_an_answer_that_is_no_whole_vector_is_no_figure(answers: Answers, status
 
 
 def test_a_prometheus_that_is_down_is_named_with_its_address(answers: Answers) -> None:
-    gone = replace(source(answers), api=PrometheusApi("http://127.0.0.1:9", seconds=0.5))
+    gone = replace(source(answers), api=PrometheusApi("http://127.0.0.1:9", seconds=LONG))
     assert "http://127.0.0.1:9: GET got no usable answer" in gone.figures("green", "v2")[0].reason
     assert gone.sample().slots == ()
 
@@ -250,7 +251,7 @@ def alerting(answers: Answers) -> AlertmanagerSource:
     answers.paths.setdefault("/api/v1/rules", rules(rule()))
     answers.paths.setdefault("/api/v1/alertmanagers", (200, success({"activeAlertmanagers": [{"url": "x"}]})))
     answers.paths.setdefault("/api/v2/alerts", (200, "[]"))
-    return AlertmanagerSource(answers.url, PrometheusApi(answers.url, 0.5), ("ShopIsDown",), fresh=30, seconds=0.5)
+    return AlertmanagerSource(answers.url, PrometheusApi(answers.url, LONG), ("ShopIsDown",), fresh=30, seconds=LONG)
 
 
 @pytest.mark.req("CON-04", "PM-03")
@@ -305,7 +306,8 @@ def test_a_severity_that_nobody_knows_counts_as_the_worst(answers: Answers, word
 
 
 def test_an_answer_that_takes_too_long_is_broken(answers: Answers) -> None:
-    slow = PrometheusApi(answers.url, seconds=0.2)
-    answers.answer = lambda path, asked: (time.sleep(0.6), (200, b""))[1]  # type: ignore[method-assign]
+    slow, over = PrometheusApi(answers.url, seconds=0.2), threading.Event()
+    answers.answer = lambda path, asked: (over.wait(LONG), (200, b""))[1]  # type: ignore[method-assign]
     with pytest.raises(Broken, match="timed out"):
         slow.instant("up")
+    over.set()
