@@ -29,6 +29,7 @@ from typing import Self
 import pytest
 
 from gonogo.adapters.postgres import Postgres
+from gonogo.demo.addresses import free_ports
 from gonogo.terms import Secret
 
 TEMPLATE = "gonogo_template"
@@ -66,13 +67,6 @@ def _user() -> str | None:
     return "postgres" if "postgres" in known else "nobody"
 
 
-def free_port() -> int:
-    """A port of loopback on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Server:
     """One cluster in a folder of its own."""
 
@@ -82,7 +76,7 @@ class Server:
         self._beside = beside
         self._user = _user()
         self.root = Path(tempfile.mkdtemp(prefix="gonogo-pg-"))
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         if self._user is not None:
             owner = pwd.getpwnam(self._user)
             os.chown(self.root, owner.pw_uid, owner.pw_gid)

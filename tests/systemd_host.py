@@ -92,4 +92,4 @@ def systemd_site(root: Path) -> Iterator[Site]:
             booted.wait()
             assert isinstance(host.link, Veth)
             host.link.end()
-            assert wait_until(lambda: _emptied(group), 20), list(group.rglob("*"))
+            assert wait_until(lambda: _emptied(group), 60), list(group.rglob("*"))

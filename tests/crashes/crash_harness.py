@@ -572,7 +572,7 @@ def specs(trace: Sequence[str], name: str) -> list[str]:
     return [f"{name}@{number}" for number, point in enumerate(passed, 1) if point == name or " " in name]
 
 
-def wait_until(holds: object, limit: float = 15.0) -> None:
+def wait_until(holds: object, limit: float = 60.0) -> None:
     """Wait until something is so."""
     assert callable(holds)
     end = time.monotonic() + limit

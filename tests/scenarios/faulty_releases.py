@@ -351,7 +351,7 @@ def ordered(slot: str, settle: float = 0.0, **orders: float) -> Doing:
                 time.sleep(3.5)  # the window of the figures still holds the slow requests
             if "poison" in orders:
                 calm = f"{trial.shop.alertmanager.url}/api/v2/alerts?active=true"
-                wait_until(lambda: _body(calm) == b"[]\n", 15.0)
+                wait_until(lambda: _body(calm) == b"[]\n", 60.0)
 
     return block
 

@@ -218,7 +218,7 @@ class Cluster:
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
 
-    def until(self, path: str, holds: object, seconds: float = 20.0) -> dict:
+    def until(self, path: str, holds: object, seconds: float = 60.0) -> dict:
         """The object at `path` once it holds."""
         deadline = time.monotonic() + seconds
         while not holds(found := self.ask("GET", path)[1]):

@@ -241,7 +241,7 @@ class Shop:
         at = f"127.0.0.1:{self.ports[environment][slot]}"
         query = f'http_requests_total{{instance="{at}"}}'
         url = f"{self.prometheus.url}/api/v1/query?{urlencode({'query': query})}"
-        return wait_until(lambda: b'"value"' in call("GET", url).body, 15.0)
+        return wait_until(lambda: b'"value"' in call("GET", url).body, 60.0)
 
     def start(self, name: str, *argv: str) -> Live:
         """Start an installed program with its own log; it is ended with the shop."""
@@ -330,7 +330,7 @@ def _start(shop: Shop) -> None:
     ready(shop, "alertmanager", f"http://127.0.0.1:{shop.alertmanager.target}/-/ready")
     assert wait_until(lambda: shop.version("staging") == "v1" and shop.version("production") == "v1", 30.0)
     counted = f"{shop.prometheus.url}/api/v1/query?query=rate(http_requests_total[3s])"
-    assert wait_until(lambda: b'"value"' in call("GET", counted).body, 15.0), log_tail(shop.place / "prometheus.log")
+    assert wait_until(lambda: b'"value"' in call("GET", counted).body, 60.0), log_tail(shop.place / "prometheus.log")
 
 
 def settings_of(shop: Shop, text: str) -> str:
@@ -409,11 +409,11 @@ environments:
 {_environment(shop, "staging")}{_environment(shop, "production")}commands:
   deploy:
     run: [bash, scripts/deploy_shop.sh, "{{python}}", "{{environment}}", "{{release}}"]
-    timeout: 10s
+    timeout: 60s
     secrets: [DEPLOY_TOKEN]
-  rollback: {{run: [bash, scripts/rollback_shop.sh, "{{python}}", "{{environment}}", "{{release}}"], timeout: 10s}}
-  tests: {{run: [bash, scripts/tests.sh, "{{python}}"], timeout: 10s}}
-  scan: {{run: [bash, scripts/scan.sh, "{{python}}"], timeout: 10s}}
+  rollback: {{run: [bash, scripts/rollback_shop.sh, "{{python}}", "{{environment}}", "{{release}}"], timeout: 60s}}
+  tests: {{run: [bash, scripts/tests.sh, "{{python}}"], timeout: 60s}}
+  scan: {{run: [bash, scripts/scan.sh, "{{python}}"], timeout: 60s}}
 tests:
   - {{name: shop, command: tests, at_least: 3}}
 smoke:

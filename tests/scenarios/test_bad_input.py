@@ -37,7 +37,7 @@ def project(tmp_path: Path, places: tuple[Place, Place]) -> Project:
     found = small_project(tmp_path / "project", *places)
     for name in (f"{STOCK}.md", f"{STOCK}.gonogo.yaml"):
         found.write(f"protocols/{name}", (CASES / name).read_text(encoding="utf-8"))
-    commands = "commands:\n  count: {run: [scripts/count.sh], timeout: 1s}\n  report: {run: [scripts/report.sh]}\n"
+    commands = "commands:\n  count: {run: [scripts/count.sh], timeout: 60s}\n  report: {run: [scripts/report.sh]}\n"
     found.edit("gonogo.yaml", "commands:\n", commands)
     found.edit("gonogo.yaml", "project: shop\n", f"project: shop\nprotocols: {{{STOCK}: protocols/{STOCK}.md}}\n")
     found.write("scripts/report.sh", f"#!/usr/bin/env bash\n{GOOD_REPORT}\n", mode=0o755)
@@ -138,7 +138,8 @@ def test_four_megabytes_of_output_are_captured_whole_and_nobody_waits_for_them(p
 
 
 def test_a_script_that_hangs_is_ended_with_its_children_at_its_time_limit(project: Project) -> None:
-    count(project, 'echo $$ > "$GONOGO_OUT/../pid"', "sleep 60 & sleep 60")
+    project.edit("gonogo.yaml", "count.sh], timeout: 60s", "count.sh], timeout: 1s")
+    count(project, 'echo $$ > "$GONOGO_OUT/../pid"', "sleep 600 & sleep 600")
     run = project.begin(STOCK)
     stands_before(project, run, GATE, "it ran into its time limit and its process group was killed", "gonogo.yaml:")
     pid = next((project.root / ".gonogo/effects").rglob("pid")).read_text().strip()

@@ -72,7 +72,7 @@ def released(found: Shop) -> Slow:
     with slow_requests(found.url) as seen:
         run = found.project.release(SMALL)
         assert found.project.state(run).outcome == "released", found.project.view(run).halt
-        assert wait_until(lambda: "v2" in seen.versions, 15.0)
+        assert wait_until(lambda: "v2" in seen.versions, 60.0)
     return seen
 
 
@@ -154,9 +154,9 @@ def test_haproxy_and_the_small_proxy_say_how_many_requests_are_under_way() -> No
             found.target.move({"blue": 0, "green": 100}, 1)
             assert found.target.open_requests() == {"blue": 0, "green": 0}
             with slow_requests(f"{found.url}/slow", "s") as seen:
-                assert wait_until(lambda found=found: (found.target.open_requests() or {})["green"] > 0, 15.0)  # type: ignore[misc]
+                assert wait_until(lambda found=found: (found.target.open_requests() or {})["green"] > 0, 60.0)  # type: ignore[misc]
                 assert (found.target.open_requests() or {})["blue"] == 0
-            assert wait_until(lambda found=found: found.target.open_requests() == {"blue": 0, "green": 0}, 15.0)  # type: ignore[misc]
+            assert wait_until(lambda found=found: found.target.open_requests() == {"blue": 0, "green": 0}, 60.0)  # type: ignore[misc]
             assert not seen.cut
 
 

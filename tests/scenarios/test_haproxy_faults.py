@@ -251,6 +251,6 @@ def test_an_engine_killed_at_every_traffic_move_of_haproxy_reads_back_and_loses_
     assert percents == ([25, 50, 100] if build == "good" else [25]), "each step was moved to once"
     seen = found.load.end()
     assert seen.failures_without("v2" if build == "bad" else "") == 0, seen.by_version()
-    assert wait_until(lambda: found.answers() == {"v2" if build == "good" else "v1"}, 15)
+    assert wait_until(lambda: found.answers() == {"v2" if build == "good" else "v1"}, 60.0)
     scripts = [line.split()[0] for line in found.project.executions() if " production " in line]
     assert scripts == ["deploy", *(["rollback"] if build == "bad" else [])]

@@ -256,7 +256,7 @@ PROBES = {
     "a word for true": ('printf %s \'{"holds": "yes"}\' > "$GONOGO_OUT/probe.json"', "cannot be used"),
     "no": ('printf %s \'{"holds": false, "detail": "the token has run out"}\' > "$GONOGO_OUT/probe.json"', "the token has run out"),
     "a crash": (f"{HOLDS.splitlines()[1]}; exit 3", "did not end with 0"),
-    "a hang": ("sleep 30", "did not end with 0"),
+    "a hang": ("sleep 600", "did not end with 0"),
 }
 
 
@@ -283,16 +283,16 @@ def test_what_nobody_supplied_in_a_day_is_marked_and_the_mark_passes_nothing(pro
     assert (row(body, "artifacts", "QUALITY-AUDIT")["state"], ok) == ("requires_approval", False)
 
 
-def with_probe(project: Project, state: str, text: str) -> None:
+def with_probe(project: Project, state: str, text: str, limit: str = "60s") -> None:
     project.write("scripts/probe.sh", f"#!/bin/sh\n{text}\n", mode=0o755)
-    project.edit("gonogo.yaml", "commands:\n", f"probes: {{{state}: try}}\ncommands:\n  try: {{run: [scripts/probe.sh], timeout: 1s}}\n")
+    project.edit("gonogo.yaml", "commands:\n", f"probes: {{{state}: try}}\ncommands:\n  try: {{run: [scripts/probe.sh], timeout: {limit}}}\n")
 
 
 @pytest.mark.req("PRE-11", "PRE-21")
 @pytest.mark.parametrize("kind", PROBES)
 def test_a_probe_that_does_not_say_in_its_file_that_the_state_holds_stops_the_run_with_all_other_gaps(project: Project, kind: str) -> None:
     text, words = PROBES[kind]
-    with_probe(project, "credentials", text)
+    with_probe(project, "credentials", text, "1s" if kind == "a hang" else "60s")
     (project.root / UAT).unlink()
     run, said = halted(project)
     assert any(word in said for word in words.split("|")), said

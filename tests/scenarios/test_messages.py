@@ -80,7 +80,7 @@ class Ran:
 def talking(project: Project) -> Project:
     project.write("scripts/tell.sh", TELL, mode=0o755)
     project.write("scripts/mute.sh", "#!/bin/sh\necho 'no route' >&2\nexit 1\n", mode=0o755)
-    commands = "commands:\n  tell: {run: [scripts/tell.sh], timeout: 5s}\n  mute: {run: [scripts/mute.sh], timeout: 5s}\n"
+    commands = "commands:\n  tell: {run: [scripts/tell.sh], timeout: 60s}\n  mute: {run: [scripts/mute.sh], timeout: 60s}\n"
     project.edit("gonogo.yaml", "commands:\n", commands)
     told = "{command: tell}, {command: mute, roles: [security_compliance_lead]}"
     project.write("gonogo.yaml", f"{(project.root / 'gonogo.yaml').read_text()}announce: {{commands: [{told}]}}\n")

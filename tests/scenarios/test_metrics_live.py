@@ -74,7 +74,7 @@ def test_the_statistics_of_haproxy_count_what_each_version_answered_and_so_does_
     after = by_slot(source)
     assert (grown(before, after, "blue")[1], grown(before, after, "green")[1]) == (0, 5)
     assert sum(grown(before, after, slot)[0] for slot in EVEN) == 20
-    assert wait_until(lambda: sum(slot.requests for slot in log.sample().slots) >= sum(slot.requests for slot in after.values()), 15.0)
+    assert wait_until(lambda: sum(slot.requests for slot in log.sample().slots) >= sum(slot.requests for slot in after.values()), 60.0)
     logged = by_slot(log)
     assert (logged["blue"].errors, logged["green"].errors) == (0, after["green"].errors)
     assert logged["green"].requests == logged["green"].buckets[-1][1] == after["green"].requests
@@ -162,7 +162,7 @@ def test_the_log_of_nginx_is_followed_over_a_rotation_as_logrotate_does_it(nginx
     for _ in range(10):
         call("GET", f"http://{front.listen}{BAD}")
     # nginx writes a line after its answer has gone: all of these have to be there, and the one that it was ready by.
-    assert wait_until(lambda: sum(one.requests for one in source.sample().slots) >= 11, 15.0), source.sample()
+    assert wait_until(lambda: sum(one.requests for one in source.sample().slots) >= 11, 60.0), source.sample()
     before = by_slot(source)
     assert before["green"].errors >= 1
     assert before["blue"].errors == 0
@@ -171,10 +171,10 @@ def test_the_log_of_nginx_is_followed_over_a_rotation_as_logrotate_does_it(nginx
     assert source.sample().slots == (), "between the renaming and the new file nobody knows"
     noted = int((place / "nginx.pid").read_text())
     send_signal(noted, signal.SIGUSR1)
-    assert wait_until(access.exists, 15.0)
+    assert wait_until(access.exists, 60.0)
     for _ in range(9):
         call("GET", f"http://{front.listen}{GOOD}")
-    assert wait_until(lambda: sum(grown(before, by_slot(source), slot)[0] for slot in EVEN) == 10, 15.0)
+    assert wait_until(lambda: sum(grown(before, by_slot(source), slot)[0] for slot in EVEN) == 10, 60.0)
     source.tail.close()
 
 
@@ -199,7 +199,7 @@ def test_caddy_with_the_file_of_the_page_is_moved_and_its_log_counts_what_each_v
         env = {"HOME": str(place), "XDG_DATA_HOME": str(place), "XDG_CONFIG_HOME": str(place)}
         process = launch((str(binary), "run", "--config", str(file), "--adapter", "caddyfile"), log=place / "caddy.log", env=env)
         try:
-            assert wait_until(lambda: answers(front), 15.0), log_tail(place / "caddy.log")
+            assert wait_until(lambda: answers(front), 60.0), log_tail(place / "caddy.log")
             target = CaddyTarget(f"http://{front.admin}", {slot: str(at) for slot, at in front.slots.items()}, keys["handler"])
             assert target.traffic().weights == {"blue": 100, "green": 0}
             for turn in range(4):
@@ -207,8 +207,8 @@ def test_caddy_with_the_file_of_the_page_is_moved_and_its_log_counts_what_each_v
                 for path in (GOOD, BAD):
                     call("GET", f"http://{front.listen}{path}")
             source = log_of(MetricQuestion(addresses(front), {"format": "caddy", "file": str(access)}), Path())
-            assert wait_until(lambda: not source.sample().missing, 15.0), source.sample().missing
-            assert wait_until(lambda: by_slot(source)["green"].requests == 4, 15.0), by_slot(source)
+            assert wait_until(lambda: not source.sample().missing, 60.0), source.sample().missing
+            assert wait_until(lambda: by_slot(source)["green"].requests == 4, 60.0), by_slot(source)
             after = by_slot(source)
             assert (after["blue"].errors, after["green"].errors, after["green"].buckets[-1][1]) == (0, 2, 4)
         finally:

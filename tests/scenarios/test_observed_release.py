@@ -195,12 +195,12 @@ def test_errors_that_customers_really_get_are_the_error_rate_of_that_version_and
     assert wait_until(lambda: rate("v1") == 0, 30.0)
     shop.order("staging", "blue", error_rate=0.25)
     try:
-        assert wait_until(lambda: 20 <= (rate("v1") or 0) <= 30, 15.0), rate("v1")
+        assert wait_until(lambda: 20 <= (rate("v1") or 0) <= 30, 60.0), rate("v1")
         assert rate("v2") is None
         assert "there is no series" in source.figures("blue", "v2")[0].reason
     finally:
         shop.order("staging", "blue")
-        assert wait_until(lambda: rate("v1") == 0, 15.0)
+        assert wait_until(lambda: rate("v1") == 0, 60.0)
 
 
 @pytest.mark.req("PRE-23", "PM-03")

@@ -58,7 +58,7 @@ def entries(project: Project, run: RunId, *kinds: str) -> list[Entry]:
 @pytest.mark.req("ERR-01", "COM-22")
 def test_an_environment_that_does_not_answer_is_reported_and_recovery_goes_step_by_step_with_results(project: Project) -> None:
     project.edit("gonogo.yaml", "commands:\n", "recovery: {vpn: try-vpn, credentials: try-login}\ncommands:\n"
-                 "  try-vpn: {run: [bash, scripts/vpn.sh], timeout: 5s}\n  try-login: {run: [bash, scripts/login.sh], timeout: 5s}\n")  # fmt: skip
+                 "  try-vpn: {run: [bash, scripts/vpn.sh], timeout: 60s}\n  try-login: {run: [bash, scripts/login.sh], timeout: 60s}\n")  # fmt: skip
     project.write("scripts/vpn.sh", "echo connected\n")
     project.write("scripts/login.sh", "echo 'token hunter2 was refused'\nexit 4\n")
     run = cut_off(project)

@@ -209,7 +209,7 @@ def supervised(site: Site, host: Host) -> Iterator[Site]:
     tool = Path(sys.executable).parent
     daemon = subprocess.Popen([*host.inside, tool / "supervisord", "-c", settings], stdout=subprocess.DEVNULL)
     try:
-        assert wait_until((place / "socket").exists, 20)
+        assert wait_until((place / "socket").exists, 60)
         control = (str(tool / "supervisorctl"), "-c", str(settings))
         site.managed = {"manager": "supervisor", "unit": "web", "control": control}
         yield site

@@ -207,7 +207,7 @@ def test_lists_are_drawn_once_and_the_journal_is_asked_for_one_number_as_long_as
 def wait_until_seen(here: Served) -> None:
     """Let the server take in what was written last."""
     written = here.project.door().world.journal.written()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while sum(seq + 1 for seq in here.site.memory.heads().values()) != written:
         assert time.monotonic() < deadline, "the server never saw the last entry"
         time.sleep(0.05)

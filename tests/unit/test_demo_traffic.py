@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from command_line import importing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,6 +99,17 @@ def test_free_ports_are_different_and_below_those_of_outgoing_connections() -> N
     ports = free_ports(5)
     assert len(set(ports)) == 5
     assert all(20_000 <= Address("127.0.0.1", port).port < 32_000 for port in ports)
+
+
+def test_a_port_that_nobody_listens_on_yet_is_given_to_nobody_else_neither_here_nor_in_another_process() -> None:
+    code = "import sys; from gonogo.demo.addresses import free_ports; print(*free_ports(200), flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=importing()) as other:
+        assert other.stdout is not None
+        theirs = {int(port) for port in other.stdout.readline().split()}
+        ours = {port for _ in range(40) for port in free_ports(5)}
+        other.communicate()
+    assert (len(theirs), len(ours)) == (200, 200)
+    assert not theirs & ours
 
 
 def head(*lines: str) -> Head:

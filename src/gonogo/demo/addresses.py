@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import secrets
 import socket
-from itertools import islice
+from collections.abc import Iterator
+from functools import cache
+from itertools import cycle, islice
 
 from gonogo.errors import BadInput, Broken, Refused
 from gonogo.values import dataclass
@@ -13,6 +16,7 @@ from gonogo.values import dataclass
 MOST_PORT = 65535
 BACKLOG = 1024
 SERVER_PORTS = range(20_000, 32_000)
+PARTS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,33 @@ def free_ports(count: int) -> tuple[int, ...]:
     """`count` different ports of 127.0.0.1 on which nothing listens now.
 
     From below the range that systems take for outgoing connections, so that no client's own port can get in the way.
+    Between this answer and the first listener, and while a service is down, a port is nobody's: what another process is
+    given comes from another part of the range, and each port comes again only when the others had their turn.
     """
-    start = secrets.randbelow(len(SERVER_PORTS))
-    rotated = (*SERVER_PORTS[start:], *SERVER_PORTS[:start])
-    found = tuple(islice((port for port in rotated if _is_free(port)), count))
+    ports, turns = _handed_out_by(os.getpid())
+    found = tuple(islice((port for port in islice(ports, turns) if _is_free(port)), count))
     if len(found) < count:
         raise Broken(f"there are no {count} free ports", next_step="look with `ss -ltn` at what listens")
     return found
+
+
+@cache
+def _handed_out_by(_process: int) -> tuple[Iterator[int], int]:
+    """The ports of this process, one after the other without end, and how many they are."""
+    first = secrets.randbelow(PARTS)
+    size = len(SERVER_PORTS) // PARTS
+    for part in ((first + number) % PARTS for number in range(PARTS)):
+        mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            # A name without a file, which the system forgets with the process. Only Linux has such names.
+            mark.bind(f"\0gonogo-ports-{part}")
+        except OSError:
+            mark.close()
+            continue
+        mark.detach()  # open as long as the process lives
+        return cycle(SERVER_PORTS[part * size : (part + 1) * size]), size
+    start = secrets.randbelow(len(SERVER_PORTS))
+    return cycle((*SERVER_PORTS[start:], *SERVER_PORTS[:start])), len(SERVER_PORTS)
 
 
 def _is_free(port: int) -> bool:
