@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.adapters.targets.haproxy import HaproxyTarget, parse_states, parted
+from gonogo.adapters.targets.haproxy import HaproxyTarget, parse_states
 from gonogo.errors import BadInput, Broken
 
 HEAD = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port\n"
+HANGS_UP = "(the connection is closed without a word)"
 SLOTS = {"blue": "blue", "green": "green"}
 
 
@@ -25,35 +26,37 @@ class RuntimeApi(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
     def __init__(self, path: str, reply: Callable[[str], str]) -> None:
-        super().__init__(path, OneLine)
+        super().__init__(path, Lines)
         self.reply = reply
         self.lines: list[str] = []
         self.weights = {"blue": 100, "green": 0}
 
-    def answers(self, line: str) -> str:
-        self.lines.append(line)
-        return "".join(self.answer(command.strip()) for command in line.split(";"))
-
     def answer(self, line: str) -> str:
+        self.lines.append(line)
         if line.startswith("show servers state"):
-            rows = (
-                f"3 app {n} {name} 127.0.0.1 2 0 {w} 100 910{n}" for n, (name, w) in enumerate(self.weights.items())
-            )
-            return HEAD + "\n".join(rows) + "\n\n"
+            rows = (f"3 app {n} {name} 127.0.0.1 2 0 {w} 100 910{n}" for n, (name, w) in enumerate(self.weights.items()))
+            return HEAD + "\n".join(rows) + "\n"
         words = line.split()
         text = self.reply(line)
         if not text:
             self.weights[words[2].partition("/")[2]] = int(words[4])
-        return f"{text}\n\n" if text else "\n"
+        return f"{text}\n" if text else ""
 
 
-class OneLine(socketserver.StreamRequestHandler):
-    """Reads one line, answers, closes: HAProxy's way without `prompt`."""
+class Lines(socketserver.StreamRequestHandler):
+    """HAProxy's way: one line and its reply, then it closes; after `prompt` a prompt ends each reply instead."""
 
     def handle(self) -> None:
         assert isinstance(self.server, RuntimeApi)
-        line = self.rfile.readline().decode("ascii").strip()
-        self.wfile.write(self.server.answers(line).encode("ascii"))
+        prompted = False
+        while line := self.rfile.readline().decode("ascii").strip():
+            prompted = prompted or line == "prompt"
+            answer = "" if line == "prompt" else self.server.answer(line)
+            if HANGS_UP in answer:
+                return
+            self.wfile.write(f"{answer}\n{'> ' if prompted else ''}".encode("ascii"))
+            if not prompted:
+                return
 
 
 @contextmanager
@@ -76,17 +79,18 @@ def obedient(_line: str) -> str:
 
 
 @pytest.mark.req("PX-01", "PX-03", "PX-04")
-def test_a_move_sends_absolute_weights_one_change_a_call_raising_first_and_reads_back_with_the_last() -> None:
+def test_a_move_sends_absolute_weights_one_change_a_line_raising_first_and_reads_back_behind_the_last() -> None:
     with runtime_api(obedient) as (api, target):
         seen = target.move({"blue": 95, "green": 5}, 4)
         assert (seen.readable, dict(seen.weights)) == (True, {"blue": 95, "green": 5})
         assert api.lines == [
             "show servers state app",
             "set server app/green weight 5",
-            "set server app/blue weight 95; show servers state app",
+            "set server app/blue weight 95",
+            "show servers state app",
         ]
         assert target.move({"blue": 95, "green": 5}, 4).readable
-        assert api.lines[3:] == ["show servers state app"] * 2, "a move that changes nothing is read back all the same"
+        assert api.lines[4:] == ["show servers state app"] * 2, "a move that changes nothing is read back all the same"
 
 
 @pytest.mark.req("PX-02")
@@ -113,16 +117,27 @@ def test_a_command_that_was_accepted_and_changed_nothing_is_found_by_the_read_ba
             target.move({"blue": 95, "green": 5}, 1)
 
 
-@pytest.mark.req("PX-02", "PX-03")
-def test_words_before_the_table_of_the_read_back_are_a_refusal_and_never_taken_for_its_head() -> None:
-    table = HEAD + "3 app 1 blue 127.0.0.1 2 0 5 5 9100\n\n"
-    assert parted("\n" + table)[0].strip() == ""
-    assert parse_states(parted("\n" + table)[1])["blue"].weight == 5
-    assert parted("No such server.\n\n" + table)[0].strip() == "No such server."
-    assert parted("Permission denied\n\nPermission denied\n") == ("Permission denied\n\nPermission denied\n", "")
-    assert parted("")[1] == ""
-    with pytest.raises(ValueError, match="no table"):
-        parse_states(parted("")[1])
+@pytest.mark.req("PX-02")
+@pytest.mark.parametrize("server", ["green", "blue"])
+def test_a_change_without_a_reply_is_never_taken_for_a_change_that_was_made(server: str) -> None:
+    with runtime_api(lambda line: HANGS_UP if server in line else "") as (api, target):
+        with pytest.raises(Broken, match=rf"does not answer `set server app/{server} weight .*no end"):
+            target.move({"blue": 95, "green": 5}, 1)
+        assert api.weights == {"blue": 100, "green": 5 if server == "blue" else 0}
+
+
+@pytest.mark.req("PX-02")
+def test_a_reply_that_holds_more_than_was_asked_is_no_reply() -> None:
+    with runtime_api(lambda _line: "\n> 1\n# be_id be_name") as (_, target), pytest.raises(Broken, match="more than was asked"):
+        target.move({"blue": 95, "green": 5}, 1)
+
+
+@pytest.mark.req("PX-03")
+def test_no_change_is_sent_before_the_one_before_it_was_accepted() -> None:
+    with runtime_api(lambda line: "No such server." if "green" in line else "") as (api, target):
+        with pytest.raises(Broken, match="nothing was changed before it"):
+            target.move({"blue": 95, "green": 5}, 1)
+        assert api.lines == ["show servers state app", "set server app/green weight 5"]
 
 
 class LeavesAtZero(dict[str, int]):

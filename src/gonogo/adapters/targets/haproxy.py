@@ -1,13 +1,13 @@
-"""Moves traffic at HAProxy over its runtime API: a UNIX socket, one change a connection, each reply judged.
+"""Moves traffic at HAProxy over its runtime API: a UNIX socket, one change after the other, each reply judged.
 
 HAProxy reports a refused command as text on a call that succeeded (PX-02), two commands in one line are no transaction
 (PX-03), relative weights depend on the configured ones (PX-04) and run-time weights vanish on a restart (PX-05): so
 only absolute weights are sent, raises first (PX-01), any text in a reply is a failure, and the end is read back.
 There is no compare-and-set; two engines are kept apart by the lease alone (PX-12).
 
-Each connection waits for HAProxy's event loop, which the load keeps full, and costs as much as a change does. So the
-read-back rides on the line of the last change: whatever became of that change, the table behind it is what is now.
-No two changes share a line.
+Each connection waits for HAProxy's event loop, which the load keeps full, and costs as much as a change does. So a move
+is one talk: the reading before it, each change by itself, and the read-back, which is sent behind the last change:
+whatever became of that change, the table is what is now. No change is sent before the one before it was accepted.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import re
 import time
 from collections.abc import Mapping
 
-from gonogo.adapters.haproxy_api import ask_haproxy
+from gonogo.adapters.haproxy_api import Talk, ask_haproxy, talk_to_haproxy
 from gonogo.adapters.http_calls import printable
 from gonogo.adapters.metrics.haproxy import parse_statistics
-from gonogo.adapters.shares import check_weights, confirm, ordered_changes, percentages, said
+from gonogo.adapters.shares import check_weights, confirm, ordered_changes, percentages
 from gonogo.errors import BadInput, Broken
 from gonogo.ports import TrafficSeen
 from gonogo.values import dataclass
@@ -45,6 +45,18 @@ class ServerState:
         return self.operation == RUNNING and self.admin == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The absolute weight that a server gets, and whether that is more than it has."""
+
+    server: str
+    weight: int
+    is_raise: bool
+
+    def __str__(self) -> str:
+        return f"{self.server} {self.weight} %"
+
+
 def parse_states(text: str) -> Mapping[str, ServerState]:
     """The servers in the reply to `show servers state`; ValueError where it is none."""
     lines = [line for line in text.splitlines() if line.strip()]
@@ -57,18 +69,6 @@ def parse_states(text: str) -> Mapping[str, ServerState]:
         weight, operation, admin = (int(row[name]) for name in ("srv_uweight", "srv_op_state", "srv_admin_state"))
         found[row["srv_name"]] = ServerState(f"{row['srv_addr']}:{row['srv_port']}", weight, operation, admin)
     return found
-
-
-def parted(reply: str) -> tuple[str, str]:
-    """What HAProxy said to a change, and the table of `show servers state` that came after it in the same reply.
-
-    The table begins with a line that holds the number of its format alone; without one, all of the reply are words.
-    """
-    words, mark, rows = reply.partition("\n# ")
-    before, _, number = words.rpartition("\n")
-    if not mark or not number.strip().isdecimal():
-        return reply, ""
-    return before, f"# {rows}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +101,36 @@ class HaproxyTarget:
         """Raise, then lower, one command each; Broken with HAProxy's own words where it did not obey.
 
         Without compare-and-set `fence` cannot be enforced here; it is named in the messages, and the lease holds.
+        A server that is to be raised is waited for: HAProxy learns of a new process by its next check only.
         """
         check_weights(weights, self.slots)
-        states = self._states()
-        servers = self._require_known(states)
-        before = {slot: states[server].weight for slot, server in servers.items()}
-        changes = ordered_changes(before, weights)
-        states = self._awaited(states, [servers[slot] for slot, weight in changes if weight > before[slot]])
-        for slot, weight in changes:
-            state = states[servers[slot]]
-            if weight > before[slot] and not state.takes_traffic:
-                raise Broken(
-                    f"server {servers[slot]} should get {weight} %, but HAProxy does not hold it up "
-                    f"(state {state.operation}, disabled {state.admin}); nothing was moved (fence {fence})",
-                    where=self._where,
-                    next_step="make the server answer its health check, or enable it, and try again",
-                )
+        deadline = time.monotonic() + self.patience
+        while True:
+            with talk_to_haproxy(self.socket_path, self._where) as talk:
+                (listed,) = talk.ask(self._list)
+                states = self._parsed(listed)
+                servers = self._require_known(states)
+                before = {slot: states[server].weight for slot, server in servers.items()}
+                wanted = ordered_changes(before, weights)
+                changes = tuple(Change(servers[slot], weight, weight > before[slot]) for slot, weight in wanted)
+                late = [change for change in changes if change.is_raise and not states[change.server].takes_traffic]
+                if not late:
+                    return confirm(self._seen(self._changed(talk, changes)), weights, self._where)
+            if time.monotonic() >= deadline:
+                raise self._not_up(late[0], states[late[0].server], fence)
+            time.sleep(PAUSE)
+
+    def _changed(self, talk: Talk, changes: tuple[Change, ...]) -> Mapping[str, ServerState]:
+        """What HAProxy lists behind the last of these changes, each of which was made after the one before it."""
         if not changes:
-            return confirm(self.traffic(), weights, self._where)
-        for done, (slot, weight) in enumerate(changes[:-1]):
-            self._accepted(self._ask(self._change(servers[slot], weight)), servers[slot], weight, changes[:done])
-        slot, weight = changes[-1]
-        reply = self._ask(f"{self._change(servers[slot], weight)}; {self._list}")
-        words, table = parted(reply)
-        self._accepted(words, servers[slot], weight, changes[:-1])
-        return confirm(self._seen(self._parsed(table)), weights, self._where)
+            (listed,) = talk.ask(self._list)
+            return self._parsed(listed)
+        for done, change in enumerate(changes[:-1]):
+            (reply,) = talk.ask(self._command(change))
+            self._accepted(reply, change, changes[:done])
+        reply, listed = talk.ask(self._command(changes[-1]), self._list)
+        self._accepted(reply, changes[-1], changes[:-1])
+        return self._parsed(listed)
 
     def open_requests(self) -> Mapping[str, int]:
         """Requests that each server answers or has in its queue now, by the statistics of HAProxy."""
@@ -140,14 +145,6 @@ class HaproxyTarget:
         except (ValueError, KeyError) as error:
             raise Broken(f"HAProxy's statistics cannot be read: {error}", where=self._where) from error
 
-    def _awaited(self, states: Mapping[str, ServerState], wanted: list[str]) -> Mapping[str, ServerState]:
-        """The states, once `wanted` servers are up: HAProxy learns of a new process by its next check only."""
-        deadline = time.monotonic() + self.patience
-        while any(not states[server].takes_traffic for server in wanted) and time.monotonic() < deadline:
-            time.sleep(PAUSE)
-            states = self._states()
-        return states
-
     @property
     def _where(self) -> str:
         return f"{self.socket_path} backend {self.backend}"
@@ -156,18 +153,27 @@ class HaproxyTarget:
     def _list(self) -> str:
         return f"show servers state {self.backend}"
 
-    def _change(self, server: str, weight: int) -> str:
-        return f"set server {self.backend}/{server} weight {weight}"
+    def _command(self, change: Change) -> str:
+        return f"set server {self.backend}/{change.server} weight {change.weight}"
 
-    def _accepted(self, reply: str, server: str, weight: int, done: tuple[tuple[str, int], ...]) -> None:
+    def _accepted(self, reply: str, change: Change, done: tuple[Change, ...]) -> None:
         """Nothing where HAProxy said nothing about a change; Broken with its words and what was done otherwise."""
         if reply.strip():
-            progress = f"done before it: {said(dict(done))}" if done else "nothing was changed before it"
+            words = printable(reply.encode())
+            progress = f"done before it: {', '.join(map(str, done))}" if done else "nothing was changed before it"
             raise Broken(
-                f"HAProxy refused weight {weight} for {server}: `{printable(reply.encode())}`; {progress}",
+                f"HAProxy refused weight {change.weight} for {change.server}: `{words}`; {progress}",
                 where=self._where,
                 next_step="the move may be half done: read the target again before anything else is moved",
             )
+
+    def _not_up(self, change: Change, state: ServerState, fence: int) -> Broken:
+        return Broken(
+            f"server {change.server} should get {change.weight} %, but HAProxy does not hold it up "
+            f"(state {state.operation}, disabled {state.admin}); nothing was moved (fence {fence})",
+            where=self._where,
+            next_step="make the server answer its health check, or enable it, and try again",
+        )
 
     def _states(self) -> Mapping[str, ServerState]:
         return self._parsed(self._ask(self._list))
