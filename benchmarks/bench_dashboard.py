@@ -44,6 +44,7 @@ from gonogo.ports import Draft
 from gonogo.terms import Engine, RunId
 from gonogo.web import watching
 from gonogo.web.application import application
+from gonogo.web.reminding import reminding
 from gonogo.web.serving import Address, bound_to, names_of, run_on
 from gonogo.web.sessions import COOKIE
 from gonogo.web.site import Site
@@ -63,7 +64,8 @@ def serve(root: str) -> None:
         watching.MOST_OF_ONE = 10_000  # One machine plays all watchers.
         print(json.dumps({"port": port, "cookies": cookies}), flush=True)
         watch = watching.Watch(site)
-        run_on(listening, application(site, watch), site, watch)
+        with reminding(site):
+            run_on(listening, application(site, watch), site, watch)
 
 
 async def fetch(port: int, cookie: str, path: str) -> tuple[float, int, str]:

@@ -71,8 +71,8 @@ class Transaction(Protocol):
     def take_lease(self, environment: str, reason: str = "", *, past_hold: bool = False) -> int:
         """Take or keep the environment for this run and raise its fence; Busy names the run that holds it.
 
-        A run that was in line for it is so no longer. `reason` says for people what it is taken for. Refused where the
-        environment is on hold, but `past_hold` for the way back: a rollback under way is not stopped.
+        A run that was in line for it is so no longer; `reason` is for people. Refused where the environment is on hold,
+        but `past_hold` for the way back: a rollback under way is not stopped.
         """
 
     def free_lease(self, environment: str) -> RunId | None:
@@ -93,8 +93,7 @@ class Moved(GonogoError):
 class Journal(Protocol):
     """The only store of truth: a hash-chained ledger per run, one for the site, and the leases of environments.
 
-    The site's log names every run of this journal, with numbers without gaps: the whole population of changes.
-    Who is told to look at a run again is another port, `engine/wakeups.py`: nothing of it is truth.
+    The site's log names every run, numbered without gaps. Who looks at one again is another port, `engine/wakeups.py`.
     """
 
     def open_run(
@@ -135,8 +134,7 @@ class Journal(Protocol):
     def wait(self, waiter: Waiter) -> None:
         """Stand in line for an environment; who stands there already keeps its place and gets the new priority.
 
-        Not part of a transaction: whoever could not take a lease stands in line, then tries once more, so that a lease
-        that was freed in between wakes nobody in vain.
+        Not part of a transaction: who could not take a lease stands in line, then tries once more, and misses none.
         """
 
     def leave(self, run: RunId, environment: str = "") -> None:
@@ -464,8 +462,11 @@ class Post(Protocol):
     def hand(self, channel: str, notice: Notice) -> None:
         """Begin to carry a notice; returns at once."""
 
-    def finished(self, wait: float = 0.0) -> tuple[Delivery, ...]:
-        """What has arrived or failed since last asked; waits at most `wait` seconds while something is under way."""
+    def finished(self, run: RunId, wait: float = 0.0) -> tuple[Delivery, ...]:
+        """What of a run has arrived or failed since last asked; waits at most `wait` seconds for some."""
+
+    def claim(self, run: RunId, channel: str) -> Callable[[], None] | None:
+        """Become the one who carries notices of a run by a channel; gives what ends that, None while another one is."""
 
 
 class EngineKey(Protocol):

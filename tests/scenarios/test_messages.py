@@ -14,7 +14,7 @@ import pytest
 
 from gonogo.control.learning.feedback import Feedback, entries_of, give
 from gonogo.control.schemas import faults_of, schema_names
-from gonogo.control.telling import tell_due
+from gonogo.control.telling import Teller, tell_due
 from gonogo.document.reading import read_document
 from gonogo.engine.announcing import Outbox
 from gonogo.errors import BadInput
@@ -482,6 +482,33 @@ def test_what_the_calendar_asks_for_is_said_when_it_is_due_and_only_once(good: R
     assert "1 opened; 1 ready; 0 open; 0 judgements that did not pass" in summary["text"]
     assert "RETROSPECTIVE" in project.door().load(good.run).entries[-2].data["prefix"]  # the delivery follows it
     assert telling(16)[0][0].endswith("WEEKLY SUMMARY]")
+
+
+@pytest.mark.req("COM-24", "COM-25")
+def test_of_two_who_tell_at_once_one_says_it_and_carries_it_and_the_other_waits_for_nobody(good: Ran, tmp_path: Path) -> None:
+    project = replace(good.project, root=tmp_path / "project")
+    copied(good.project.root, project.root)
+    project.write("gonogo.yaml", (project.root / "gonogo.yaml").read_text().replace("timeout: 5s", "timeout: 600s"))
+    project.write("scripts/mute.sh", "#!/bin/sh\nexit 0\n", mode=0o755)
+    project.write("scripts/tell.sh", f'#!/bin/sh\nwhile [ ! -e "{tmp_path}/go" ]; do sleep 0.05; done\n{TELL.partition(chr(10))[2]}', mode=0o755)
+    assert good.state.closed_at
+    tellers = []
+    for _ in range(2):
+        door = project.door()
+        door.world = replace(door.world, clock=SimulatedClock(good.state.closed_at + timedelta(days=2)))
+        tellers.append(Teller.of(door, door.load))
+    first, second = tellers
+    assert [told.prefix for told in first.tell(good.run)] == [f"{BRAND}RETROSPECTIVE]"]
+    assert second.tell(good.run) == (), "it is said already"
+    assert first.carry() and second.carry(), "it is on its way, and nobody waited for that"
+    project.write("../go", "")
+    while first.carry(60):
+        pass
+    assert second.carry() is False
+    said = [json.loads(line)["prefix"] for line in (project.root / "said.jsonl").read_text().splitlines()]
+    assert said.count(f"{BRAND}RETROSPECTIVE]") == 1
+    events = [recorded(entry).event for entry in project.door().world.journal.entries(good.run, good.state.seq)]
+    assert [(event.channel, event.outcome) for event in events if isinstance(event, Delivered) and event.channel == "tell"] == [("tell", "delivered")]
 
 
 @pytest.mark.req("COM-01")

@@ -255,9 +255,12 @@ def process(project: Project) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         found.communicate(timeout=60)
 
 
-def test_a_first_start_prints_a_link_that_works_once_and_a_server_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+@pytest.mark.req("COM-25")
+def test_a_first_start_prints_a_link_that_works_once_reminds_people_by_itself_and_ends_when_it_is_asked_to(tmp_path: Path) -> None:
     with place(tmp_path / "staging") as staging, place(tmp_path / "production") as production:
         project = small_project(tmp_path / "shop", staging, production)
+    project.write("gonogo.yaml", f"{(project.root / 'gonogo.yaml').read_text()}cadence: {{status: 1s}}\n")
+    project.begin("pre-deployment")
     with process(project) as (said, server):
         port, link = re.findall(r"http://localhost:(\d+)(/welcome/\S+)", said)[0]
         here = cast("Served", Elsewhere(project, int(port)))
@@ -272,6 +275,7 @@ def test_a_first_start_prints_a_link_that_works_once_and_a_server_ends_when_it_i
         assert again.sign_in("rm1").status == 303
         stream = Stream(here, browser)
         assert stream.next() == "part"
+        until(lambda: "DAILY STATUS" in (project.root / ".gonogo/announcements.jsonl").read_text())
         server.send_signal(signal.SIGTERM)
         assert set(iter(stream.next, "")) <= {"part", "cards"}, "open streams do not keep a server from ending"
         server.wait(60)

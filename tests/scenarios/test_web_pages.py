@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from agents_world import agency, key
 
+from gonogo.evidence.ledger import time_of
 from gonogo.evidence.signers import namespace
 from gonogo.evidence.sshsig import sign
 from gonogo.terms import Person, RunId
 from tests.command_line import gonogo
-from tests.projects import Project, small_project
+from gonogo.web.reminding import Reminders
+from gonogo.web.site import Site
+from tests.projects import Project, copied, small_project
+from tests.worlds import SimulatedClock
 from tests.worlds_http import place
 from web_world import Client, Served, served, signed_in
 
@@ -161,6 +170,37 @@ def test_no_list_names_whoever_was_taken_out_of_the_approvers_file_though_no_rel
     finally:
         (project.root / APPROVERS).write_text(before)
     assert project.state(run).seq == head
+
+
+@pytest.mark.req("COM-25", "COM-01")
+def test_people_are_reminded_once_of_what_waits_and_runs_out_though_no_engine_is_at_work(project: Project, run: RunId, tmp_path: Path) -> None:
+    # A copy: what is written bears times to come, before which nothing else may be written.
+    own = replace(project, root=tmp_path / "shop")
+    copied(project.root, own.root)
+    (asked,) = (item for item in own.state(run).rounds.values() if item.name == "readiness-1")
+
+    def look(left: timedelta) -> list[str]:
+        door = own.door()
+        door.world = replace(door.world, clock=SimulatedClock(time_of(asked.expires_at) - left))
+        site = Site.of(door, frozenset())
+        before = len(said())
+        try:
+            for reminders in (Reminders(site), Reminders(site)):
+                reminders.look(threading.Event())
+                reminders.look(threading.Event())
+        finally:
+            site.work.close()
+        return [f"{one['prefix']} {one['text']}" for one in said()[before:] if one["run"] == run]
+
+    def said() -> list[dict[str, str]]:
+        return [json.loads(line) for line in (own.root / ".gonogo/announcements.jsonl").read_text().splitlines()]
+
+    waits = look(timedelta(hours=30))
+    assert len(waits) == 1 and "DAILY STATUS" in waits[0] and "`readiness` waits for" in waits[0], waits
+    runs_out = look(timedelta(hours=10))
+    warned = [text.partition(";")[0] for text in runs_out if "EXPIRING" in text and "`readiness`" in text]
+    assert warned == [f"[APPROVAL EXPIRING] shop v2: `readiness` expires at {asked.expires_at}"], runs_out
+    assert look(timedelta(hours=9)) == []
 
 
 @pytest.fixture(scope="module")

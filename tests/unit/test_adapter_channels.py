@@ -79,7 +79,7 @@ def told(carrier: Carrier, notice: Notice = BACK) -> Delivery:
     """What became of one notice that is carried by this carrier."""
     post = ChannelPost((Channel("it", carrier),), SimulatedClock())
     post.hand("it", notice)
-    return post.finished(LONG)[0]
+    return post.finished(RUN, LONG)[0]
 
 
 def web(sink: Sink, form: object = slack_form) -> WebCarrier:
@@ -309,5 +309,5 @@ def test_whatever_a_carrier_raises_is_an_outcome_and_the_next_notice_is_carried(
     post = ChannelPost((Channel("it", Foreign()),), SimulatedClock())
     post.hand("it", BACK)
     post.hand("it", replace(BACK, number=8))
-    found = [*post.finished(LONG), *post.finished(LONG)]
+    found = [*post.finished(RUN, LONG), *post.finished(RUN, LONG)]
     assert [(item.number, item.reason) for item in found] == [(7, "no idea?[31m"), (8, "")]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -99,3 +99,23 @@ def test_who_lives_or_cannot_be_known_is_not_waited_for(tmp_path: Path, written:
             with RunLocks(tmp_path, clock).driving(RUN):
                 pass
     assert clock.sleeps == []
+
+
+@pytest.mark.req("EXE-05", "COM-24")
+def test_an_engine_waits_for_who_only_reminds_people_and_only_one_carries_by_each_channel(tmp_path: Path) -> None:
+    with ExitStack() as reminding:
+        clock = Clock(reminding.close)
+        locks = RunLocks(tmp_path, clock)
+        reminding.enter_context(locks.driving(RUN, briefly=True))
+        with locks.driving(RUN):
+            assert len(clock.sleeps) == 1
+    ends = locks.carrying(RUN, "mail")
+    assert ends is not None
+    assert locks.carrying(RUN, "mail") is None
+    for other in (locks.carrying(RUN, "chat"), locks.carrying(RunId("other"), "mail")):
+        assert other is not None, "what hangs elsewhere keeps nobody from it"
+        other()
+    ends()
+    again = locks.carrying(RUN, "mail")
+    assert again is not None
+    again()

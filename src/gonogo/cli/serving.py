@@ -24,6 +24,7 @@ class ServeOptions:
 
     host: str
     port: int
+    tell: bool
     folder: Path
     as_json: bool
 
@@ -31,6 +32,12 @@ class ServeOptions:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8477, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--tell/--no-tell",
+    default=True,
+    show_default=True,
+    help="Remind people of what is due, each once, as `gonogo tell` does; without it a timer has to.",
+)
 @project_option
 @json_option
 @taking(ServeOptions)
@@ -47,7 +54,8 @@ def serve(options: ServeOptions) -> int:
     serving = importlib.import_module("gonogo.web.serving")
     # Describing every verb imports every command: only the server pays for that.
     verbs = importlib.import_module("gonogo.cli.verb_table").served()
-    serving.serve(door_at(options.folder), serving.Address(options.host, options.port), tell, verbs)
+    place = serving.Address(options.host, options.port)
+    serving.serve(door_at(options.folder), place, tell, verbs, reminds=options.tell)
     return 0
 
 

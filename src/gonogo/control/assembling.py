@@ -27,9 +27,10 @@ from gonogo.adapters.metrics_provided import ProvidedSource, log_of, statistics_
 from gonogo.adapters.pipe_asker import PipeAsker
 from gonogo.adapters.plugins import PluginProviders
 from gonogo.adapters.posting.announcing import Announcers, LogAnnouncer, StreamAnnouncer
-from gonogo.adapters.posting.carrying import ChannelPost
+from gonogo.adapters.posting.carrying import ChannelPost, nobody_else
 from gonogo.adapters.posting.channels import channels_of
 from gonogo.adapters.project_files import ProjectFiles
+from gonogo.adapters.run_lock import RunLocks
 from gonogo.adapters.targets.caddy import HANDLER, CaddyTarget
 from gonogo.adapters.targets.commands import CommandsTarget
 from gonogo.adapters.targets.haproxy import HaproxyTarget
@@ -130,7 +131,12 @@ def assemble(
         probers={name: asked for each in environments for name, asked in probers_of(root, each, environ).items()},
         metrics={each.name: found for each in environments if (found := metrics_of(root, each))},
         announcer=_announcer(project, LogAnnouncer(state / "announcements.jsonl", clock, about, report), report),
-        post=ChannelPost(tuple(channels_of(project, root, environ, clock)), clock),
+        # Where a database is shared workers drive on other hosts, and no lock of this one says who carries.
+        post=ChannelPost(
+            tuple(channels_of(project, root, environ, clock)),
+            clock,
+            nobody_else if store.shared else RunLocks(state / "runs", clock).carrying,
+        ),
         figures={each.name: asked for each in environments if (asked := prometheus_of(each))},
         alerts={each.name: alerts for each in environments if (alerts := alerts_of(each))},
         key=engine_key(environ, state / "keys" / "engine"),

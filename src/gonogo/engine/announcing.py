@@ -9,6 +9,7 @@ outcome of each round of tries.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Final
@@ -56,6 +57,8 @@ class Outbox:
     owed: tuple[Message, ...] = ()
     under_way: dict[tuple[int, str], Notice] = field(default_factory=dict)
     handed: set[tuple[int, str]] = field(default_factory=set)
+    claimed: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """The channels by which nobody else carries notices of this run now, each with what ends that."""
     failed: dict[tuple[int, str], Failed] = field(default_factory=dict)
     by_calendar: datetime | None = None
     """When the last message of the calendar was said."""
@@ -77,19 +80,29 @@ class Outbox:
             case _:
                 self.owed = (*self.owed, *messages_for(self.plan, state, entry, self._told))
 
+    def has_more(self, state: RunState, now: datetime) -> bool:
+        """Whether anything is owed now or still has to arrive; changes nothing."""
+        return bool(self.owed or self.under_way or self._due(state, now) or self._again(now))
+
     def fall_due(self, state: RunState, now: datetime) -> bool:
         """Owe what the calendar asks for now (COM-25), a warning of what is about to expire, and what did not arrive.
 
         Gives whether any is due.
         """
-        found = [message for message in expiring(self.plan, state, now) if _digest(message) not in self.said]
-        due = due_message(self.plan, state, self.by_calendar, now)
-        self.owed = (*self.owed, *found, *((due,) if due else ()))
-        waiting = ((key, item) for key, item in self.failed.items() if key not in self.under_way)
-        again = {key: item.notice for key, item in waiting if item.is_due(now)}
+        due, again = self._due(state, now), self._again(now)
+        self.owed = (*self.owed, *due)
         self.under_way.update(again)
         self.handed.difference_update(again)
-        return bool(found or due or again)
+        return bool(due or again)
+
+    def _due(self, state: RunState, now: datetime) -> tuple[Message, ...]:
+        found = [message for message in expiring(self.plan, state, now) if _digest(message) not in self.said]
+        due = due_message(self.plan, state, self.by_calendar, now)
+        return (*found, *((due,) if due else ()))
+
+    def _again(self, now: datetime) -> dict[tuple[int, str], Notice]:
+        waiting = ((key, item) for key, item in self.failed.items() if key not in self.under_way)
+        return {key: item.notice for key, item in waiting if item.is_due(now)}
 
     def say(self, bench: Bench) -> None:
         """Say the first message that is owed, and record it."""
@@ -103,15 +116,35 @@ class Outbox:
         append_latest(bench, (said,))
 
     def carry(self, bench: Bench, wait: float = 0.0) -> bool:
-        """Hand out what is under way, and record what arrived or failed; whether anything was recorded."""
+        """Hand out what is under way, and record what arrived or failed; whether the ledger has to be read again."""
+        if self._claims_more():
+            # What was recorded by whoever carried before is read before anything is handed out.
+            return True
         for key, notice in self.under_way.items():
-            if key not in self.handed:
+            if key not in self.handed and key[1] in self.claimed:
                 self.handed.add(key)
                 self.world.post.hand(key[1], notice)
-        found = [item for item in self.world.post.finished(wait) if (item.number, item.channel) in self.under_way]
+        arrived = self.world.post.finished(self.run, wait)
+        found = [item for item in arrived if (item.number, item.channel) in self.under_way]
         if found:
             append_latest(bench, tuple(self._outcome(item) for item in found))
         return bool(found)
+
+    def let_go(self) -> None:
+        """Leave to others what is still under way, and every channel."""
+        while self.claimed:
+            self.claimed.popitem()[1]()
+
+    def _claims_more(self) -> bool:
+        wanted = {channel for _, channel in self.under_way}
+        for channel in self.claimed.keys() - wanted:
+            self.claimed.pop(channel)()
+        before = len(self.claimed)
+        for channel in wanted - self.claimed.keys():
+            ends = self.world.post.claim(self.run, channel)
+            if ends is not None:
+                self.claimed[channel] = ends
+        return len(self.claimed) > before
 
     def _hear_outcome(self, known: Delivered, at: datetime) -> None:
         key = known.message, known.channel

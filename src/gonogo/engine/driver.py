@@ -128,16 +128,34 @@ class Driver:
         """Go on as `drive` does, and stop before the first act that is not allowed."""
         refuse_unknown(self.plan)
         try:
-            state = self._caught_up(RunState(), quiet=True)
-            stopped, state = self._driven(state, allowed)
-        except NotStored as fault:
-            raise rescued(self._bench(self.known), fault) from fault
-        self._see_off(state)
+            stopped, state = self._rescued(allowed)
+            self._see_off(state)
+        finally:
+            self.outbox.let_go()
         return stopped
 
+    def has_to_tell(self) -> bool:
+        """Whether anything is owed to people now, the calendar's messages included; reads what is new, says nothing."""
+        self._read(self.known, quiet=True)
+        return self.outbox.has_more(self.known, self.world.clock.now())
+
     def tell(self) -> None:
-        """Say what is owed, the calendar's messages included, and see it off; nothing else of the run goes on."""
-        self._see_off(self._caught_up(RunState(), quiet=True))
+        """Say what is owed, and record it; nothing else of the run goes on, and nothing is carried yet."""
+        self._caught_up(self.known, quiet=True, carries=False)
+
+    def carry(self, wait: float = 0.0) -> bool:
+        """Carry what was said, and record what became of it, `wait` seconds at most; whether any is still under way."""
+        while self.outbox.carry(self._bench(self.known), wait):
+            self._read(self.known, quiet=True)
+        if not self.outbox.under_way:
+            self.outbox.let_go()
+        return bool(self.outbox.under_way)
+
+    def _rescued(self, allowed: Allowed) -> tuple[Stopped | Paused, RunState]:
+        try:
+            return self._driven(self._caught_up(RunState(), quiet=True), allowed)
+        except NotStored as fault:
+            raise rescued(self._bench(self.known), fault) from fault
 
     def _driven(self, state: RunState, allowed: Allowed) -> tuple[Stopped | Paused, RunState]:
         show_missing(self._bench(state))
@@ -188,29 +206,38 @@ class Driver:
         )
         return Record(RunHalted(TIME_LIMIT, "stop", stage.id, stage.id, None), detail)
 
-    def _caught_up(self, state: RunState, *, quiet: bool = False) -> RunState:
+    def _caught_up(self, state: RunState, *, quiet: bool = False, carries: bool = True) -> RunState:
         while True:
-            fresh = [recorded(entry) for entry in self.world.journal.entries(self.run, state.seq)]
-            for event in fresh:
-                state = self.known = advance(self.plan, state, event)
-                self.times = after(self.plan, self.times, state, event)
-                self.outbox.hear(state, event)
-                if not quiet:
-                    self.listener(state, event)
+            fresh, state = self._read(state, quiet=quiet)
             if self.outbox.owed:
                 self.outbox.say(self._bench(state))
-            elif fresh or self.outbox.carry(self._bench(state)):
+            elif fresh or (carries and self.outbox.carry(self._bench(state))):
                 continue
             elif not self.outbox.fall_due(state, self.world.clock.now()):
                 return state
+
+    def _read(self, state: RunState, *, quiet: bool) -> tuple[bool, RunState]:
+        """What is new in the ledger, heard by all who hear; whether there was any, and the state after it."""
+        fresh = [recorded(entry) for entry in self.world.journal.entries(self.run, state.seq)]
+        for event in fresh:
+            state = self.known = advance(self.plan, state, event)
+            self.times = after(self.plan, self.times, state, event)
+            self.outbox.hear(state, event)
+            if not quiet:
+                self.listener(state, event)
+        return bool(fresh), state
 
     def _see_off(self, state: RunState) -> None:
         """Channels are waited for only at the end, and not for long; what is under way then is carried again later."""
         until = self.world.clock.monotonic() + LAST_WAIT
         while self.outbox.under_way and (left := until - self.world.clock.monotonic()) > 0:
-            if not self.outbox.carry(self._bench(state), left):
+            if self.outbox.carry(self._bench(state), left):
+                state = self._caught_up(state)
+            elif self.outbox.handed.issuperset(self.outbox.under_way):
                 return
-            state = self._caught_up(state)
+            else:
+                # Somebody else carries by that channel, and may be done in a moment.
+                self.world.clock.sleep(min(MOST_IDLE, left))
 
     def _idle(self, act: AwaitPeople | WaitUntil) -> None:
         left = timedelta(seconds=MOST_IDLE)

@@ -113,15 +113,14 @@ class RunInBrief:
     failed_gates: int
 
 
-def summary_due(since: datetime | None, runs: Iterable[RunInBrief], every: Decimal, now: datetime) -> bool:
+def summary_due(last: datetime | None, first: datetime | None, every: Decimal, now: datetime) -> bool:
     """Whether a summary is due: so long after the last one, or after the first run; never where nothing ever ran."""
-    first = min((run.opened for run in runs), default=None)
-    begun = since or first
+    begun = last or first
     return begun is not None and now - begun >= _length(every)
 
 
 def summary_text(runs: Iterable[RunInBrief], since: datetime, now: datetime) -> str:
-    """What happened between `since` and `now`, over all runs."""
+    """What happened between `since` and `now`; runs that ended before add nothing to it."""
     known = tuple(runs)
     opened = [run for run in known if since <= run.opened < now]
     ended = Counter(run.outcome for run in known if run.closed is not None and since <= run.closed < now)

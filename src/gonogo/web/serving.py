@@ -6,7 +6,7 @@ import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Final
 
@@ -19,6 +19,7 @@ from gonogo.errors import Broken
 from gonogo.values import dataclass
 from gonogo.web.agents import agents_of
 from gonogo.web.application import application
+from gonogo.web.reminding import reminding
 from gonogo.web.sessions import LINK
 from gonogo.web.site import Site
 from gonogo.web.trail import SIGNED_IN
@@ -107,8 +108,13 @@ def warming(site: Site) -> Iterator[None]:
         thread.join()
 
 
-def serve(door: Door, address: Address, tell: Callable[[str], None], verbs: tuple[Verb, ...] = ()) -> None:
-    """Serve until the process is asked to end; `verbs` are what the command line offers through the API."""
+def serve(
+    door: Door, address: Address, tell: Callable[[str], None], verbs: tuple[Verb, ...] = (), *, reminds: bool = True
+) -> None:
+    """Serve until the process is asked to end; `verbs` are what the command line offers through the API.
+
+    Where it `reminds`, people are told what is due, as by `gonogo tell`.
+    """
     with bound_to(address) as listening:
         port = int(listening.getsockname()[1])
         site = Site.of(door, names_of(address, port), verbs)
@@ -120,9 +126,14 @@ def serve(door: Door, address: Address, tell: Callable[[str], None], verbs: tupl
         if base not in site.people.ring().web.origins and address.host in LOOPBACK:
             line = f'web: {{rp_ids: [localhost], origins: ["{base}"]}}'
             tell(f"  passkeys: add to {door.workspace.project.approvers}: {line}")
+        if reminds and door.workers_drive:
+            # No lock of this machine says who tells what where hosts share a database.
+            tell("  reminders: workers share the database; let a timer on one host call gonogo tell")
+            reminds = False
         watch = Watch(site)
         try:
-            run_on(listening, application(site, watch, agents_of(site, base)), site, watch)
+            with reminding(site) if reminds else nullcontext():
+                run_on(listening, application(site, watch, agents_of(site, base)), site, watch)
         finally:
             site.work.close()
 
