@@ -31,7 +31,7 @@ GOOD, BAD = "/?customer=1", "/?customer=999999"
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SHOWN = (DOCS / "rollouts.md").read_text("utf-8")
-LOGGED = "    timeout server 400ms\n    log stdout format raw local0\n" + SHOWN.split("```haproxy\n")[1].split("\n```")[0]
+LOGGED = "    timeout server 1s\n    log stdout format raw local0\n" + SHOWN.split("```haproxy\n")[1].split("\n```")[0]
 """With the line of the page; those of nginx and Caddy are from there, too."""
 
 

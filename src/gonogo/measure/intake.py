@@ -25,6 +25,9 @@ StateWord: TypeAlias = Literal["ok", "fail", "open"]
 PARITY_REPORT = "staging-parity-report.json"
 """The one file that may prove an open system state later, by clauses of the same gate (C48)."""
 
+SKEW = timedelta(seconds=5)
+"""So far the clocks of those who make artifacts, and of the file servers that they lie on, may be ahead of this one."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignatureSeen:
@@ -250,7 +253,7 @@ def _artifact_state(artifact: ArtifactSeen, now: datetime) -> tuple[ItemState, s
 def _currency(file: FoundFile, max_age: timedelta | None, now: datetime) -> tuple[ItemState, str]:
     if file.produced_at is None:
         return "invalid", "it does not say when it was produced"
-    if file.produced_at > now:
+    if file.produced_at > now + SKEW:
         return "invalid", f"it says that it was produced in the future, at {time_text(file.produced_at)}"
     end = _end_of(file, max_age)
     if end is not None and now > end:
@@ -330,7 +333,7 @@ def _artifact_holds(row: Fields, checked_at: datetime) -> bool:
     if signature is not None and signature.flag("signed") and not signature.flag("verified"):
         return False
     whole = row.flag("present") and row.flag("verified") and row.filled("sha256")
-    return whole and row.moment("produced_at") <= checked_at and (end is None or checked_at <= end)
+    return whole and row.moment("produced_at") <= checked_at + SKEW and (end is None or checked_at <= end)
 
 
 def _approval_holds(row: Fields, checked_at: datetime) -> bool:
