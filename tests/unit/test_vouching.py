@@ -134,6 +134,7 @@ def test_an_attestation_without_a_touch_or_with_extensions_left_over_is_refused(
     why(device.attestation(CHALLENGE, data=device.data(extensions=cbor({"credProtect": 2}) + b"\x00")), device, pins())
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # which is below zero where its first bit was changed
 @given(st.integers(0, 600), st.integers(1, 255))
 @settings(max_examples=60, deadline=None)
 @pytest.mark.req("t23_fake_fido")
