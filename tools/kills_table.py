@@ -15,7 +15,7 @@ SCENES = {
     "spoiled": "the same with a bad version: rollout, trigger, rollback",
     "bad/0": "the rollback of that release alone",
 }
-DATABASES = ("SQLite", "PostgreSQL")
+DATABASES = ("SQLite", "PostgreSQL", "PostgreSQL, whole workers")
 COUNTED = ("kills", "asked", "effects", "doubled", "events")
 
 

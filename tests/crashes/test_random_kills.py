@@ -6,6 +6,9 @@ run's life is likelier than another). How long a life is, is measured first, on 
 four, and for the others from when it has passed its first durable boundary: who dies before has done nothing. The kills
 are spread over `SHARDS` tests that know nothing of each other, each with its own project, targets and server of engines;
 the truth of one in four of them (the second first) is in PostgreSQL, of the others in SQLite.
+
+One kill in twenty is of a whole worker (`gonogo worker`, as users start it): two of them have one database, either is killed
+again and again, its successor is started at once, and whoever is left takes over.
 """
 
 from __future__ import annotations
@@ -14,14 +17,18 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from gonogo.terms import RunId
+from shared_workers import KILLED, Site, eventually
 from tests.crashes.crash_harness import BEGUN, TRACE, Stage, Straight, effects, stage_at
 from tests.crashes.database_stage import database_stage_at
 from tests.crashes.launches import Launch, answer_halts, ends_alike, launch_at
@@ -34,6 +41,12 @@ TALLY = os.environ.get("GONOGO_KILLS_TALLY", "")
 KILLS_A_LIFE = 20
 MOST_WRONG = 5
 FROM = (BEGUN, TRACE, TRACE, TRACE)
+WORKER_KILLS = max(RANDOM_KILLS // 20, 4)
+WORKERS = "PostgreSQL, whole workers"
+WORKER_KILLS_A_LIFE = 4
+MOST_A_RUN = 10
+"""So many kills of workers a run has to bear at most: then it is left to those that live."""
+LONGEST_RUN = 240.0
 
 
 STAGED = {"SQLite": stage_at, "PostgreSQL": database_stage_at}
@@ -111,6 +124,83 @@ def test_engines_killed_at_random_moments_change_nothing(launch: Launch, shard: 
             told = {"database": database, "scene": scene.name, "shard": shard, "kills": kills, "asked": asked}
             _tell(stage, scene.known, told | {"life": round(scene.life, 2)})
         assert len(wrong) < MOST_WRONG, wrong
+    assert wrong == []
+
+
+@contextmanager
+def pair_of_workers(stage: Stage) -> Iterator[tuple[Site, list[subprocess.Popen[bytes]]]]:
+    """Two workers on the stage's database; who is in the list is killed when the block ends, if it lives still."""
+    site = Site(stage.project, stage.project.environ["GONOGO_DATABASE"])
+    try:
+        yield site, [site.start(), site.start()]
+    finally:
+        site.stop()
+
+
+def ready(site: Site, worker: subprocess.Popen[bytes]) -> None:
+    """Wait until a worker is on the list and serves."""
+    eventually(lambda: "at most" in site.said(worker) or worker.poll() is not None, "a worker begins", LONGEST_RUN)
+    assert worker.poll() is None, site.said(worker)
+
+
+def rests(stage: Stage, run: RunId) -> bool:
+    """Whether a run has ended, or asks for people."""
+    state = stage.project.state(run)
+    return bool(state.outcome) or state.halted is not None
+
+
+def workers_life(stage: Stage, name: str, run: RunId) -> float:
+    """How many seconds two workers that nobody kills need for a scene."""
+    stage.restore(name)
+    with pair_of_workers(stage) as (site, pair):
+        for worker in pair:
+            ready(site, worker)
+        return max(eventually(lambda: rests(stage, run), "a run that nobody disturbs ends", LONGEST_RUN), 0.5)
+
+
+def kill_workers_through(stage: Stage, scene: Scene, chance: random.Random, most: int) -> int:
+    """Go through a scene with two workers of which either is killed at random, until the run rests; how many kills."""
+    kills = 0
+    with pair_of_workers(stage) as (site, pair):
+        ready(site, pair[0])
+        while kills < most and not rests(stage, scene.known.run):
+            time.sleep(chance.expovariate(WORKER_KILLS_A_LIFE / scene.life))
+            place = chance.randrange(2)
+            pair[place].kill()
+            assert pair[place].wait() == KILLED, site.said(pair[place])
+            kills += 1
+            pair[place] = site.start()
+            # At least one of them works at any time: of runs that nobody drives nothing is learned.
+            ready(site, pair[1 - place])
+        eventually(lambda: rests(stage, scene.known.run), f"{scene.known.run} rests after {kills} kills", LONGEST_RUN)
+    return kills
+
+
+@pytest.mark.slow
+@pytest.mark.req("WFS-10", "ROL-06")
+def test_whole_workers_killed_at_random_moments_change_nothing(tmp_path: Path) -> None:
+    chance, left, wrong = random.Random(f"{SEED}/workers"), WORKER_KILLS, list[str]()
+    with launch_at(tmp_path / "launch", database_stage_at) as launch:
+        stage = launch.stage
+        known = (("good/0", launch.good), ("bad/0", launch.bad), ("spoiled", launch.bad))
+        played = tuple(Scene(name, each, workers_life(stage, name, each.run)) for name, each in known)
+        while left > 0:
+            scene = chance.choice(played)
+            stage.restore(scene.name)
+            try:
+                kills = kill_workers_through(stage, scene, chance, min(left, MOST_A_RUN))
+                left -= max(kills, 1)
+                stage.go_on(scene.known.run)
+                asked = answer_halts(stage, scene.known.run)
+                ends_alike(stage, scene.known, f"seed {SEED}")
+            except AssertionError:
+                left -= 1
+                wrong.append(traceback.format_exc())
+                _keep(stage, f"workers-{len(wrong)}", wrong[-1])
+            else:
+                told = {"database": WORKERS, "scene": scene.name, "shard": "workers", "kills": kills, "asked": asked}
+                _tell(stage, scene.known, told | {"life": round(scene.life, 2)})
+            assert len(wrong) < MOST_WRONG, wrong
     assert wrong == []
 
 
