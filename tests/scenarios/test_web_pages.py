@@ -213,6 +213,21 @@ def over(project: Project, run: RunId) -> RunId:
     return found
 
 
+def test_who_opens_a_run_that_is_over_reads_why_it_ended_and_takes_report_and_package_away(project: Project, here: Served, over: RunId) -> None:
+    reader = signed_in(here, "sec1")
+    page = reader.get(f"/runs/{over}").text
+    ended = page[page.index('id="over"') : page.index('id="map"')]
+    assert "aborted by rm1: not today" in ended
+    assert ">to do<" not in page and "not done" in page, "nothing of a run that is over is still to be done"
+    report, package = re.findall(r'href="([^"]+)"', ended)
+    assert reader.get(report).headers["content-disposition"] == f'attachment; filename="{over}.html"'
+    (sealed,) = project.state(over).packages.values()
+    taken = reader.get(package)
+    assert taken.headers["content-disposition"] == f'attachment; filename="{sealed.name}"'
+    assert taken.headers["x-sha256"] == sealed.sha256
+    assert package in reader.get(f"/runs/{over}/evidence").text
+
+
 def test_a_finished_run_is_folded_once_and_its_pages_are_drawn_once_whoever_looks(here: Served, over: RunId) -> None:
     paths = [f"/runs/{over}{below}" for below in ("", "/evidence", "/trail", "/rollback")]
     first, second = signed_in(here, "rm1"), signed_in(here, "sre1")
@@ -259,4 +274,8 @@ def test_a_page_that_is_kept_never_outlives_what_it_says(project: Project, here:
     assert "Halted" not in client.get(f"/runs/{run}").text
     project.door().halt(run, "look at the queue first", Person("rm1"))
     wait_until_seen(here)
-    assert "look at the queue first" in client.get(f"/runs/{run}").text, "the head of the ledger is part of what a page hangs on"
+    page = client.get(f"/runs/{run}").text
+    assert "look at the queue first" in page, "the head of the ledger is part of what a page hangs on"
+    assert "by rm1" in page[page.index('id="halted"') :][:400], "and who halted it, and when"
+    (card,) = (part for part in client.get("/").text.split("<li class=") if f'data-run="{run}"' in part)
+    assert "look at the queue first" in card and "waits for" not in card, "the list says why, and not what it would wait for otherwise"

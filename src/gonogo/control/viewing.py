@@ -306,6 +306,13 @@ def halt_text(world: World, opened: Opened) -> str:
     return f"{halted.cause} at {halted.stage}: {text_of(world, halted.detail)}".rstrip(": ")
 
 
+def halted_by(opened: Opened) -> str:
+    """Who wrote the halt down: a person, or the engine; empty where a run did not halt."""
+    halted = opened.state.halted
+    found = (entry for entry in reversed(opened.entries) if halted is not None and entry.seq == halted.seq)
+    return next((str(entry.actor) for entry in found), "")
+
+
 def why_taken_back(world: World, opened: Opened) -> str:
     """Who or what took production back, and why, on one line; empty where nothing did."""
     state = opened.state

@@ -82,6 +82,9 @@ def _named(request: Request, site: Site, known: Known) -> tuple[Digest, str]:
     for item in known.opened.state.evidence.values():
         if item.digest == text:
             return Digest(text), item.name
+    for sealed in known.opened.state.packages.values():
+        if sealed.sha256 == text:
+            return Digest(text), sealed.name
     for entry in known.opened.entries:
         for name, value in entry.data.items():
             if value == text:

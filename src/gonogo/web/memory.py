@@ -17,7 +17,7 @@ from typing import Final, TypeVar, cast
 
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
-from gonogo.control.viewing import StageView, stages_of, status_of
+from gonogo.control.viewing import StageView, halt_text, stages_of, status_of
 from gonogo.engine.bench import World
 from gonogo.engine.people import as_now
 from gonogo.errors import GonogoError
@@ -50,6 +50,7 @@ BREATH_S: Final = 0.01
 TOLD_S: Final = 5.0
 """States that only time changes (a window that opens, a request that expires) are told this late at most."""
 MOST_PROOFS: Final = 40
+MOST_SAID: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Row:
     title: str = ""
     steps: tuple[StageView, ...] = ()
     waits: tuple[str, ...] = ()
+    halt: str = ""
+    """Why it halted, in a line."""
     next_step: str = ""
     able: frozenset[str] = frozenset()
     """Who could sign now what the run waits for, by handle."""
@@ -362,6 +365,7 @@ class Memory:
                     closed_at=entry.ts,
                     moved_at=entry.ts,
                     waits=(),
+                    halt="",
                     next_step="",
                 )
                 self._end(run)
@@ -451,6 +455,7 @@ def row_of(world: World, opened: Opened, row: Row) -> Row:
         moved_at=state.at,
         steps=stages_of(opened),
         waits=waits,
+        halt=" ".join(halt_text(world, opened).split())[:MOST_SAID],
         next_step=following,
         able=able,
     )

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from gonogo.control.opening import Opened
 from gonogo.control.parity_open import open_parity
 from gonogo.control.run_reports import PARITY, body_of, card_of
-from gonogo.control.viewing import StageView, edited_by_hand, halt_text, head_of, stages_of, why_taken_back
+from gonogo.control.viewing import StageView, edited_by_hand, halt_text, halted_by, head_of, stages_of, why_taken_back
 from gonogo.engine.bench import World
 from gonogo.engine.people import as_now
 from gonogo.errors import BadInput
@@ -113,6 +113,11 @@ def overview(request: Request, site: Site, known: Known) -> Sheet:
         "asking": sorted((asking_of(world, opened, item) for item in _open_rounds(opened)), key=lambda item: item.met),
         "mine": asked_of(site, known, session_of(request).person),
         "halt": halt_text(site.door.world, opened),
+        "halted_at": state.halted.at if state.halted else None,
+        "halted_by": halted_by(opened),
+        "taken_back": why_taken_back(world, opened),
+        "ended_at": state.closed_at,
+        "packages": tuple(state.packages.values()),
         "rules": rules_in_force(opened.plan, state.trust),
         "dissent": [item for item in state.rounds.values() if item.kind == "dissent" and item.answers],
         "askable": None if state.outcome else askable(known, site.door.world.clock.now()),
