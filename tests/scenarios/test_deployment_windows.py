@@ -14,7 +14,7 @@ from gonogo.evidence.verifying import VERIFIED, verify_package
 from gonogo.plan.windows import Period, Windows
 from gonogo.reports.live import Look, live_words
 from gonogo.run.events import DecisionRequested, Recorded, TaskFinished, TrafficMoved
-from gonogo.run.machine import AwaitPeople, Over, Perform, Record, WaitUntil, decide
+from gonogo.run.machine import AwaitPeople, Over, Perform, Record, WaitUntil, decide, outside_its_window
 from gonogo.run.state import RunState
 from gonogo.terms import Person, RunId
 from tests.command_line import gonogo
@@ -115,6 +115,11 @@ def test_the_glass_is_broken_by_listed_people_with_a_reason_and_their_statement_
 
     project.edit("config/release-approvers.yaml", "  resume:", "  break_glass: {all_of: [release_manager]}\n  resume:")
     run, _ = until_it_waits(project)
+    opened = project.door().load(run)
+    missed = decide(opened.plan, opened.state, opens + 2 * HOUR)
+    assert isinstance(missed, WaitUntil), "a window that is over keeps nobody from asking"
+    assert missed.why.endswith("none opens within 400 days; gonogo break-glass asks those who may let it begin")
+    assert outside_its_window(opened.plan, opened.state, opens + 2 * HOUR) is not None
     asked = gonogo("break-glass", run, "-C", project.root)
     assert (asked.code, asked.out.split(";")[0]) == (0, "asked: break_glass-1")
     again = project.door().drive(run, patient=False, listener=lambda state, entry: None)

@@ -21,7 +21,7 @@ from gonogo.cli.taking import taking
 from gonogo.control.door import Door
 from gonogo.evidence.ledger import time_text
 from gonogo.plan.windows import Windows, closing, denied_by, next_opening, said
-from gonogo.run.machine import BREAK_GLASS
+from gonogo.run.overtaken import BREAK_GLASS
 from gonogo.terms import Json
 from gonogo.values import dataclass
 

@@ -21,7 +21,7 @@ from gonogo.evidence.sshkeys import PublicKey
 from gonogo.evidence.sshsig import examine
 from gonogo.evidence.statements import Answer, Signer, read_statement, statement_bytes, statement_id
 from gonogo.run.asking import rule_of
-from gonogo.run.machine import BREAK_GLASS
+from gonogo.run.overtaken import BREAK_GLASS
 from gonogo.run.state import Round
 from gonogo.terms import RunId
 from gonogo.values import dataclass

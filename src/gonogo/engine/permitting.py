@@ -17,7 +17,8 @@ from gonogo.evidence.signers import Kind
 from gonogo.plan.model import Plan, all_stages
 from gonogo.plan.windows import denied_by
 from gonogo.run.events import DecisionConsumed, DecisionVoided, RolloutPromoted, recorded
-from gonogo.run.machine import BREAK_GLASS, PROMOTION, AskPromotion, AskRollback, PromoteStep, outside_its_window
+from gonogo.run.machine import PROMOTION, AskPromotion, AskRollback, PromoteStep, outside_its_window
+from gonogo.run.overtaken import BREAK_GLASS
 from gonogo.run.rollback_asked import POINT as ROLLBACK
 from gonogo.run.state import fold, usable_round
 from gonogo.terms import Actor, RunId
@@ -50,14 +51,14 @@ def ask_break_glass(world: World, plan: Plan, run: RunId, actor: Actor) -> str:
     """Open the round whose signatures let production begin outside its window; gives its name."""
     state = fold(plan, (recorded(entry) for entry in world.journal.entries(run)))
     now = world.clock.now()
-    waiting = outside_its_window(plan, state, now)
-    if waiting is None:
-        raise Refused(f"{run} does not wait for a deployment window", next_step=f"gonogo status {run}")
     if BREAK_GLASS not in plan.decisions:
         raise Refused(
             "nobody may break the glass here: the approvers name no `break_glass` decision",
             next_step=f"wait for the window; for later runs list `decisions.{BREAK_GLASS}` in {plan.project.approvers}",
         )
+    waiting = outside_its_window(plan, state, now)
+    if waiting is None:
+        raise Refused(f"{run} does not wait for a deployment window", next_step=f"gonogo status {run}")
     attempt = state.attempts.get(next(s.id for s in all_stages(plan) if waiting in s.tasks), 1)
     return _open(Bench(world, plan, state, run, actor, waiting, attempt, now), BREAK_GLASS)
 

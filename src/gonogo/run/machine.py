@@ -25,7 +25,6 @@ from gonogo.plan.model import (
     Watch,
     stage_of,
 )
-from gonogo.plan.windows import denied_by, next_opening
 from gonogo.protocol.model import HaltEffect
 from gonogo.run.aftermath import recovery_ms, root_cause, unwritten
 from gonogo.run.asking import who_is_missing
@@ -44,7 +43,7 @@ from gonogo.run.events import (
 )
 from gonogo.run.events_of_traffic import WindowExtended
 from gonogo.run.health_window import next_in_watch
-from gonogo.run.overtaken import caught_by_its_end, moved_since
+from gonogo.run.overtaken import caught_by_its_end, moved_since, shut_out
 from gonogo.run.rollback_asked import Due, Kept, Unasked, Undecided, standing_of
 from gonogo.run.rolling import (
     AskStep,
@@ -57,7 +56,7 @@ from gonogo.run.rolling import (
     next_in_roll,
 )
 from gonogo.run.shifting import needless, of_one_host
-from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of, usable_round
+from gonogo.run.state import Halted, Round, RunState, TaskState, attempt_of, round_of
 from gonogo.run.waiving import complete_waiver
 from gonogo.values import dataclass
 
@@ -203,7 +202,6 @@ class Over:
 
 
 PROMOTION = "promotion"
-BREAK_GLASS = "break_glass"
 
 NextAct: TypeAlias = (
     Perform
@@ -377,18 +375,14 @@ def _next_start(state: RunState, task: Task) -> int:
 
 def _outside_the_window(plan: Plan, state: RunState, task: Task, attempt: int, now: datetime) -> NextAct | None:
     """Production is first touched inside a window only (WIN-02); the way back is never held up by one."""
-    windows = plan.project.windows
-    why = denied_by(windows, now) if windows is not None and task.consumes == "production" else ""
-    if windows is None or not why:
+    shut = shut_out(plan, state, task, now)
+    if shut is None:
         return None
-    broken = usable_round(state, BREAK_GLASS)
-    if broken is not None and now < time_of(broken.expires_at) and not who_is_missing(plan, broken):
-        return None
-    opening = next_opening(windows, now)
-    if opening is None:
-        why += " and none opens within 400 days\n  next: correct `window` in gonogo.yaml and open a new run"
-        return Record(_finished(task, attempt, "failed", {"cause": "no_window"}), why)
-    return WaitUntil(opening, why, far=True)
+    until, why = shut
+    if until is not None:
+        return WaitUntil(until, why, far=True)
+    why += "\n  next: correct `window` in gonogo.yaml and open a new run"
+    return Record(_finished(task, attempt, "failed", {"cause": "no_window"}), why)
 
 
 def outside_its_window(plan: Plan, state: RunState, now: datetime) -> Task | None:

@@ -22,7 +22,8 @@ from gonogo.measure.manual_log import SEPARATOR, numbered, unnumbered
 from gonogo.plan.model import all_stages
 from gonogo.run.choosing import POINT as CHOICE
 from gonogo.run.choosing import Way, ways_on
-from gonogo.run.machine import BREAK_GLASS, outside_its_window
+from gonogo.run.machine import outside_its_window
+from gonogo.run.overtaken import BREAK_GLASS
 from gonogo.run.state import Round
 from gonogo.terms import Actor, RunId
 from gonogo.values import dataclass
