@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from gonogo.run.events import Recorded, TrafficMoved
 from gonogo.run.machine import AwaitPeople
 from gonogo.run.state import RunState
 from gonogo.terms import Person, RunId
-from tests.command_line import gonogo
+from tests.command_line import gonogo, spawned
 from tests.prepared import Rehearsed
 from tests.projects import Project
 
@@ -61,3 +62,19 @@ def test_after_a_persons_abort_nothing_is_to_come_and_the_new_version_gets_no_tr
     assert "the new version gets no traffic" in said.out
     assert "% of the traffic" not in said.out
     assert gonogo("status", run, "-C", project.root, "--json").json()["traffic_percent"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.req("ARB-01", "ROL-06")
+def test_several_people_who_abort_at_once_are_all_told_the_same_end_and_it_is_taken_back_once(rehearsal: Rehearsed, tmp_path: Path) -> None:
+    project = rehearsal.copy(tmp_path / "project")
+    run = project.begin("production-deployment")
+    with pytest.raises(Enough):
+        while isinstance(project.door().drive(run, patient=False, listener=stop_in_the_middle), AwaitPeople):
+            project.sign_all(run)
+    before = len(project.executions("rollback"))
+    people = [spawned("abort", run, "-C", project.root, "--reason", "enough", "--as", "rm1", "--json", RECORD=str(project.record)) for _ in range(4)]
+    ends = [(*each.communicate(timeout=300), each.returncode) for each in people]
+    assert [code for *_, code in ends] == [4] * 4, ends
+    assert {json.loads(out)["outcome"] for out, *_ in ends} == {"rolled_back"}
+    assert len(project.executions("rollback")) == before + 1

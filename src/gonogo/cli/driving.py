@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Final
 
 from gonogo.cli.progress import Progress
@@ -11,12 +12,15 @@ from gonogo.control.door import Door
 from gonogo.control.viewing import as_json as view_json
 from gonogo.control.viewing import text_of, view
 from gonogo.engine.driver import AwaitEnvironment, Stopped
+from gonogo.errors import Busy
 from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil
 from gonogo.terms import RunId
 
 EXIT: dict[str, int] = {"ready": 0, "released": 0, "rolled_back": 4, "aborted": 2}
 
 LOOK_S: Final = 0.2
+MOST_AT_ONCE: Final = 20
+"""So many people may abort a run at once before one of them is told that another one drives it."""
 
 
 def end(door: Door, run: RunId, *, as_json: bool) -> int:
@@ -26,8 +30,12 @@ def end(door: Door, run: RunId, *, as_json: bool) -> int:
     """
     if not door.workers_drive and door.is_driven(run):
         tell(f"{run} is being aborted by the engine that drives it; this waits for its end (ctrl-c ends the waiting)")
-        while door.is_driven(run):
+    for _ in range(MOST_AT_ONCE):
+        while not door.workers_drive and door.is_driven(run):
             time.sleep(LOOK_S)
+        # Several people may have waited for this moment: one of them drives, and the others wait for that one.
+        with suppress(Busy):
+            return drive(door, run, patient=False, as_json=as_json)
     return drive(door, run, patient=False, as_json=as_json)
 
 
