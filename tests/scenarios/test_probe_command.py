@@ -55,6 +55,16 @@ def test_whatever_else_a_command_does_is_no_healthy_answer(text: str, version: s
     assert why in found.detail
 
 
+@pytest.mark.req("FI-03", "PX-06")
+def test_a_command_is_heard_where_the_disk_takes_nothing_and_one_that_floods_is_killed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    assert asked("print('{\"version\": \"v1\", \"healthy\": true}')").healthy
+    flooding = asked("while True: print('v1' * 65536)", seconds=60.0)
+    assert (flooding.version, "printed more than 67108864 bytes, at most 1048576 are read, and was killed" in flooding.detail) == (None, True)
+
+
 def test_a_command_that_hangs_has_said_nothing() -> None:
     found = asked("import time; time.sleep(60)", seconds=0.5)
     assert (found.version, found.healthy) == (None, False)
