@@ -142,7 +142,7 @@ class Client:
             self.cookies[name] = value
             if not value:
                 del self.cookies[name]
-        return Page(answer.status, text, {name.lower(): value for name, value in answer.headers.items()})
+        return Page(answer.status, text, {name.lower(): answer.headers[name] for name in answer.headers})
 
 
 def signed_in(served: Served, handle: str) -> Client:

@@ -120,7 +120,28 @@ def test_a_cookie_that_somebody_planted_is_worth_nothing_after_signing_in(here: 
     assert forged.get("/").location == "/sign-in"
 
 
-@pytest.mark.parametrize("wanted", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/%0d%0aset-cookie:x", "/ok\r\nx: y"])
+def test_a_cookie_that_somebody_planted_for_a_part_of_the_site_makes_nobody_act_as_another(here: Served) -> None:
+    mine, planted = (signed_in(here, who).cookies["gonogo_session"] for who in ("rm1", "sre1"))
+    browser = Client(here, headers={"cookie": f"gonogo_session={planted}; gonogo_session={mine}"})
+    assert browser.get("/").location == "/sign-in", "which of two is meant nobody can tell"
+    assert here.refusals()[-1] == "cookie_twice"
+    browser.headers["cookie"] = f"gonogo_session={mine}; gonogo_session={mine}"
+    assert browser.get("/").status == 200
+
+
+def test_whoever_opens_a_pasted_address_comes_to_it_after_signing_in_with_all_that_it_says(here: Served) -> None:
+    for address in ("/audit?type=web.refused&page=2", "/search?q=%22queue%20was+full%22"):
+        client = Client(here)
+        away = client.get(address).location
+        page = client.get(away)
+        message = html.unescape(re.search(r"echo '(.*?)' \|", html.unescape(page.text))[1])  # type: ignore[index]
+        signature = sign(here.project.keys["rm1"], f"{message}\n".encode(), "gonogo/sign-in/v1").decode()
+        assert client.send("/sign-in", page, signature=signature).location == address
+    assert client.get("/audit/?type=run").location == "/audit?type=run", "a slash too many is no other page"
+    assert client.get("//evil.example/").status == 404
+
+
+@pytest.mark.parametrize("wanted", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/%0d%0aset-cookie:x", "/ok\r\nx: y", "/\t/evil.example", "/%2f/evil.example", "/ok?x\r\nset-cookie: y"])
 def test_nobody_is_sent_to_another_site_after_signing_in(here: Served, wanted: str) -> None:
     client = Client(here)
     page = client.get("/sign-in")

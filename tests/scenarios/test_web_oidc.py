@@ -76,6 +76,22 @@ def test_a_listed_person_gets_in_and_a_stranger_does_not(here: Served) -> None:
     assert here.refusals()[-1] == "oidc"
 
 
+def test_behind_a_proxy_with_tls_the_provider_sends_people_back_there_and_the_cookies_go_nowhere_else(here: Served) -> None:
+    file = "config/release-approvers.yaml"
+    before = (here.project.root / file).read_text()
+    here.project.edit(file, "freeze_stakeholders:", "web: {rp_ids: [gonogo.example], origins: ['https://gonogo.example']}\nfreeze_stakeholders:")
+    try:
+        client = Client(here, headers={"host": "gonogo.example"})
+        away = client.get("/sign-in/oidc?next=/audit")
+        assert parse_qs(urlsplit(away.location).query)["redirect_uri"] == ["https://gonogo.example/sign-in/oidc/back"]
+        assert "secure" in away.headers["set-cookie"].lower()
+        page = through(client, "sre")
+        assert "samesite=lax; secure" in page.headers["set-cookie"].lower()
+        assert "secure" not in through(Client(here), "sre").headers["set-cookie"].lower(), "on this machine there is no TLS"
+    finally:
+        (here.project.root / file).write_text(before)
+
+
 def test_a_sign_in_that_another_browser_began_is_not_finished_here(here: Served) -> None:
     attacker, victim = Client(here), Client(here)
     away = attacker.get("/sign-in/oidc")

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -34,6 +34,7 @@ from gonogo.web.guarding import Guard
 from gonogo.web.remembering import remembered
 from gonogo.web.sessions import Session
 from gonogo.web.showing import ASSETS, asset, error_page, page, problem_body
+from gonogo.web.signing_in import following
 from gonogo.web.site import Site
 from gonogo.web.watching import Watch
 
@@ -116,6 +117,10 @@ def _missing(request: Request, _error: Exception) -> Response:
         request.app.state.site.trail.refused("path_traversal", person)
     if request.url.path.startswith("/api/"):
         return problem(BadInput("there is no such call", next_step="GET /api/v1/openapi.json describes them all"))
+    whole = request.url.path.rstrip("/")
+    if request.method == "GET" and request.url.path == f"{whole}/" and following(request.app.state.site, whole):
+        # A slash too many; said without a name, so that whoever came by TLS stays there.
+        return RedirectResponse(f"{whole}?{request.url.query}" if request.url.query else whole, 307)
     about = {"what": "there is no such page", "where": "", "next_step": "begin at the list of releases"}
     return page(request, "error.html", about, 404)
 
@@ -133,6 +138,7 @@ def application(site: Site, watch: Watch, agents: Starlette | None = None) -> AS
         lifespan=alive_with(agents),
         exception_handlers={GonogoError: _failed, 404: _missing, 405: _another_method},
     )
+    app.router.redirect_slashes = False
     app.state.site = site
     app.state.watch = watch
     app.state.line = Line()

@@ -121,7 +121,12 @@ class Guard:
         return None if scope["method"] in SAFE else self._foreign(scope, headers, session)
 
     def _session(self, headers: Headers) -> Session | None:
-        value = cookie(headers, COOKIE)
+        values = set(cookies(headers, COOKIE))
+        if len(values) > 1:
+            # One of them was planted, by a page of another port or for a part of this site only.
+            self.site.trail.refused("cookie_twice", "")
+            return None
+        value = next(iter(values), "")
         found = self.site.sessions.find(value, self.site.now()) if value else None
         if found is None:
             return None
@@ -158,16 +163,17 @@ class Guard:
         return None
 
 
-def cookie(headers: Headers, name: str) -> str:
-    """The value of a cookie of ours, which is never quoted; empty where there is none."""
+def cookies(headers: Headers, name: str) -> tuple[str, ...]:
+    """All values of a cookie of ours, which is never quoted."""
     found = (part.partition("=") for part in headers.get("cookie", "").split(";"))
-    return next((value.strip() for mark, _, value in found if mark.strip() == name), "")
+    return tuple(value.strip() for mark, _, value in found if mark.strip() == name)
 
 
 def _to_sign_in(scope: Scope, headers: Headers) -> Response:
     if scope["method"] in SAFE and "text/html" in headers.get("accept", ""):
-        path = str(scope["path"])
-        wanted = f"?next={quote(path)}" if path != "/" else ""
+        path, query = str(scope["path"]), scope["query_string"].decode("latin-1")
+        asked = f"{path}?{query}" if query else path
+        wanted = f"?next={quote(asked)}" if asked != "/" else ""
         return RedirectResponse(f"/sign-in{wanted}", 303)
     body = problem_body(Refused("sign in first", next_step="open /sign-in"), 401)
     return JSONResponse(body, 401, media_type=PROBLEM)

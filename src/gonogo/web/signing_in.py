@@ -28,7 +28,7 @@ from gonogo.web.site import Site, session_of, site_of
 from gonogo.web.trail import SIGNED_IN, SIGNED_OUT
 
 NAMESPACE: Final = "gonogo/sign-in/v1"
-_PATH: Final = re.compile(r"/[A-Za-z0-9._~/@:+-]*")
+_PATH: Final = re.compile(r"/[A-Za-z0-9._~/@:+-]*(?:\?[A-Za-z0-9._~/@:+=&%*-]{0,1000})?")
 
 
 def message_of(site: Site, challenge: str) -> bytes:
@@ -84,7 +84,7 @@ def let_in(request: Request, person: ListedPerson, how: str, fingerprint: str, w
     value, _ = site.sessions.begin(person.handle, how, fingerprint, site.now())
     site.trail.note(SIGNED_IN, Person(person.handle), {"how": how, "fingerprint": fingerprint})
     answer = RedirectResponse(wanted or "/", 303)
-    secure = request.url.scheme == "https" or request.headers.get("origin", "").startswith("https:")
+    secure = address_of(site, request).startswith("https:")
     answer.set_cookie(COOKIE, value, max_age=int(LONGEST_S), path="/", httponly=True, samesite="lax", secure=secure)
     return answer
 
@@ -173,6 +173,13 @@ def relying_party(site: Site, request: Request) -> str:
             host = urlsplit(known).hostname or ""
             return next((name for name in web.rp_ids if host == name or host.endswith(f".{name}")), "")
     return ""
+
+
+def address_of(site: Site, request: Request) -> str:
+    """The listed address under which this server was asked: by TLS where a proxy ends that before it."""
+    host, said = request.headers.get("host", "").lower(), request.headers.get("origin", "")
+    under = sorted(origin for origin in site.origins() if urlsplit(origin).netloc.lower() == host)
+    return said if said in under else under[-1]
 
 
 def following(site: Site, text: str) -> str:

@@ -24,9 +24,9 @@ from gonogo.evidence.idtokens import Expected, claims_of, email_of
 from gonogo.evidence.signers import ListedPerson
 from gonogo.terms import Secret, digest_of
 from gonogo.values import dataclass
-from gonogo.web.guarding import cookie
+from gonogo.web.guarding import cookies
 from gonogo.web.showing import page
-from gonogo.web.signing_in import following, let_in
+from gonogo.web.signing_in import address_of, following, let_in
 from gonogo.web.site import Site, site_of
 
 COOKIE: Final = "gonogo_oidc"
@@ -64,7 +64,8 @@ async def away(request: Request) -> Response:
     if not isinstance(provider, IdentityProvider):
         return page(request, "refused.html", {"what": "no identity provider is configured"}, 404)
     browser, verifier, nonce = (secrets.token_urlsafe(32) for _ in range(3))
-    redirect = f"{request.url.scheme}://{request.headers['host']}{BACK}"
+    here = address_of(site, request)
+    redirect = f"{here}{BACK}"
     begun = Begun(nonce, verifier, browser, redirect, following(site, request.query_params.get("next", "")))
     state = site.challenges.put(begun, site.now())
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -73,7 +74,8 @@ async def away(request: Request) -> Response:
     except GonogoError as error:
         return page(request, "refused.html", {"what": error.what, "next_step": error.next_step}, 503)
     answer = RedirectResponse(address, 303)
-    answer.set_cookie(COOKIE, browser, max_age=LASTS_S, path="/sign-in", httponly=True, samesite="lax")
+    secure = here.startswith("https:")
+    answer.set_cookie(COOKIE, browser, max_age=LASTS_S, path="/sign-in", httponly=True, samesite="lax", secure=secure)
     return answer
 
 
@@ -93,7 +95,7 @@ async def back(request: Request) -> Response:
 def _proved(site: Site, request: Request) -> tuple[ListedPerson, str]:
     provider, now = request.app.state.oidc, site.door.world.clock.now()
     begun = site.challenges.take(request.query_params.get("state", ""), site.now())
-    here = cookie(request.headers, COOKIE)
+    here = next(iter(cookies(request.headers, COOKIE)), "")
     if not isinstance(provider, IdentityProvider) or not isinstance(begun, Begun):
         raise Refused("this sign-in was not begun here, or is too old", next_step="sign in again")
     if not hmac.compare_digest(here.encode(), begun.browser.encode()):
