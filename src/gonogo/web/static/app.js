@@ -56,7 +56,7 @@
         }, 3000);
       });
       for (const [name, hear] of Object.entries(heard)) opened.addEventListener(name, hear);
-      opened.addEventListener("over", () => { close(); location.assign("/sign-in"); });
+      opened.addEventListener("over", () => { close(); location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`); });
     }
     document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" ? close() : open());
     window.addEventListener("pagehide", close);
