@@ -82,7 +82,7 @@ def test_a_worker_that_cannot_reach_its_target_stops_and_says_so_and_goes_on_whe
     assert project.state(run).halted is not None, "a target that nobody can ask is no target that is well"
     assert "staging" in project.view(run).halt
     assert project.executions("deploy") == []
-    cables.plug_in("target")
+    found.plug_in("target")
     project.lift(run)
     project.go_on(run)
     whole(site, run)

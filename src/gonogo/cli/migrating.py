@@ -54,7 +54,8 @@ def migrate(options: MigrateOptions) -> int:
         )
         return 0
     word = "moved" if found.done else "would be moved"
-    say(f"{found.holding.runs} runs, {found.holding.events} events and {found.files} files {word} to {found.place}")
+    runs = "1 run" if found.holding.runs == 1 else f"{found.holding.runs} runs"
+    say(f"{runs}, {found.holding.events} events and {found.files} files {word} to {found.place}")
     say(f"  digest of all ledgers, on both sides: {found.holding.digest}")
     say(f"  kept as it was: {found.backup}")
     return 0

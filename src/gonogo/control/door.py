@@ -10,6 +10,7 @@ from gonogo.adapters.run_lock import RunLocks
 from gonogo.adapters.run_places import RunPlaces
 from gonogo.control.assembling import Report, assemble, silent, store_at
 from gonogo.control.following import Wanted, follow
+from gonogo.control.meanwhile import anew
 from gonogo.control.opening import Opened, Told, load_run, open_run, plan_of, untold
 from gonogo.control.remembering import remember
 from gonogo.control.seen import Seen, seen_said, world_seen
@@ -33,19 +34,16 @@ from gonogo.engine.permitting import ask_break_glass
 from gonogo.engine.resuming import ask_outcome, ask_resume, lift
 from gonogo.engine.stating import OwnWord, ask_own
 from gonogo.engine.waiving import Wish, ask_waiver
-from gonogo.errors import Busy, NotStored, Refused
+from gonogo.errors import NotStored, Refused
 from gonogo.evidence.acceptance import Accepted
 from gonogo.evidence.ledger import Entry
 from gonogo.plan.model import Plan
-from gonogo.ports import Draft, Moved
+from gonogo.ports import Draft
 from gonogo.run.events import AbortRequested, Event, Recorded, RunHalted, data_of, type_of
 from gonogo.run.state import Round, RunState
 from gonogo.run.waiving import complete_waiver
 from gonogo.terms import Actor, Agent, Digest, Engine, RunId
 from gonogo.values import dataclass
-
-MOST_MOVES = 20
-"""So often a signature is judged again because somebody else wrote to the ledger in the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +191,8 @@ class Door:
         """
         opened = self.load(run)
         self.refuse_edited(opened)
-        signed, plan = Signed(statement, signature), opened.plan
-        for _ in range(MOST_MOVES):
-            try:
-                return self._recorded(plan, run, name, signed, actor)
-            except Moved:
-                self.world.clock.sleep(0.01)
-        return self._recorded(plan, run, name, signed, actor)
-
-    def _recorded(self, plan: Plan, run: RunId, name: str, signed: Signed, actor: Actor) -> Accepted:
-        accepted = record_statement(self.world, plan, people_now(self.world, plan), run, name, signed, actor)
+        signed, plan, world = Signed(statement, signature), opened.plan, self.world
+        accepted = anew(world, lambda: record_statement(world, plan, people_now(world, plan), run, name, signed, actor))
         remember(self.world, self.load(run))
         return accepted
 
@@ -228,15 +218,15 @@ class Door:
 
     def ask_resume(self, run: RunId, stage: str, actor: Actor) -> str:
         """Open the round whose signature lifts the halt of a run; gives its name."""
-        return ask_resume(self.world, self._open(run).plan, run, stage, actor)
+        return anew(self.world, lambda: ask_resume(self.world, self._open(run).plan, run, stage, actor))
 
     def ask_outcome(self, run: RunId, outcome: str, actor: Actor) -> str:
         """Open the round in which a person states what became of an act that nobody knows about; gives its name."""
-        return ask_outcome(self.world, self._open(run).plan, run, outcome, actor)
+        return anew(self.world, lambda: ask_outcome(self.world, self._open(run).plan, run, outcome, actor))
 
     def ask_waiver(self, run: RunId, gate: str, wish: Wish, actor: Actor) -> str:
         """Open the round whose signatures waive the gate at which a run stands; gives its name."""
-        return ask_waiver(self.world, self._open(run).plan, run, gate, wish, actor)
+        return anew(self.world, lambda: ask_waiver(self.world, self._open(run).plan, run, gate, wish, actor))
 
     def is_waived(self, run: RunId) -> bool:
         """Whether a complete waiver carries the gate at which a run stands: then driving it on lifts its halt."""
@@ -245,27 +235,27 @@ class Door:
 
     def ask_by_hand(self, run: RunId, step: str, actor: Actor) -> str:
         """Open the round of a manual record of a step; gives its name."""
-        return ask_by_hand(self.world, self._open(run).plan, run, step, actor)
+        return anew(self.world, lambda: ask_by_hand(self.world, self._open(run).plan, run, step, actor))
 
     def file_by_hand(self, run: RunId, name: str, attached: dict[str, bytes], actor: Actor) -> None:
         """Seal the manual log after round `name` was answered."""
-        file_by_hand(self.world, self._open(run).plan, run, name, attached, actor)
+        anew(self.world, lambda: file_by_hand(self.world, self._open(run).plan, run, name, attached, actor))
 
     def ask_choice(self, run: RunId, actor: Actor) -> str:
         """Open the round in which people choose how a halted run goes on; gives its name."""
-        return ask_choice(self.world, self._open(run).plan, run, actor)
+        return anew(self.world, lambda: ask_choice(self.world, self._open(run).plan, run, actor))
 
     def ask_own(self, run: RunId, word: OwnWord, actor: Actor) -> str:
         """Open a round for a statement of one's own (an objection, a sign-off, an acceptance); gives its name."""
-        return ask_own(self.world, self._open(run).plan, run, word, actor)
+        return anew(self.world, lambda: ask_own(self.world, self._open(run).plan, run, word, actor))
 
     def ask_break_glass(self, run: RunId, actor: Actor) -> str:
         """Open the round whose signatures let a run begin in production outside its window; gives its name."""
-        return ask_break_glass(self.world, self._open(run).plan, run, actor)
+        return anew(self.world, lambda: ask_break_glass(self.world, self._open(run).plan, run, actor))
 
     def lift(self, run: RunId, name: str, actor: Actor) -> None:
         """Lift the halt by the recorded statements of round `name`."""
-        lift(self.world, self._open(run).plan, run, name, actor)
+        anew(self.world, lambda: lift(self.world, self._open(run).plan, run, name, actor))
         remember(self.world, self.load(run))
 
     def _open(self, run: RunId) -> Opened:
@@ -276,19 +266,17 @@ class Door:
 
     def _append(self, run: RunId, actor: Actor, made: Callable[[Opened], Event], told: Sequence[Draft] = ()) -> None:
         """Record what a person orders, on the run as it is at that moment: an engine at work does not keep it out."""
-        for _ in range(MOST_MOVES):
+
+        def record() -> None:
             opened = self._open(run)
             event = made(opened)
-            try:
-                with self.world.journal.write(run, opened.state.seq, actor=actor, now=self.world.clock.now()) as tx:
-                    tx.append(Draft(type_of(event), data_of(event)))
-                    for note in told:
-                        tx.note(note)
-            except Moved:
-                continue
-            remember(self.world, self.load(run))
-            return
-        raise Busy(f"{run} moves faster than it can be read", next_step="ask again; nothing was recorded")
+            with self.world.journal.write(run, opened.state.seq, actor=actor, now=self.world.clock.now()) as tx:
+                tx.append(Draft(type_of(event), data_of(event)))
+                for note in told:
+                    tx.note(note)
+
+        anew(self.world, record)
+        remember(self.world, self.load(run))
 
 
 def _present(opened: Opened) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.door import Door
+from gonogo.control.meanwhile import anew
 from gonogo.control.stores.own_place import original_of, settle_here
 from gonogo.control.stores.project_root import STATE_FOLDER
 from gonogo.control.stores.storing import Shared
@@ -123,6 +124,6 @@ def let_go(door: Door, environment: str, actor: Actor) -> Iterator[tuple[RunId, 
     locks = RunLocks(door.workspace.root / STATE_FOLDER / "runs", door.world.clock)
     with locks.driving(run):
         plan = door.load(run).plan
-        name = ask_release(door.world, plan, run, environment, actor)
+        name = anew(door.world, lambda: ask_release(door.world, plan, run, environment, actor))
         yield run, name
-        release(door.world, plan, run, environment, name, actor)
+        anew(door.world, lambda: release(door.world, plan, run, environment, name, actor))
