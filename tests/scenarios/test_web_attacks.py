@@ -161,6 +161,25 @@ def test_a_name_that_is_not_ours_is_not_answered(here: Served, host: str) -> Non
         assert "host" in here.refusals()
 
 
+def test_behind_a_proxy_with_tls_a_link_for_somebody_leads_there_and_everybody_who_is_listed_is_shown(here: Served) -> None:
+    before = (here.project.root / FILE).read_text()
+    here.project.edit(FILE, "origins: [", "origins: ['https://gonogo.example', ")
+    here.project.edit(FILE, "  - id: sec1\n", "  - id: newcomer\n    roles: [product_owner]\n    keys: []\n  - id: sec1\n")
+    try:
+        admin = Client(here, headers={"host": "gonogo.example"})
+        page = admin.get("/sign-in")
+        message = html.unescape(re.search(r"echo '(.*?)' \|", html.unescape(page.text))[1])  # type: ignore[index]
+        said = {**page.fields, "signature": sign(here.project.keys["rm1"], f"{message}\n".encode(), "gonogo/sign-in/v1").decode()}
+        signed = admin.post("/sign-in", said, origin="https://gonogo.example")
+        assert (signed.status, "secure" in signed.headers["set-cookie"].lower()) == (303, True)
+        page = admin.get("/you")
+        assert "newcomer" in page.text[page.text.index("Everybody") : page.text.index("Link for")]
+        invited = admin.post("/you/invite", {**page.fields, "person": "newcomer"}, origin="https://gonogo.example")
+        assert "https://gonogo.example/welcome/" in html.unescape(invited.text)
+    finally:
+        (here.project.root / FILE).write_text(before)
+
+
 @pytest.mark.req("t54_evidence_path")
 @pytest.mark.parametrize("name", ["..%2f..%2fgonogo.yaml", "%2e%2e", "0" * 64, "../" * 3 + "journal.db", "A" * 64, "x" * 5000])
 def test_evidence_is_named_by_a_digest_that_the_log_of_the_run_names(here: Served, run: RunId, name: str) -> None:

@@ -19,7 +19,7 @@ from gonogo.values import dataclass
 from gonogo.web.credentials import Credential
 from gonogo.web.sessions import LINK, Session
 from gonogo.web.showing import form_of, page
-from gonogo.web.signing_in import relying_party
+from gonogo.web.signing_in import address_of, relying_party
 from gonogo.web.site import Site, session_of, site_of
 from gonogo.web.trail import ENROLLED
 
@@ -44,10 +44,11 @@ def you_page(request: Request) -> Response:
         "keys": [row for row in rows if row.person == session.person],
         "everybody": rows if site.people.is_admin(session.person) else (),
         "people": site.people.ring().people,
+        "keyed": {row.person for row in rows},
         "sessions": site.sessions.of(session.person),
         "fresh": session.is_fresh(site.now()),
         "passkeys": relying_party(site, request),
-        "origin": f"{request.url.scheme}://{request.headers.get('host', '')}",
+        "origin": address_of(site, request),
         "host": request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", ""),
         "link": "",
     }
@@ -111,8 +112,7 @@ async def invite(request: Request) -> Response:
         raise BadInput("there is no such person in the approvers file", next_step="list them there first")
     token = site.links.put(person.handle, site.now())
     site.trail.note("web.invited", Person(session.person), {"person": person.handle})
-    origin = f"{request.url.scheme}://{request.headers.get('host', '')}"
-    return page(request, "invited.html", {"person": person, "link": f"{origin}/welcome/{token}"})
+    return page(request, "invited.html", {"person": person, "link": f"{address_of(site, request)}/welcome/{token}"})
 
 
 def _demand_fresh(site: Site, session: Session) -> None:
