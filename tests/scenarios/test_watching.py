@@ -148,8 +148,9 @@ def test_a_run_that_is_higher_than_the_screen_keeps_what_happens_now(project: Pr
         assert shown[-1] == whole[-1]
     short = [text for text, _ in lines_of(seen, verbose=False, short=True)]
     assert "  · phase 3: 0 of 4" in short
-    over = replace(seen, outcome="ready")
+    over = replace(seen, outcome="rolled_back", taken_back="aborted by rm1: the queue is full")
     assert fitted(over, 200, 6, verbose=False) == tuple(lines_of(over, verbose=False))
+    assert fitted(over, 200, 6, verbose=False)[-1][0] == "  ended rolled back: aborted by rm1: the queue is full", "what is seen last says how it ended and why"
 
 
 def test_whether_a_run_is_driven_can_be_seen_without_keeping_the_engine_out(project: Project) -> None:

@@ -72,6 +72,10 @@ def lines_of(seen: RunView, *, verbose: bool, short: bool = False) -> Iterator[L
         yield f"  edited by hand: {text}; delete it, and the stored evidence is written anew", "red"
     if seen.next_step:
         yield f"  next: {seen.next_step}", ""
+    if seen.outcome:
+        # The last line: what stands above it may have left the screen.
+        why = f": {seen.taken_back}" if seen.taken_back else ""
+        yield f"  ended {seen.outcome.replace('_', ' ')}{why}", colour_of(seen.outcome)
 
 
 def _parity(seen: RunView) -> Iterator[Line]:

@@ -113,6 +113,8 @@ class RunView:
     rules: tuple[str, ...]
     rollout: tuple[str, ...]
     """The rollout or health window under way, in words; empty without one."""
+    taken_back: str
+    """Who or what took production back, and why; empty where nothing did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
     now = world.clock.now()
     head = head_of(world, opened, driven=driven)
     people = {item.round: item for item in awaited(plan, state)}
+    taken_back = why_taken_back(world, opened)
     return RunView(
         run=opened.run,
         protocol=plan.name,
@@ -192,7 +195,8 @@ def view(world: World, opened: Opened, *, driven: bool = False) -> RunView:
         running=head.running,
         waited_s=int(waited_in_all(people.values(), now).total_seconds()),
         rules=rules_in_force(plan, state.trust),
-        rollout=live_words(plan, state, Look(now, why_taken_back(world, opened))),
+        rollout=live_words(plan, state, Look(now, taken_back)),
+        taken_back=taken_back,
     )
 
 
