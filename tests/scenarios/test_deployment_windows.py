@@ -122,6 +122,8 @@ def test_the_glass_is_broken_by_listed_people_with_a_reason_and_their_statement_
     assert outside_its_window(opened.plan, opened.state, opens + 2 * HOUR) is not None
     asked = gonogo("break-glass", run, "-C", project.root)
     assert (asked.code, asked.out.split(";")[0]) == (0, "asked: break_glass-1")
+    astray = gonogo("approve", run, "glass", "--key", "nix", "-C", project.root)
+    assert f"gonogo approve {run} break_glass --key YOUR-KEY" in astray.err, "who names another point gets the line to type"
     again = project.door().drive(run, patient=False, listener=lambda state, entry: None)
     assert isinstance(again, WaitUntil), "to ask is not to be permitted"
     now = datetime.now(UTC).replace(microsecond=0)
@@ -171,6 +173,19 @@ def test_a_step_that_people_promote_is_held_until_they_sign(project: Project) ->
     assert b"beyond 50 % of the traffic" in project.door().world.vault.read(project.state(run).rounds["promotion-1"].request)
 
 @pytest.mark.slow
+@pytest.mark.req("ROL-01", "ARB-01")
+def test_a_step_that_nobody_promotes_in_time_is_taken_back_and_waits_for_nobody_any_more(project: Project) -> None:
+    manual_step(project)
+    project.edit("gonogo.yaml", "patience: 10s", "patience: 1s")
+    run = project.begin("production-deployment")
+    while isinstance(stopped := project.door().drive(run, patient=False, listener=lambda state, entry: None), AwaitPeople):
+        project.sign_all(run)
+    assert isinstance(stopped, Over), project.view(run).halt
+    assert (stopped.outcome, project.state(run).rounds["promotion-1"].status) == ("rolled_back", "open")
+    assert [item.point for item in project.view(run).waiting] == []
+
+
+@pytest.mark.slow
 @pytest.mark.req("ROL-01")
 def test_a_no_go_at_a_step_that_people_promote_takes_production_back(project: Project) -> None:
     manual_step(project)
@@ -187,6 +202,7 @@ def test_a_no_go_at_a_step_that_people_promote_takes_production_back(project: Pr
         project.sign_all(run)
     assert isinstance(stopped, Over), project.view(run).halt
     assert (stopped.outcome, percents) == ("rolled_back", [5, 50, 0])
+    assert project.view(run).waiting == (), "what was taken back waits for nobody any more"
 
 
 @pytest.mark.req("ARB-01")

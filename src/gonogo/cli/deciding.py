@@ -21,6 +21,7 @@ from gonogo.cli.taking import taking
 from gonogo.control.agents.said import agents_said
 from gonogo.control.answering import Asked, Said, reason_of, signer_of, statement_of
 from gonogo.control.door import Door
+from gonogo.control.viewing import signing_command
 from gonogo.engine.people import people_now
 from gonogo.errors import BadInput, Refused, WrongUsage
 from gonogo.evidence.canonical import Tree
@@ -265,12 +266,13 @@ def _round(door: Door, run: RunId, question: Question) -> Round:
         waiting = [item for item in waiting if point in {item.point, item.name}]
     if len(waiting) == 1:
         return waiting[0]
-    points = ", ".join(f"`{item.point}` ({item.kind})" for item in door.requests(run)) or "none"
     if not waiting:
+        asked = "; ".join(signing_command(run, item.kind, item.point) for item in door.requests(run))
         raise Refused(
             f"{run} asks for no {kind.value}{f' at `{point}`' if point else ''} now",
-            next_step=f"open requests: {points}",
+            next_step=f"open requests: {asked or 'none'}",
         )
+    points = ", ".join(f"`{item.point}` ({item.kind})" for item in waiting)
     raise WrongUsage(f"{run} asks for more than one {kind.value}", next_step=f"name the point: {points}")
 
 

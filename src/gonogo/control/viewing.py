@@ -24,8 +24,9 @@ from gonogo.reports.live import Look, live_words
 from gonogo.reports.standing import rules_in_force
 from gonogo.run.asking import standing
 from gonogo.run.awaiting import ASIDE, Awaited, awaited, waited_in_all
-from gonogo.run.machine import AwaitPeople, Over, Parked, WaitUntil, decide
-from gonogo.run.state import Round
+from gonogo.run.machine import PROMOTION, AwaitPeople, Over, Parked, WaitUntil, decide
+from gonogo.run.overtaken import BREAK_GLASS
+from gonogo.run.state import Round, RunState
 from gonogo.terms import Digest, Json, RunId
 from gonogo.values import dataclass
 
@@ -294,7 +295,14 @@ def _is_waiting(opened: Opened, asked: Round) -> bool:
         asked.status == "open"
         and asked.point not in {"resume", "dissent", *ASIDE}
         and not standing(opened.plan, asked).met
+        and not _is_beside_the_point(opened.state, asked)
     )
+
+
+def _is_beside_the_point(state: RunState, asked: Round) -> bool:
+    """Whether what people were asked to let on is over without them: a rollout taken back promotes no step."""
+    known = state.tasks.get(asked.task)
+    return asked.point in {PROMOTION, BREAK_GLASS} and known is not None and known.outcome != "" and not known.open
 
 
 def _waiting(found: Quorum, asked: Round, awaiting: Awaited | None, now: datetime) -> Waiting:

@@ -22,6 +22,8 @@ from gonogo.ports import TrafficSeen
 from gonogo.values import dataclass
 
 SECONDS = 5.0
+RELOAD_S = 15.0
+"""So long old workers may answer after a reload: a large configuration on a busy machine takes its time."""
 PAUSE = 0.02
 IN_A_ROW = 3
 
@@ -128,7 +130,7 @@ class NginxTarget:
 
     def _settled(self, wanted: Loaded) -> TrafficSeen:
         """What is seen once the workers answered `wanted` several times in a row, or when the time is up."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + RELOAD_S
         seen, row = self._loaded(), 0
         while row < IN_A_ROW and time.monotonic() < deadline:
             row = row + 1 if seen == wanted else 0
