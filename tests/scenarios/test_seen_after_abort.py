@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from gonogo.control.viewing import why_taken_back
+from gonogo.engine.bench import Bench
+from gonogo.engine.sampling import sample
+from gonogo.plan.model import Roll
+from gonogo.ports import MetricSample
 from gonogo.reports.live import Live, Look, lives
 from gonogo.run.events import Recorded, TrafficMoved
-from gonogo.run.machine import AwaitPeople
+from gonogo.run.machine import AwaitPeople, Sample
 from gonogo.run.state import RunState
-from gonogo.terms import Person, RunId
+from gonogo.terms import Engine, Person, RunId
 from tests.command_line import gonogo, spawned
 from tests.prepared import Rehearsed
 from tests.projects import Project
@@ -20,6 +27,18 @@ from tests.projects import Project
 
 class Enough(Exception):
     """Thrown by a listener, so that a drive ends in the middle of a rollout as if its engine had died."""
+
+
+class Hanging:
+    """A source of figures that does not answer before it is let go."""
+
+    def __init__(self) -> None:
+        self.asked, self.over = threading.Event(), threading.Event()
+
+    def sample(self) -> MetricSample:
+        self.asked.set()
+        self.over.wait(300)
+        return MetricSample((), ())
 
 
 def stop_in_the_middle(_: RunState, entry: Recorded) -> None:
@@ -47,7 +66,17 @@ def test_after_a_persons_abort_nothing_is_to_come_and_the_new_version_gets_no_tr
     assert {word for _, word in before.steps} == {"here", "to come"}
     assert project.view(run).traffic == share > 0
 
+    door = project.door()
+    opened = door.load(run)
+    task = next(task for stage in opened.plan.stages for task in stage.tasks if isinstance(task.act, Roll))
+    hanging = Hanging()
+    world = replace(door.world, metrics={**door.world.metrics, "production": hanging})
+    bench = Bench(world, opened.plan, opened.state, run, Engine("local"), task, 1, datetime.now(UTC))
     project.door().abort(run, "wrong\nchangelog", Person("rm1"))
+    sample(bench, Sample(task, 1, 9, 0))
+    assert (hanging.asked.is_set(), hanging.over.is_set()) == (True, False), "an abort waits for no page that hangs"
+    assert project.state(run).seq == opened.state.seq + 1, "and nothing was recorded of it"
+    hanging.over.set()
     asked = rollout(project, run)
     assert (asked.aborted, asked.over, asked.ends_at) == ("aborted by rm1: wrong changelog", False, None)
     assert (asked.new.percent, project.view(run).traffic) == (share, share), "nothing was moved back yet"

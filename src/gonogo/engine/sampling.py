@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+
 from gonogo.engine.asking_hosts import answers_of
 from gonogo.engine.bench import Bench
+from gonogo.engine.draining import is_aborted
 from gonogo.engine.reading_traffic import traffic_found
 from gonogo.engine.writing import append
 from gonogo.plan.model import Roll, Watch
@@ -12,9 +16,34 @@ from gonogo.run.events import Event, HostsSeen, MetricsSampled
 from gonogo.run.machine import Sample
 from gonogo.run.rolling import Rolling
 
+LOOK = 0.2
+"""Seconds after which it is asked whether somebody ended the run, while something is read."""
+
 
 def sample(bench: Bench, act: Sample) -> None:
-    """Read the metric source of the task's environment and record what it said."""
+    """Read the metric source of the task's environment and record what it said; nothing where an abort came first."""
+    read = unless_aborted(bench, lambda: _read(bench, act))
+    if read is not None:
+        append(bench, read)
+
+
+def unless_aborted(bench: Bench, read: Callable[[], list[Event]]) -> list[Event] | None:
+    """What `read` gives; None where somebody ends the run while it reads (ARB-01).
+
+    A page that hangs takes seconds, a source of several questions many: an abort waits for none of them.
+    """
+    reader = ThreadPoolExecutor(1)
+    try:
+        reading = reader.submit(read)
+        while not wait((reading,), LOOK).done:
+            if is_aborted(bench) and bench.state.rollback is None:
+                return None
+        return reading.result()
+    finally:
+        reader.shutdown(wait=False)
+
+
+def _read(bench: Bench, act: Sample) -> list[Event]:
     assert isinstance(bench.task.act, Roll | Watch)
     source = bench.world.metrics.get(bench.task.act.environment)
     found = read_on(source, bench.state.rollings.get(act.task.id))
@@ -29,7 +58,7 @@ def sample(bench: Bench, act: Sample) -> None:
         missing=sorted(missing),
         position=found.position,
     )
-    append(bench, [event, *_hosts(bench, act), *traffic_found(bench, act.task, act.attempt, act.index)])
+    return [event, *_hosts(bench, act), *traffic_found(bench, act.task, act.attempt, act.index)]
 
 
 def read_on(source: MetricSource | None, known: Rolling | None) -> MetricSample:
