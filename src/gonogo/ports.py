@@ -69,10 +69,9 @@ class Transaction(Protocol):
         """Add an entry to the log of this site, in this same transaction: both are committed, or neither."""
 
     def take_lease(self, environment: str, reason: str = "", *, past_hold: bool = False) -> int:
-        """Take or keep the environment for this run and raise its fence; Busy names the run that holds it.
+        """Take or keep the environment for this run, which leaves its line, and raise the fence; Busy names the holder.
 
-        A run that was in line for it is so no longer; `reason` is for people. Refused where the environment is on hold,
-        but `past_hold` for the way back: a rollback under way is not stopped.
+        `reason` is for people. Refused where the environment is on hold, but `past_hold`, for a rollback under way.
         """
 
     def free_lease(self, environment: str) -> RunId | None:
@@ -433,6 +432,7 @@ class Notice:
     text: str
     occasion: Occasion = Occasion.PROGRESS
     environment: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

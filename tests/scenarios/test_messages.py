@@ -80,6 +80,7 @@ class Ran:
 def talking(project: Project) -> Project:
     project.write("scripts/tell.sh", TELL, mode=0o755)
     project.write("scripts/mute.sh", "#!/bin/sh\necho 'no route' >&2\nexit 1\n", mode=0o755)
+    project.edit("config/release-approvers.yaml", "freeze_stakeholders:", "web: {rp_ids: [gonogo.example], origins: ['https://gonogo.example']}\nfreeze_stakeholders:")
     commands = "commands:\n  tell: {run: [scripts/tell.sh], timeout: 60s}\n  mute: {run: [scripts/mute.sh], timeout: 60s}\n"
     project.edit("gonogo.yaml", "commands:\n", commands)
     told = "{command: tell}, {command: mute, roles: [security_compliance_lead]}"
@@ -302,6 +303,7 @@ def test_every_message_reaches_the_bound_command_and_the_outcome_is_on_record(go
     announced = {f"{good.run}/{item.seq}": item.event for item in good.entries if isinstance(item.event, Announced)}
     assert {line["id"] for line in lines} == set(announced)
     assert all(line["prefix"] == announced[line["id"]].prefix for line in lines)
+    assert {line["link"] for line in lines} == {f"https://gonogo.example/runs/{good.run}"}
     told = [item.event for item in good.entries if isinstance(item.event, Delivered) and item.event.channel == "tell"]
     assert {event.outcome for event in told} == {"delivered"}
     assert len(told) == len(announced)

@@ -29,6 +29,7 @@ from gonogo.adapters.posting.carrying import Carrier, Channel, ChannelPost
 from gonogo.adapters.posting.apprise import AppriseCarrier
 from gonogo.adapters.posting.mail import MailCarrier, MailServer, mail_of
 from gonogo.adapters.posting.web import WebCarrier, cdevents_form, cloudevents_form, slack_form, webhook_form
+from gonogo.engine.announcing import dashboard
 from gonogo.ports import Delivery, Notice
 from gonogo.terms import Occasion, RunId, Secret
 from tests.worlds import MORNING, SimulatedClock
@@ -126,6 +127,20 @@ def test_text_of_others_cannot_mention_or_link_anything_in_a_chat(sink: Sink) ->
     assert "\x1b" not in text
     assert text.startswith("[ROLLBACK COMPLETE] - failed: &lt;!channel&gt;")
     assert text.endswith(f"shop v2 · {RUN}")
+
+
+@pytest.mark.req("COM-23")
+def test_a_message_leads_to_its_page_where_the_dashboard_has_an_address_for_others(sink: Sink) -> None:
+    page = dashboard({"http://localhost:8477", "http://gonogo.example:8477", "https://gonogo.example"})
+    assert page == "https://gonogo.example"
+    assert dashboard({"http://localhost:8477", "http://127.0.0.1:1"}) == "", "an address of this machine leads nobody else anywhere"
+    linked = replace(BACK, link=f"{page}/runs/{RUN}")
+    for form in (slack_form, webhook_form(Secret("key"), SimulatedClock()), cloudevents_form):
+        assert told(web(sink, form), linked).reason == ""
+    chat, hook, event = (json.loads(body) for _, body in sink.got)
+    assert chat["text"].endswith(f"\n{linked.link}")
+    assert (hook["link"], event["data"]["link"]) == (linked.link, linked.link)
+    assert f"page: {linked.link}" in mail_of(linked, "gonogo@example.org", ("ada@example.org",)).get_content()
 
 
 def test_a_cloudevent_bears_all_that_its_standard_demands(sink: Sink) -> None:

@@ -7,6 +7,7 @@ of its channel: `gonogo tell` and `gonogo serve` may do it side by side, and no 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -15,6 +16,7 @@ from gonogo.adapters.run_lock import RunLocks
 from gonogo.control.door import Door
 from gonogo.control.opening import Opened
 from gonogo.control.stores.project_root import STATE_FOLDER
+from gonogo.engine.announcing import dashboard
 from gonogo.engine.driver import LAST_WAIT, Driver
 from gonogo.errors import Busy, GonogoError
 from gonogo.evidence.ledger import Entry
@@ -195,7 +197,16 @@ def _notice(door: Door, actor: Actor, now: datetime, said: tuple[str, str, tuple
         prefix=prefix,
         text=text,
         occasion=Occasion.CALENDAR,
+        link=_page(door),
     )
+
+
+def _page(door: Door) -> str:
+    """The list of releases, for people elsewhere; empty where nobody said where that is."""
+    with suppress(GonogoError):
+        site = dashboard(door.world.ring().web.origins)
+        return f"{site}/" if site else ""
+    return ""
 
 
 def _carried(door: Door, notice: Notice) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ outcome of each round of tries.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from gonogo.engine.bench import Bench, World
 from gonogo.engine.crash_points import SAID
@@ -28,6 +29,7 @@ from gonogo.run.state import RunState
 from gonogo.terms import Digest, Occasion, RunId, digest_of
 from gonogo.values import dataclass
 
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost", None})
 EVERYBODY = ("stakeholders",)
 FIRST_AGAIN: Final = timedelta(minutes=1)
 LAST_AGAIN: Final = timedelta(days=1)
@@ -178,6 +180,7 @@ class Outbox:
             text=self._told(said.text_sha256) if text is None else text,
             occasion=occasion_of(said),
             environment=self.plan.environment,
+            link=f"{site}/runs/{self.run}" if (site := dashboard(self.plan.ring.web.origins)) else "",
         )
 
     def _told(self, digest: Digest | None) -> str:
@@ -188,6 +191,12 @@ class Outbox:
         except GonogoError:
             # A text that is gone keeps nobody from hearing that something happened.
             return ""
+
+
+def dashboard(origins: Iterable[str]) -> str:
+    """Where people elsewhere open the dashboard: a listed address, by TLS first; empty where each is of one machine."""
+    found = [origin for origin in origins if urlsplit(origin).hostname not in LOOPBACK]
+    return min(found, key=lambda origin: (not origin.startswith("https:"), origin), default="")
 
 
 def occasion_of(said: Announced) -> Occasion:

@@ -105,6 +105,7 @@ def notice_fields(notice: Notice) -> dict[str, Json]:
         "to": list(notice.to),
         "occasion": notice.occasion.value,
         "environment": notice.environment,
+        "link": notice.link or None,
         "prefix": cleaned(notice.prefix),
         "text": cleaned(notice.text),
     }

@@ -26,7 +26,7 @@ class AppriseCarrier:
         told = apprise.Apprise()
         if not told.add(self._address.reveal()):
             return "apprise does not know this kind of address"
-        body = f"{message(notice.prefix, notice.text)}\n{notice_id(notice)}"
+        body = "\n".join(filter(None, (message(notice.prefix, notice.text), notice_id(notice), notice.link)))
         # Text, not Markdown or HTML: what stands in a notice is no markup.
         arrived = told.notify(body=body, title=f"{notice.project} {notice.release}", body_format="text")
         return "" if arrived else "apprise could not deliver it"

@@ -90,7 +90,8 @@ def mail_of(notice: Notice, sender: str, recipients: tuple[str, ...]) -> EmailMe
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Gonogo-Delivery"] = notice_id(notice).encode("ascii", "replace").decode()
     lines = [message(notice.prefix, notice.text), "", f"run: {notice.run}", f"environment: {notice.environment or '-'}"]
-    mail.set_content("\n".join([*lines, f"told by: {cleaned(notice.sender)}"]) + "\n")
+    lines += [f"told by: {cleaned(notice.sender)}", *([f"page: {notice.link}"] if notice.link else [])]
+    mail.set_content("\n".join(lines) + "\n")
     return mail
 
 

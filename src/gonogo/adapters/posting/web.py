@@ -76,6 +76,7 @@ class WebCarrier:
 def slack_form(notice: Notice) -> Iterator[Post]:
     """What Slack, Mattermost, Rocket.Chat and Discord's /slack take. Nothing in it can mention or link anything."""
     lines = [message(notice.prefix, notice.text), f"{notice.project} {notice.release} · {notice.run}".strip()]
+    lines += [notice.link] if notice.link else []
     text = "\n".join(lines).translate(_ESCAPED)
     yield Post(_json({"text": text, "mrkdwn": False}), {"Content-Type": "application/json"})
 
