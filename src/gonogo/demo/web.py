@@ -137,7 +137,7 @@ class Application:
         self._release = release
         self._faults_file = faults
         self._faults = Faults()
-        self._faults_stamp = -1
+        self._faults_stamp: tuple[int, ...] = (-1,)
         self._meters = Meters(release.version)
         self._served = 0
         self._error_credit = 0.0
@@ -203,9 +203,11 @@ class Application:
         if self._faults_file is None:
             return self._faults
         try:
-            stamp = self._faults_file.stat().st_mtime_ns
+            seen = self._faults_file.stat()
+            # Clocks of file systems tick a few hundred times a second: two writes in between have one time.
+            stamp: tuple[int, ...] = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
         except OSError:
-            stamp = 0
+            stamp = ()
         if stamp != self._faults_stamp:
             self._faults_stamp, self._faults = stamp, read_faults(self._faults_file)
         return self._faults
