@@ -99,7 +99,7 @@ def ready(url: str) -> bool:
 def source(kept: Kept, wanted: str = 'job="shop"', by: str = "instance") -> PrometheusHistory:
     end = kept.history[-1].at_ms / 1000
     span = Span(end - HOURS * 3600, end, STEP)
-    return PrometheusHistory(PrometheusApi(kept.url, 15.0), MetricNames(), wanted, by, span)
+    return PrometheusHistory(PrometheusApi(kept.url, 60.0), MetricNames(), wanted, by, span)
 
 
 @pytest.mark.req("ARB-01", "PM-01")

@@ -74,10 +74,12 @@ def test_after_a_restart_of_haproxy_the_read_back_says_what_really_is() -> None:
 @pytest.mark.req("PX-06")
 def test_a_slot_without_a_process_gets_no_traffic_even_while_haproxy_believes_in_it() -> None:
     with site("haproxy", green="") as running:
-        assert "green 127.0.0.1 2 " in say_to(running.front, "show servers state app"), "UP until its first checks fail"
+        say_to(running.front, "disable health app/green")  # a second later it would have found out by itself
+        assert "green 127.0.0.1 2 " in say_to(running.front, "show servers state app")
         seen = running.prober.ask("green")
         assert (seen.version, seen.healthy) == (None, False)
         assert "refused" in seen.detail
+        say_to(running.front, "enable health app/green")
         assert wait_until(lambda: "green 127.0.0.1 0 " in say_to(running.front, "show servers state app"), 30.0)
         with pytest.raises(Broken, match="does not hold it up"):
             running.target.move({"blue": 95, "green": 5}, 1)

@@ -78,7 +78,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def providers(site: Path) -> PluginProviders:
-    return PluginProviders(site, seconds=5)
+    return PluginProviders(site, seconds=60)
 
 
 def test_gonogos_own_providers_are_registered_as_everybody_elses_are() -> None:
