@@ -103,11 +103,12 @@ class Slow:
     """Pages that are worked out as long as it pleases the test."""
 
     def __init__(self) -> None:
-        self.begun, self.free = 0, threading.Event()
+        self.begun, self.free, self.guard = 0, threading.Event(), threading.Lock()
 
     def page(self, _request: Request) -> Response:
         work()
-        self.begun += 1
+        with self.guard:
+            self.begun += 1
         assert self.free.wait(60)
         return PlainTextResponse("drawn")
 
@@ -135,7 +136,7 @@ def test_where_many_pages_wait_to_be_drawn_what_is_kept_stands_in_line_with_them
                 tasks.start_soon(asked(slow.page, app, answered))
             await until(lambda: app.state.line.waiting == waiting)
             tasks.start_soon(asked(at_hand, app, answered))
-            await until(lambda: app.state.line.waiting + len(answered) == waiting + 1)
+            await until(lambda: app.state.line.waiting + len(answered) == waiting + 1 and slow.begun > 0)
             assert answered == ["kept"] * passes
             assert slow.begun == 1, "one at a time"
             slow.free.set()
