@@ -140,6 +140,8 @@ def test_a_message_leads_to_its_page_where_the_dashboard_has_an_address_for_othe
     chat, hook, event = (json.loads(body) for _, body in sink.got)
     assert chat["text"].endswith(f"\n{linked.link}")
     assert (hook["link"], event["data"]["link"]) == (linked.link, linked.link)
+    assert told(web(sink, cdevents_form), replace(linked, occasion=Occasion.STARTED)).reason == ""
+    assert json.loads(sink.got[-1][1])["data"]["subject"]["content"]["url"] == linked.link
     assert f"page: {linked.link}" in mail_of(linked, "gonogo@example.org", ("ada@example.org",)).get_content()
 
 

@@ -114,7 +114,7 @@ def cloudevents_form(notice: Notice) -> Iterator[Post]:
 def cdevents_form(notice: Notice) -> Iterator[Post]:
     """The CDEvents that a notice stands for: pipelines that begin and end, services deployed and rolled back."""
     subject: dict[str, Json] = {"id": notice.run, "source": _source(notice), "type": "pipelineRun"}
-    pipeline: dict[str, Json] = {"pipelineName": notice.project, "url": _source(notice)}
+    pipeline: dict[str, Json] = {"pipelineName": notice.project, "url": notice.link or _source(notice)}
     service: dict[str, Json] = {
         "environment": {"id": notice.environment, "source": _source(notice)},
         "artifactId": f"pkg:generic/{quote(notice.project, safe='')}@{quote(notice.release, safe='')}",
