@@ -121,7 +121,6 @@ def test_a_canary_that_goes_bad_is_watched_live_and_rolls_back_before_ones_eyes(
         page.get_by_text("Taken back:").wait_for(timeout=60_000)
         window.keep("live")
         page.get_by_text("abort at 1 :").wait_for()  # The bound at which the judge aborts is drawn.
-        assert page.get_by_text("abort at 1 :").count() == 1
         assert int(page.evaluate("sessionStorage.told")) >= 2, "the page was not loaded again: the server told it"
         here.site.drivers.join(60)
         page.get_by_text("rolled back").first.wait_for()  # The page is loaded again by itself when the run is over.

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -172,6 +172,20 @@ def test_no_list_names_whoever_was_taken_out_of_the_approvers_file_though_no_rel
     assert project.state(run).seq == head
 
 
+def reminded(project: Project, now: datetime) -> list[dict[str, str]]:
+    """What two servers say that both remind people at one moment, and look twice each."""
+    door, file = project.door(), project.root / ".gonogo/announcements.jsonl"
+    door.world = replace(door.world, clock=SimulatedClock(now))
+    site, before = Site.of(door, frozenset()), len(file.read_text().splitlines())
+    try:
+        for reminders in (Reminders(site), Reminders(site)):
+            reminders.look(threading.Event())
+            reminders.look(threading.Event())
+    finally:
+        site.work.close()
+    return [json.loads(line) for line in file.read_text().splitlines()[before:]]
+
+
 @pytest.mark.req("COM-25", "COM-01")
 def test_people_are_reminded_once_of_what_waits_and_runs_out_though_no_engine_is_at_work(project: Project, run: RunId, tmp_path: Path) -> None:
     # A copy: what is written bears times to come, before which nothing else may be written.
@@ -180,20 +194,8 @@ def test_people_are_reminded_once_of_what_waits_and_runs_out_though_no_engine_is
     (asked,) = (item for item in own.state(run).rounds.values() if item.name == "readiness-1")
 
     def look(left: timedelta) -> list[str]:
-        door = own.door()
-        door.world = replace(door.world, clock=SimulatedClock(time_of(asked.expires_at) - left))
-        site = Site.of(door, frozenset())
-        before = len(said())
-        try:
-            for reminders in (Reminders(site), Reminders(site)):
-                reminders.look(threading.Event())
-                reminders.look(threading.Event())
-        finally:
-            site.work.close()
-        return [f"{one['prefix']} {one['text']}" for one in said()[before:] if one["run"] == run]
-
-    def said() -> list[dict[str, str]]:
-        return [json.loads(line) for line in (own.root / ".gonogo/announcements.jsonl").read_text().splitlines()]
+        said = reminded(own, time_of(asked.expires_at) - left)
+        return [f"{one['prefix']} {one['text']}" for one in said if one["run"] == run]
 
     waits = look(timedelta(hours=30))
     assert len(waits) == 1 and "DAILY STATUS" in waits[0] and "`readiness` waits for" in waits[0], waits
@@ -211,6 +213,22 @@ def over(project: Project, run: RunId) -> RunId:
     project.go_on(found)
     assert project.state(found).outcome == "aborted"
     return found
+
+
+@pytest.mark.req("COM-25")
+def test_what_ended_lately_is_told_of_once_by_servers_alone(project: Project, over: RunId, tmp_path: Path) -> None:
+    own = replace(project, root=tmp_path / "shop")
+    copied(project.root, own.root)
+    ended = own.state(over).closed_at
+    assert ended is not None
+
+    def look(days: float) -> list[str]:
+        return [one["prefix"] for one in reminded(own, ended + timedelta(days=days)) if one["run"] in {over, "@site"}]
+
+    assert look(0.5) == []
+    assert [prefix.rpartition(" | ")[2] for prefix in look(2)] == ["RETROSPECTIVE]"]
+    assert look(3) == []
+    assert look(8) == ["[GONOGO | WEEKLY SUMMARY]"]
 
 
 def test_who_opens_a_run_that_is_over_reads_why_it_ended_and_takes_report_and_package_away(project: Project, here: Served, over: RunId) -> None:
