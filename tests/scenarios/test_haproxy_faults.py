@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from haproxy_shop import SMALL, Shop, proxied, shop
-from live_world import say_to
+from live_world import HAPROXY, say_to
 
-from gonogo.demo.processes import Live, kill, wait_until
+from gonogo.demo.processes import Live, kill, launch, wait_until
 from gonogo.engine.bench import Bench
 from gonogo.engine.crash_points import MOVE_INTENDED, MOVED
 from gonogo.engine.performing import perform
@@ -113,6 +113,41 @@ def test_a_runtime_api_that_is_away_for_a_moment_does_not_take_a_good_release_ba
         assert project.state(run).outcome == ("rolled_back" if was_long else "released"), project.view(run).halt
         seen = found.load.end()
     assert seen.failed == 0, seen.by_version()
+
+
+@pytest.mark.req("PX-05", "ARB-01")
+def test_a_haproxy_that_restarts_with_the_state_of_its_servers_takes_no_good_release_back(tmp_path: Path) -> None:
+    """As docs/targets.md says; whether it was back in time is read from the record."""
+    proxies: list[Live] = []
+    with shop(tmp_path, "canary", proxies=proxies) as found:
+        project, folder = found.project, found.front.folder
+        file, state = folder / "h.cfg", folder / "servers"
+        unread: list[datetime] = []
+        run = project.begin(SMALL)
+
+        def restart() -> None:
+            state.write_text(say_to(found.front, "show servers state"))
+            kill(proxies[0])
+            text = file.read_text().replace("global\n", f"global\n    server-state-file {state}\n", 1)
+            file.write_text(text.replace("defaults\n", "defaults\n    load-server-state-from-file global\n", 1))
+            (folder / "h.sock").unlink()
+            proxies[0] = launch((str(HAPROXY), "-f", str(file), "-db"), log=folder / "h.log", env={})
+            assert wait_until((folder / "h.sock").exists, 30.0)
+
+        def listen(_: RunState, entry: Recorded) -> None:
+            match entry.event:
+                case TrafficMoved(percent=25):
+                    restart()
+                case TrafficFound(weights={}):
+                    unread.append(entry.at)
+                case TrafficFound(weights=weights):
+                    raise AssertionError(f"it forgot its weights: {weights}")
+
+        project.go_until(run, "production")
+        project.sign_all(run)
+        project.door().drive(run, patient=False, listener=listen)
+        was_long = bool(unread) and unread[-1] - unread[0] >= timedelta(milliseconds=UNREAD_MS)
+        assert project.state(run).outcome == ("rolled_back" if was_long else "released"), project.view(run).halt
 
 
 @pytest.mark.req("PX-05", "ARB-01", "ROL-04")
