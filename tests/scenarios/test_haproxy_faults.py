@@ -10,13 +10,14 @@ import pytest
 from haproxy_shop import SMALL, Shop, proxied, shop
 from live_world import HAPROXY, say_to
 
+from gonogo.cli.progress import Progress
 from gonogo.demo.processes import Live, kill, launch, wait_until
 from gonogo.engine.bench import Bench
 from gonogo.engine.crash_points import MOVE_INTENDED, MOVED
 from gonogo.engine.performing import perform
 from gonogo.errors import Busy
 from gonogo.plan.model import Roll
-from gonogo.run.events import Recorded, TrafficMoved
+from gonogo.run.events import HostsReplaced, Recorded, TrafficMoved
 from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.machine import Perform
 from gonogo.run.rolling import MOST_UNREAD, UNREAD_MS, Rolling
@@ -234,6 +235,40 @@ def test_a_host_that_dies_in_mid_batch_gets_no_request_more_and_no_request_is_lo
         assert found.answers() == {"v1"}
         seen = found.load.end()
     assert seen.failed == 0, seen.by_version()
+
+
+@pytest.mark.req("ARB-01", "ARB-03", "ROL-01")
+def test_an_untouched_host_that_dies_keeps_nobody_from_taking_the_others_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """HAProxy refuses to raise a server that is down: who asked it for the dead one's share could move nothing back."""
+    with shop(tmp_path, "rolling") as found:
+        project = found.project
+        project.edit("gonogo.yaml", "tick: 100ms, patience: 20s", "tick: 100ms, patience: 1s")
+        run = project.begin(SMALL)
+        progress = Progress(project.door().load(run).plan, lambda digest: "", quiet=False)
+
+        def listen(state: RunState, entry: Recorded) -> None:
+            progress.heard(state, entry)
+            if isinstance(entry.event, HostsReplaced) and entry.event.percent < 50:
+                (project.production.root / "dead" / "web3").touch()
+                assert wait_until(lambda: " web3 127.0.0.1 0 " in say_to(found.front, "show servers state"), 60.0)
+
+        project.go_until(run, "production")
+        project.sign_all(run)
+        project.door().drive(run, patient=False, listener=listen)
+        state = project.state(run)
+        assert state.outcome == "rolled_back", project.view(run).halt
+        (rolling,) = (known for known in state.rollings.values() if known.moves)
+        why = project.door().world.vault.read(state.rollback.detail).decode()
+        assert "2 instances would be unavailable (1 do not answer), 1 may be" in why
+        assert rolling.lost == {"web3"}
+        assert found.target.traffic().weights["web3"] == 0, "it gets no request before somebody lets it in again"
+        assert found.answers() == {"v1"}
+        assert project.production.version("web1") == "v1"
+    told = capsys.readouterr().err
+    assert "· run the rollback script on web3: not needed, web3 was never touched" in told
+    assert "✓ run the rollback script on web1" in told
 
 
 @pytest.mark.req("ARB-01", "ROL-04")

@@ -143,6 +143,9 @@ class Progress:
 
     def _finished(self, event: happened.TaskFinished) -> tuple[str, str]:
         title = task_of(self._plan, event.task).title
+        needless = event.facts.get("needless")
+        if needless:
+            return f"    · {title}: not needed, {needless}", ""
         if event.outcome == "ok":
             return f"    ✓ {title}", "green"
         return f"    ✗ {title}\n      {self._text(event.detail)}", "red"

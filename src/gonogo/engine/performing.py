@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gonogo.engine.advising import fault
+from gonogo.engine.asking_hosts import answers_of
 from gonogo.engine.bench import Bench
 from gonogo.engine.checkpointing import write_marked
 from gonogo.engine.commanding import Outcome, command_spec, outcome_of
@@ -33,7 +34,7 @@ from gonogo.errors import Broken, GonogoError, OutcomeUnknown, Refused
 from gonogo.evidence.ledger import Entry
 from gonogo.plan.drafting import STATE_PROBE
 from gonogo.plan.hooking import HOOK
-from gonogo.plan.model import Decide, Effect, Execute, Roll, Route, Shift, task_of
+from gonogo.plan.model import Decide, Effect, Execute, Roll, Route, Shift, Way, task_of
 from gonogo.ports import EffectKey, Ended, Moved, Running, TrafficSeen
 from gonogo.run.events import (
     Announced,
@@ -49,7 +50,7 @@ from gonogo.run.events import (
 )
 from gonogo.run.events_of_traffic import TrafficFound
 from gonogo.run.machine import Perform
-from gonogo.run.shifting import shifted
+from gonogo.run.shifting import shifted, silent_hosts
 from gonogo.run.state import slots_of, usable_round
 from gonogo.terms import Digest, Json, argv_digest, digest_of
 from gonogo.values import dataclass
@@ -93,13 +94,28 @@ def perform(bench: Bench, act: Perform) -> None:
         case Route() as route:
             _move(bench, act, route.environment, wanted_weights(bench, act.percent))
         case Shift() as shift:
-            _move(bench, act, shift.environment, shifted(bench.plan, bench.state, bench.stage, shift))
+            away = _away(bench, act, shift)
+            _move(bench, act, shift.environment, shifted(bench.plan, bench.state, bench.stage, shift, away))
         case Roll() as roll:
             changed = _changed(bench, act)
             if changed:
                 append(bench, changed)
             else:
                 _move(bench, act, roll.environment, wanted_weights(bench, act.percent))
+
+
+def _away(bench: Bench, act: Perform, shift: Shift) -> frozenset[str]:
+    """Hosts that get no requests on the way back: a proxy refuses to raise what it does not hold up (ARB-01).
+
+    At first by what the rollout saw last, because users get the bad version as long as somebody asks; a host that died
+    since then fails that move, and is found when it is tried again.
+    """
+    if bench.stage.kind != "rollback":
+        return frozenset()
+    if shift.way is Way.BACK_OUT and act.start == 1:
+        return silent_hosts(bench.plan, bench.state, shift.environment)
+    answers = answers_of(bench, bench.plan.project.environments[shift.environment])
+    return frozenset(host for host, seen in answers.items() if seen.version is None)
 
 
 def _changed(bench: Bench, act: Perform) -> list[TrafficFound]:

@@ -24,7 +24,7 @@ from gonogo.plan.model import Execute, Plan, Roll, Task, all_stages
 from gonogo.ports import EffectKey, Running
 from gonogo.run.events import recorded
 from gonogo.run.hosts_before import version_on
-from gonogo.run.shifting import shares, touched_hosts
+from gonogo.run.shifting import shares, silent_hosts, touched_hosts
 from gonogo.run.state import RunState, advance, observed, slots_of
 
 POLL = 0.05
@@ -105,7 +105,8 @@ def _hosts_back(bench: Bench, roll: Roll, fence: int) -> str:
     if roll.environment in bench.world.targets and isinstance(known, dict):
         weights = {host: weight for host, weight in known.items() if isinstance(weight, int)}
         try:
-            bench.world.targets[roll.environment].move(shares(weights, touched), fence)
+            out = touched | silent_hosts(bench.plan, bench.state, roll.environment)
+            bench.world.targets[roll.environment].move(shares(weights, out if set(weights) - out else touched), fence)
             moved = bench.world.clock.now()
         except GonogoError as error:
             faults.append(f"the traffic: {error.what}")

@@ -56,8 +56,24 @@ def shares(base: Mapping[str, int], out: Iterable[str]) -> dict[str, int]:
     return {host: found.get(host, 0) for host in base}
 
 
-def shifted(plan: Plan, state: RunState, stage: Stage, act: Shift) -> dict[str, int]:
-    """The weights that a shift asks for; empty where nobody knows how traffic was shared before."""
+def silent_hosts(plan: Plan, state: RunState, environment: str) -> frozenset[str]:
+    """Hosts that did not answer when the rollout looked at them last."""
+    rolls = (
+        task.id
+        for stage in plan.stages
+        for task in stage.tasks
+        if isinstance(task.act, Roll) and task.act.environment == environment
+    )
+    return frozenset(host for task in rolls if task in state.rollings for host in state.rollings[task].lost)
+
+
+def shifted(
+    plan: Plan, state: RunState, stage: Stage, act: Shift, away: frozenset[str] = frozenset()
+) -> dict[str, int]:
+    """The weights that a shift asks for; empty where nobody knows how traffic was shared before.
+
+    `away` are hosts that get no requests on the way back because they do not answer, whoever ended them.
+    """
     known = observed(plan, state, act.environment).get("weights")
     base = (
         {host: weight for host, weight in known.items() if isinstance(weight, int)} if isinstance(known, dict) else {}
@@ -73,9 +89,11 @@ def shifted(plan: Plan, state: RunState, stage: Stage, act: Shift) -> dict[str, 
             return shares(base, ())
         case Way.BACK_OUT:
             new = touched_hosts(plan, state, act.environment) - _brought_back(state, stage)
+            if set(base) - new - away:
+                return shares(base, new | away)
             return shares(base, new if set(base) - new else batch)
         case Way.BACK_IN:
-            return shares(base, lost_on_the_way_back(state, stage))
+            return shares(base, lost_on_the_way_back(state, stage) | away)
 
 
 def _brought_back(state: RunState, stage: Stage) -> frozenset[str]:
