@@ -156,12 +156,12 @@ def test_an_interrupted_demonstration_ends_every_process_that_it_started(number:
         process = begin(folder, "--proxy", "asyncio", "--fast")
         try:
             # Both slots, both proxies, and the engine: the first act is over.
-            assert wait_until(lambda: len(started(folder / "told")) == 4, 30)
-            assert wait_until((folder / "told/.gonogo/journal.db").exists, 30)
+            assert wait_until(lambda: len(started(folder / "told")) == 4, 120)
+            assert wait_until((folder / "told/.gonogo/journal.db").exists, 120)
             running = started(folder / "told")
             assert all(each.lives() for each in running.values())
             process.send_signal(number)
-            screen, errors = process.communicate(timeout=30)
+            screen, errors = process.communicate(timeout=120)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

@@ -19,7 +19,7 @@ from gonogo.evidence.canonical import write_json
 from gonogo.ports import Target
 from gonogo.values import dataclass
 
-READY_SECONDS = 25.0
+READY_SECONDS = 60.0
 CADDY, PROXY = "caddy", "proxy"
 
 

@@ -84,7 +84,7 @@ def _introduce(stage: Stage, telling: Telling) -> None:
     )
     signs = "by the demonstration's own code, as ssh-keygen is not installed" if stage.own_hand else "by ssh-keygen"
     telling.says(f"signatures: SSH signatures, made {signs}; a statement names run, plan and digests")
-    served = wait_until(lambda: stage.tally().ok > 0, 25.0)
+    served = wait_until(lambda: stage.tally().ok > 0, 60.0)
     telling.claims(served, "v1 answers in staging and production; customers are being served", str(stage.tally()))
 
 

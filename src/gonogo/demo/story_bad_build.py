@@ -23,7 +23,7 @@ from gonogo.values import dataclass
 
 BAD = "v3"
 SETTLED_SECONDS = 0.4
-PATIENCE_SECONDS = 80.0
+PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def judge_bad_build(stage: Stage, telling: Telling, ended: Answer, begun: float)
         f"exit {ended.code}: {ended.out} {ended.words}",
     )
     now = time.monotonic()
-    wait_until(lambda: _covers(stage.tally(), now - SETTLED_SECONDS), 3.0)
+    wait_until(lambda: _covers(stage.tally(), now - SETTLED_SECONDS), 30.0)
     found = damage(stage.tally().since(begun))
     telling.claims(
         found.failed_bad > 0,

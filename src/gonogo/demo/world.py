@@ -29,7 +29,7 @@ from gonogo.values import dataclass
 PROJECT = Path(__file__).with_name("project")
 """The template of the demo project: releases and scripts."""
 
-READY_SECONDS = 25.0
+READY_SECONDS = 60.0
 PROGRAM = "gonogo.demo.web"
 DIGEST_HEADER = "x-artifact-digest"
 
