@@ -276,7 +276,8 @@ def test_a_first_start_prints_a_link_that_works_once_reminds_people_by_itself_an
         assert again.sign_in("rm1").status == 303
         stream = Stream(here, browser)
         assert stream.next() == "part"
-        until(lambda: "DAILY STATUS" in (project.root / ".gonogo/announcements.jsonl").read_text())
+        messages = project.root / ".gonogo/announcements.jsonl"
+        until(lambda: messages.exists() and "DAILY STATUS" in messages.read_text())
         server.send_signal(signal.SIGTERM)
         assert set(iter(stream.next, "")) <= {"part", "cards"}, "open streams do not keep a server from ending"
         server.wait(60)
