@@ -90,7 +90,8 @@ def test_after_a_persons_abort_nothing_is_to_come_and_the_new_version_gets_no_tr
     said = gonogo("status", run, "-C", project.root)
     assert "the new version gets no traffic" in said.out
     assert "% of the traffic" not in said.out
-    assert gonogo("status", run, "-C", project.root, "--json").json()["traffic_percent"] == 0
+    told = gonogo("status", run, "-C", project.root, "--json").json()
+    assert (told["traffic_percent"], told["taken_back"]) == (0, "aborted by rm1: wrong changelog")
 
 
 @pytest.mark.slow

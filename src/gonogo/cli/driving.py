@@ -51,8 +51,8 @@ def drive(door: Door, run: RunId, *, patient: bool, as_json: bool, priority: int
         say_json(view_json(seen))
     else:
         say(_sentence(run, stopped))
-        if seen.halt:
-            say(f"  why: {seen.halt}")
+        for why in filter(None, (seen.halt, seen.taken_back)):
+            say(f"  why: {why}")
         for waiting in seen.waiting:
             say(f"  waiting at `{waiting.point}` for {'; '.join(waiting.missing)}")
         if seen.next_step:

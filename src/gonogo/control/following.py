@@ -1,6 +1,7 @@
 """Watching a run that workers drive: every event as it comes, until there is nothing to wait for.
 
-Nothing is decided here: where a run stands is folded from the ledger, by the very functions that its driver uses.
+Nothing is decided here: where a run stands is folded from the ledger, by the very functions that its driver uses. A
+database that restarts is waited for, as workers wait for it: a pipeline that only watches must not fail for that.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ from gonogo.control.opening import Opened
 from gonogo.control.stores.storing import Shared
 from gonogo.engine.bench import World
 from gonogo.engine.driver import Listener, Stopped
-from gonogo.errors import Waiting
+from gonogo.errors import Broken, Busy, Waiting
+from gonogo.evidence.ledger import Entry
 from gonogo.run.events import recorded
 from gonogo.run.machine import AwaitPeople, NextAct, Over, Parked, WaitUntil, decide
 from gonogo.run.standing import ASKED, Waiter
 from gonogo.run.state import RunState, advance
+from gonogo.terms import RunId
 from gonogo.values import dataclass
 
 LOOK: Final = 0.15
 """Seconds between two looks at the ledger."""
 ALONE: Final = 10.0
 """So many seconds without an event, before it is asked whether any worker is alive."""
+LOST: Final = 60.0
+"""So many seconds without an answer of the database, before whoever watches is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ def follow(world: World, opened: Opened, shared: Shared, wanted: Wanted, *, list
     shared.nudge(opened.run)
     state, quiet_since = opened.state, world.clock.monotonic()
     while True:
-        fresh = [recorded(entry) for entry in world.journal.entries(opened.run, state.seq)]
+        fresh = [recorded(entry) for entry in _entries(world, opened.run, state.seq)]
         for event in fresh:
             state = advance(opened.plan, state, event)
             listener(state, event)
@@ -57,6 +62,18 @@ def follow(world: World, opened: Opened, shared: Shared, wanted: Wanted, *, list
         if now - quiet_since > ALONE:
             _demand_workers(opened, shared)
             quiet_since = now
+        world.clock.sleep(LOOK)
+
+
+def _entries(world: World, run: RunId, after: int) -> tuple[Entry, ...]:
+    """Events above `after`. Raises Broken or Busy where the database has not answered for `LOST` seconds."""
+    begun = world.clock.monotonic()
+    while True:
+        try:
+            return world.journal.entries(run, after)
+        except (Broken, Busy):
+            if world.clock.monotonic() - begun > LOST:
+                raise
         world.clock.sleep(LOOK)
 
 

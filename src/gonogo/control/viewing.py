@@ -395,6 +395,7 @@ def as_json(seen: RunView) -> dict[str, Json]:
         "status": seen.status,
         "outcome": seen.outcome or None,
         "halt": seen.halt or None,
+        "taken_back": seen.taken_back or None,
         "next": seen.next_step or None,
         "traffic_percent": seen.traffic,
         "role": seen.role,
