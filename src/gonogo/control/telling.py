@@ -94,7 +94,7 @@ class Teller:
         except GonogoError as error:
             # A run that cannot be read must not keep the others from being told about.
             self.door.report(f"{run}: {error.what}")
-            self._known.pop(run, None)
+            self._let_go(run)
             return ()
 
     def carry(self, wait: float = 0.0) -> bool:
@@ -104,7 +104,7 @@ class Teller:
                 self._carry(run, self._driver(run), wait)
             except GonogoError as error:
                 self.door.report(f"{run}: {error.what}")
-                self._under_way.discard(run)
+                self._let_go(run)
         return bool(self._under_way)
 
     def is_quiet(self, run: RunId) -> bool:
@@ -120,6 +120,13 @@ class Teller:
         """Keep nothing more of a run in mind."""
         if run not in self._under_way:
             self._known.pop(run, None)
+
+    def _let_go(self, run: RunId) -> None:
+        """Leave a run to others, from the beginning of its ledger: what happened here to it is not known for sure."""
+        self._under_way.discard(run)
+        known = self._known.pop(run, None)
+        if known is not None:
+            known.outbox.let_go()
 
     def _driver(self, run: RunId) -> Driver:
         if run not in self._known:
