@@ -88,7 +88,8 @@ def shifted(
         case Way.IN:
             return shares(base, ())
         case Way.BACK_OUT:
-            new = touched_hosts(plan, state, act.environment) - _brought_back(state, stage)
+            back = _brought_back(state, stage)
+            new, away = touched_hosts(plan, state, act.environment) - back, away - back
             if set(base) - new - away:
                 return shares(base, new | away)
             return shares(base, new if set(base) - new else batch)
