@@ -69,11 +69,12 @@ def test_the_statistics_of_haproxy_count_what_each_version_answered_and_so_does_
     source = statistics(running)
     before = by_slot(source)
     assert all(slot.buckets == () for slot in before.values()), "HAProxy knows no distribution of latencies"
-    for path in (*[GOOD] * 10, *[BAD] * 10):
-        running.get(path)
+    statuses = [running.get(GOOD).status for _ in range(10)]
+    # Who is asked next is the proxy's affair, and a version that was slow for a moment is left out for a while.
+    assert wait_until(lambda: statuses.append(running.get(BAD).status) or statuses.count(500) >= 5, 60.0)
     after = by_slot(source)
     assert (grown(before, after, "blue")[1], grown(before, after, "green")[1]) == (0, 5)
-    assert sum(grown(before, after, slot)[0] for slot in EVEN) == 20
+    assert sum(grown(before, after, slot)[0] for slot in EVEN) == len(statuses)
     assert wait_until(lambda: sum(slot.requests for slot in log.sample().slots) >= sum(slot.requests for slot in after.values()), 60.0)
     logged = by_slot(log)
     assert (logged["blue"].errors, logged["green"].errors) == (0, after["green"].errors)
@@ -87,11 +88,14 @@ def test_a_stopped_version_fails_in_the_statistics_although_it_answered_nothing(
     assert noted is not None
     before = by_slot(source)
     send_signal(noted.pid, signal.SIGSTOP)
-    answered = [running.get().status for _ in range(2)]
-    send_signal(noted.pid, signal.SIGCONT)
-    assert sorted(answered) == [200, 504]
+    answered = list[int]()
+    try:
+        assert wait_until(lambda: answered.append(running.get().status) or answered[-1] == 504, 60.0)
+    finally:
+        send_signal(noted.pid, signal.SIGCONT)
+    assert set(answered[:-1]) <= {200}
     assert grown(before, by_slot(source), "green") == (1, 1)
-    assert grown(before, by_slot(source), "blue") == (1, 0)
+    assert grown(before, by_slot(source), "blue") == (len(answered) - 1, 0)
 
 
 def test_a_server_that_haproxy_does_not_have_is_missing_by_name(running: Site) -> None:
