@@ -178,6 +178,25 @@ def test_a_proxy_that_fails_on_the_way_back_is_asked_again(routed: Project) -> N
     assert routed.production.weights()["web1"] == 0
 
 
+@pytest.mark.req("ARB-01", "ARB-08")
+def test_a_host_that_dies_when_the_way_back_begins_gets_no_requests_and_keeps_no_other_from_it(routed: Project) -> None:
+    script = routed.root / "scripts/traffic.py"
+    first = (
+        "import json, pathlib, sys\n"
+        "root = pathlib.Path(sys.argv[1]).parent\n"
+        "if (root / 'dead' / 'web1').exists():\n"
+        "    (root / 'dead' / 'web3').touch()\n"
+        "    if json.loads(sys.argv[2])['web3']:\n"
+        "        sys.exit('web3 is down: its weight cannot be raised')\n"
+    )
+    script.write_text(first + script.read_text())
+    (routed.production.root / "dies" / "web1").touch()
+    run = routed.release(SMALL)
+    state = routed.state(run)
+    assert (state.outcome, state.rollback.verified) == ("rolled_back", True), routed.view(run).halt
+    assert routed.production.weights() == {"web1": 0, "web2": 100, "web3": 0}
+
+
 @pytest.mark.slow
 @pytest.mark.req("ARB-08")
 def test_a_proxy_that_keeps_failing_on_the_way_back_halts_with_the_steps_by_hand_and_is_taken_up_again(routed: Project) -> None:

@@ -6,7 +6,7 @@ The order is the whole point: after a crash at any line the ledger says enough f
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from gonogo.engine.advising import fault
@@ -46,6 +46,7 @@ from gonogo.run.events import (
     RunHalted,
     TaskFinished,
     TaskIntended,
+    TaskSettled,
     TrafficMoved,
 )
 from gonogo.run.events_of_traffic import TrafficFound
@@ -94,8 +95,7 @@ def perform(bench: Bench, act: Perform) -> None:
         case Route() as route:
             _move(bench, act, route.environment, wanted_weights(bench, act.percent))
         case Shift() as shift:
-            away = _away(bench, act, shift)
-            _move(bench, act, shift.environment, shifted(bench.plan, bench.state, bench.stage, shift, away))
+            _shift(bench, act, shift)
         case Roll() as roll:
             changed = _changed(bench, act)
             if changed:
@@ -104,16 +104,26 @@ def perform(bench: Bench, act: Perform) -> None:
                 _move(bench, act, roll.environment, wanted_weights(bench, act.percent))
 
 
-def _away(bench: Bench, act: Perform, shift: Shift) -> frozenset[str]:
-    """Hosts that get no requests on the way back: a proxy refuses to raise what it does not hold up (ARB-01).
+def _shift(bench: Bench, act: Perform, shift: Shift) -> None:
+    """Take hosts out of the traffic or put them in again.
 
-    At first by what the rollout saw last, because users get the bad version as long as somebody asks; a host that died
-    since then fails that move, and is found when it is tried again.
+    On the way back those that do not answer get no requests: a proxy refuses to raise what it does not hold up
+    (ARB-01). At first what the rollout saw last says which, because users get the bad version as long as somebody asks.
+    A host that died since then fails that move; then all of them are asked, and it is moved anew.
     """
-    if bench.stage.kind != "rollback":
-        return frozenset()
-    if shift.way is Way.BACK_OUT and act.start == 1:
-        return silent_hosts(bench.plan, bench.state, shift.environment)
+    by_rollout = shift.way is Way.BACK_OUT and act.start == 1
+    away = frozenset[str]()
+    if bench.stage.kind == "rollback":
+        away = silent_hosts(bench.plan, bench.state, shift.environment) if by_rollout else _silent(bench, shift)
+    weights = shifted(bench.plan, bench.state, bench.stage, shift, away)
+
+    def is_outdated() -> bool:
+        return by_rollout and shifted(bench.plan, bench.state, bench.stage, shift, _silent(bench, shift)) != weights
+
+    _move(bench, act, shift.environment, weights, is_outdated)
+
+
+def _silent(bench: Bench, shift: Shift) -> frozenset[str]:
     answers = answers_of(bench, bench.plan.project.environments[shift.environment])
     return frozenset(host for host, seen in answers.items() if seen.version is None)
 
@@ -337,7 +347,21 @@ def wanted_weights(bench: Bench, percent: int) -> dict[str, int]:
     return {candidate: percent, stable: 100 - percent}
 
 
-def _move(bench: Bench, act: Perform, environment: str, weights: Mapping[str, int]) -> None:
+def _never() -> bool:
+    return False
+
+
+class _Outdated(Broken):
+    """What was asked of a target does not fit the world any more; nothing of it is there, or it is asked for anew."""
+
+
+def _move(
+    bench: Bench,
+    act: Perform,
+    environment: str,
+    weights: Mapping[str, int],
+    is_outdated: Callable[[], bool] = _never,
+) -> None:
     if not weights:
         fail(bench, act.start, f"{bench.task.title}: nobody knows which slot serves {environment}", "task_failed")
         return
@@ -348,7 +372,12 @@ def _move(bench: Bench, act: Perform, environment: str, weights: Mapping[str, in
     fence = _intend(bench, act, environment, told, allowed)
     bench.world.crash(MOVE_INTENDED)
     try:
-        seen = _asked_to_move(bench, environment, weights, fence)
+        seen = _asked_to_move(bench, environment, weights, fence, is_outdated)
+    except _Outdated as error:
+        detail = blob(bench, f"{bench.task.title}: {error}")
+        settled = TaskSettled(bench.task.id, bench.attempt, act.start, "not_applied", "engine", detail)
+        append_latest(bench, (settled,))
+        return
     except GonogoError as error:
         fail_after_intent(bench, act.start, f"{bench.task.title}: {error}")
         return
@@ -361,7 +390,9 @@ def _move(bench: Bench, act: Perform, environment: str, weights: Mapping[str, in
     moved(bench, act.start, act.step, act.percent, weights)
 
 
-def _asked_to_move(bench: Bench, environment: str, weights: Mapping[str, int], fence: int) -> TrafficSeen:
+def _asked_to_move(
+    bench: Bench, environment: str, weights: Mapping[str, int], fence: int, is_outdated: Callable[[], bool]
+) -> TrafficSeen:
     """Ask the target once; on the way back again, because users get the bad version as long as a proxy restarts.
 
     A move is absolute, so that it may be repeated. Who lost the fence is refused, and asks no more.
@@ -372,7 +403,9 @@ def _asked_to_move(bench: Bench, environment: str, weights: Mapping[str, int], f
         tries += 1
         try:
             return target.move(weights, fence)
-        except Broken:
+        except Broken as error:
+            if tries == 1 and is_outdated():
+                raise _Outdated(f"{error.what}; other hosts answer than before, and it is asked for anew") from error
             bench.world.clock.sleep(pause)
     try:
         return target.move(weights, fence)

@@ -92,7 +92,7 @@ class TaskFinished:
 
 @dataclass(frozen=True, slots=True)
 class TaskSettled:
-    """After a crash it was found out what became of an intent: `applied`, `not_applied` or `unknown`."""
+    """It was found out what became of an intent, mostly after a crash: `applied`, `not_applied` or `unknown`."""
 
     task: str
     attempt: int
