@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.projects import Project, small_project
-from tests.worlds_http import place
 
 from gonogo.control.door import Door
 from gonogo.control.following import Wanted, follow
@@ -23,6 +21,8 @@ from gonogo.evidence.signers import Kind
 from gonogo.ports import Journal, Transaction
 from gonogo.run.machine import Over
 from gonogo.terms import Actor, Person, RunId
+from tests.projects import Project, small_project
+from tests.worlds_http import place
 
 SMALL = "deployment-automation"
 RM = Person("rm1")

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.projects import Project, small_project
-from tests.worlds_http import place
-
 from command_line import gonogo
+
 from gonogo.terms import Person, RunId
 from postgres_server import fresh_database, server
 from shared_workers import close
+from tests.projects import Project, small_project
+from tests.worlds_http import place
 
 SMALL = "deployment-automation"
 OPEN = ("run", SMALL, "--release", "v2", "--as", "dev1")

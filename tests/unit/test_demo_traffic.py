@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from command_line import importing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from command_line import importing
 from gonogo.demo.addresses import Address, address_of, free_ports
 from gonogo.demo.load import aim_of, customers
 from gonogo.demo.load import main as load
