@@ -88,7 +88,7 @@ def bound(project: Project, target: str, url: str) -> None:
     text = (project.root / "gonogo.yaml").read_text()
     before, mark, after = text.partition("  production:\n")
     after = re.sub(r"url: \S+", f"url: {url}", after, count=1)
-    after = re.sub(r"target:\n.*\n.*\n.*\n", f"target: {target}\n", after, count=1)
+    after = re.sub(r"target:\n(?: {6}.*\n)+", f"target: {target}\n", after, count=1)
     after = re.sub(r"rollout: \{.*\}", f"rollout: {ROLLOUT}", after)
     (project.root / "gonogo.yaml").write_text(before + mark + after)
 

@@ -40,3 +40,18 @@ def test_a_benchmark_says_which_number_it_cannot_use() -> None:
     said = subprocess.run([sys.executable, FOLDER / "bench_engine.py", "none"], capture_output=True, text=True, timeout=60, check=False)
     assert (said.returncode, said.stdout) == (2, "")
     assert "'none' is no number from 1 on" in said.stderr
+
+
+def test_the_project_that_is_released_through_proxies_in_the_benchmark_of_rollbacks_can_be_read(tmp_path: Path) -> None:
+    code = (
+        f"import sys; from pathlib import Path; sys.path.insert(0, {str(FOLDER)!r}); import bench_rollback as bench;"
+        "from gonogo.control.sources import open_workspace;"
+        "root = Path(sys.argv[1]);\n"
+        "with bench.place(root / 'staging') as staging, bench.place(root / 'production') as production:\n"
+        "    project = bench.small_project(root / 'shop', staging, production)\n"
+        "    bench.bound(project, '{kind: haproxy, socket: h.sock, backend: app}', 'http://127.0.0.1:1')\n"
+        "    print(open_workspace(project.root).project.environments['production'].target)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "haproxy" in done.stdout
