@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from gonogo.demo.processes import wait_until
 from postgres_server import Gate, Server, programs, server
 
 NAMESPACE, RELAY = "a network namespace", "relays"
@@ -51,11 +52,17 @@ class Cables:
             gate.cut()
 
     def plug_in(self, which: str) -> None:
-        """Put it back."""
+        """Put it back; packets pass when it returns: the other end is held for lost a while after the link is up."""
         if self.how == NAMESPACE:
             _ip("link", "set", self.links[which], "up")
+            assert wait_until(lambda: self._passes(which), 60.0), f"no packet passes the cable to the {which}"
         for gate in self.gates[which] if self.how == RELAY else ():
             gate.mend()
+
+    def _passes(self, which: str) -> bool:
+        """Whether the other end says that nobody listens there, which only an end that is reached can say."""
+        line = [*self.inside, "bash", "-c", f"exec 3<>/dev/tcp/{_END[which]}/1"]
+        return b"refused" in subprocess.run(line, capture_output=True, timeout=60, check=False).stderr
 
 
 _NET = os.getpid() % 200 + 20
