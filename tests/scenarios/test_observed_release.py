@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
@@ -46,9 +47,9 @@ def good(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project,
     return project, run
 
 
-def asked(shop: Shop, query: str) -> float:
-    """One value of Prometheus itself, now."""
-    answer = call("GET", f"{shop.prometheus.url}/api/v1/query?query={quote(query)}")
+def asked(shop: Shop, query: str, at: str) -> float:
+    """One value of Prometheus itself, at one moment."""
+    answer = call("GET", f"{shop.prometheus.url}/api/v1/query?query={quote(query)}&time={at}")
     (row,) = json.loads(answer.body)["data"]["result"]
     return float(row["value"][1])
 
@@ -71,7 +72,9 @@ def test_the_baseline_holds_what_prometheus_itself_says_of_the_rehearsed_version
     assert metrics["Saturation", ""] == (Decimal(25), "%")
     assert (body["version"], body["window"]) == ("v2", "PT3S")
     assert body["dashboards"] == [{"name": "Shop", "reference": "https://dashboards.example.org/d/shop"}]
-    highest = asked(shop, 'max(max_over_time(http_request_duration_seconds_sum{version="v2"}[1h]))')
+    # The moment on record has whole seconds: what was read in its last one lies behind it.
+    moment = f"{datetime.fromisoformat(str(body['captured_at'])) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    highest = asked(shop, 'max(max_over_time(http_request_duration_seconds_sum{version="v2"}[5m]))', moment)
     assert highest > 0
     p95 = metrics["API latency", "p95"][0]
     assert isinstance(p95, Decimal | int), "a whole number is written without a point"

@@ -5,7 +5,7 @@ A Prometheus computes them itself over its window; from counters alone they are 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from gonogo.engine.bench import Bench, Looked
@@ -111,6 +111,8 @@ def baseline(bench: Bench) -> Looked:
     slot = str(bench.seen("staging").get("candidate") or "")
     version = bench.plan.release.version
     found = read_figures(bench, environment, slot, version)
+    # Figures may have been waited for: they are those of now, not of the moment in which they were first asked for.
+    captured = bench.world.clock.now()
     missing = lacking(found)
     if missing:
         text = "".join(f"\n  - {line}" for line in missing)
@@ -119,8 +121,8 @@ def baseline(bench: Bench) -> Looked:
     if alerts:
         return Looked(ok=False, detail=f"{bench.task.title}: {alerts}")
     seen = BaselineSeen(
-        bench.now,
-        _window(bench, environment),
+        captured,
+        _window(bench, environment, captured),
         metrics_of(found),
         _dashboards(environment),
         version=version,
@@ -146,12 +148,12 @@ def _remarks(bench: Bench, environment: Environment, slot: str) -> tuple[str, ..
     return tuple(text for rule in rules if bounds and (text := beside_bounds(rule, bounds)))
 
 
-def _window(bench: Bench, environment: Environment) -> timedelta:
+def _window(bench: Bench, environment: Environment, until: datetime) -> timedelta:
     """What the figures are about: the window of a Prometheus, else the time since the new version was installed."""
     if environment.name in bench.world.figures and environment.metrics:
         return timedelta(seconds=float(environment.metrics.window))
     installed = [known.ended for _, known in bench.commands_run("deploy") if known.ended]
-    return max(bench.now - max(installed), timedelta(0)) if installed else timedelta(0)
+    return max(until - max(installed), timedelta(0)) if installed else timedelta(0)
 
 
 def _dashboards(environment: Environment) -> tuple[DashboardReference, ...]:
